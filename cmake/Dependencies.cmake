@@ -1,0 +1,24 @@
+# Every library clipq uses. README's dependency table says why each is here.
+find_package(spdlog REQUIRED)
+find_package(nlohmann_json REQUIRED)
+find_package(CLI11 REQUIRED)
+find_package(OpenSSL REQUIRED)
+find_package(ZLIB REQUIRED)
+find_package(ICU REQUIRED COMPONENTS uc i18n)
+find_package(OpenCV REQUIRED COMPONENTS core imgproc imgcodecs)
+find_package(PkgConfig REQUIRED)
+pkg_check_modules(TURBOJPEG REQUIRED IMPORTED_TARGET libturbojpeg)
+
+# A LibTorch on CMAKE_PREFIX_PATH wins; else the wheel that scripts/setup.sh put into .venv.
+file(GLOB _venv_torch "${PROJECT_SOURCE_DIR}/.venv/lib/python3*/site-packages/torch")
+list(APPEND CMAKE_PREFIX_PATH ${_venv_torch})
+find_package(Torch QUIET)
+if(NOT Torch_FOUND)
+  message(FATAL_ERROR "LibTorch not found. Run scripts/setup.sh, or give your own with "
+                      "-DCMAKE_PREFIX_PATH=/path/to/libtorch (2.13.0 is what clipq is tested with).")
+endif()
+
+# LibTorch as a system library, so that its headers raise no warnings here.
+add_library(clipq_torch INTERFACE)
+target_include_directories(clipq_torch SYSTEM INTERFACE ${TORCH_INCLUDE_DIRS})
+target_link_libraries(clipq_torch INTERFACE ${TORCH_LIBRARIES})

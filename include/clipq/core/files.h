@@ -1,0 +1,61 @@
+#pragma once
+
+#include <cstddef>
+#include <filesystem>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace clipq {
+
+/// The whole file. Throws InputError that names it and the reason if it can't be read.
+std::string read_file(const std::filesystem::path& file);
+
+/// The file's lines without their ends ("\n" or "\r\n"); a last line needs no end.
+std::vector<std::string> read_lines(const std::filesystem::path& file);
+
+/// Throws InputError unless `file` is a readable regular file; `what` names its part ("checkpoint").
+void require_file(const std::filesystem::path& file, const std::string& what);
+
+/// Throws InputError unless `folder` is a folder; `what` names its part ("image folder").
+void require_folder(const std::filesystem::path& folder, const std::string& what);
+
+/// Throws InputError unless `file` could be created: its folder exists and can be written to.
+/// Called before long work, so that a wrong -o costs nothing.
+void require_writable_target(const std::filesystem::path& file);
+
+/// A file that appears under its name only when it is complete: written to a temporary name in the
+/// same folder, synced, renamed. Destroyed without commit(), it leaves nothing behind.
+class AtomicFile {
+ public:
+  /// Throws InputError if the folder is missing or not writable.
+  explicit AtomicFile(std::filesystem::path target);
+  ~AtomicFile();
+  AtomicFile(const AtomicFile&) = delete;
+  AtomicFile& operator=(const AtomicFile&) = delete;
+
+  /// Appends. Throws InputError with the system's reason (disk full, quota, …).
+  void write(const void* data, std::size_t bytes);
+  void write(std::string_view text) { write(text.data(), text.size()); }
+
+  /// Like write(), but returns false instead of throwing, for callers that exceptions must not
+  /// cross; throw_failure() then reports what happened.
+  bool try_write(const void* data, std::size_t bytes) noexcept;
+
+  /// Throws the InputError of an earlier failed try_write(), if there was one.
+  void throw_failure() const;
+
+  /// Syncs to the disk and gives the file its name. Throws InputError.
+  void commit();
+
+ private:
+  std::filesystem::path target_;
+  std::filesystem::path temporary_;
+  int descriptor_ = -1;
+  int failure_ = 0;  ///< errno of the first failed write
+};
+
+/// Writes `text` to `file` through an AtomicFile.
+void write_file(const std::filesystem::path& file, std::string_view text);
+
+}  // namespace clipq

@@ -1,0 +1,38 @@
+#pragma once
+
+#include <cstdint>
+#include <sstream>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace clipq {
+
+/// All arguments written one after the other, as `std::ostream` writes them.
+template <typename... Parts>
+std::string cat(const Parts&... parts) {
+  std::ostringstream out;
+  (out << ... << parts);
+  return out.str();
+}
+
+/// `value` with exactly `digits` digits after the point.
+std::string fixed(double value, int digits);
+
+/// The items with `separator` between them.
+std::string join(const std::vector<std::string>& items, std::string_view separator);
+
+/// Whether `text` begins with `prefix` / ends with `suffix`.
+bool starts_with(std::string_view text, std::string_view prefix);
+bool ends_with(std::string_view text, std::string_view suffix);
+
+/// The word with the smallest edit distance to `word`; empty if there are no words.
+std::string nearest(std::string_view word, const std::vector<std::string>& words);
+
+/// "; did you mean X?" for the nearest word, or nothing if there are no words: ends error messages.
+std::string suggestion(std::string_view word, const std::vector<std::string>& words);
+
+/// Bytes as mebibytes (2^20) with two digits, for instance "343.22 MiB".
+std::string mebibytes(std::int64_t bytes);
+
+}  // namespace clipq

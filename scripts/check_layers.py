@@ -1,0 +1,44 @@
+#!/usr/bin/env python3
+"""Checks that every module includes only from modules before it (the order is below), and that only
+tools/clipq parses arguments or prints. Run from anywhere; exits 1 and names each line that doesn't hold."""
+import pathlib
+import re
+import sys
+
+ORDER = ["core", "result", "data", "text", "numerics", "kernels", "model", "quant", "artifact", "onnx", "eval", "bench",
+         "report", "app"]
+TORCH_FREE = {"core", "result", "data", "text", "report"}
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+INCLUDE = re.compile(r'^\s*#include\s+["<]([^">]+)[">]')
+
+
+def problems():
+    for folder in ("include/clipq", "src"):
+        for path in sorted((ROOT / folder).rglob("*.*")):
+            if path.suffix not in (".h", ".cpp"):
+                continue
+            module = path.relative_to(ROOT / folder).parts[0]
+            where = path.relative_to(ROOT)
+            if module not in ORDER:
+                yield f"{where}: {module} is not a module; ORDER in scripts/check_layers.py has them"
+                continue
+            for number, line in enumerate(path.read_text().splitlines(), 1):
+                if re.search(r"\bstd::(cout|cerr)\b", line):
+                    yield f"{where}:{number}: only tools/clipq prints; return the text, or use core/log.h"
+                found = INCLUDE.match(line)
+                if not found:
+                    continue
+                name = found.group(1)
+                if name.startswith("clipq/"):
+                    used = name.split("/")[1]
+                    if used in ORDER and ORDER.index(used) > ORDER.index(module):
+                        yield f"{where}:{number}: {module} comes before {used} and must not include {name}"
+                elif name.startswith("CLI/"):
+                    yield f"{where}:{number}: only tools/clipq parses arguments"
+                elif module in TORCH_FREE and name.split("/")[0] in ("torch", "ATen", "c10"):
+                    yield f"{where}:{number}: {module} must not see LibTorch ({name})"
+
+
+found = list(problems())
+print("\n".join(found) if found else "check_layers: every include follows the module order")
+sys.exit(1 if found else 0)

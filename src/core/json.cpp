@@ -1,0 +1,40 @@
+#include "clipq/core/json.h"
+
+#include <algorithm>
+#include <vector>
+
+#include "clipq/core/files.h"
+
+namespace clipq {
+
+Json parse_json(std::string_view text, const std::string& where) {
+  try {
+    return Json::parse(text);
+  } catch (const nlohmann::json::parse_error& failure) {
+    const std::string_view before = text.substr(0, failure.byte > 0 ? failure.byte - 1 : 0);
+    const auto line = std::count(before.begin(), before.end(), '\n') + 1;
+    const auto line_begin = before.rfind('\n');
+    const auto column =
+        before.size() - (line_begin == std::string_view::npos ? 0 : line_begin + 1) + 1;
+    throw InputError(cat(where, ":", line, ":", column, ": not valid JSON: ", failure.what()));
+  }
+}
+
+Json read_json(const std::filesystem::path& file) {
+  return parse_json(read_file(file), file.string());
+}
+
+void require_known_keys(const Json& object, std::initializer_list<const char*> allowed,
+                        const std::string& where) {
+  if (!object.is_object()) {
+    throw UsageError(cat(where, ": expected a JSON object, got ", object.type_name()));
+  }
+  const std::vector<std::string> names(allowed.begin(), allowed.end());
+  for (const auto& [key, value] : object.items()) {
+    if (std::find(names.begin(), names.end(), key) == names.end()) {
+      throw UsageError(cat(where, ": unknown key \"", key, "\"", suggestion(key, names)));
+    }
+  }
+}
+
+}  // namespace clipq
