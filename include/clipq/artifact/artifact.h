@@ -1,0 +1,32 @@
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <string>
+
+#include "clipq/artifact/manifest.h"
+#include "clipq/model/torchscript_archive.h"
+
+namespace clipq {
+
+/// A quantized model as it is saved.
+struct Artifact {
+  QuantizedModel quantized;
+  Source source;
+  std::optional<std::string> bpe_vocab;  ///< tokenizer merges, if the checkpoint brought its own
+};
+
+/// Writes a TorchScript archive that stock PyTorch loads and runs: methods encode_image,
+/// encode_text and forward(image, text), weights in their quantized storage, the numerics of
+/// simulate() in plain ATen operators. Complete or not at all.
+/// Throws InputError if the file can't be written.
+void save_artifact(const Artifact& artifact, const std::filesystem::path& file);
+
+/// Whether the archive is an artifact (it has a manifest).
+bool is_artifact(const TorchScriptArchive& archive);
+
+/// Restores what save_artifact wrote, bit for bit. Throws InputError that names `where` if the
+/// manifest and the tensors don't fit each other.
+Artifact load_artifact(const TorchScriptArchive& archive, const std::string& where);
+
+}  // namespace clipq

@@ -1,0 +1,32 @@
+#pragma once
+
+#include <string>
+
+#include "clipq/core/json.h"
+#include "clipq/quant/quantized_model.h"
+
+namespace clipq {
+
+/// Where a quantized model came from.
+struct Source {
+  std::string file;    ///< name without folder
+  std::string sha256;  ///< of the whole file
+  std::int64_t size_bytes = 0;
+  std::int64_t float32_bytes = 0;  ///< of all weights in float32
+};
+
+/// What an artifact's extra file clipq.json holds.
+struct Manifest {
+  ClipConfig config;
+  Preprocess preprocess;
+  Quantization quantization;
+  Source source;
+};
+
+Json to_json(const Manifest& manifest);
+
+/// The inverse of to_json. Throws InputError that names `where` if it isn't a manifest of a version
+/// that this program reads.
+Manifest manifest_from_json(const Json& json, const std::string& where);
+
+}  // namespace clipq

@@ -1,0 +1,34 @@
+#pragma once
+
+#include "clipq/data/preprocess.h"
+#include "clipq/model/text_tower.h"
+#include "clipq/model/visual_tower.h"
+
+namespace clipq {
+
+/// A CLIP: float, observed or quantized, depending on what its layers are. Cheap to copy; copies
+/// share layers and weights, which are never changed.
+struct ClipModel {
+  ClipConfig config;
+  Preprocess preprocess;
+  VisualTower visual;
+  TextTower text;
+  at::Tensor logit_scale;  ///< float32 scalar, the logarithm of the temperature's inverse
+
+  /// @param pixels float32 [batch, 3, R, R], preprocessed. Throws InputError for another shape.
+  /// @return float32 [batch, embed_dim], not normalized
+  at::Tensor encode_image(const at::Tensor& pixels) const;
+
+  /// @param tokens int64 or int32 [batch, length]. Throws InputError if an id is outside the
+  ///        vocabulary or the length above context_length.
+  /// @return float32 [batch, embed_dim], not normalized
+  at::Tensor encode_text(const at::Tensor& tokens) const;
+};
+
+/// Rows scaled to length 1.
+at::Tensor normalize_rows(const at::Tensor& x);
+
+/// Cosine of each row of `a` with the same row of `b`, in float64: [rows].
+at::Tensor row_cosines(const at::Tensor& a, const at::Tensor& b);
+
+}  // namespace clipq

@@ -1,0 +1,22 @@
+#pragma once
+
+#include "clipq/model/clip_config.h"
+#include "clipq/model/embedding.h"
+#include "clipq/model/transformer.h"
+
+namespace clipq {
+
+/// CLIP's causal text tower, pooled at the end-of-text token: the one with the largest id.
+struct TextTower {
+  std::shared_ptr<const Embedding> token_embedding;
+  at::Tensor positional_embedding;  ///< [context_length, width]
+  Transformer blocks;
+  LayerNorm ln_final;
+  std::shared_ptr<const Linear> text_projection;  ///< [embed_dim, width], no bias
+
+  /// @param tokens int64 or int32 [batch, length], length at most context_length
+  /// @return float32 [batch, embed_dim], not normalized
+  at::Tensor encode(const at::Tensor& tokens, const ClipConfig& config) const;
+};
+
+}  // namespace clipq

@@ -1,0 +1,28 @@
+#pragma once
+
+#include "clipq/model/clip_config.h"
+#include "clipq/model/transformer.h"
+
+namespace clipq {
+
+/// CLIP's ViT image tower.
+struct VisualTower {
+  std::shared_ptr<const Linear> conv1;  ///< the patch convolution over flattened patches:
+                                        ///< [width, 3 * patch * patch], no bias
+  at::Tensor class_embedding;           ///< [width]
+  at::Tensor positional_embedding;      ///< [patches + 1, width]
+  LayerNorm ln_pre;
+  Transformer blocks;
+  LayerNorm ln_post;
+  std::shared_ptr<const Linear> proj;  ///< [embed_dim, width], no bias
+
+  /// @param pixels float32 [batch, 3, resolution, resolution], normalized
+  /// @return float32 [batch, embed_dim], not normalized
+  at::Tensor encode(const at::Tensor& pixels, const ClipConfig& config) const;
+};
+
+/// Images cut into patches: [batch, 3, R, R] to [batch, (R / patch)^2, 3 * patch * patch], patches
+/// and pixels in row-major order, so that a convolution of stride `patch` is a Linear.
+at::Tensor patchify(const at::Tensor& pixels, std::int64_t patch);
+
+}  // namespace clipq

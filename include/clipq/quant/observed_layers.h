@@ -1,0 +1,42 @@
+#pragma once
+
+#include "clipq/model/attention.h"
+#include "clipq/model/linear.h"
+#include "clipq/numerics/observer.h"
+
+namespace clipq {
+
+/// A layer whose input is shown to an observer.
+class ObservedLinear final : public Linear {
+ public:
+  ObservedLinear(std::shared_ptr<const Linear> inner, std::shared_ptr<Observer> input);
+
+  at::Tensor forward(const at::Tensor& x) const override;
+  std::int64_t in_features() const override { return inner_->in_features(); }
+  std::int64_t out_features() const override { return inner_->out_features(); }
+
+ private:
+  std::shared_ptr<const Linear> inner_;
+  std::shared_ptr<Observer> input_;
+};
+
+/// The observers around attention; any may be null.
+struct AttentionObservers {
+  std::shared_ptr<Observer> q;
+  std::shared_ptr<Observer> k;
+  std::shared_ptr<Observer> v;
+  std::shared_ptr<Observer> output;
+};
+
+/// Float attention whose operands and output are shown to observers.
+class ObservedAttention final : public Attention {
+ public:
+  ObservedAttention(const Attention& attention, AttentionObservers observers);
+
+  at::Tensor forward(const at::Tensor& qkv) const override;
+
+ private:
+  AttentionObservers observers_;
+};
+
+}  // namespace clipq

@@ -1,0 +1,92 @@
+#pragma once
+
+#include <mutex>
+#include <optional>
+
+#include "clipq/model/attention.h"
+#include "clipq/model/embedding.h"
+#include "clipq/model/linear.h"
+#include "clipq/numerics/activation_quantizer.h"
+
+namespace clipq {
+
+/// A weight in quantized storage, or in float32 where it isn't quantized. Dequantized once, when
+/// first used.
+class StoredWeight {
+ public:
+  explicit StoredWeight(at::Tensor values);
+  explicit StoredWeight(QuantizedTensor quantized);
+
+  /// The weight's values as float32.
+  const at::Tensor& values() const;
+
+  /// The codes, or nullptr if the weight isn't quantized.
+  const QuantizedTensor* quantized() const { return quantized_ ? &*quantized_ : nullptr; }
+
+  at::IntArrayRef sizes() const { return quantized_ ? quantized_->codes.sizes() : values_.sizes(); }
+
+ private:
+  std::optional<QuantizedTensor> quantized_;
+  mutable at::Tensor values_;
+  mutable std::once_flag dequantized_;
+};
+
+/// A layer with quantized weight and input, computed in float32 on dequantized values.
+class SimulatedLinear final : public Linear {
+ public:
+  /// @param bias float32 [out], or undefined
+  SimulatedLinear(std::shared_ptr<const StoredWeight> weight, at::Tensor bias,
+                  std::optional<ActivationQuantizer> input);
+
+  at::Tensor forward(const at::Tensor& x) const override;
+  std::int64_t in_features() const override { return weight_->sizes()[1]; }
+  std::int64_t out_features() const override { return weight_->sizes()[0]; }
+
+  const StoredWeight& weight() const { return *weight_; }
+  const at::Tensor& bias() const { return bias_; }
+  const std::optional<ActivationQuantizer>& input() const { return input_; }
+
+ private:
+  std::shared_ptr<const StoredWeight> weight_;
+  at::Tensor bias_;
+  std::optional<ActivationQuantizer> input_;
+};
+
+/// The quantizers around attention; any may be absent.
+struct AttentionQuantizers {
+  std::optional<ActivationQuantizer> q;
+  std::optional<ActivationQuantizer> k;
+  std::optional<ActivationQuantizer> v;
+  std::optional<ActivationQuantizer> output;
+};
+
+/// Attention on quantized operands with a quantized output; the softmax stays in float32.
+class SimulatedAttention final : public Attention {
+ public:
+  SimulatedAttention(std::int64_t heads, bool causal, AttentionQuantizers quantizers);
+
+  at::Tensor forward(const at::Tensor& qkv) const override;
+
+  const AttentionQuantizers& quantizers() const { return quantizers_; }
+
+ private:
+  AttentionQuantizers quantizers_;
+};
+
+/// A table in quantized storage; only the rows looked up are dequantized.
+class SimulatedEmbedding final : public Embedding {
+ public:
+  /// @param weight codes [entries, width], per tensor or per channel (row)
+  explicit SimulatedEmbedding(QuantizedTensor weight);
+
+  at::Tensor forward(const at::Tensor& ids) const override;
+  std::int64_t entries() const override { return weight_.codes.size(0); }
+  std::int64_t width() const override { return weight_.codes.size(1); }
+
+  const QuantizedTensor& weight() const { return weight_; }
+
+ private:
+  QuantizedTensor weight_;
+};
+
+}  // namespace clipq

@@ -1,0 +1,60 @@
+#pragma once
+
+#include <compare>
+#include <cstdint>
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "clipq/result/result.h"
+
+namespace clipq {
+
+/// One metric on one data set; `data` counts in MergedResults::data.
+struct MetricColumn {
+  std::string name;
+  std::size_t data = 0;
+  auto operator<=>(const MetricColumn&) const = default;
+};
+
+/// One tower's latency at one batch size.
+struct LatencyColumn {
+  std::string tower;
+  std::int64_t batch_size = 0;
+  auto operator<=>(const LatencyColumn&) const = default;
+};
+
+struct MeasuredLatency {
+  LatencyStats stats;
+  std::string machine;  ///< machine_text() of where it was measured
+};
+
+/// All that is known about one model in one mode.
+struct ModelRow {
+  ModelInfo model;
+  std::map<MetricColumn, double> metrics;
+  std::map<LatencyColumn, MeasuredLatency> latency;
+};
+
+/// Results side by side: a row a model, in the order of their first Result. The first row is what
+/// the others are compared with.
+struct MergedResults {
+  std::vector<ModelRow> rows;
+  std::vector<DataInfo> data;                ///< without duplicates, in order of appearance
+  std::vector<MetricColumn> metric_columns;  ///< in order of appearance
+  std::set<LatencyColumn> latency_columns;
+  std::vector<std::string> machines;  ///< without duplicates, in order of appearance
+};
+
+/// Joins Results about the same model (path, digest and mode); of two about the same column, the
+/// later counts.
+MergedResults merge_results(const std::vector<Result>& results);
+
+/// CPU, instruction set and threads as one phrase, for instance "EPYC 7B12, AVX2, 2 threads".
+std::string machine_text(const Environment& environment);
+
+/// What the row is called: its file name, or its path if another row's file has the same name.
+std::string model_label(const MergedResults& merged, const ModelRow& row);
+
+}  // namespace clipq

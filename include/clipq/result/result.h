@@ -1,0 +1,89 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "clipq/core/json.h"
+
+namespace clipq {
+
+/// The model that was measured. Strings that are empty don't apply and aren't written.
+struct ModelInfo {
+  std::string path;
+  std::string sha256;
+  std::string recipe;     ///< the recipe's name
+  std::string component;  ///< "image", "text" or "both": what the recipe was applied to
+  std::int64_t size_bytes = 0;
+  std::string mode;  ///< "float", "simulate" or "native"
+
+  double size_mib() const;
+};
+
+/// The data that it was measured on.
+struct DataInfo {
+  std::string spec;
+  std::int64_t items = 0;
+  std::string sha256;          ///< empty: not written
+  std::int64_t templates = 0;  ///< prompt templates; 0: not written
+};
+
+/// Times of a whole batch, in milliseconds.
+struct LatencyStats {
+  double min_ms = 0;
+  double median_ms = 0;
+  double p95_ms = 0;
+  std::int64_t repeats = 0;
+};
+
+/// Where it was measured.
+struct Environment {
+  std::string clipq;     ///< version
+  std::string libtorch;  ///< version
+  std::string cpu;
+  std::string isa;
+  int threads = 0;
+  std::string time;  ///< ISO 8601, UTC
+};
+
+/// What a quantized model was calibrated on.
+struct CalibrationInfo {
+  std::string spec;
+  std::int64_t samples = 0;
+};
+
+/// Batch size -> times.
+using BatchLatencies = std::map<std::int64_t, LatencyStats>;
+
+/// One measurement of one model: design.md section 6, schema "clipq.result/1".
+struct Result {
+  std::string task;  ///< "zeroshot_classification", …; "bench"
+  ModelInfo model;
+  std::optional<DataInfo> data;
+  /// CLIP_benchmark's key -> fraction, in the order of writing. NaN is written as null.
+  std::vector<std::pair<std::string, double>> metrics;
+  std::map<std::string, BatchLatencies> latency;  ///< "image", "text", "text_prompts"
+  std::optional<CalibrationInfo> calibration;
+  /// Choices that change the numbers (batch size, the probe's protocol); an object, empty if none.
+  Json settings = Json::object();
+  Environment environment;
+};
+
+/// The Result as JSON. What doesn't apply is absent.
+Json to_json(const Result& result);
+
+/// Throws InputError that names `where` and the key if the schema is another one, a key is missing
+/// or has the wrong type. Unknown keys are ignored.
+Result result_from_json(const Json& json, const std::string& where);
+
+/// {"results": [Result, …]}: what -o and --json write.
+Json results_document(const std::vector<Result>& results);
+
+/// Reads such a file. Throws InputError.
+std::vector<Result> read_results(const std::filesystem::path& file);
+
+}  // namespace clipq

@@ -1,0 +1,156 @@
+#include <utility>
+
+#include "clipq/artifact/artifact.h"
+#include "clipq/core/error.h"
+#include "clipq/core/strings.h"
+#include "clipq/model/plain_tensors.h"
+#include "clipq/quant/simulated_layers.h"
+
+namespace clipq {
+namespace {
+
+/// Where layers of a model still to be filled get their shapes from.
+struct LinearShape {
+  std::int64_t out;
+  std::int64_t in;
+  bool has_bias;
+};
+
+LinearShape shape_of(const std::string& module, const ClipConfig& config) {
+  const bool visual = starts_with(module, "visual.");
+  const std::int64_t width = visual ? config.vision_width : config.text_width;
+  const std::int64_t patch = config.vision_patch_size;
+  if (module == "visual.conv1") return {width, 3 * patch * patch, false};
+  if (module == "visual.proj" || module == "text_projection") {
+    return {config.embed_dim, width, false};
+  }
+  if (ends_with(module, ".in_proj")) return {3 * width, width, true};
+  if (ends_with(module, ".out_proj")) return {width, width, true};
+  if (ends_with(module, ".c_fc")) return {4 * width, width, true};
+  return {width, 4 * width, true};
+}
+
+class Restorer {
+ public:
+  Restorer(const TorchScriptArchive& archive, const Placement& placement, ClipConfig config,
+           std::string where)
+      : reader_(archive.state_dict(), std::move(where)),
+        placement_(placement),
+        config_(std::move(config)) {}
+
+  void restore(const LayerSlot<Linear>& slot) {
+    const LinearShape shape = shape_of(slot.name, config_);
+    auto weight = take_weight(slot.name, {shape.out, shape.in});
+    const at::Tensor bias =
+        shape.has_bias ? reader_.take(slot.name + ".bias", {shape.out}) : at::Tensor();
+    const auto input = take_quantizer(slot.name, Role::kInput);
+    if (weight->quantized() == nullptr && !input) {
+      *slot.layer = std::make_shared<FloatLinear>(weight->values(), bias);
+    } else {
+      *slot.layer = std::make_shared<SimulatedLinear>(std::move(weight), bias, input);
+    }
+  }
+
+  void restore(const LayerSlot<Attention>& slot) {
+    const bool visual = slot.tower == Tower::kVisual;
+    const std::int64_t heads = visual ? config_.vision_heads : config_.text_heads;
+    AttentionQuantizers quantizers = {
+        take_quantizer(slot.name, Role::kQBmm), take_quantizer(slot.name, Role::kKBmm),
+        take_quantizer(slot.name, Role::kVBmm), take_quantizer(slot.name, Role::kBmm2Output)};
+    if (quantizers.q || quantizers.k || quantizers.v || quantizers.output) {
+      *slot.layer = std::make_shared<SimulatedAttention>(heads, !visual, quantizers);
+    } else {
+      *slot.layer = std::make_shared<FloatAttention>(heads, !visual);
+    }
+  }
+
+  void restore(const LayerSlot<Embedding>& slot) {
+    const auto weight = take_weight(slot.name, {config_.vocab_size, config_.text_width});
+    if (const QuantizedTensor* quantized = weight->quantized()) {
+      *slot.layer = std::make_shared<SimulatedEmbedding>(*quantized);
+    } else {
+      *slot.layer = std::make_shared<FloatEmbedding>(weight->values());
+    }
+  }
+
+  void restore(const PlainTensor& plain) { *plain.tensor = reader_.take(plain.name, plain.shape); }
+
+  at::Tensor restore_logit_scale() { return reader_.take("logit_scale", {}); }
+
+  void require_empty() const { reader_.require_empty({}); }
+
+ private:
+  Scales take_scales(const std::string& prefix, const QuantizerSpec& spec,
+                     const std::vector<std::int64_t>& shape) {
+    Scales scales;
+    scales.scale = reader_.take(prefix + "scale", shape);
+    if (spec.scheme == Scheme::kAffine) {
+      scales.zero_point = reader_.take(prefix + "zero_point", shape);
+    }
+    return scales;
+  }
+
+  std::shared_ptr<StoredWeight> take_weight(const std::string& module,
+                                            const std::vector<std::int64_t>& shape) {
+    const PlacedQuantizer* placed = find_enabled(placement_, module, Role::kWeight);
+    if (placed == nullptr) {
+      return std::make_shared<StoredWeight>(reader_.take(module + ".weight", shape));
+    }
+    QuantizedTensor quantized;
+    quantized.spec = placed->spec;
+    quantized.codes = reader_.take_codes(module + ".weight", shape, placed->spec.code_dtype());
+    const bool per_row = placed->spec.granularity == Granularity::kChannel;
+    quantized.scales =
+        take_scales(module + ".weight_", placed->spec,
+                    per_row ? std::vector<std::int64_t>{shape[0], 1} : std::vector<std::int64_t>{});
+    return std::make_shared<StoredWeight>(std::move(quantized));
+  }
+
+  std::optional<ActivationQuantizer> take_quantizer(const std::string& module, Role role) {
+    const PlacedQuantizer* placed = find_enabled(placement_, module, role);
+    if (placed == nullptr) return std::nullopt;
+    if (!placed->needs_calibration()) return ActivationQuantizer::dynamic(placed->spec);
+    return ActivationQuantizer::with_scales(placed->spec,
+                                            take_scales(placed->name() + ".", placed->spec, {}));
+  }
+
+  StateDictReader reader_;
+  const Placement& placement_;
+  ClipConfig config_;
+};
+
+}  // namespace
+
+bool is_artifact(const TorchScriptArchive& archive) {
+  return archive.extra("clipq.json").has_value();
+}
+
+Artifact load_artifact(const TorchScriptArchive& archive, const std::string& where) {
+  const std::string place = where + ": extra/clipq.json";
+  Manifest manifest =
+      manifest_from_json(parse_json(archive.extra("clipq.json").value_or(""), place), place);
+  Placement placement;
+  for (const QuantizerRecord& record : manifest.quantization.quantizers) {
+    placement.push_back(record.placed);
+  }
+  Artifact artifact;
+  artifact.source = manifest.source;
+  artifact.bpe_vocab = archive.extra("bpe_vocab");
+  ClipModel& model = artifact.quantized.model;
+  model.config = manifest.config;
+  model.preprocess = manifest.preprocess;
+  model.visual.blocks.resize(manifest.config.vision_layers);
+  model.text.blocks.resize(manifest.config.text_layers);
+  Restorer restorer(archive, placement, manifest.config, where);
+  const LayerSlots slots = layer_slots(model);
+  for (const auto& slot : slots.embeddings) restorer.restore(slot);
+  for (const auto& slot : slots.attentions) restorer.restore(slot);
+  for (const auto& slot : slots.linears) restorer.restore(slot);
+  for (const PlainTensor& plain : plain_tensors(model)) restorer.restore(plain);
+  model.logit_scale = restorer.restore_logit_scale();
+  restorer.require_empty();
+  artifact.quantized.quantization = std::move(manifest.quantization);
+  return artifact;
+}
+
+}  // namespace clipq

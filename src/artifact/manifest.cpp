@@ -1,0 +1,121 @@
+#include "clipq/artifact/manifest.h"
+
+#include "clipq/core/error.h"
+#include "clipq/core/strings.h"
+#include "clipq/core/version.h"
+
+namespace clipq {
+namespace {
+
+constexpr const char* kSchema = "clipq.artifact/1";
+
+Json to_json(const QuantizerRecord& record) {
+  Json json = {{"name", record.placed.name()}, {"enabled", record.placed.enabled}};
+  if (!record.placed.enabled) return json;
+  json.update(to_json(record.placed.spec));
+  if (record.amax) {
+    json["amax"] = {
+        {"min", record.amax->min}, {"max", record.amax->max}, {"count", record.amax->count}};
+  }
+  return json;
+}
+
+Role parse_role(const std::string& name, const std::string& where) {
+  for (const Role role : {Role::kWeight, Role::kInput, Role::kQBmm, Role::kKBmm, Role::kVBmm,
+                          Role::kBmm2Output}) {
+    if (ends_with(name, cat(".", name_of(role)))) return role;
+  }
+  throw UsageError(cat(where, ": \"", name, "\" is no quantizer's name"));
+}
+
+QuantizerRecord record_from_json(const Json& json, const std::string& where) {
+  const auto name = json_value<std::string>(json, "name", "", where);
+  QuantizerRecord record;
+  record.placed.role = parse_role(name, where);
+  record.placed.module =
+      name.substr(0, name.size() - std::string(name_of(record.placed.role)).size() - 1);
+  record.placed.tower = starts_with(name, "visual.") ? Tower::kVisual : Tower::kText;
+  record.placed.enabled = json_value(json, "enabled", false, where);
+  if (!record.placed.enabled) return record;
+  record.placed.spec = quantizer_spec_from_json(json, cat(where, ": ", name));
+  if (json.contains("amax")) {
+    const Json& amax = json["amax"];
+    record.amax = {json_value(amax, "min", 0.0, where), json_value(amax, "max", 0.0, where),
+                   json_value<std::int64_t>(amax, "count", 0, where)};
+  }
+  return record;
+}
+
+Preprocess preprocess_from_json(const Json& json, const std::string& where) {
+  Preprocess preprocess;
+  preprocess.size = json_value(json, "size", preprocess.size, where);
+  preprocess.mean = json_value(json, "mean", preprocess.mean, where);
+  preprocess.std = json_value(json, "std", preprocess.std, where);
+  return preprocess;
+}
+
+Manifest parse(const Json& json, const std::string& where) {
+  const Json empty = Json::object();
+  Manifest manifest;
+  manifest.config = config_from_json(json_value(json, "config", empty, where), where);
+  manifest.preprocess = preprocess_from_json(json_value(json, "preprocess", empty, where), where);
+  const Json source = json_value(json, "source", empty, where);
+  manifest.source.file = json_value<std::string>(source, "file", "", where);
+  manifest.source.sha256 = json_value<std::string>(source, "sha256", "", where);
+  manifest.source.size_bytes = json_value<std::int64_t>(source, "size_bytes", 0, where);
+  manifest.source.float32_bytes = json_value<std::int64_t>(source, "float32_bytes", 0, where);
+  Quantization& quantization = manifest.quantization;
+  quantization.recipe = json_value(json, "recipe", empty, where);
+  quantization.recipe_name =
+      json_value<std::string>(quantization.recipe, "name", "", cat(where, ": recipe"));
+  quantization.component = json_value<std::string>(json, "component", "", where);
+  quantization.calibration = json_value(json, "calibration", Json(), where);
+  for (const Json& record : json_value(json, "quantizers", Json::array(), where)) {
+    quantization.quantizers.push_back(record_from_json(record, where));
+  }
+  return manifest;
+}
+
+}  // namespace
+
+Json to_json(const Manifest& manifest) {
+  const Quantization& quantization = manifest.quantization;
+  Json json = {
+      {"schema", kSchema},
+      {"clipq", kVersion},
+      {"config", to_json(manifest.config)},
+      {"preprocess",
+       {{"size", manifest.preprocess.size},
+        {"mean", manifest.preprocess.mean},
+        {"std", manifest.preprocess.std}}},
+      {"recipe", quantization.recipe},
+      {"component", quantization.component},
+      {"source",
+       {{"file", manifest.source.file},
+        {"sha256", manifest.source.sha256},
+        {"size_bytes", manifest.source.size_bytes},
+        {"float32_bytes", manifest.source.float32_bytes}}},
+  };
+  if (!quantization.calibration.is_null()) json["calibration"] = quantization.calibration;
+  Json quantizers = Json::array();
+  for (const QuantizerRecord& record : quantization.quantizers) {
+    quantizers.push_back(to_json(record));
+  }
+  json["quantizers"] = std::move(quantizers);
+  return json;
+}
+
+Manifest manifest_from_json(const Json& json, const std::string& where) {
+  const auto schema = json.is_object() ? json_value<std::string>(json, "schema", "", where) : "";
+  if (schema != kSchema) {
+    throw InputError(cat(where, ": its manifest says schema \"", schema, "\", expected \"", kSchema,
+                         "\"; it was written by another version of clipq"));
+  }
+  try {
+    return parse(json, where);
+  } catch (const UsageError& failure) {
+    throw InputError(failure.what());
+  }
+}
+
+}  // namespace clipq

@@ -1,0 +1,251 @@
+#include <ATen/core/jit_type.h>
+#include <torch/csrc/jit/serialization/export.h>
+#include <torch/script.h>
+
+#include <cstdio>
+#include <utility>
+
+#include "clipq/artifact/artifact.h"
+#include "clipq/core/assets.h"
+#include "clipq/core/error.h"
+#include "clipq/core/files.h"
+#include "clipq/core/strings.h"
+#include "clipq/model/plain_tensors.h"
+#include "clipq/quant/simulated_layers.h"
+
+namespace clipq {
+namespace {
+
+using torch::jit::Module;
+using Substitutions = std::vector<std::pair<std::string, std::string>>;
+
+/// The TorchScript source of that name with each {key} replaced.
+std::string source(const std::string& name, const Substitutions& substitutions = {}) {
+  std::string text(asset(cat("torchscript/", name, ".py")));
+  for (const auto& [key, value] : substitutions) {
+    const std::string token = cat("{", key, "}");
+    for (std::size_t at = text.find(token); at != std::string::npos;
+         at = text.find(token, at + value.size())) {
+      text.replace(at, token.size(), value);
+    }
+  }
+  return text;
+}
+
+std::string dtype_code(at::ScalarType dtype) { return cat(static_cast<int>(dtype)); }
+
+/// The expression that turns `codes` into float32 values by those of scale and zero point.
+std::string dequantized(const std::string& codes, const QuantizerSpec& spec,
+                        const std::string& scale, const std::string& zero_point) {
+  const std::string values = codes + ".to(6)";
+  return spec.scheme == Scheme::kAffine ? cat("(", values, " - ", zero_point, ") * ", scale)
+                                        : cat(values, " * ", scale);
+}
+
+void register_scales(Module& module, const std::string& prefix, const Scales& scales) {
+  module.register_buffer(prefix + "scale", scales.scale);
+  if (scales.zero_point.defined()) {
+    module.register_buffer(prefix + "zero_point", scales.zero_point);
+  }
+}
+
+Module make_quantizer(const ActivationQuantizer& quantizer) {
+  const QuantizerSpec& spec = quantizer.spec();
+  const bool affine = spec.scheme == Scheme::kAffine;
+  const bool dynamic = spec.range == RangeKind::kDynamic;
+  const Substitutions substitutions = {
+      {"max_code", fixed(spec.max_code(), 1)},
+      {"code_dtype", dtype_code(spec.code_dtype())},
+      {"smallest_scale", "1.1754943508222875e-38"},
+      {"over", spec.granularity == Granularity::kTensor ? "" : ", [-1], True"}};
+  Module module("Quantizer");
+  if (!dynamic) register_scales(module, "", quantizer.scales());
+  const std::string kind = dynamic ? "dynamic" : "static";
+  module.define(source((affine ? "affine_scales_" : "scale_") + kind, substitutions));
+  const bool is_float = format_info(spec.format).is_float;
+  module.define(source(affine     ? "simulate_affine"
+                       : is_float ? "simulate_float8"
+                                  : "simulate_int",
+                       substitutions));
+  return module;
+}
+
+/// Registers the quantizer under its role, if there is one, and returns the expression for `x` after
+/// it.
+std::string add_quantizer(Module& module, Role role,
+                          const std::optional<ActivationQuantizer>& quantizer,
+                          const std::string& x) {
+  if (!quantizer) return x;
+  module.register_module(name_of(role), make_quantizer(*quantizer));
+  return cat("self.", name_of(role), ".forward(", x, ")");
+}
+
+Module make_linear(const Linear& layer) {
+  const auto* simulated = dynamic_cast<const SimulatedLinear*>(&layer);
+  const auto* plain = dynamic_cast<const FloatLinear*>(&layer);
+  const QuantizedTensor* quantized = simulated ? simulated->weight().quantized() : nullptr;
+  const at::Tensor bias = simulated ? simulated->bias() : plain->bias();
+  Module module("Linear");
+  std::string weight = "self.weight";
+  if (quantized != nullptr) {
+    module.register_buffer("weight", quantized->codes);
+    register_scales(module, "weight_", quantized->scales);
+    weight =
+        dequantized(weight, quantized->spec, "self.weight_scale", "self.weight_zero_point");
+  } else {
+    module.register_buffer("weight", simulated ? simulated->weight().values() : plain->weight());
+  }
+  if (bias.defined()) {
+    module.register_buffer("bias", bias);
+  } else {
+    module.register_attribute("bias", c10::OptionalType::ofTensor(), c10::IValue());
+  }
+  const std::string input =
+      add_quantizer(module, Role::kInput, simulated ? simulated->input() : std::nullopt, "x");
+  module.define(source("linear", {{"input", input}, {"weight", weight}}));
+  return module;
+}
+
+Module make_embedding(const Embedding& layer) {
+  Module module("Embedding");
+  const auto* simulated = dynamic_cast<const SimulatedEmbedding*>(&layer);
+  if (simulated == nullptr) {
+    module.register_buffer("weight", dynamic_cast<const FloatEmbedding&>(layer).weight());
+    module.define(source("embedding_float"));
+    return module;
+  }
+  const QuantizedTensor& weight = simulated->weight();
+  module.register_buffer("weight", weight.codes);
+  register_scales(module, "weight_", weight.scales);
+  const auto row_of = [&](const std::string& table) {
+    return weight.scales.scale.dim() > 0 ? cat("torch.embedding(", table, ", ids)") : table;
+  };
+  module.define(source(
+      "embedding_quantized",
+      {{"code_dtype", dtype_code(weight.codes.scalar_type())},
+       {"dequantized", dequantized("codes", weight.spec, row_of("self.weight_scale"),
+                                   row_of("self.weight_zero_point"))}}));
+  return module;
+}
+
+Module make_layer_norm(const LayerNorm& norm) {
+  Module module("LayerNorm");
+  module.register_buffer("weight", norm.weight);
+  module.register_buffer("bias", norm.bias);
+  module.define(source("layer_norm", {{"width", cat(norm.weight.numel())}}));
+  return module;
+}
+
+Module make_attention(const Block& block) {
+  const Attention& attention = *block.attention;
+  const auto* simulated = dynamic_cast<const SimulatedAttention*>(&attention);
+  const AttentionQuantizers quantizers = simulated ? simulated->quantizers() : AttentionQuantizers();
+  Module module("Attention");
+  module.register_module("in_proj", make_linear(*block.in_proj));
+  module.register_module("out_proj", make_linear(*block.out_proj));
+  const std::string q = add_quantizer(module, Role::kQBmm, quantizers.q, "q");
+  const std::string k = add_quantizer(module, Role::kKBmm, quantizers.k, "k");
+  const std::string v = add_quantizer(module, Role::kVBmm, quantizers.v, "v");
+  const std::string output =
+      add_quantizer(module, Role::kBmm2Output, quantizers.output, "attended");
+  module.define(source("attention", {{"heads", cat(attention.heads())},
+                                     {"causal", attention.causal() ? "True" : "False"},
+                                     {"q", q},
+                                     {"k", k},
+                                     {"v", v},
+                                     {"output", output}}));
+  return module;
+}
+
+std::string activation_expression(Activation activation) {
+  switch (activation) {
+    case Activation::kQuickGelu:
+      return "x * torch.sigmoid(x * 1.702)";
+    case Activation::kGelu:
+      return "torch.gelu(x)";
+    case Activation::kGeluTanh:
+      return "torch.gelu(x, approximate=\"tanh\")";
+  }
+  throw InternalError("an activation without a TorchScript expression");
+}
+
+Module make_block(const Block& block, Activation activation) {
+  Module mlp("Mlp");
+  mlp.register_module("c_fc", make_linear(*block.c_fc));
+  mlp.register_module("c_proj", make_linear(*block.c_proj));
+  mlp.define(source("mlp", {{"activation", activation_expression(activation)}}));
+  Module module("Block");
+  module.register_module("ln_1", make_layer_norm(block.ln_1));
+  module.register_module("attn", make_attention(block));
+  module.register_module("ln_2", make_layer_norm(block.ln_2));
+  module.register_module("mlp", mlp);
+  module.define(source("block"));
+  return module;
+}
+
+Module make_transformer(const Transformer& blocks, Activation activation) {
+  Module resblocks("Blocks");
+  std::string lines;
+  for (std::size_t i = 0; i < blocks.size(); ++i) {
+    resblocks.register_module(cat(i), make_block(blocks[i], activation));
+    lines += cat(i == 0 ? "" : "\n", "    x = getattr(self.resblocks, \"", i, "\").forward(x)");
+  }
+  Module module("Transformer");
+  module.register_module("resblocks", resblocks);
+  module.define(source("transformer", {{"blocks", lines}}));
+  return module;
+}
+
+Module make_visual(const VisualTower& tower, const ClipConfig& config) {
+  Module module("Visual");
+  module.register_module("conv1", make_linear(*tower.conv1));
+  module.register_buffer("class_embedding", tower.class_embedding);
+  module.register_buffer("positional_embedding", tower.positional_embedding);
+  module.register_module("ln_pre", make_layer_norm(tower.ln_pre));
+  module.register_module("transformer", make_transformer(tower.blocks, config.activation));
+  module.register_module("ln_post", make_layer_norm(tower.ln_post));
+  module.register_module("proj", make_linear(*tower.proj));
+  module.define(source("visual", {{"grid", cat(config.patches_per_side())},
+                                  {"patch", cat(config.vision_patch_size)},
+                                  {"width", cat(config.vision_width)}}));
+  return module;
+}
+
+Module make_clip(const ClipModel& model) {
+  Module module("Clip");
+  module.register_module("visual", make_visual(model.visual, model.config));
+  module.register_module("token_embedding", make_embedding(*model.text.token_embedding));
+  module.register_buffer("positional_embedding", model.text.positional_embedding);
+  module.register_module("transformer",
+                         make_transformer(model.text.blocks, model.config.activation));
+  module.register_module("ln_final", make_layer_norm(model.text.ln_final));
+  module.register_module("text_projection", make_linear(*model.text.text_projection));
+  module.register_buffer("logit_scale", model.logit_scale);
+  module.define(source("clip"));
+  module.eval();
+  return module;
+}
+
+}  // namespace
+
+void save_artifact(const Artifact& artifact, const std::filesystem::path& file) {
+  const ClipModel& model = artifact.quantized.model;
+  const Manifest manifest = {model.config, model.preprocess, artifact.quantized.quantization,
+                             artifact.source};
+  torch::jit::ExtraFilesMap extra = {{"clipq.json", to_json(manifest).dump(1)}};
+  if (artifact.bpe_vocab) extra["bpe_vocab"] = *artifact.bpe_vocab;
+  AtomicFile out(file);
+  try {
+    torch::jit::ExportModule(
+        make_clip(model),
+        [&out](const void* data, std::size_t bytes) { return out.try_write(data, bytes) ? bytes : 0; },
+        extra);
+  } catch (const c10::Error& failure) {
+    out.throw_failure();
+    throw InternalError(
+        cat("cannot build the artifact ", file.string(), ": ", failure.what_without_backtrace()));
+  }
+  out.commit();
+}
+
+}  // namespace clipq

@@ -1,0 +1,24 @@
+#include "clipq/model/attention.h"
+
+#include <ATen/ops/scaled_dot_product_attention.h>
+
+namespace clipq {
+
+Heads Attention::split(const at::Tensor& qkv) const {
+  const std::int64_t batch = qkv.size(0);
+  const std::int64_t tokens = qkv.size(1);
+  const std::int64_t width = qkv.size(2) / 3;
+  const at::Tensor parts =
+      qkv.view({batch, tokens, 3, heads_, width / heads_}).permute({2, 0, 3, 1, 4});
+  return {parts[0], parts[1], parts[2]};
+}
+
+at::Tensor Attention::attend(const Heads& heads) const {
+  return at::scaled_dot_product_attention(heads.q, heads.k, heads.v, {}, 0.0, causal_)
+      .transpose(1, 2)
+      .flatten(2);
+}
+
+at::Tensor FloatAttention::forward(const at::Tensor& qkv) const { return attend(split(qkv)); }
+
+}  // namespace clipq

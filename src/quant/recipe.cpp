@@ -1,0 +1,139 @@
+#include "clipq/quant/recipe.h"
+
+#include <algorithm>
+#include <filesystem>
+
+#include "clipq/core/assets.h"
+#include "clipq/core/error.h"
+#include "clipq/core/files.h"
+#include "clipq/core/strings.h"
+#include "clipq/numerics/observer.h"
+
+namespace clipq {
+namespace {
+
+constexpr const char* kPrefix = "recipes/";
+constexpr const char* kSuffix = ".json";
+
+/// The rule's value of `key` through `parse`, or nothing if the key is absent.
+template <typename Parse>
+auto parse_optional(const Json& json, const char* key, const std::string& where, Parse parse)
+    -> std::optional<decltype(parse(std::string(), where))> {
+  if (!json.contains(key)) return std::nullopt;
+  return parse(json_value<std::string>(json, key, "", where), where);
+}
+
+template <typename T>
+std::optional<T> optional_value(const Json& json, const char* key, const std::string& where) {
+  if (!json.contains(key)) return std::nullopt;
+  return json_value<T>(json, key, T(), where);
+}
+
+Rule parse_rule(const Json& json, const std::string& where) {
+  require_known_keys(json,
+                     {"match", "enable", "format", "bits", "scheme", "granularity", "range",
+                      "observer", "optional", "comment"},
+                     where);
+  Rule rule;
+  rule.match = json_value<std::string>(json, "match", "", where);
+  if (rule.match.empty()) throw UsageError(cat(where, ": \"match\" is missing or empty"));
+  rule.enable = optional_value<bool>(json, "enable", where);
+  rule.format = parse_optional(json, "format", where, parse_format);
+  rule.bits = optional_value<int>(json, "bits", where);
+  rule.scheme = parse_optional(json, "scheme", where, parse_scheme);
+  rule.granularity = parse_optional(json, "granularity", where, parse_granularity);
+  rule.range = parse_optional(json, "range", where, parse_range);
+  rule.observer = optional_value<std::string>(json, "observer", where);
+  rule.optional = json_value(json, "optional", false, where);
+  if (rule.observer) require_observer(*rule.observer, where);
+  if (!rule.enable && !rule.format && !rule.bits && !rule.scheme && !rule.granularity &&
+      !rule.range && !rule.observer) {
+    throw UsageError(cat(where, ": the rule for \"", rule.match,
+                         "\" says nothing; give \"enable\", \"format\" or another attribute"));
+  }
+  return rule;
+}
+
+/// A command-line value: JSON if it parses as such (numbers, true, false), else a string.
+Json override_value(const std::string& text) {
+  const Json parsed = Json::parse(text, nullptr, /*allow_exceptions=*/false);
+  return parsed.is_discarded() || parsed.is_structured() ? Json(text) : parsed;
+}
+
+void apply_override(Json& recipe, const std::string& text) {
+  const std::size_t equals = text.find('=');
+  const std::size_t dot = text.rfind('.', equals);
+  if (equals == std::string::npos || dot == std::string::npos || dot == 0) {
+    throw UsageError(cat("--set ", text, ": expected calibration.KEY=VALUE or GLOB.ATTRIBUTE=VALUE, ",
+                         "for instance \"*.weight_quantizer.bits=8\""));
+  }
+  const std::string scope = text.substr(0, dot);
+  const std::string key = text.substr(dot + 1, equals - dot - 1);
+  const Json value = override_value(text.substr(equals + 1));
+  if (scope == "calibration") {
+    recipe["calibration"][key] = value;
+  } else {
+    recipe["rules"].push_back({{"match", scope}, {key, value}});
+  }
+}
+
+Json recipe_json(const std::string& name) {
+  const bool is_path = name.find('/') != std::string::npos || ends_with(name, kSuffix);
+  if (is_path) return read_json(name);
+  const std::vector<std::string> names = recipe_names();
+  if (std::find(names.begin(), names.end(), name) == names.end()) {
+    throw UsageError(cat("unknown recipe \"", name, "\"", suggestion(name, names), " Known: ",
+                         join(names, ", "), "; a file is given by its path"));
+  }
+  const std::string asset_name = cat(kPrefix, name, kSuffix);
+  return parse_json(asset(asset_name), asset_name);
+}
+
+}  // namespace
+
+Recipe parse_recipe(const Json& json, const std::string& where) {
+  require_known_keys(json, {"name", "comment", "rules", "calibration", "algorithms"}, where);
+  Recipe recipe;
+  recipe.json = json;
+  recipe.name = json_value<std::string>(json, "name", "", where);
+  recipe.comment = json_value<std::string>(json, "comment", "", where);
+  if (recipe.name.empty()) throw UsageError(cat(where, ": \"name\" is missing or empty"));
+  const Json rules = json_value(json, "rules", Json::array(), where);
+  if (!rules.is_array() || rules.empty()) {
+    throw UsageError(cat(where, ": \"rules\" must be a list with at least one rule"));
+  }
+  for (std::size_t i = 0; i < rules.size(); ++i) {
+    recipe.rules.push_back(parse_rule(rules[i], cat(where, ": rule ", i + 1)));
+  }
+  const Json calibration = json_value(json, "calibration", Json::object(), where);
+  const std::string place = where + ": calibration";
+  require_known_keys(calibration, {"observer", "samples"}, place);
+  recipe.observer = json_value(calibration, "observer", recipe.observer, place);
+  require_observer(recipe.observer, place);
+  recipe.samples = json_value(calibration, "samples", recipe.samples, place);
+  if (recipe.samples < 1) {
+    throw UsageError(cat(place, ": \"samples\" is ", recipe.samples, ", expected at least 1"));
+  }
+  const Json algorithms = json_value(json, "algorithms", Json::array(), where);
+  if (!algorithms.is_array() || !algorithms.empty()) {
+    throw UsageError(cat(where, ": \"algorithms\": got ", algorithms.dump(),
+                         ", expected []; this version has no algorithm beyond calibration"));
+  }
+  return recipe;
+}
+
+Recipe load_recipe(const std::string& name, const std::vector<std::string>& overrides) {
+  Json json = recipe_json(name);
+  for (const std::string& override_text : overrides) apply_override(json, override_text);
+  return parse_recipe(json, cat("recipe ", name));
+}
+
+std::vector<std::string> recipe_names() {
+  std::vector<std::string> names;
+  for (const std::string& asset_name : asset_names(kPrefix)) {
+    names.push_back(std::filesystem::path(asset_name).stem().string());
+  }
+  return names;
+}
+
+}  // namespace clipq

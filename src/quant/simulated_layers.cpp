@@ -1,0 +1,60 @@
+#include "clipq/quant/simulated_layers.h"
+
+#include <ATen/ops/embedding.h>
+#include <ATen/ops/linear.h>
+
+#include <utility>
+
+namespace clipq {
+namespace {
+
+at::Tensor simulate_if(const std::optional<ActivationQuantizer>& quantizer, const at::Tensor& x) {
+  return quantizer ? quantizer->simulate(x) : x;
+}
+
+}  // namespace
+
+StoredWeight::StoredWeight(at::Tensor values) : values_(std::move(values)) {}
+
+StoredWeight::StoredWeight(QuantizedTensor quantized) : quantized_(std::move(quantized)) {}
+
+const at::Tensor& StoredWeight::values() const {
+  if (quantized_) std::call_once(dequantized_, [this] { values_ = dequantize(*quantized_); });
+  return values_;
+}
+
+SimulatedLinear::SimulatedLinear(std::shared_ptr<const StoredWeight> weight, at::Tensor bias,
+                                 std::optional<ActivationQuantizer> input)
+    : weight_(std::move(weight)), bias_(std::move(bias)), input_(std::move(input)) {}
+
+at::Tensor SimulatedLinear::forward(const at::Tensor& x) const {
+  return at::linear(simulate_if(input_, x), weight_->values(), bias_);
+}
+
+SimulatedAttention::SimulatedAttention(std::int64_t heads, bool causal,
+                                       AttentionQuantizers quantizers)
+    : Attention(heads, causal), quantizers_(std::move(quantizers)) {}
+
+at::Tensor SimulatedAttention::forward(const at::Tensor& qkv) const {
+  const Heads heads = split(qkv);
+  return simulate_if(quantizers_.output, attend({simulate_if(quantizers_.q, heads.q),
+                                                 simulate_if(quantizers_.k, heads.k),
+                                                 simulate_if(quantizers_.v, heads.v)}));
+}
+
+SimulatedEmbedding::SimulatedEmbedding(QuantizedTensor weight) : weight_(std::move(weight)) {}
+
+at::Tensor SimulatedEmbedding::forward(const at::Tensor& ids) const {
+  const at::Tensor& scale = weight_.scales.scale;
+  const at::Tensor& zero_point = weight_.scales.zero_point;
+  const bool per_row = scale.dim() > 0;
+  const auto rows_of = [&](const at::Tensor& table) {
+    return per_row && table.defined() ? at::embedding(table, ids) : table;
+  };
+  // float8 tables are looked up as bytes: the look-up has no float8 kernel.
+  const at::ScalarType dtype = weight_.codes.scalar_type();
+  const at::Tensor codes = at::embedding(weight_.codes.view(at::kByte), ids).view(dtype);
+  return dequantize({weight_.spec, codes, {rows_of(scale), rows_of(zero_point)}});
+}
+
+}  // namespace clipq

@@ -1,0 +1,128 @@
+#include "clipq/quant/summary.h"
+
+#include <algorithm>
+#include <iomanip>
+#include <set>
+#include <sstream>
+
+#include "clipq/core/strings.h"
+#include "clipq/model/plain_tensors.h"
+
+namespace clipq {
+namespace {
+
+constexpr std::size_t kNameColumns = 80;
+
+std::string describe(const QuantizerRecord& record) {
+  if (!record.placed.enabled) return "Quantizer(disabled)";
+  std::ostringstream amax;
+  amax << std::setprecision(4);
+  if (!record.amax) {
+    amax << "dynamic";
+  } else if (record.amax->count == 1) {
+    amax << record.amax->max;
+  } else {
+    amax << "[" << record.amax->min << ", " << record.amax->max << "](" << record.amax->count << ")";
+  }
+  return cat("Quantizer(", record.placed.spec.describe(), " amax=", amax.str(), ")");
+}
+
+std::string percent(std::int64_t part, std::int64_t whole) {
+  return fixed(whole == 0 ? 0.0 : 100.0 * static_cast<double>(part) / static_cast<double>(whole), 1) +
+         " %";
+}
+
+std::set<std::string> enabled_names(const Quantization& quantization) {
+  std::set<std::string> names;
+  for (const QuantizerRecord& record : quantization.quantizers) {
+    if (record.placed.enabled) names.insert(record.placed.name());
+  }
+  return names;
+}
+
+void count_linears(Coverage& coverage, const LayerSlots& slots, Tower tower,
+                   const std::set<std::string>& on) {
+  for (const auto& slot : slots.linears) {
+    if (slot.tower != tower) continue;
+    const std::int64_t weights = (*slot.layer)->in_features() * (*slot.layer)->out_features();
+    const bool has_bias = slot.name.find(".resblocks.") != std::string::npos;
+    coverage.parameters += weights + (has_bias ? (*slot.layer)->out_features() : 0);
+    coverage.multiply_adds += slot.rows * weights;
+    if (on.count(slot.name + ".weight_quantizer") == 0) continue;
+    coverage.parameters_quantized += weights;
+    if (on.count(slot.name + ".input_quantizer") > 0) {
+      coverage.multiply_adds_quantized += slot.rows * weights;
+    }
+  }
+}
+
+void count_attentions(Coverage& coverage, const LayerSlots& slots, Tower tower, std::int64_t width,
+                      const std::set<std::string>& on) {
+  for (const auto& slot : slots.attentions) {
+    if (slot.tower != tower) continue;
+    const std::int64_t product = slot.rows * slot.rows * width;
+    coverage.multiply_adds += 2 * product;
+    if (on.count(slot.name + ".q_bmm_quantizer") > 0 &&
+        on.count(slot.name + ".k_bmm_quantizer") > 0) {
+      coverage.multiply_adds_quantized += product;
+    }
+  }
+}
+
+void count_embeddings(Coverage& coverage, const LayerSlots& slots, Tower tower,
+                      const std::set<std::string>& on) {
+  for (const auto& slot : slots.embeddings) {
+    if (slot.tower != tower) continue;
+    const std::int64_t weights = (*slot.layer)->entries() * (*slot.layer)->width();
+    coverage.parameters += weights;
+    if (on.count(slot.name + ".weight_quantizer") > 0) coverage.parameters_quantized += weights;
+  }
+}
+
+}  // namespace
+
+Coverage coverage_of(ClipModel& model, const Quantization& quantization, Tower tower) {
+  Coverage coverage;
+  for (const QuantizerRecord& record : quantization.quantizers) {
+    if (record.placed.tower != tower) continue;
+    ++coverage.quantizers;
+    if (record.placed.enabled) ++coverage.quantizers_on;
+  }
+  const std::set<std::string> on = enabled_names(quantization);
+  const LayerSlots slots = layer_slots(model);
+  const std::int64_t width =
+      tower == Tower::kVisual ? model.config.vision_width : model.config.text_width;
+  count_linears(coverage, slots, tower, on);
+  count_attentions(coverage, slots, tower, width, on);
+  count_embeddings(coverage, slots, tower, on);
+  for (const PlainTensor& plain : plain_tensors(model)) {
+    if (plain.tower == tower) coverage.parameters += plain.tensor->numel();
+  }
+  return coverage;
+}
+
+std::string quantizer_lines(const Quantization& quantization) {
+  std::ostringstream out;
+  for (const QuantizerRecord& record : quantization.quantizers) {
+    const std::string name = record.placed.name();
+    out << name << std::string(kNameColumns - std::min(kNameColumns - 1, name.size()), ' ')
+        << describe(record) << "\n";
+  }
+  out << quantization.quantizers.size() << " quantizers found in model\n";
+  return out.str();
+}
+
+std::string coverage_lines(ClipModel& model, const Quantization& quantization) {
+  std::string out;
+  for (const Tower tower : {Tower::kVisual, Tower::kText}) {
+    const Coverage coverage = coverage_of(model, quantization, tower);
+    out += cat("coverage ", name_of(tower), ": ", coverage.quantizers_on, " of ",
+               coverage.quantizers, " quantizers on, ",
+               percent(coverage.parameters_quantized, coverage.parameters), " of parameters, ",
+               percent(coverage.multiply_adds_quantized, coverage.multiply_adds),
+               " of multiply-adds\n");
+  }
+  return out;
+}
+
+}  // namespace clipq
