@@ -122,8 +122,7 @@ Module make_embedding(const Embedding& layer) {
   };
   module.define(source(
       "embedding_quantized",
-      {{"code_dtype", dtype_code(weight.codes.scalar_type())},
-       {"dequantized", dequantized("codes", weight.spec, row_of("self.weight_scale"),
+      {{"dequantized", dequantized("codes", weight.spec, row_of("self.weight_scale"),
                                    row_of("self.weight_zero_point"))}}));
   return module;
 }
@@ -236,14 +235,14 @@ void save_artifact(const Artifact& artifact, const std::filesystem::path& file) 
   if (artifact.bpe_vocab) extra["bpe_vocab"] = *artifact.bpe_vocab;
   AtomicFile out(file);
   try {
-    torch::jit::ExportModule(
-        make_clip(model),
-        [&out](const void* data, std::size_t bytes) { return out.try_write(data, bytes) ? bytes : 0; },
-        extra);
-  } catch (const c10::Error& failure) {
-    out.throw_failure();
-    throw InternalError(
-        cat("cannot build the artifact ", file.string(), ": ", failure.what_without_backtrace()));
+    // Torch's writer ends the program if it is told of a failure; commit() reports it instead.
+    const auto write = [&out](const void* data, std::size_t bytes) {
+      out.try_write(data, bytes);
+      return bytes;
+    };
+    torch::jit::ExportModule(make_clip(model), write, extra);
+  } catch (const std::exception& failure) {
+    throw InternalError(cat("cannot build the artifact ", file.string(), ": ", failure.what()));
   }
   out.commit();
 }

@@ -101,7 +101,7 @@ AtomicFile::~AtomicFile() {
   if (!temporary_.empty()) unlink(temporary_.c_str());
 }
 
-bool AtomicFile::try_write(const void* data, std::size_t bytes) noexcept {
+void AtomicFile::try_write(const void* data, std::size_t bytes) noexcept {
   const char* at = static_cast<const char*>(data);
   while (bytes > 0 && failure_ == 0) {
     const ssize_t written = ::write(descriptor_, at, bytes);
@@ -112,7 +112,6 @@ bool AtomicFile::try_write(const void* data, std::size_t bytes) noexcept {
     at += written;
     bytes -= static_cast<std::size_t>(written);
   }
-  return failure_ == 0;
 }
 
 void AtomicFile::throw_failure() const {

@@ -63,9 +63,12 @@ void replace_cuda_device(torch::jit::Node* node) {
   node->output()->replaceAllUsesWith(node->owningGraph()->insertConstant(c10::Device(c10::kCPU)));
 }
 
-void replace_half_cast(torch::jit::Node* node) {
-  if (node->kind() != c10::aten::to) return;
-  for (std::size_t i = 1; i < node->inputs().size() && i <= 2; ++i) {
+/// Makes operators that are asked for float16 (casts, factories) give float32.
+void replace_half_dtype(torch::jit::Node* node) {
+  const c10::FunctionSchema* schema = node->maybeSchema();
+  if (schema == nullptr) return;
+  for (std::size_t i = 0; i < node->inputs().size(); ++i) {
+    if (schema->arguments()[i].name() != "dtype") continue;
     const auto value = torch::jit::toIValue(node->input(i));
     if (!value || !value->isInt() || value->toInt() != kHalfCode) continue;
     const torch::jit::WithInsertPoint here(node);
@@ -158,7 +161,7 @@ std::optional<Activation> TorchScriptArchive::activation_in_graph() const {
 void TorchScriptArchive::prepare_to_run() {
   impl_->module.to(at::kFloat);
   visit_graphs(impl_->module, replace_cuda_device);
-  visit_graphs(impl_->module, replace_half_cast);
+  visit_graphs(impl_->module, replace_half_dtype);
 }
 
 at::Tensor TorchScriptArchive::encode_image(const at::Tensor& pixels) const {

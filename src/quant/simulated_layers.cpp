@@ -51,9 +51,7 @@ at::Tensor SimulatedEmbedding::forward(const at::Tensor& ids) const {
   const auto rows_of = [&](const at::Tensor& table) {
     return per_row && table.defined() ? at::embedding(table, ids) : table;
   };
-  // float8 tables are looked up as bytes: the look-up has no float8 kernel.
-  const at::ScalarType dtype = weight_.codes.scalar_type();
-  const at::Tensor codes = at::embedding(weight_.codes.view(at::kByte), ids).view(dtype);
+  const at::Tensor codes = at::embedding(weight_.codes, ids);
   return dequantize({weight_.spec, codes, {rows_of(scale), rows_of(zero_point)}});
 }
 

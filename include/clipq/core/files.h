@@ -38,17 +38,16 @@ class AtomicFile {
   void write(const void* data, std::size_t bytes);
   void write(std::string_view text) { write(text.data(), text.size()); }
 
-  /// Like write(), but returns false instead of throwing, for callers that exceptions must not
-  /// cross; throw_failure() then reports what happened.
-  bool try_write(const void* data, std::size_t bytes) noexcept;
-
-  /// Throws the InputError of an earlier failed try_write(), if there was one.
-  void throw_failure() const;
+  /// Like write() for callers that exceptions must not cross: after a failure it does nothing, and
+  /// commit() reports the failure.
+  void try_write(const void* data, std::size_t bytes) noexcept;
 
   /// Syncs to the disk and gives the file its name. Throws InputError.
   void commit();
 
  private:
+  void throw_failure() const;
+
   std::filesystem::path target_;
   std::filesystem::path temporary_;
   int descriptor_ = -1;

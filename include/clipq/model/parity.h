@@ -23,8 +23,10 @@ struct ReferenceEmbeddings {
   at::Tensor text;
 };
 
-/// Models whose embeddings are further from the archive's own than this cosine are refused.
+/// Models whose embeddings are further from the archive's own than this cosine are refused; those
+/// further than rounding explains, as with a GELU of another kind, are warned of.
 inline constexpr double kParityThreshold = 0.9999;
+inline constexpr double kParityOfRounding = 0.999999;
 
 /// Runs the archive (prepared) on fixed random inputs that fit `config`. Throws InputError with
 /// Torch's reason if the archive's code doesn't run here.
@@ -34,7 +36,8 @@ ReferenceEmbeddings reference_embeddings(const TorchScriptArchive& archive,
 /// Compares a model with its archive.
 Parity check_parity(const ClipModel& model, const ReferenceEmbeddings& reference);
 
-/// Throws InputError that names tower and cosine if the parity is below the threshold.
+/// Throws InputError that names tower and cosine if the parity is below the threshold; warns if it
+/// is below what rounding explains.
 void require_parity(const Parity& parity, Activation activation, const std::string& where);
 
 }  // namespace clipq

@@ -1,0 +1,29 @@
+#pragma once
+
+#include <memory>
+
+#include "clipq/data/dataset.h"
+#include "clipq/eval/encode.h"
+#include "clipq/quant/calibrate.h"
+
+namespace clipq {
+
+/// What a calibration will run on.
+struct CalibrationPlan {
+  std::int64_t images = 0;            ///< distinct images, the first ones of the data set
+  std::vector<std::string> captions;  ///< of image-caption pairs, distinct images first
+  std::int64_t samples = 0;           ///< pairs; images if there are no captions
+};
+
+/// Chooses up to `samples` image-caption pairs: every image with its first caption, then every image
+/// with its second, and so on. Without captions, up to `samples` images.
+CalibrationPlan plan_calibration(const Dataset& dataset, std::int64_t samples);
+
+/// Batches of at most 16 images and 16 captions, whatever the recipe: max is associative, and memory
+/// stays small. Each image comes once, however many captions it has. Keeps references to its
+/// arguments.
+CalibrationStream calibration_stream(const Dataset& dataset, const CalibrationPlan& plan,
+                                     const Tokenizer& tokenizer, const ClipModel& model, bool image,
+                                     bool text, int decode_threads);
+
+}  // namespace clipq

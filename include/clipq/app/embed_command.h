@@ -1,0 +1,28 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+
+#include "clipq/app/open_model.h"
+
+namespace clipq {
+
+/// clipq embed: either images or texts.
+struct EmbedOptions {
+  std::filesystem::path model_file;
+  std::filesystem::path images;  ///< a folder, or empty
+  std::filesystem::path texts;   ///< a file with a text a line, or empty
+  std::filesystem::path output;  ///< .npy
+  bool normalize = false;
+  std::int64_t batch_size = 64;
+  int decode_threads = 2;
+  ModelOptions model;
+};
+
+/// Writes float32 [n, embed_dim] to `output`, and the rows' names (files sorted by name, or the
+/// texts in line order) to the file of the same name with the extension .txt.
+/// @return a line that says what was written
+std::string embed(const EmbedOptions& options);
+
+}  // namespace clipq

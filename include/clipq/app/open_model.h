@@ -1,0 +1,36 @@
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <string>
+
+#include "clipq/artifact/artifact.h"
+#include "clipq/model/checkpoint.h"
+#include "clipq/result/result.h"
+#include "clipq/text/tokenizer.h"
+
+namespace clipq {
+
+/// What every command that opens a model takes.
+struct ModelOptions {
+  std::optional<Activation> activation;  ///< of a checkpoint; empty: found out
+  std::filesystem::path bpe;             ///< tokenizer merges; empty: the model's own, else standard
+  bool simulate = false;                 ///< --mode simulate: don't look for integer kernels
+};
+
+/// A model ready to run, float or quantized.
+struct OpenedModel {
+  ClipModel model;
+  Tokenizer tokenizer;
+  ModelInfo info;
+  std::optional<std::string> bpe_vocab;       ///< merges that it brought
+  std::optional<Checkpoint> checkpoint;       ///< of a float model (its model member is empty)
+  std::optional<Quantization> quantization;   ///< of an artifact
+  Source source;                              ///< of an artifact: where it came from; else itself
+};
+
+/// Opens a checkpoint or an artifact. Throws InputError or UsageError as load_checkpoint and
+/// load_artifact do.
+OpenedModel open_model(const std::filesystem::path& file, const ModelOptions& options);
+
+}  // namespace clipq

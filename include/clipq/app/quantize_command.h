@@ -1,0 +1,46 @@
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "clipq/app/open_model.h"
+
+namespace clipq {
+
+/// clipq quantize.
+struct QuantizeOptions {
+  std::filesystem::path checkpoint;
+  std::filesystem::path output;
+  std::string recipe = "int8-dynamic";
+  std::vector<std::string> overrides;  ///< --set
+  std::string component = "both";
+  std::string calibration_data;                ///< SPEC; empty: none
+  std::filesystem::path calibration_captions;  ///< empty: none
+  std::int64_t calibration_samples = 0;        ///< 0: as the recipe says
+  int decode_threads = 2;
+  ModelOptions model;
+};
+
+/// What quantizing gave.
+struct QuantizeReport {
+  std::string quantizers;  ///< a line each
+  std::string coverage;
+  std::int64_t source_bytes = 0;   ///< of the file that was brought
+  std::int64_t float32_bytes = 0;  ///< of its weights in float32
+  std::int64_t output_bytes = 0;
+  std::vector<std::pair<std::string, double>> stage_seconds;  ///< in order
+  std::int64_t peak_resident_bytes = 0;
+};
+
+/// Loads, checks, calibrates where the recipe needs it, converts, and writes the artifact.
+/// Throws UsageError, InputError or Interrupted; then no output is left.
+QuantizeReport quantize(const QuantizeOptions& options);
+
+/// The report as text for people.
+std::string to_text(const QuantizeReport& report);
+
+Json to_json(const QuantizeReport& report);
+
+}  // namespace clipq

@@ -1,0 +1,72 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "clipq/data/image.h"
+
+namespace clipq {
+
+/// A list of pictures with what is known about each. All methods may be called from several threads
+/// at once; `i` is in [0, size()).
+class Dataset {
+ public:
+  /// @param spec what the user gave to open it, for messages and Results
+  explicit Dataset(std::string spec) : spec_(std::move(spec)) {}
+  virtual ~Dataset() = default;
+  Dataset(const Dataset&) = delete;
+  Dataset& operator=(const Dataset&) = delete;
+
+  virtual std::int64_t size() const = 0;
+
+  /// Decodes item i. Throws InputError that names the file.
+  virtual Image image(std::int64_t i) const = 0;
+
+  /// What a message or a row of a table calls item i: "test.bin:17", "n01440764/x.JPEG".
+  virtual std::string item_name(std::int64_t i) const = 0;
+
+  /// The class of item i, an index into class_keys(); -1 if the data set has no classes.
+  virtual int label(std::int64_t i) const;
+
+  /// The captions of item i; empty if the data set has none.
+  virtual const std::vector<std::string>& captions(std::int64_t i) const;
+
+  /// One key a class, in label order: names from the data set's own list (CIFAR, with its
+  /// underscores) or folder names (wnids); empty if there are no classes or no names.
+  virtual std::vector<std::string> class_keys() const { return {}; }
+
+  /// CLIP_benchmark's key ("cifar100", "cifar10", "imagenet1k", "mscoco_captions"), or the kind.
+  virtual std::string name() const = 0;
+
+  /// SHA-256 over the items, in order: of CIFAR, the .bin file's digest; of files, over names,
+  /// bytes, labels and captions. Reads every file, so it costs what reading the data set costs.
+  virtual std::string content_hash() const = 0;
+
+  const std::string& spec() const { return spec_; }
+
+ private:
+  std::string spec_;
+};
+
+/// A word that `open_dataset` accepts before the colon, and what it opens.
+struct DatasetKind {
+  std::string name;
+  std::string description;
+};
+
+/// All kinds, in the order in which `clipq list datasets` shows them.
+std::vector<DatasetKind> dataset_kinds();
+
+/// Opens `kind:path` (design.md, section 6). `captions` is a COCO or Karpathy JSON file; `coco`
+/// needs it, the others take none. Of a Karpathy file the images of the split "test" are taken, or
+/// all if it has none.
+/// Throws UsageError if the spec's syntax or kind is wrong or captions are missing or not wanted,
+/// InputError if the data are missing or not what they should be.
+std::unique_ptr<Dataset> open_dataset(const std::string& spec,
+                                      const std::filesystem::path& captions = {});
+
+}  // namespace clipq

@@ -1,0 +1,58 @@
+#include "clipq/app/embed_command.h"
+
+#include "clipq/core/error.h"
+#include "clipq/core/files.h"
+#include "clipq/core/npy.h"
+#include "clipq/core/strings.h"
+#include "clipq/eval/encode.h"
+
+namespace clipq {
+namespace {
+
+struct Embeddings {
+  at::Tensor rows;
+  std::vector<std::string> names;
+};
+
+Embeddings embed_images(const OpenedModel& opened, const EmbedOptions& options) {
+  const auto dataset = open_dataset("images:" + options.images.string());
+  Embeddings out;
+  for (std::int64_t i = 0; i < dataset->size(); ++i) out.names.push_back(dataset->item_name(i));
+  out.rows = encode_images(opened.model, *dataset, 0, {options.batch_size, options.decode_threads});
+  return out;
+}
+
+Embeddings embed_texts(const OpenedModel& opened, const EmbedOptions& options) {
+  Embeddings out;
+  out.names = read_lines(options.texts);
+  if (out.names.empty()) throw InputError(cat(options.texts.string(), " has no lines"));
+  out.rows = encode_texts(opened.model, opened.tokenizer, out.names,
+                          {options.batch_size, options.decode_threads});
+  return out;
+}
+
+}  // namespace
+
+std::string embed(const EmbedOptions& options) {
+  if (options.images.empty() == options.texts.empty()) {
+    throw UsageError("embed: give either --images DIR or --texts FILE");
+  }
+  const std::filesystem::path names_file = std::filesystem::path(options.output).replace_extension(".txt");
+  if (names_file == options.output) {
+    throw UsageError(cat("embed: ", options.output.string(),
+                         " would be overwritten by the rows' names; give -o a name ending in .npy"));
+  }
+  require_writable_target(options.output);
+  const OpenedModel opened = open_model(options.model_file, options.model);
+  Embeddings embeddings =
+      options.texts.empty() ? embed_images(opened, options) : embed_texts(opened, options);
+  if (options.normalize) embeddings.rows = normalize_rows(embeddings.rows);
+  const at::Tensor rows = embeddings.rows.contiguous();
+  write_npy(options.output, rows.const_data_ptr<float>(), rows.size(0), rows.size(1));
+  write_file(names_file, join(embeddings.names, "\n") + "\n");
+  return cat("wrote ", options.output.string(), ": float32 [", rows.size(0), ", ", rows.size(1),
+             "]", options.normalize ? ", normalized" : "", "; rows are named in ",
+             names_file.string());
+}
+
+}  // namespace clipq

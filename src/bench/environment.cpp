@@ -1,0 +1,75 @@
+#include "clipq/bench/environment.h"
+
+#include <ATen/Parallel.h>
+#include <ATen/Version.h>
+#include <sys/resource.h>
+#include <torch/version.h>
+
+#include <ctime>
+#include <fstream>
+
+#include "clipq/core/strings.h"
+#include "clipq/core/version.h"
+
+namespace clipq {
+namespace {
+
+/// The value of the first line of a /proc file that begins with `key`, or "unknown".
+std::string proc_value(const char* file, std::string_view key) {
+  std::ifstream in(file);
+  for (std::string line; std::getline(in, line);) {
+    const std::size_t colon = line.find(':');
+    if (!starts_with(line, key) || colon == std::string::npos) continue;
+    const std::size_t begin = line.find_first_not_of(" \t", colon + 1);
+    return begin == std::string::npos ? "unknown" : line.substr(begin);
+  }
+  return "unknown";
+}
+
+std::string utc_now() {
+  const std::time_t now = std::time(nullptr);
+  std::tm parts{};
+  gmtime_r(&now, &parts);
+  char text[32];
+  std::strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &parts);
+  return text;
+}
+
+/// "yes" if the processor has the feature of that name in /proc/cpuinfo's flags.
+std::string has_flag(const std::string& flag) {
+  const std::string flags = " " + proc_value("/proc/cpuinfo", "flags") + " ";
+  return flags.find(" " + flag + " ") == std::string::npos ? "no" : "yes";
+}
+
+}  // namespace
+
+Environment current_environment() {
+  return {kVersion,
+          TORCH_VERSION,
+          proc_value("/proc/cpuinfo", "model name"),
+          at::get_cpu_capability(),
+          at::get_num_threads(),
+          utc_now()};
+}
+
+std::vector<std::pair<std::string, std::string>> machine_facts() {
+  const Environment environment = current_environment();
+  return {{"clipq", environment.clipq},
+          {"LibTorch", environment.libtorch},
+          {"processor", environment.cpu},
+          {"instruction set LibTorch uses", environment.isa},
+          {"AVX2", has_flag("avx2")},
+          {"AVX512", has_flag("avx512f")},
+          {"AVX512-VNNI", has_flag("avx512_vnni")},
+          {"AMX int8", has_flag("amx_int8")},
+          {"threads", cat(environment.threads)},
+          {"memory available", proc_value("/proc/meminfo", "MemAvailable")}};
+}
+
+std::int64_t peak_resident_bytes() {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  return static_cast<std::int64_t>(usage.ru_maxrss) * 1024;
+}
+
+}  // namespace clipq

@@ -1,0 +1,73 @@
+#include "clipq/data/dataset.h"
+
+#include "clipq/core/error.h"
+#include "clipq/core/strings.h"
+#include "dataset_kinds.h"
+
+namespace clipq {
+namespace {
+
+struct Row {
+  const char* name;
+  const char* description;
+  bool takes_captions;
+  std::unique_ptr<Dataset> (*open)(const DatasetSource&);
+};
+
+constexpr Row kRows[] = {
+    {"cifar100", "CIFAR-100, binary layout: a folder with test.bin, or a .bin file", false,
+     open_cifar100},
+    {"cifar10", "CIFAR-10, binary layout: a folder with test_batch.bin, or a .bin file", false,
+     open_cifar10},
+    {"imagefolder", "one folder of pictures a class, below DIR/val (ImageNet) or DIR", false,
+     open_image_folder},
+    {"coco", "pictures with a captions file in COCO's or Karpathy's JSON layout", true, open_coco},
+    {"images", "the pictures of one folder, sorted by file name", false, open_images},
+};
+
+const Row& row_of(const std::string& spec, const std::string& kind) {
+  std::vector<std::string> names;
+  for (const Row& row : kRows) {
+    if (kind == row.name) return row;
+    names.emplace_back(row.name);
+  }
+  throw UsageError(cat("unknown kind of data set \"", kind, "\" in \"", spec,
+                       "\"; expected one of ", join(names, ", "), suggestion(kind, names)));
+}
+
+}  // namespace
+
+int Dataset::label(std::int64_t) const { return -1; }
+
+const std::vector<std::string>& Dataset::captions(std::int64_t) const {
+  static const std::vector<std::string> none;
+  return none;
+}
+
+std::vector<DatasetKind> dataset_kinds() {
+  std::vector<DatasetKind> kinds;
+  for (const Row& row : kRows) kinds.push_back({row.name, row.description});
+  return kinds;
+}
+
+std::unique_ptr<Dataset> open_dataset(const std::string& spec,
+                                      const std::filesystem::path& captions) {
+  const std::size_t colon = spec.find(':');
+  if (colon == std::string::npos || colon + 1 == spec.size()) {
+    throw UsageError(cat("\"", spec, "\" is not a data set; expected KIND:PATH, for instance ",
+                         "cifar100:data/cifar-100-binary"));
+  }
+  const Row& row = row_of(spec, spec.substr(0, colon));
+  if (row.takes_captions && captions.empty()) {
+    throw UsageError(cat("\"", spec, "\" needs a captions file; give one with --captions FILE ",
+                         "(--calib-captions FILE for calibration data)"));
+  }
+  if (!row.takes_captions && !captions.empty()) {
+    throw UsageError(
+        cat("\"", spec, "\" takes no captions, but ", captions.string(),
+            " was given; pictures with captions are opened as coco:", spec.substr(colon + 1)));
+  }
+  return row.open({spec, spec.substr(colon + 1), captions});
+}
+
+}  // namespace clipq

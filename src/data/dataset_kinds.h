@@ -1,0 +1,24 @@
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <string>
+
+#include "clipq/data/dataset.h"
+
+namespace clipq {
+
+/// What a spec says, taken apart.
+struct DatasetSource {
+  std::string spec;
+  std::filesystem::path path;
+  std::filesystem::path captions;
+};
+
+std::unique_ptr<Dataset> open_cifar10(const DatasetSource& source);
+std::unique_ptr<Dataset> open_cifar100(const DatasetSource& source);
+std::unique_ptr<Dataset> open_image_folder(const DatasetSource& source);
+std::unique_ptr<Dataset> open_coco(const DatasetSource& source);
+std::unique_ptr<Dataset> open_images(const DatasetSource& source);
+
+}  // namespace clipq

@@ -1,0 +1,63 @@
+#include <opencv2/core.hpp>
+#include <opencv2/core/utils/logger.hpp>
+#include <opencv2/imgcodecs.hpp>
+#include <opencv2/imgproc.hpp>
+
+#include "clipq/core/error.h"
+#include "clipq/core/files.h"
+#include "clipq/core/strings.h"
+#include "clipq/data/image.h"
+#include "decoders.h"
+
+namespace clipq {
+namespace {
+
+/// Decoding runs in the loader's threads, and failures become our own errors.
+void quiet_single_threaded_opencv() {
+  static const bool once = [] {
+    cv::setNumThreads(1);
+    cv::utils::logging::setLogLevel(cv::utils::logging::LOG_LEVEL_SILENT);
+    return true;
+  }();
+  static_cast<void>(once);
+}
+
+Image decode_by_opencv(std::string_view bytes, const std::string& file) {
+  quiet_single_threaded_opencv();
+  const cv::Mat input(1, static_cast<int>(bytes.size()), CV_8U, const_cast<char*>(bytes.data()));
+  cv::Mat pixels;
+  std::string reason;
+  try {
+    pixels = cv::imdecode(input, cv::IMREAD_COLOR | cv::IMREAD_IGNORE_ORIENTATION);
+  } catch (const cv::Exception& failure) {
+    reason = cat(" (", failure.err, ")");
+  }
+  if (pixels.empty()) {
+    throw InputError(cat(file, " cannot be decoded", reason, ": got ", bytes.size(),
+                         " bytes, expected a whole JPEG, PNG, WebP, BMP, PNM or TIFF picture; "
+                         "replace the file or remove it from the data set"));
+  }
+  Image image{pixels.rows, pixels.cols, std::vector<std::uint8_t>(pixels.total() * 3)};
+  cv::Mat rgb(image.height, image.width, CV_8UC3, image.rgb.data());
+  cv::cvtColor(pixels, rgb, cv::COLOR_BGR2RGB);
+  return image;
+}
+
+}  // namespace
+
+void require_sane_size(std::int64_t height, std::int64_t width, const std::string& file) {
+  if (height > 0 && width > 0 && height <= kMaxPixels / width) return;
+  throw InputError(cat(file, " says that it has ", width, " x ", height,
+                       " pixels; expected at least 1 x 1 and at most ", kMaxPixels,
+                       " in all: the file is damaged, or has to be scaled down first"));
+}
+
+Image decode_image(const std::filesystem::path& file) {
+  const std::string bytes = read_file(file);
+  if (bytes.empty()) throw InputError(cat(file.string(), " is empty; expected a picture"));
+  if (is_jpeg(bytes)) return decode_jpeg(bytes, file.string());
+  if (is_png(bytes)) return decode_by_opencv(essential_png(bytes, file.string()), file.string());
+  return decode_by_opencv(bytes, file.string());
+}
+
+}  // namespace clipq

@@ -1,0 +1,77 @@
+#include <array>
+
+#include "clipq/core/error.h"
+#include "clipq/core/strings.h"
+#include "decoders.h"
+
+namespace clipq {
+namespace {
+
+constexpr std::string_view kSignature("\x89PNG\r\n\x1a\n", 8);
+constexpr std::size_t kChunkOverhead = 12;  // length, type, checksum
+constexpr std::size_t kHeaderBytes = 13;
+
+[[noreturn]] void throw_damaged(const std::string& file, const std::string& reason) {
+  throw InputError(cat(file, " is a damaged or truncated PNG: ", reason,
+                       "; replace the file or remove it from the data set"));
+}
+
+std::uint32_t big_endian(std::string_view bytes, std::size_t at) {
+  std::uint32_t value = 0;
+  for (std::size_t i = 0; i < 4; ++i) value = value << 8 | std::uint8_t(bytes[at + i]);
+  return value;
+}
+
+std::array<std::uint32_t, 256> make_crc_table() {
+  std::array<std::uint32_t, 256> table{};
+  for (std::uint32_t n = 0; n < 256; ++n) {
+    std::uint32_t value = n;
+    for (int bit = 0; bit < 8; ++bit) value = (value >> 1) ^ ((value & 1) * 0xEDB88320u);
+    table[n] = value;
+  }
+  return table;
+}
+
+/// The CRC-32 of PNG and zlib.
+std::uint32_t crc32(std::string_view bytes) {
+  static const std::array<std::uint32_t, 256> table = make_crc_table();
+  std::uint32_t crc = 0xFFFFFFFFu;
+  for (const char byte : bytes) crc = table[(crc ^ std::uint8_t(byte)) & 0xFF] ^ (crc >> 8);
+  return ~crc;
+}
+
+bool is_essential(std::string_view type) {
+  return type == "IHDR" || type == "PLTE" || type == "IDAT" || type == "IEND";
+}
+
+}  // namespace
+
+bool is_png(std::string_view bytes) { return starts_with(bytes, kSignature); }
+
+std::string essential_png(std::string_view bytes, const std::string& file) {
+  std::string out(kSignature);
+  std::string_view type;
+  for (std::size_t at = kSignature.size(); type != "IEND";) {
+    if (bytes.size() - at < kChunkOverhead) throw_damaged(file, "it ends before its IEND chunk");
+    const std::size_t length = big_endian(bytes, at);
+    type = bytes.substr(at + 4, 4);
+    if (bytes.size() - at - kChunkOverhead < length) {
+      throw_damaged(
+          file, cat("a chunk of ", length, " bytes has only ", bytes.size() - at - kChunkOverhead));
+    }
+    if (is_essential(type)) {
+      if (crc32(bytes.substr(at + 4, length + 4)) != big_endian(bytes, at + 8 + length)) {
+        throw_damaged(file, cat("the checksum of its ", type, " chunk is wrong"));
+      }
+      if (out.size() == kSignature.size()) {
+        if (type != "IHDR" || length != kHeaderBytes) throw_damaged(file, "it has no header");
+        require_sane_size(big_endian(bytes, at + 12), big_endian(bytes, at + 8), file);
+      }
+      out += bytes.substr(at, length + kChunkOverhead);
+    }
+    at += length + kChunkOverhead;
+  }
+  return out;
+}
+
+}  // namespace clipq

@@ -1,0 +1,68 @@
+#include "file_dataset.h"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "clipq/core/files.h"
+#include "clipq/core/sha256.h"
+#include "clipq/core/strings.h"
+
+namespace clipq {
+namespace {
+
+/// The list of torchvision's ImageFolder.
+constexpr std::array<std::string_view, 9> kImageExtensions = {
+    ".jpg", ".jpeg", ".png", ".webp", ".bmp", ".ppm", ".pgm", ".tif", ".tiff"};
+
+/// A length before each part, so that different lists can't give the same bytes.
+void hash_part(Sha256& hash, std::string_view part) {
+  hash.update(cat(part.size(), ":"));
+  hash.update(part);
+}
+
+}  // namespace
+
+FileDataset::FileDataset(std::string spec, std::filesystem::path folder, std::vector<Item> items)
+    : Dataset(std::move(spec)), folder_(std::move(folder)), items_(std::move(items)) {}
+
+std::int64_t FileDataset::size() const { return static_cast<std::int64_t>(items_.size()); }
+
+Image FileDataset::image(std::int64_t i) const { return decode_image(folder_ / items_[i].name); }
+
+std::string FileDataset::item_name(std::int64_t i) const { return items_[i].name; }
+
+int FileDataset::label(std::int64_t i) const { return items_[i].label; }
+
+const std::vector<std::string>& FileDataset::captions(std::int64_t i) const {
+  return items_[i].captions;
+}
+
+std::string FileDataset::content_hash() const {
+  Sha256 hash;
+  for (const Item& item : items_) {
+    hash_part(hash, item.name);
+    hash_part(hash, read_file(folder_ / item.name));
+    hash_part(hash, cat(item.label));
+    hash_part(hash, cat(item.captions.size()));
+    for (const std::string& caption : item.captions) hash_part(hash, caption);
+  }
+  return hash.finish();
+}
+
+bool has_image_extension(const std::filesystem::path& file) {
+  std::string extension = file.extension().string();
+  std::transform(extension.begin(), extension.end(), extension.begin(),
+                 [](unsigned char c) { return c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c; });
+  return std::find(kImageExtensions.begin(), kImageExtensions.end(), extension) !=
+         kImageExtensions.end();
+}
+
+std::string first_names(const std::vector<std::string>& names) {
+  constexpr std::size_t kShown = 3;
+  const std::vector<std::string> first(names.begin(),
+                                       names.begin() + std::min(kShown, names.size()));
+  return join(first, ", ") + (names.size() > kShown ? ", …" : "");
+}
+
+}  // namespace clipq

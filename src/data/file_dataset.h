@@ -1,0 +1,41 @@
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "clipq/data/dataset.h"
+
+namespace clipq {
+
+/// A data set whose items are picture files below one folder.
+class FileDataset : public Dataset {
+ public:
+  /// One picture; `name` is its path relative to the folder.
+  struct Item {
+    std::string name;
+    int label = -1;
+    std::vector<std::string> captions;
+  };
+
+  FileDataset(std::string spec, std::filesystem::path folder, std::vector<Item> items);
+
+  std::int64_t size() const override;
+  Image image(std::int64_t i) const override;
+  std::string item_name(std::int64_t i) const override;
+  int label(std::int64_t i) const override;
+  const std::vector<std::string>& captions(std::int64_t i) const override;
+  std::string content_hash() const override;
+
+ private:
+  std::filesystem::path folder_;
+  std::vector<Item> items_;
+};
+
+/// Whether the file's name ends like a picture's (".jpg", ".PNG", …).
+bool has_image_extension(const std::filesystem::path& file);
+
+/// "a, b, c" or "a, b, c, …": the first three of `names`.
+std::string first_names(const std::vector<std::string>& names);
+
+}  // namespace clipq

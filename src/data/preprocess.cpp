@@ -1,0 +1,45 @@
+#include "clipq/data/preprocess.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace clipq {
+namespace {
+
+/// torchvision's centre crop offset: Python's round(), which is half to even.
+int crop_offset(int length, int size) {
+  return static_cast<int>(std::nearbyint((length - size) / 2.0));
+}
+
+}  // namespace
+
+Image resize_and_crop(const Image& image, int size) {
+  const int short_side = std::min(image.height, image.width);
+  const int long_side = std::max(image.height, image.width);
+  const int resized_long = static_cast<int>(static_cast<double>(size) * long_side / short_side);
+  const int height = image.height <= image.width ? size : resized_long;
+  const int width = image.width <= image.height ? size : resized_long;
+  return resize_bicubic(image, height, width,
+                        {crop_offset(height, size), crop_offset(width, size), size, size});
+}
+
+void normalize(const Image& image, const Preprocess& preprocess, float* out) {
+  const std::size_t pixels = std::size_t(image.height) * image.width;
+  for (std::size_t channel = 0; channel < 3; ++channel) {
+    std::array<float, 256> table{};
+    for (std::size_t level = 0; level < table.size(); ++level) {
+      const float scaled = static_cast<float>(level) / 255.0f;
+      const float centered = scaled - preprocess.mean[channel];
+      table[level] = centered / preprocess.std[channel];
+    }
+    const std::uint8_t* source = image.rgb.data() + channel;
+    float* target = out + channel * pixels;
+    for (std::size_t i = 0; i < pixels; ++i) target[i] = table[source[3 * i]];
+  }
+}
+
+void preprocess(const Image& image, const Preprocess& preprocess, float* out) {
+  normalize(resize_and_crop(image, preprocess.size), preprocess, out);
+}
+
+}  // namespace clipq

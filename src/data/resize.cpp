@@ -1,0 +1,161 @@
+#include <algorithm>
+#include <cmath>
+
+#include "clipq/core/error.h"
+#include "clipq/core/strings.h"
+#include "clipq/data/image.h"
+
+namespace clipq {
+namespace {
+
+constexpr int kFractionBits = 32 - 8 - 2;
+constexpr std::int32_t kHalf = 1 << (kFractionBits - 1);
+
+/// The source pixels that make one output pixel, with fixed-point weights.
+struct Taps {
+  int first = 0;
+  std::vector<std::int32_t> weights;
+
+  int end() const { return first + static_cast<int>(weights.size()); }
+};
+
+double bicubic(double x) {
+  constexpr double a = -0.5;
+  x = std::abs(x);
+  if (x < 1.0) return ((a + 2.0) * x - (a + 3.0)) * x * x + 1;
+  if (x < 2.0) return (((x - 5) * x + 8) * x - 4) * a;
+  return 0.0;
+}
+
+/// Pillow's precompute_coeffs() and normalize_coeffs_8bpc() for one output pixel.
+Taps make_taps(int in_size, int out_size, int out) {
+  const double scale = static_cast<double>(in_size) / out_size;
+  const double filter_scale = std::max(scale, 1.0);
+  const double support = 2.0 * filter_scale;
+  const double center = (out + 0.5) * scale;
+  Taps taps;
+  taps.first = std::max(0, static_cast<int>(center - support + 0.5));
+  const int end = std::min(in_size, static_cast<int>(center + support + 0.5));
+  std::vector<double> weights;
+  double sum = 0.0;
+  for (int in = taps.first; in < end; ++in) {
+    weights.push_back(bicubic((in - center + 0.5) * (1.0 / filter_scale)));
+    sum += weights.back();
+  }
+  for (const double weight : weights) {
+    const double normalized = sum == 0.0 ? weight : weight / sum;
+    taps.weights.push_back(static_cast<std::int32_t>((normalized < 0 ? -0.5 : 0.5) +
+                                                     normalized * (1 << kFractionBits)));
+  }
+  return taps;
+}
+
+std::vector<Taps> make_all_taps(int in_size, int out_size, int first, int count) {
+  std::vector<Taps> all;
+  all.reserve(count);
+  for (int out = first; out < first + count; ++out) {
+    if (in_size == out_size) {
+      all.push_back({out, {1 << kFractionBits}});
+    } else {
+      all.push_back(make_taps(in_size, out_size, out));
+    }
+  }
+  return all;
+}
+
+std::uint8_t to_byte(std::int32_t sum) {
+  return static_cast<std::uint8_t>(std::clamp(sum >> kFractionBits, 0, 255));
+}
+
+/// The source pixels that a run of taps reads.
+struct Range {
+  int begin = 0;
+  int end = 0;
+
+  int size() const { return end - begin; }
+};
+
+Range range_of(const std::vector<Taps>& taps) { return {taps.front().first, taps.back().end()}; }
+
+/// Rows `rows` of `in`, each resampled to one pixel per entry of `columns`, whose taps count from
+/// `column_origin`.
+Image resample_horizontally(const Image& in, Range rows, const std::vector<Taps>& columns,
+                            int column_origin) {
+  Image out{rows.size(), static_cast<int>(columns.size()), {}};
+  out.rgb.resize(std::size_t(out.height) * out.width * 3);
+  std::uint8_t* target = out.rgb.data();
+  for (int y = rows.begin; y < rows.end; ++y) {
+    const std::uint8_t* row = in.rgb.data() + std::size_t(y) * in.width * 3;
+    for (const Taps& taps : columns) {
+      std::int32_t red = kHalf;
+      std::int32_t green = kHalf;
+      std::int32_t blue = kHalf;
+      const std::uint8_t* source = row + std::size_t(taps.first - column_origin) * 3;
+      for (const std::int32_t weight : taps.weights) {
+        red += weight * source[0];
+        green += weight * source[1];
+        blue += weight * source[2];
+        source += 3;
+      }
+      *target++ = to_byte(red);
+      *target++ = to_byte(green);
+      *target++ = to_byte(blue);
+    }
+  }
+  return out;
+}
+
+/// Columns `columns` of `in`, resampled to one row per entry of `rows`, whose taps count from
+/// `row_origin`.
+Image resample_vertically(const Image& in, Range columns, const std::vector<Taps>& rows,
+                          int row_origin) {
+  Image out{static_cast<int>(rows.size()), columns.size(), {}};
+  const std::size_t in_stride = std::size_t(in.width) * 3;
+  const std::size_t out_stride = std::size_t(out.width) * 3;
+  out.rgb.resize(out.height * out_stride);
+  std::vector<std::int32_t> sums(out_stride);
+  std::uint8_t* target = out.rgb.data();
+  for (const Taps& taps : rows) {
+    std::fill(sums.begin(), sums.end(), kHalf);
+    const std::uint8_t* source =
+        in.rgb.data() + (taps.first - row_origin) * in_stride + std::size_t(columns.begin) * 3;
+    for (const std::int32_t weight : taps.weights) {
+      for (std::size_t i = 0; i < out_stride; ++i) sums[i] += weight * source[i];
+      source += in_stride;
+    }
+    target = std::transform(sums.begin(), sums.end(), target, to_byte);
+  }
+  return out;
+}
+
+/// Pillow 13 begins with the pass over columns if the height shrinks by more than twice as many
+/// pixels as the width (python-pillow/Pillow#9549); older releases never do.
+bool vertical_first(const Image& image, int height, int width) {
+  return image.height - height > 2 * std::max(0, image.width - width);
+}
+
+}  // namespace
+
+Image resize_bicubic(const Image& image, int height, int width, const Window& window) {
+  if (window.top < 0 || window.left < 0 || window.height < 1 || window.width < 1 ||
+      window.top + window.height > height || window.left + window.width > width) {
+    throw InternalError(cat("resize_bicubic: the window ", window.width, " x ", window.height,
+                            " is not within ", width, " x ", height));
+  }
+  const std::vector<Taps> columns = make_all_taps(image.width, width, window.left, window.width);
+  const std::vector<Taps> rows = make_all_taps(image.height, height, window.top, window.height);
+  const Range used_rows = range_of(rows);
+  const Range used_columns = range_of(columns);
+  if (vertical_first(image, height, width)) {
+    return resample_horizontally(resample_vertically(image, used_columns, rows, 0),
+                                 {0, window.height}, columns, used_columns.begin);
+  }
+  return resample_vertically(resample_horizontally(image, used_rows, columns, 0), {0, window.width},
+                             rows, used_rows.begin);
+}
+
+Image resize_bicubic(const Image& image, int height, int width) {
+  return resize_bicubic(image, height, width, {0, 0, height, width});
+}
+
+}  // namespace clipq

@@ -1,0 +1,132 @@
+#include "clipq/artifact/artifact.h"
+
+#include <gmock/gmock.h>
+
+#include "clipq/core/error.h"
+#include "clipq/core/files.h"
+#include "temporary_folder.h"
+#include "tiny_clip.h"
+
+namespace clipq {
+namespace {
+
+using ::testing::HasSubstr;
+using testing::max_difference;
+
+struct Case {
+  std::string recipe;
+  std::vector<std::string> overrides;
+};
+
+void PrintTo(const Case& test_case, std::ostream* out) {
+  *out << test_case.recipe << " " << join(test_case.overrides, " ");
+}
+
+/// The tiny model quantized; its `calibration` is one batch of random inputs.
+Artifact make_artifact(const Case& test_case) {
+  ClipModel model = testing::tiny_clip();
+  const Recipe recipe = load_recipe(test_case.recipe, test_case.overrides);
+  const Placement placement = place_quantizers(model, recipe, Component::kBoth);
+  const CalibratedRanges ranges =
+      calibrate(model, placement, "max", [done = false](CalibrationBatch& batch) mutable {
+        if (done) return false;
+        batch = {testing::tiny_pixels(), testing::tiny_tokens()};
+        return done = true;
+      });
+  Artifact artifact;
+  artifact.quantized = convert(std::move(model), placement, ranges);
+  artifact.quantized.quantization.recipe = recipe.json;
+  artifact.quantized.quantization.recipe_name = recipe.name;
+  artifact.quantized.quantization.component = "both";
+  artifact.source = {"tiny.pt", "abc", 1, 2};
+  artifact.bpe_vocab = "#version\na b\n";
+  return artifact;
+}
+
+const std::vector<Case>& cases() {
+  static const std::vector<Case> all = {
+      {"int8-dynamic", {}},
+      {"dq-clip", {}},
+      {"fp8-max", {}},
+      {"int8-dynamic", {"*.input_quantizer.scheme=symmetric"}},
+      {"int8-dynamic", {"*.weight_quantizer.scheme=affine", "*.weight_quantizer.granularity=tensor"}},
+      {"fp8-max",
+       {"*.format=int8", "*bmm*.scheme=affine", "*.input_quantizer.scheme=affine"}},
+      {"fp8-max", {"*.format=fp8_e5m2"}},
+      {"fp8-max", {"*.input_quantizer.range=dynamic", "*.input_quantizer.granularity=token"}},
+  };
+  return all;
+}
+
+class EveryCase : public ::testing::TestWithParam<Case> {};
+
+TEST_P(EveryCase, IsRestoredBitForBit) {
+  testing::TemporaryFolder folder;
+  const Artifact saved = make_artifact(GetParam());
+  save_artifact(saved, folder / "q.pt");
+  const TorchScriptArchive archive(folder / "q.pt");
+  ASSERT_TRUE(is_artifact(archive));
+  const Artifact restored = load_artifact(archive, "q.pt");
+  const at::Tensor pixels = testing::tiny_pixels();
+  const at::Tensor tokens = testing::tiny_tokens();
+  const ClipModel& a = saved.quantized.model;
+  const ClipModel& b = restored.quantized.model;
+  EXPECT_TRUE(a.encode_image(pixels).equal(b.encode_image(pixels)));
+  EXPECT_TRUE(a.encode_text(tokens).equal(b.encode_text(tokens)));
+  EXPECT_EQ(restored.bpe_vocab, saved.bpe_vocab);
+  EXPECT_EQ(restored.source.sha256, "abc");
+  const auto manifest = [](const Artifact& artifact) {
+    return to_json(Manifest{artifact.quantized.model.config, artifact.quantized.model.preprocess,
+                            artifact.quantized.quantization, artifact.source});
+  };
+  EXPECT_EQ(manifest(saved), manifest(restored));
+}
+
+TEST_P(EveryCase, ItsOwnTorchScriptGivesTheSameNumbers) {
+  testing::TemporaryFolder folder;
+  const Artifact saved = make_artifact(GetParam());
+  save_artifact(saved, folder / "q.pt");
+  const TorchScriptArchive archive(folder / "q.pt");
+  const at::Tensor pixels = testing::tiny_pixels();
+  const at::Tensor tokens = testing::tiny_tokens();
+  const ClipModel& model = saved.quantized.model;
+  // The same operators in the same order: any difference is TorchScript fusing some of them.
+  EXPECT_LT(max_difference(archive.encode_image(pixels), model.encode_image(pixels)), 1e-4);
+  EXPECT_LT(max_difference(archive.encode_text(tokens), model.encode_text(tokens)), 1e-4);
+}
+
+INSTANTIATE_TEST_SUITE_P(Formats, EveryCase, ::testing::ValuesIn(cases()));
+
+TEST(Artifact, DamagedManifestIsAnInputError) {
+  const Json json = parse_json(R"({"schema": "clipq.artifact/9"})", "t");
+  try {
+    manifest_from_json(json, "q.pt");
+    FAIL();
+  } catch (const InputError& failure) {
+    EXPECT_THAT(failure.what(), HasSubstr("another version of clipq"));
+  }
+}
+
+TEST(TorchScriptArchive, FilesThatAreNoneAreToldApart) {
+  testing::TemporaryFolder folder;
+  const auto message = [&](const std::string& name) {
+    try {
+      TorchScriptArchive archive(folder / name);
+    } catch (const InputError& failure) {
+      return std::string(failure.what());
+    }
+    return std::string();
+  };
+  EXPECT_THAT(message("missing.pt"), HasSubstr("does not exist"));
+  write_file(folder / "text.pt", "hello");
+  EXPECT_THAT(message("text.pt"), HasSubstr("not a TorchScript archive"));
+  write_file(folder / "empty.pt", "");
+  EXPECT_THAT(message("empty.pt"), HasSubstr("not a TorchScript archive"));
+  save_artifact(make_artifact({"int8-dynamic", {}}), folder / "whole.pt");
+  const std::string whole = read_file(folder / "whole.pt");
+  write_file(folder / "cut.pt", whole.substr(0, whole.size() / 2));
+  EXPECT_THAT(message("cut.pt"), HasSubstr("damaged or truncated"));
+}
+
+}  // namespace
+}  // namespace clipq

@@ -1,0 +1,149 @@
+"""Bad input: the message, the exit code, and nothing left half-written."""
+import json
+import os
+import resource
+import signal
+import subprocess
+import time
+import unittest
+
+import torch
+from torch import nn
+
+from support import CLIPQ, CliTest, export, tiny_clip, write_cifar, write_coco
+
+
+class Errors(CliTest):
+    def setUp(self):
+        super().setUp()
+        self.path, self.model = self.checkpoint()
+        self.output = self.folder / "out" / "q.pt"
+        self.output.parent.mkdir()
+
+    def fails_to_quantize(self, code, message, checkpoint, *options):
+        self.fails(code, message, "quantize", checkpoint, "-o", self.output, *options)
+        self.assertEqual(list(self.output.parent.iterdir()), [])
+
+    def test_missing_checkpoint(self):
+        self.fails_to_quantize(3, "nowhere.pt does not exist", self.folder / "nowhere.pt")
+
+    def test_truncated_archive(self):
+        (self.folder / "cut.pt").write_bytes(self.path.read_bytes()[:-5000])
+        self.fails_to_quantize(3, "cut.pt: damaged or truncated", self.folder / "cut.pt")
+
+    def test_no_archive(self):
+        (self.folder / "text.pt").write_text("these are not the weights")
+        self.fails_to_quantize(3, "text.pt: not a TorchScript archive", self.folder / "text.pt")
+
+    def test_plain_state_dict(self):
+        torch.save(self.model.state_dict(), self.folder / "state.pt")
+        self.fails_to_quantize(3, "state.pt: .*not a TorchScript archive.*torch.jit.save", self.folder / "state.pt")
+
+    def test_no_clip(self):
+        torch.jit.save(torch.jit.script(nn.Sequential(nn.Linear(3, 4), nn.ReLU())), str(self.folder / "mlp.pt"))
+        self.fails_to_quantize(3, "mlp.pt: not a CLIP with OpenAI's names: .* is missing", self.folder / "mlp.pt")
+
+    def test_nan_weight(self):
+        model = tiny_clip()
+        model.visual.transformer.resblocks[1].mlp.c_fc.weight.data[5, 7] = float("nan")
+        export(model, self.folder / "nan.pt")
+        self.fails_to_quantize(3, r"visual.transformer.resblocks.1.mlp.c_fc.weight has 1 of \d+ values that are NaN",
+                               self.folder / "nan.pt")
+
+    def test_artifact_is_not_a_checkpoint(self):
+        self.ok("quantize", self.path, "-o", self.folder / "q.pt")
+        self.fails_to_quantize(3, "q.pt is quantized already.*int8-dynamic", self.folder / "q.pt")
+
+    def test_damaged_artifact(self):
+        self.ok("quantize", self.path, "-o", self.folder / "q.pt")
+        data = (self.folder / "q.pt").read_bytes()
+        (self.folder / "cut.pt").write_bytes(data[: len(data) // 2])
+        self.fails(3, "damaged or truncated", "inspect", self.folder / "cut.pt")
+
+    def test_unknown_recipe_and_key(self):
+        self.fails_to_quantize(2, 'unknown recipe "int8-dynamics"; did you mean "int8-dynamic"', self.path, "--recipe",
+                               "int8-dynamics")
+        recipe = {"name": "x", "rules": [{"match": "*", "formt": "int8"}]}
+        (self.folder / "bad.json").write_text(json.dumps(recipe))
+        self.fails_to_quantize(2, 'rule 1: unknown key "formt"; did you mean "format"', self.path, "--recipe",
+                               self.folder / "bad.json")
+        (self.folder / "broken.json").write_text('{"name": "x",\n oops}')
+        self.fails_to_quantize(3, r"broken.json:2:2: not valid JSON", self.path, "--recipe", self.folder / "broken.json")
+        self.fails_to_quantize(3, "absent.json does not exist", self.path, "--recipe", self.folder / "absent.json")
+
+    def test_calibration_data_missing(self):
+        self.fails_to_quantize(2, "needs data to calibrate.*--calib-data", self.path, "--recipe", "fp8-max")
+
+    def test_captions_without_images(self):
+        coco = write_coco(self.folder / "coco")
+        for image in coco.glob("*.jpg"):
+            image.unlink()
+        self.fails_to_quantize(3, r"000000000000.jpg", self.path, "--recipe", "fp8-max", "--calib-data", f"coco:{coco}",
+                               "--calib-captions", coco / "captions.json")
+
+    def test_corrupt_jpeg_among_good_ones(self):
+        coco = write_coco(self.folder / "coco")
+        image = coco / "000000000003.jpg"
+        image.write_bytes(image.read_bytes()[:600])
+        self.fails_to_quantize(3, "000000000003.jpg", self.path, "--recipe", "fp8-max", "--calib-data", f"coco:{coco}",
+                               "--calib-captions", coco / "captions.json")
+        self.fails(3, "000000000003.jpg", "embed", self.path, "--images", coco, "-o", self.output.with_suffix(".npy"))
+        self.assertEqual(list(self.output.parent.iterdir()), [])
+
+    def test_wrong_length_cifar_file(self):
+        cifar = write_cifar(self.folder / "cifar")
+        (cifar / "test.bin").write_bytes((cifar / "test.bin").read_bytes()[:-7])
+        self.fails(3, "test.bin.*3074", "eval", self.path, "--data", f"cifar100:{cifar}")
+
+    def test_output_folder(self):
+        self.fails(3, "output folder .*missing does not exist", "quantize", self.path, "-o", self.folder / "missing" / "q.pt")
+        cifar = write_cifar(self.folder / "cifar")
+        self.fails(3, "output folder .*missing does not exist", "eval", self.path, "--data", f"cifar100:{cifar}", "-o",
+                   self.folder / "missing" / "r.json")
+
+    def test_full_disk(self):
+        def limit():
+            resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+
+        process = subprocess.run([CLIPQ, "quantize", self.path, "-o", self.output], capture_output=True, text=True,
+                                 preexec_fn=limit, check=False)
+        self.assertEqual(process.returncode, 3, process.stderr)
+        self.assertRegex(process.stderr, "cannot write .*q.pt: .*nothing was left")
+        self.assertEqual(list(self.output.parent.iterdir()), [])
+
+    def test_ctrl_c(self):
+        cifar = write_cifar(self.folder / "cifar", labels=[i % 100 for i in range(20000)])
+        process = subprocess.Popen([CLIPQ, "eval", self.path, "--data", f"cifar100:{cifar}", "--batch-size", "1", "-o",
+                                    self.output.with_suffix(".json")], stderr=subprocess.PIPE, text=True)
+        time.sleep(3)
+        process.send_signal(signal.SIGINT)
+        _, message = process.communicate(timeout=60)
+        self.assertEqual(process.returncode, 130, message)
+        self.assertIn("interrupted", message)
+        self.assertEqual(list(self.output.parent.iterdir()), [])
+
+    def test_usage(self):
+        self.fails(2, "(checkpoint|output).*required", "quantize")
+        self.fails(2, "(subcommand|arguments)", "frobnicate")
+        self.fails(2, "unknown component", "quantize", self.path, "-o", self.output, "--component", "audio")
+        self.fails(2, "expected native or simulate", "inspect", self.path, "--mode", "fast")
+        self.fails(2, 'unknown activation "relu"', "inspect", self.path, "--activation", "relu")
+        self.fails(2, 'unknown task "zeroshot"', "eval", self.path, "--data", "cifar100:x", "--task", "zeroshot")
+        self.fails(2, "cifar1000", "eval", self.path, "--data", "cifar1000:x")
+
+    def test_vocabulary_that_is_not_the_models(self):
+        (self.folder / "merges.txt").write_text("#version\nr e\n")
+        (self.folder / "texts.txt").write_text("red\n")
+        self.fails(2, "tokenizer has 515 entries.*519", "embed", self.path, "--texts", self.folder / "texts.txt", "--bpe",
+                   self.folder / "merges.txt", "-o", self.output)
+
+    def test_unwritable_output(self):
+        if os.geteuid() == 0:
+            self.skipTest("root may write everywhere")
+        self.output.parent.chmod(0o500)
+        self.addCleanup(self.output.parent.chmod, 0o700)
+        self.fails(3, "cannot be written to", "quantize", self.path, "-o", self.output)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,132 @@
+#include "clipq/data/image.h"
+
+#include <gmock/gmock.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <fstream>
+
+#include "clipq/core/error.h"
+#include "clipq/core/json.h"
+#include "clipq/data/preprocess.h"
+#include "data/data_files.h"
+#include "temporary_folder.h"
+
+namespace clipq {
+namespace {
+
+using ::testing::AllOf;
+using testing::golden_image;
+using ::testing::HasSubstr;
+using testing::message_of;
+
+/// The largest difference between the picture and Pillow's bytes; 256 if the sizes differ.
+int difference(const Image& image, const std::filesystem::path& expected_file) {
+  const std::string expected = read_file(expected_file);
+  if (expected.size() != image.rgb.size()) return 256;
+  int largest = 0;
+  for (std::size_t i = 0; i < expected.size(); ++i) {
+    largest = std::max(largest, std::abs(int(image.rgb[i]) - std::uint8_t(expected[i])));
+  }
+  return largest;
+}
+
+TEST(ImageGolden, DecodesAndResizesLikePillow) {
+  const Json index = read_json(golden_image("index.json"));
+  ASSERT_GE(index.size(), 20u);
+  for (const Json& row : index) {
+    const auto name = row["file"].get<std::string>();
+    SCOPED_TRACE(name);
+    // A JPEG may differ by one level: the two libjpeg-turbo releases may round differently.
+    const int tolerance = row["exact"].get<bool>() ? 0 : 1;
+    const Image image = decode_image(golden_image(name));
+    EXPECT_EQ(image.height, row["height"].get<int>());
+    EXPECT_EQ(image.width, row["width"].get<int>());
+    EXPECT_LE(difference(image, golden_image(name + ".decoded.rgb")), tolerance);
+    const int size = row["size"].get<int>();
+    const Image cropped = resize_and_crop(image, size);
+    EXPECT_LE(difference(cropped, golden_image(cat(name, ".", size, ".rgb"))), tolerance);
+  }
+}
+
+TEST(DecodeImage, RefusesAMissingAndAnEmptyFile) {
+  testing::TemporaryFolder folder;
+  EXPECT_THAT(message_of<InputError>([&] { decode_image(folder / "none.png"); }),
+              HasSubstr("none.png does not exist"));
+  write_file(folder / "empty.jpg", "");
+  EXPECT_THAT(message_of<InputError>([&] { decode_image(folder / "empty.jpg"); }),
+              HasSubstr("empty.jpg is empty"));
+}
+
+TEST(DecodeImage, RefusesWhatIsNotAPicture) {
+  testing::TemporaryFolder folder;
+  write_file(folder / "text.jpg", "<html>404</html>");
+  EXPECT_THAT(message_of<InputError>([&] { decode_image(folder / "text.jpg"); }),
+              AllOf(HasSubstr("text.jpg cannot be decoded"), HasSubstr("16 bytes")));
+}
+
+/// Every cut of the picture must be refused, wherever it is, and without a word on stderr.
+void expect_all_cuts_refused(const std::string& name, std::size_t step) {
+  testing::TemporaryFolder folder;
+  const std::string whole = read_file(golden_image(name));
+  ::testing::internal::CaptureStderr();
+  for (std::size_t length = 1; length < whole.size(); length += step) {
+    std::ofstream(folder / name, std::ios::binary) << whole.substr(0, length);
+    EXPECT_THAT(message_of<InputError>([&] { decode_image(folder / name); }), HasSubstr(name))
+        << length << " of " << whole.size() << " bytes";
+  }
+  EXPECT_EQ(::testing::internal::GetCapturedStderr(), "");
+}
+
+TEST(DecodeImage, RefusesTruncatedJpegs) {
+  expect_all_cuts_refused("colour.jpg", 7);
+  expect_all_cuts_refused("progressive.jpg", 7);
+}
+
+TEST(DecodeImage, RefusesTruncatedPngs) { expect_all_cuts_refused("upscale.png", 1); }
+
+TEST(DecodeImage, RefusesAPngWithAFlippedBit) {
+  testing::TemporaryFolder folder;
+  std::string bytes = read_file(golden_image("downscale.png"));
+  bytes[bytes.size() / 2] ^= 1;
+  write_file(folder / "flipped.png", bytes);
+  EXPECT_THAT(message_of<InputError>([&] { decode_image(folder / "flipped.png"); }),
+              HasSubstr("checksum of its IDAT chunk"));
+}
+
+TEST(DecodeImage, RefusesAJpegWithDamagedData) {
+  testing::TemporaryFolder folder;
+  std::string bytes = read_file(golden_image("colour.jpg"));
+  for (std::size_t i = bytes.size() / 2; i < bytes.size() / 2 + 40; ++i) bytes[i] = '\x5a';
+  bytes.erase(bytes.size() - 300, 290);
+  write_file(folder / "damaged.jpg", bytes);
+  EXPECT_THAT(message_of<InputError>([&] { decode_image(folder / "damaged.jpg"); }),
+              HasSubstr("damaged.jpg is a damaged or truncated JPEG"));
+}
+
+TEST(DecodeImage, RefusesASizeThatWouldExhaustMemory) {
+  testing::TemporaryFolder folder;
+  std::string bytes = read_file(golden_image("colour.jpg"));
+  const std::size_t frame = bytes.find("\xFF\xC0");
+  ASSERT_NE(frame, std::string::npos);
+  for (std::size_t i = 5; i < 9; ++i) bytes[frame + i] = '\xF0';
+  write_file(folder / "huge.jpg", bytes);
+  EXPECT_THAT(message_of<InputError>([&] { decode_image(folder / "huge.jpg"); }),
+              HasSubstr("61680 x 61680"));
+}
+
+TEST(ResizeBicubic, AWindowHasThePixelsOfTheWhole) {
+  const Image image = decode_image(golden_image("downscale.png"));
+  const Image whole = resize_bicubic(image, 40, 61);
+  const Image part = resize_bicubic(image, 40, 61, {7, 11, 20, 30});
+  ASSERT_EQ(part.height, 20);
+  ASSERT_EQ(part.width, 30);
+  for (int y = 0; y < part.height; ++y) {
+    for (int i = 0; i < part.width * 3; ++i) {
+      ASSERT_EQ(part.rgb[y * part.width * 3 + i], whole.rgb[((y + 7) * 61 + 11) * 3 + i]);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace clipq

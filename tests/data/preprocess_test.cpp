@@ -1,0 +1,61 @@
+#include "clipq/data/preprocess.h"
+
+#include <gmock/gmock.h>
+
+#include <vector>
+
+namespace clipq {
+namespace {
+
+using ::testing::ElementsAre;
+
+/// A picture whose red is the column and whose green is the row.
+Image ramp(int height, int width) {
+  Image image{height, width, {}};
+  for (int y = 0; y < height; ++y) {
+    for (int x = 0; x < width; ++x) {
+      image.rgb.push_back(static_cast<std::uint8_t>(x));
+      image.rgb.push_back(static_cast<std::uint8_t>(y));
+      image.rgb.push_back(0);
+    }
+  }
+  return image;
+}
+
+TEST(ResizeAndCrop, RoundsTheOffsetHalfToEven) {
+  // The short side is already right, so that nothing is resampled and red shows the offset.
+  EXPECT_EQ(resize_and_crop(ramp(8, 9), 8).rgb[0], 0);    // 0.5 -> 0
+  EXPECT_EQ(resize_and_crop(ramp(8, 11), 8).rgb[0], 2);   // 1.5 -> 2
+  EXPECT_EQ(resize_and_crop(ramp(8, 13), 8).rgb[0], 2);   // 2.5 -> 2
+  EXPECT_EQ(resize_and_crop(ramp(8, 15), 8).rgb[0], 4);   // 3.5 -> 4
+  EXPECT_EQ(resize_and_crop(ramp(13, 8), 8).rgb[1], 2);   // of rows too
+  EXPECT_EQ(resize_and_crop(ramp(8, 8), 8), ramp(8, 8));  // nothing to do
+}
+
+TEST(ResizeAndCrop, AlwaysGivesASquare) {
+  for (const auto& [height, width] : {std::pair{1, 1}, {1, 300}, {7, 5}, {33, 32}, {500, 375}}) {
+    const Image image = resize_and_crop(ramp(height, width), 16);
+    EXPECT_EQ(image.height, 16);
+    EXPECT_EQ(image.width, 16);
+    EXPECT_EQ(image.rgb.size(), 16u * 16 * 3);
+  }
+}
+
+TEST(Normalize, WritesPlanesWithTorchvisionsValues) {
+  const Image image{1, 2, {0, 128, 255, 255, 1, 77}};
+  std::vector<float> out(6);
+  normalize(image, Preprocess{}, out.data());
+  // torchvision: Normalize(mean, std)(ToTensor()(image)).flatten().tolist(); equal to the last bit.
+  EXPECT_THAT(out, ElementsAre(-1.7922625541687012f, 1.9303361177444458f, 0.16889731585979462f,
+                               -1.7370892763137817f, 2.1458969116210938f, -0.38527464866638184f));
+}
+
+TEST(Preprocess, ResizesThenNormalizes) {
+  Preprocess plain{4, {0.0f, 0.0f, 0.0f}, {1.0f, 1.0f, 1.0f}};
+  std::vector<float> out(3 * 4 * 4, -1.0f);
+  preprocess(Image{8, 12, std::vector<std::uint8_t>(8 * 12 * 3, 51)}, plain, out.data());
+  EXPECT_THAT(out, ::testing::Each(0.2f));
+}
+
+}  // namespace
+}  // namespace clipq

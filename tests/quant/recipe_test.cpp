@@ -1,0 +1,142 @@
+#include "clipq/quant/recipe.h"
+
+#include <gmock/gmock.h>
+
+#include <algorithm>
+
+#include "clipq/core/error.h"
+#include "clipq/quant/placement.h"
+#include "tiny_clip.h"
+
+namespace clipq {
+namespace {
+
+using ::testing::HasSubstr;
+
+std::string placement_error(const std::string& json) {
+  ClipModel model = testing::tiny_clip();
+  try {
+    place_quantizers(model, parse_recipe(parse_json(json, "r"), "r"), Component::kBoth);
+  } catch (const UsageError& failure) {
+    return failure.what();
+  }
+  return "";
+}
+
+Placement place(const std::string& recipe, Component component,
+                const std::vector<std::string>& overrides = {}) {
+  ClipModel model = testing::tiny_clip();
+  return place_quantizers(model, load_recipe(recipe, overrides), component);
+}
+
+std::int64_t count_enabled(const Placement& placement) {
+  return std::count_if(placement.begin(), placement.end(),
+                       [](const PlacedQuantizer& quantizer) { return quantizer.enabled; });
+}
+
+TEST(Recipe, EveryShippedOneParsesAndPlaces) {
+  for (const std::string& name : recipe_names()) {
+    EXPECT_GT(count_enabled(place(name, Component::kBoth)), 0) << name;
+    EXPECT_FALSE(load_recipe(name, {}).comment.empty()) << name;
+    EXPECT_EQ(load_recipe(name, {}).name, name);
+  }
+}
+
+TEST(Recipe, UnknownNameSuggestsTheNearest) {
+  try {
+    load_recipe("int8-dynamc", {});
+    FAIL();
+  } catch (const UsageError& failure) {
+    EXPECT_THAT(failure.what(), HasSubstr("did you mean \"int8-dynamic\""));
+  }
+}
+
+TEST(Recipe, UnknownKeysFormatsAndAlgorithmsAreErrors) {
+  const auto error = [](const char* text) {
+    try {
+      parse_recipe(parse_json(text, "r"), "r.json");
+    } catch (const UsageError& failure) {
+      return std::string(failure.what());
+    }
+    return std::string();
+  };
+  EXPECT_THAT(error(R"({"name": "x", "ruels": []})"), HasSubstr("did you mean \"rules\""));
+  EXPECT_THAT(error(R"({"name": "x", "rules": [{"match": "*", "fromat": "int8"}]})"),
+              HasSubstr("r.json: rule 1: unknown key \"fromat\"; did you mean \"format\""));
+  EXPECT_THAT(error(R"({"name": "x", "rules": [{"match": "*", "format": "int9"}]})"),
+              HasSubstr("unknown format \"int9\"; did you mean \"int8\""));
+  EXPECT_THAT(error(R"({"name": "x", "rules": [{"match": "*"}]})"), HasSubstr("says nothing"));
+  EXPECT_THAT(error(R"({"name": "x", "rules": []})"), HasSubstr("at least one rule"));
+  EXPECT_THAT(
+      error(R"({"name": "x", "rules": [{"match": "*", "enable": false}], "algorithms": ["awq"]})"),
+      HasSubstr("algorithms"));
+}
+
+TEST(Recipe, OverridesReachCalibrationAndRules) {
+  const Recipe recipe =
+      load_recipe("fp8-max", {"calibration.samples=64", "*.weight_quantizer.format=fp8_e5m2"});
+  EXPECT_EQ(recipe.samples, 64);
+  EXPECT_EQ(recipe.rules.back().match, "*.weight_quantizer");
+  EXPECT_EQ(recipe.rules.back().format, Format::kFp8E5M2);
+  EXPECT_THROW(load_recipe("fp8-max", {"samples=64"}), UsageError);
+  EXPECT_THROW(load_recipe("fp8-max", {"calibration.smaples=64"}), UsageError);
+}
+
+TEST(Placement, RuleThatMatchesNothingIsAnErrorUnlessOptional) {
+  const std::string head =
+      R"({"name": "x", "rules": [{"match": "*.wieght_quantizer", "format": "int8")";
+  EXPECT_THAT(placement_error(head + "}]}"), HasSubstr("did you mean \"*.weight_quantizer\""));
+  EXPECT_EQ(placement_error(head + R"(, "optional": true}]})"), "");
+}
+
+TEST(Placement, LaterRulesWinAndAFormatResetsAttributes) {
+  ClipModel model = testing::tiny_clip();
+  const Recipe recipe = parse_recipe(parse_json(R"({"name": "x", "rules": [
+      {"match": "*.input_quantizer", "format": "int8", "bits": 7, "scheme": "affine",
+       "granularity": "token", "range": "dynamic"},
+      {"match": "visual.proj.*", "format": "int8"},
+      {"match": "text_projection.*", "enable": false}]})", "r"), "r");
+  const Placement placement = place_quantizers(model, recipe, Component::kBoth);
+  const PlacedQuantizer* reset = find_enabled(placement, "visual.proj", Role::kInput);
+  ASSERT_NE(reset, nullptr);
+  EXPECT_EQ(reset->spec.bits, 8);
+  EXPECT_EQ(reset->spec.scheme, Scheme::kSymmetric);
+  EXPECT_EQ(reset->spec.granularity, Granularity::kTensor);
+  const PlacedQuantizer* weight = find_enabled(placement, "visual.proj", Role::kWeight);
+  ASSERT_NE(weight, nullptr);
+  EXPECT_EQ(weight->spec.granularity, Granularity::kChannel);
+  EXPECT_EQ(find_enabled(placement, "text_projection", Role::kInput), nullptr);
+}
+
+TEST(Placement, ComponentRestrictsARecipeToATower) {
+  for (const PlacedQuantizer& quantizer : place("int8-dynamic", Component::kText)) {
+    EXPECT_TRUE(!quantizer.enabled || quantizer.tower == Tower::kText) << quantizer.name();
+  }
+  const std::int64_t image = count_enabled(place("int8-dynamic", Component::kImage));
+  const std::int64_t text = count_enabled(place("int8-dynamic", Component::kText));
+  EXPECT_EQ(image + text, count_enabled(place("int8-dynamic", Component::kBoth)));
+}
+
+TEST(Placement, ContradictionsAreErrors) {
+  const auto error = [](const std::string& attributes) {
+    return placement_error(R"({"name": "x", "rules": [{"match": )" + attributes + "}]}");
+  };
+  EXPECT_THAT(error(R"("*.input_quantizer", "format": "fp8_e4m3", "scheme": "affine")"),
+              HasSubstr("symmetric"));
+  EXPECT_THAT(error(R"("*.input_quantizer", "format": "int8", "bits": 5)"), HasSubstr("bits"));
+  EXPECT_THAT(error(R"("*.weight_quantizer", "format": "int8", "range": "dynamic")"),
+              HasSubstr("range of a weight"));
+  EXPECT_THAT(error(R"("*.input_quantizer", "format": "int8", "granularity": "token")"),
+              HasSubstr("per-token ranges are dynamic"));
+  EXPECT_THAT(error(R"("*.input_quantizer", "enable": true)"), HasSubstr("no rule gives it"));
+}
+
+TEST(Placement, DqClipReachesTheMlpOnly) {
+  for (const PlacedQuantizer& quantizer : place("dq-clip", Component::kBoth)) {
+    const bool mlp = quantizer.module.find(".mlp.") != std::string::npos;
+    EXPECT_EQ(quantizer.enabled, mlp) << quantizer.name();
+  }
+}
+
+}  // namespace
+}  // namespace clipq

@@ -1,0 +1,97 @@
+#pragma once
+
+#include <ATen/ops/zeros.h>
+
+#include "clipq/model/build_model.h"
+#include "tensors.h"
+
+namespace clipq::testing {
+
+/// A very small architecture: images of 16 pixels in patches of 8, two layers a tower.
+inline ClipConfig tiny_config() {
+  ClipConfig config;
+  config.embed_dim = 32;
+  config.image_resolution = 16;
+  config.vision_patch_size = 8;
+  config.vision_width = 64;
+  config.vision_layers = 2;
+  config.vision_heads = 1;
+  config.context_length = 12;
+  config.vocab_size = 40;
+  config.text_width = 64;
+  config.text_layers = 2;
+  config.text_heads = 1;
+  return config;
+}
+
+/// Random weights with OpenAI's names for `config`.
+inline StateDict random_state(const ClipConfig& config, std::uint64_t seed = 7) {
+  StateDict state;
+  const auto add = [&](const std::string& name, std::vector<std::int64_t> shape, double deviation,
+                       double mean = 0) {
+    state[name] = random_normal(std::move(shape), seed++).mul_(deviation).add_(mean);
+  };
+  const auto add_norm = [&](const std::string& name, std::int64_t width) {
+    add(name + ".weight", {width}, 0.1, 1);
+    add(name + ".bias", {width}, 0.1);
+  };
+  const auto add_block = [&](const std::string& name, std::int64_t width) {
+    add_norm(name + ".ln_1", width);
+    add(name + ".attn.in_proj_weight", {3 * width, width}, 0.12);
+    add(name + ".attn.in_proj_bias", {3 * width}, 0.1);
+    add(name + ".attn.out_proj.weight", {width, width}, 0.12);
+    add(name + ".attn.out_proj.bias", {width}, 0.1);
+    add_norm(name + ".ln_2", width);
+    add(name + ".mlp.c_fc.weight", {4 * width, width}, 0.12);
+    add(name + ".mlp.c_fc.bias", {4 * width}, 0.1);
+    add(name + ".mlp.c_proj.weight", {width, 4 * width}, 0.06);
+    add(name + ".mlp.c_proj.bias", {width}, 0.1);
+  };
+  const std::int64_t vision = config.vision_width;
+  const std::int64_t patch = config.vision_patch_size;
+  add("visual.conv1.weight", {vision, 3, patch, patch}, 0.1);
+  add("visual.class_embedding", {vision}, 0.5);
+  add("visual.positional_embedding", {config.vision_tokens(), vision}, 0.2);
+  add_norm("visual.ln_pre", vision);
+  add_norm("visual.ln_post", vision);
+  add("visual.proj", {vision, config.embed_dim}, 0.12);
+  add("token_embedding.weight", {config.vocab_size, config.text_width}, 0.5);
+  add("positional_embedding", {config.context_length, config.text_width}, 0.2);
+  add_norm("ln_final", config.text_width);
+  add("text_projection", {config.text_width, config.embed_dim}, 0.12);
+  add("logit_scale", {}, 0.1, 2.6);
+  for (std::int64_t i = 0; i < config.vision_layers; ++i) {
+    add_block("visual.transformer.resblocks." + std::to_string(i), vision);
+  }
+  for (std::int64_t i = 0; i < config.text_layers; ++i) {
+    add_block("transformer.resblocks." + std::to_string(i), config.text_width);
+  }
+  return state;
+}
+
+inline ClipModel tiny_clip(std::uint64_t seed = 7) {
+  const ClipConfig config = tiny_config();
+  Preprocess preprocess;
+  preprocess.size = static_cast<int>(config.image_resolution);
+  return build_model(config, preprocess, random_state(config, seed), "tiny");
+}
+
+/// Random images that fit tiny_config().
+inline at::Tensor tiny_pixels(std::int64_t count = 3, std::uint64_t seed = 11) {
+  return random_normal({count, 3, 16, 16}, seed);
+}
+
+/// Texts of different lengths: start 38, ids, end 39, padding 0.
+inline at::Tensor tiny_tokens() {
+  at::Tensor tokens = at::zeros({2, 12}, at::kLong);
+  const std::vector<std::vector<std::int64_t>> texts = {{38, 5, 6, 39},
+                                                        {38, 7, 30, 22, 9, 1, 2, 3, 39}};
+  for (std::size_t i = 0; i < texts.size(); ++i) {
+    for (std::size_t j = 0; j < texts[i].size(); ++j) {
+      tokens[static_cast<std::int64_t>(i)][static_cast<std::int64_t>(j)] = texts[i][j];
+    }
+  }
+  return tokens;
+}
+
+}  // namespace clipq::testing

@@ -1,0 +1,48 @@
+#include <algorithm>
+#include <iostream>
+#include <thread>
+
+#include "clipq/core/error.h"
+#include "clipq/core/files.h"
+#include "clipq/core/strings.h"
+#include "clipq/report/result_table.h"
+#include "subcommands.h"
+
+namespace clipq::cli {
+
+ModelOptions ModelArguments::options() const {
+  ModelOptions options;
+  if (!activation.empty()) options.activation = parse_activation(activation, "--activation");
+  options.bpe = bpe;
+  if (mode != "native" && mode != "simulate") {
+    throw UsageError(cat("--mode ", mode, ": expected native or simulate"));
+  }
+  options.simulate = mode == "simulate";
+  return options;
+}
+
+void add_model_arguments(CLI::App& command, ModelArguments& arguments) {
+  command.add_option("--activation", arguments.activation,
+                     "MLP activation of a checkpoint: quick_gelu, gelu or gelu_tanh (default: "
+                     "found out from the checkpoint)");
+  command.add_option("--bpe", arguments.bpe,
+                     "tokenizer merges, plain or gzip (default: the model's own, else OpenAI's)");
+  command.add_option("--mode", arguments.mode,
+                     "native: integer kernels where the machine has them; simulate: the float32 "
+                     "reference numerics")
+      ->capture_default_str();
+}
+
+void print_results(const std::vector<Result>& results, const CommonOptions& common,
+                   const std::string& output) {
+  const std::string document = results_document(results).dump(2) + "\n";
+  if (!output.empty()) write_file(output, document);
+  std::cout << (common.json ? document : result_table(results));
+}
+
+int decode_threads(const CommonOptions& common) {
+  return common.threads > 0 ? common.threads
+                            : std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+}
+
+}  // namespace clipq::cli

@@ -1,0 +1,34 @@
+#include "clipq/app/demo_command.h"
+
+#include "clipq/data/demo_data.h"
+#include "subcommands.h"
+
+namespace clipq::cli {
+
+void add_demo(CLI::App& app, const CommonOptions& common) {
+  auto* command = app.add_subcommand(
+      "demo", "the whole job on built-in data: draw, quantize, evaluate, time, compare");
+  auto options = std::make_shared<DemoOptions>();
+  auto draw_only = std::make_shared<bool>(false);
+  command->add_option("-o,--output", options->folder, "folder for data, models and results")
+      ->required();
+  command->add_option("--seed", options->seed, "seed of the drawn data")->capture_default_str();
+  command->add_option("--images-per-class", options->images_per_class, "images of each class")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  command->add_option("--seconds", options->latency.seconds,
+                      "time to spend per model, tower and batch size")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  command->add_flag("--draw-only", *draw_only, "only draw the data set");
+  command->callback([options, draw_only, &common] {
+    if (*draw_only) {
+      draw_demo_data(options->folder, options->seed, options->images_per_class);
+      return;
+    }
+    options->decode_threads = decode_threads(common);
+    print_results(demo(*options), common, "");
+  });
+}
+
+}  // namespace clipq::cli

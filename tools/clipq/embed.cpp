@@ -1,0 +1,30 @@
+#include <iostream>
+
+#include "clipq/app/embed_command.h"
+#include "subcommands.h"
+
+namespace clipq::cli {
+
+void add_embed(CLI::App& app, const CommonOptions& common) {
+  auto* command = app.add_subcommand("embed", "write embeddings of images or texts as .npy");
+  auto options = std::make_shared<EmbedOptions>();
+  auto model = std::make_shared<ModelArguments>();
+  command->add_option("model", options->model_file, "checkpoint or artifact")->required();
+  auto* images = command->add_option("--images", options->images, "folder of images");
+  command->add_option("--texts", options->texts, "file with a text a line")->excludes(images);
+  command->add_flag("--normalize", options->normalize, "scale every row to length 1");
+  command->add_option("--batch-size", options->batch_size, "items a batch")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  command->add_option("-o,--output", options->output,
+                      "float32 [n, embed_dim] (.npy); the rows' names go beside it (.txt)")
+      ->required();
+  add_model_arguments(*command, *model);
+  command->callback([options, model, &common] {
+    options->model = model->options();
+    options->decode_threads = decode_threads(common);
+    std::cout << embed(*options) << "\n";
+  });
+}
+
+}  // namespace clipq::cli

@@ -1,0 +1,21 @@
+#include <iostream>
+
+#include "clipq/app/inspect_command.h"
+#include "subcommands.h"
+
+namespace clipq::cli {
+
+void add_inspect(CLI::App& app, const CommonOptions& common) {
+  auto* command = app.add_subcommand("inspect", "say what a checkpoint or an artifact is");
+  auto file = std::make_shared<std::string>();
+  auto model = std::make_shared<ModelArguments>();
+  command->add_option("model", *file, "checkpoint or artifact")->required();
+  add_model_arguments(*command, *model);
+  command->callback([file, model, &common] {
+    ModelOptions options = model->options();
+    const Inspection inspection = inspect(*file, options);
+    std::cout << (common.json ? inspection.json.dump(2) + "\n" : inspection.text);
+  });
+}
+
+}  // namespace clipq::cli

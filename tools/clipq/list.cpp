@@ -1,0 +1,89 @@
+#include <iostream>
+#include <utility>
+#include <vector>
+
+#include "clipq/app/eval_command.h"
+#include "clipq/core/error.h"
+#include "clipq/core/strings.h"
+#include "clipq/data/dataset.h"
+#include "clipq/numerics/observer.h"
+#include "clipq/quant/recipe.h"
+#include "clipq/report/table.h"
+#include "subcommands.h"
+
+namespace clipq::cli {
+namespace {
+
+using Rows = std::vector<std::pair<std::string, std::string>>;
+
+Rows recipe_rows() {
+  Rows rows;
+  for (const std::string& name : recipe_names()) {
+    rows.emplace_back(name, load_recipe(name, {}).comment);
+  }
+  return rows;
+}
+
+Rows format_rows() {
+  Rows rows;
+  for (const FormatInfo& info : formats()) rows.emplace_back(info.name, info.comment);
+  return rows;
+}
+
+Rows observer_rows() {
+  Rows rows;
+  for (const ObserverInfo& info : observers()) rows.emplace_back(info.name, info.comment);
+  return rows;
+}
+
+Rows dataset_rows() {
+  Rows rows;
+  for (const DatasetKind& kind : dataset_kinds()) rows.emplace_back(kind.name, kind.description);
+  return rows;
+}
+
+/// What can be listed.
+const std::vector<std::pair<std::string, Rows (*)()>>& lists() {
+  static const std::vector<std::pair<std::string, Rows (*)()>> table = {
+      {"recipes", recipe_rows}, {"formats", format_rows}, {"observers", observer_rows},
+      {"datasets", dataset_rows}, {"tasks", tasks},
+  };
+  return table;
+}
+
+Json to_json(const Rows& rows) {
+  Json json = Json::array();
+  for (const auto& [name, comment] : rows) json.push_back({{"name", name}, {"comment", comment}});
+  return json;
+}
+
+std::string to_text(const Rows& rows) {
+  Table table({{"name"}, {"what it is"}});
+  for (const auto& [name, comment] : rows) table.add_row({name, comment});
+  return table.text();
+}
+
+}  // namespace
+
+void add_list(CLI::App& app, const CommonOptions& common) {
+  auto* command = app.add_subcommand("list", "what there is to choose from");
+  auto which = std::make_shared<std::string>();
+  std::vector<std::string> names;
+  for (const auto& [name, rows] : lists()) names.push_back(name);
+  command->add_option("what", *which, join(names, ", ") + " (default: all)");
+  command->callback([which, names, &common] {
+    Json json = Json::object();
+    std::string text;
+    for (const auto& [name, rows] : lists()) {
+      if (!which->empty() && *which != name) continue;
+      json[name] = to_json(rows());
+      text += cat(text.empty() ? "" : "\n", which->empty() ? name + ":\n" : "", to_text(rows()));
+    }
+    if (json.empty()) {
+      throw UsageError(cat("list: unknown \"", *which, "\"", suggestion(*which, names)));
+    }
+    std::cout << (common.json ? json.dump(2) + "\n" : text);
+  });
+}
+
+}  // namespace clipq::cli

@@ -1,0 +1,78 @@
+#include <ATen/Parallel.h>
+
+#include <iostream>
+
+#include "clipq/core/error.h"
+#include "clipq/core/interrupt.h"
+#include "clipq/core/log.h"
+#include "clipq/core/version.h"
+#include "subcommands.h"
+
+namespace clipq::cli {
+namespace {
+
+void add_common_options(CLI::App& app, CommonOptions& common) {
+  app.add_flag("--json", common.json, "print one JSON document on stdout");
+  app.add_flag("--quiet", common.quiet, "errors only on stderr");
+  app.add_flag("--verbose", common.verbose, "more on stderr");
+  app.add_option("--log-file", common.log_file, "also write the log to this file");
+  app.add_option("--threads", common.threads, "threads to compute with (default: LibTorch's)")
+      ->check(CLI::PositiveNumber);
+}
+
+void apply(const CommonOptions& common) {
+  const log::Level level = common.quiet     ? log::Level::kQuiet
+                           : common.verbose ? log::Level::kVerbose
+                                            : log::Level::kNormal;
+  log::configure(level, common.log_file);
+  if (common.threads > 0) at::set_num_threads(common.threads);
+}
+
+int run(int argc, char** argv) {
+  CLI::App app("clipq quantizes CLIP models after training and shows what it costs and gains.");
+  app.name("clipq");
+  app.set_version_flag("--version", std::string("clipq ") + kVersion);
+  app.require_subcommand(1);
+  app.fallthrough();
+  CommonOptions common;
+  add_common_options(app, common);
+  app.parse_complete_callback([&common] { apply(common); });
+  add_quantize(app, common);
+  add_eval(app, common);
+  add_embed(app, common);
+  add_bench(app, common);
+  add_inspect(app, common);
+  add_demo(app, common);
+  add_list(app, common);
+  add_doctor(app, common);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& failure) {
+    return app.exit(failure) == 0 ? 0 : static_cast<int>(ExitCode::kUsage);
+  }
+  return 0;
+}
+
+int run_and_report_errors(int argc, char** argv) {
+  try {
+    return run(argc, argv);
+  } catch (const Error& failure) {
+    log::error(failure.what());
+    return static_cast<int>(failure.code());
+  } catch (const std::bad_alloc&) {
+    log::error("out of memory; try a smaller --batch-size");
+  } catch (const c10::Error& failure) {
+    log::error(std::string("internal error: ") + failure.what_without_backtrace());
+  } catch (const std::exception& failure) {
+    log::error(std::string("internal error: ") + failure.what());
+  }
+  return static_cast<int>(ExitCode::kInternal);
+}
+
+}  // namespace
+}  // namespace clipq::cli
+
+int main(int argc, char** argv) {
+  clipq::install_signal_handlers();
+  return clipq::cli::run_and_report_errors(argc, argv);
+}

@@ -1,0 +1,37 @@
+#include <iostream>
+
+#include "clipq/app/quantize_command.h"
+#include "subcommands.h"
+
+namespace clipq::cli {
+
+void add_quantize(CLI::App& app, const CommonOptions& common) {
+  auto* command = app.add_subcommand("quantize", "quantize a checkpoint into an artifact");
+  auto options = std::make_shared<QuantizeOptions>();
+  auto model = std::make_shared<ModelArguments>();
+  command->add_option("checkpoint", options->checkpoint, "TorchScript CLIP (.pt)")->required();
+  command->add_option("--recipe", options->recipe, "recipe name (clipq list recipes) or JSON file")
+      ->capture_default_str();
+  command->add_option("--component", options->component, "tower to quantize: image, text or both")
+      ->capture_default_str();
+  command->add_option("--calib-data", options->calibration_data,
+                      "calibration data, kind:path (clipq list datasets)");
+  command->add_option("--calib-captions", options->calibration_captions,
+                      "captions JSON of --calib-data");
+  command->add_option("--calib-samples", options->calibration_samples,
+                      "image-caption pairs to calibrate on (default: the recipe's)")
+      ->check(CLI::PositiveNumber);
+  command->add_option("--set", options->overrides,
+                      "override the recipe: calibration.KEY=VALUE, or GLOB.ATTRIBUTE=VALUE as in "
+                      "'*.weight_quantizer.bits=8'; may be repeated");
+  command->add_option("-o,--output", options->output, "artifact to write (.pt)")->required();
+  add_model_arguments(*command, *model);
+  command->callback([options, model, &common] {
+    options->model = model->options();
+    options->decode_threads = decode_threads(common);
+    const QuantizeReport report = quantize(*options);
+    std::cout << (common.json ? to_json(report).dump(2) + "\n" : to_text(report));
+  });
+}
+
+}  // namespace clipq::cli

@@ -1,0 +1,49 @@
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <functional>
+#include <string>
+
+#include "clipq/app/open_model.h"
+
+namespace clipq::cli {
+
+/// What every subcommand shares.
+struct CommonOptions {
+  bool json = false;
+  bool quiet = false;
+  bool verbose = false;
+  std::string log_file;
+  int threads = 0;  ///< 0: LibTorch's default
+};
+
+/// Each adds its subcommand to `app`; its callback runs the command and prints the result.
+void add_quantize(CLI::App& app, const CommonOptions& common);
+void add_eval(CLI::App& app, const CommonOptions& common);
+void add_embed(CLI::App& app, const CommonOptions& common);
+void add_bench(CLI::App& app, const CommonOptions& common);
+void add_inspect(CLI::App& app, const CommonOptions& common);
+void add_demo(CLI::App& app, const CommonOptions& common);
+void add_list(CLI::App& app, const CommonOptions& common);
+void add_doctor(CLI::App& app, const CommonOptions& common);
+
+/// The command-line side of ModelOptions.
+struct ModelArguments {
+  std::string activation;
+  std::string bpe;
+  std::string mode = "native";
+
+  ModelOptions options() const;
+};
+
+/// Adds --activation, --bpe and --mode.
+void add_model_arguments(CLI::App& command, ModelArguments& arguments);
+
+/// Prints Results as a table or, with --json, as a document; writes `output` if it isn't empty.
+void print_results(const std::vector<Result>& results, const CommonOptions& common,
+                   const std::string& output);
+
+/// How many threads decode images beside the model.
+int decode_threads(const CommonOptions& common);
+
+}  // namespace clipq::cli
