@@ -2,11 +2,6 @@
 function(clipq_module name)
   cmake_parse_arguments(ARG "TORCH" "" "LINK" ${ARGN})
   file(GLOB sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/src/${name}/*.cpp")
-  if(NOT sources)
-    message(STATUS "module ${name} has no sources yet")
-    add_library(clipq_${name} INTERFACE)
-    return()
-  endif()
   add_library(clipq_${name} STATIC ${sources})
   target_include_directories(clipq_${name} PUBLIC "${PROJECT_SOURCE_DIR}/include"
                                                   "${PROJECT_BINARY_DIR}/generated")

@@ -9,10 +9,13 @@ find_package(OpenCV REQUIRED COMPONENTS core imgproc imgcodecs)
 find_package(PkgConfig REQUIRED)
 pkg_check_modules(TURBOJPEG REQUIRED IMPORTED_TARGET libturbojpeg)
 
-# A LibTorch on CMAKE_PREFIX_PATH wins; else the wheel that scripts/setup.sh put into .venv.
-file(GLOB _venv_torch "${PROJECT_SOURCE_DIR}/.venv/lib/python3*/site-packages/torch")
-list(APPEND CMAKE_PREFIX_PATH ${_venv_torch})
+# A LibTorch on CMAKE_PREFIX_PATH (variable or environment) wins; else the wheel in .venv.
 find_package(Torch QUIET)
+if(NOT Torch_FOUND)
+  file(GLOB _venv_torch "${PROJECT_SOURCE_DIR}/.venv/lib/python3*/site-packages/torch")
+  list(APPEND CMAKE_PREFIX_PATH ${_venv_torch})
+  find_package(Torch QUIET)
+endif()
 if(NOT Torch_FOUND)
   message(FATAL_ERROR "LibTorch not found. Run scripts/setup.sh, or give your own with "
                       "-DCMAKE_PREFIX_PATH=/path/to/libtorch (2.13.0 is what clipq is tested with).")

@@ -43,7 +43,10 @@ has_libtorch() {
 }
 
 [[ -x .venv/bin/python ]] || python3 -m venv .venv
-has_libtorch || pip_packages+=(torch==2.13.0)
+# The tests run artifacts in stock PyTorch, so that they need the wheel in any case.
+if [[ ${1:-} == --tests ]] || ! has_libtorch; then
+  pip_packages+=(torch==2.13.0)
+fi
 .venv/bin/python - "${pip_packages[@]}" <<'PYTHON' || .venv/bin/pip install -q "${pip_packages[@]}"
 import sys
 from importlib.metadata import PackageNotFoundError, version

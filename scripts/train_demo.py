@@ -169,13 +169,21 @@ class Transformer(nn.Module):
         return self.resblocks(x)
 
 
+def grid_waves(side, width):
+    """Sines and cosines of both coordinates of a grid, [side * side, width]: a start from which neighbours are easy to find."""
+    angles = torch.arange(side).float()[:, None] * torch.pi * 0.5 ** (torch.arange(width // 4) * 4.0 / (width // 4))
+    axis = torch.cat([angles.sin(), angles.cos()], 1)
+    rows, columns = axis[:, None].expand(-1, side, -1), axis[None].expand(side, -1, -1)
+    return torch.cat([rows, columns], -1).reshape(side * side, width)
+
+
 class VisionTower(nn.Module):
     def __init__(self):
         super().__init__()
-        width, tokens = VISION_WIDTH, (SIZE // PATCH) ** 2 + 1
+        width = VISION_WIDTH
         self.conv1 = nn.Conv2d(3, width, PATCH, PATCH, bias=False)
         self.class_embedding = nn.Parameter(torch.randn(width) * width**-0.5)
-        self.positional_embedding = nn.Parameter(torch.randn(tokens, width) * width**-0.5)
+        self.positional_embedding = nn.Parameter(torch.cat([torch.zeros(1, width), 0.5 * grid_waves(SIZE // PATCH, width)]))
         self.ln_pre, self.ln_post = nn.LayerNorm(width), nn.LayerNorm(width)
         self.transformer = Transformer(width, VISION_LAYERS, causal=False)
         self.proj = nn.Parameter(torch.randn(width, EMBED) * width**-0.5)
@@ -275,14 +283,25 @@ class Words:
 # ---------------------------------------------------------------- training
 
 
-def contrastive_loss(model, images, tokens, image_groups, text_groups):
-    """CLIP's loss between pictures and texts that match if they are of the same group; a text without a picture is only wrong."""
-    logits, _ = model(images, tokens)
-    match = (image_groups[:, None] == text_groups[None, :]).float()
-    image_loss = F.cross_entropy(logits, match / match.sum(1, keepdim=True))
-    shown = match.sum(0) > 0
-    text_match = match[:, shown].t()
-    return (image_loss + F.cross_entropy(logits[:, shown].t(), text_match / text_match.sum(1, keepdim=True))) / 2
+class AttributeHeads(nn.Module):
+    """Size, colour and shape guessed from the image tower's last norm. They only help the tower to see shapes early, and are
+    not part of the checkpoint."""
+
+    def __init__(self, tower, names):
+        super().__init__()
+        words = [name.split() for name in names]
+        values = [sorted({word[i] for word in words}) for i in range(3)]
+        self.targets = torch.tensor([[values[i].index(word[i]) for i in range(3)] for word in words])
+        self.sizes = [len(each) for each in values]
+        self.guess = nn.Linear(VISION_WIDTH, sum(self.sizes))
+        tower.ln_post.register_forward_hook(self.keep)
+
+    def keep(self, module, inputs, output):
+        self.features = output
+
+    def loss(self, labels):
+        guesses = self.guess(self.features).split(self.sizes, dim=1)
+        return sum(F.cross_entropy(guess, target) for guess, target in zip(guesses, self.targets[labels].t()))
 
 
 def shifted(images, rng):
@@ -291,42 +310,35 @@ def shifted(images, rng):
     return F.pad(images, (1, 1, 1, 1), mode="replicate")[:, :, dy : dy + SIZE, dx : dx + SIZE]
 
 
-def train(model, tokenizer, words, singles, captioned, options, evaluate):
+def train(model, tokenizer, words, singles, options, evaluate):
+    """Each picture against one sentence of every class: CLIP's loss with all classes as negatives."""
     images, labels = singles
-    scenes, scene_captions = captioned
     rng, order = random.Random(options.seed), torch.Generator().manual_seed(options.seed)
-    sentence_tokens = [tokenizer(words.sentences(label)) for label in range(len(words.names))]
-    caption_tokens = [tokenizer(captions) for captions in scene_captions]
-    scene_part = options.batch // 4
-    single_part = options.batch - scene_part
-    steps = len(images) // single_part
-    decayed = [p for p in model.parameters() if p.dim() > 1]
-    others = [p for p in model.parameters() if p.dim() <= 1]
-    optimizer = torch.optim.AdamW([{"params": decayed, "weight_decay": 0.05}, {"params": others, "weight_decay": 0.0}],
-                                  lr=options.lr, betas=(0.9, 0.98))
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, options.lr, total_steps=steps * options.epochs, pct_start=0.1)
-    for epoch in range(options.epochs):
-        start, total = time.time(), 0.0
-        permutation = torch.randperm(len(images), generator=order)
-        for step in range(steps):
-            chosen = permutation[step * single_part : (step + 1) * single_part]
-            chosen_scenes = torch.randint(len(scenes), (scene_part,), generator=order)
-            tokens = [rng.choice(each) for each in sentence_tokens]
-            tokens += [rng.choice(caption_tokens[scene]) for scene in chosen_scenes.tolist()]
-            scene_groups = len(words.names) + chosen_scenes
-            batch = shifted(normalized(torch.cat([images[chosen], scenes[chosen_scenes]])), rng)
-            loss = contrastive_loss(model, batch, torch.stack(tokens), torch.cat([labels[chosen], scene_groups]),
-                                    torch.cat([torch.arange(len(words.names)), scene_groups]))
-            optimizer.zero_grad(set_to_none=True)
-            loss.backward()
-            nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-            optimizer.step()
-            schedule.step()
-            with torch.no_grad():
-                model.logit_scale.clamp_(max=math.log(100))
-            total += loss.item()
-        print(f"epoch {epoch + 1}/{options.epochs}: loss {total / steps:.3f}, top-1 {evaluate():.4f}, {time.time() - start:.0f} s",
-              flush=True)
+    sentences = [tokenizer(words.sentences(label)) for label in range(len(words.names))]
+    heads = AttributeHeads(model.visual, words.names)
+    parameters = [*model.parameters(), *heads.parameters()]
+    optimizer = torch.optim.AdamW([{"params": [p for p in parameters if p.dim() >= 2], "weight_decay": 0.05},
+                                   {"params": [p for p in parameters if p.dim() < 2], "weight_decay": 0.0}],
+                                  options.lr, betas=(0.9, 0.98))
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, options.lr, total_steps=options.steps, pct_start=0.08,
+                                                   cycle_momentum=False)
+    start = time.time()
+    for step in range(1, options.steps + 1):
+        chosen = torch.randint(len(images), (options.batch,), generator=order)
+        tokens = torch.stack([rng.choice(each) for each in sentences])
+        tokens = tokens[:, : int(tokens.argmax(1).max()) + 1]
+        logits, _ = model(shifted(normalized(images[chosen]), rng), tokens)
+        loss = F.cross_entropy(logits, labels[chosen]) + heads.loss(labels[chosen])
+        optimizer.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_(parameters, 1.0)
+        optimizer.step()
+        schedule.step()
+        with torch.no_grad():
+            model.logit_scale.clamp_(max=math.log(100))
+        if step % 200 == 0:
+            print(f"step {step}/{options.steps}: loss {loss.item():.3f}, top-1 {evaluate():.4f}, {time.time() - start:.0f} s",
+                  flush=True)
 
 
 # ---------------------------------------------------------------- evaluation
@@ -373,8 +385,8 @@ def parse_options():
     parser.add_argument("--data", type=pathlib.Path, help="training data drawn before")
     parser.add_argument("--held-out", type=pathlib.Path, help="held-out data drawn before")
     parser.add_argument("--images-per-class", type=int, default=300)
-    parser.add_argument("--epochs", type=int, default=10)
-    parser.add_argument("--batch", type=int, default=256)
+    parser.add_argument("--steps", type=int, default=3000)
+    parser.add_argument("--batch", type=int, default=64)
     parser.add_argument("--lr", type=float, default=1.5e-3)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=2)
@@ -398,7 +410,7 @@ def main():
     model = Clip(tokenizer.size)
     print(f"{len(singles[0])} + {len(captioned[0])} pictures, {tokenizer.size} tokens, "
           f"{sum(p.numel() for p in model.parameters())} parameters", flush=True)
-    train(model, tokenizer, words, singles, captioned, options,
+    train(model, tokenizer, words, singles, options,
           evaluate=lambda: zero_shot_top1(model, tokenizer, words, *test))
     model.eval()
     top1 = zero_shot_top1(model, tokenizer, words, *test)
@@ -406,7 +418,7 @@ def main():
     print(f"held out: zero-shot top-1 {top1:.4f} of {len(test[0])}, R@5 text to image {to_image:.4f}, image to text {to_text:.4f} "
           f"of {len(test_captioned[0])} pictures")
     if top1 < LEAST_TOP1:
-        sys.exit(f"top-1 {top1:.4f} is below {LEAST_TOP1}: nothing written; train longer (--epochs) or on more (--images-per-class)")
+        sys.exit(f"top-1 {top1:.4f} is below {LEAST_TOP1}: nothing written; train longer (--steps) or on more (--images-per-class)")
     options.out.parent.mkdir(parents=True, exist_ok=True)
     save(model, tokenizer, merges, options.out)
     print(f"wrote {options.out}, {options.out.stat().st_size / 2**20:.2f} MiB")

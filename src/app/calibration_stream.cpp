@@ -39,11 +39,11 @@ struct Cursor {
 
 }  // namespace
 
-CalibrationPlan plan_calibration(const Dataset& dataset, std::int64_t samples) {
+CalibrationPlan plan_calibration(const Dataset& dataset, std::int64_t samples, bool text) {
   CalibrationPlan plan;
   plan.images = std::min(samples, dataset.size());
   std::size_t most_captions = 0;
-  for (std::int64_t i = 0; i < dataset.size(); ++i) {
+  for (std::int64_t i = 0; text && i < dataset.size(); ++i) {
     most_captions = std::max(most_captions, dataset.captions(i).size());
   }
   for (std::size_t round = 0; round < most_captions; ++round) {

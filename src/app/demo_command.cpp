@@ -4,7 +4,6 @@
 #include "clipq/app/eval_command.h"
 #include "clipq/app/quantize_command.h"
 #include "clipq/core/assets.h"
-#include "clipq/core/error.h"
 #include "clipq/core/files.h"
 #include "clipq/core/log.h"
 #include "clipq/core/strings.h"
@@ -17,16 +16,8 @@ namespace fs = std::filesystem;
 
 constexpr std::uint64_t kCalibrationSeedOffset = 1;
 
-void make_folder(const fs::path& folder) {
-  std::error_code failure;
-  fs::create_directories(folder, failure);
-  if (failure) {
-    throw InputError(cat("cannot make the folder ", folder.string(), ": ", failure.message()));
-  }
-}
-
-/// Quantizes the demo checkpoint with one recipe, calibrated on drawings that the evaluation doesn't
-/// see.
+/// Quantizes the demo checkpoint with one recipe, calibrated on drawings that the evaluation
+/// doesn't see.
 fs::path quantize_demo(const fs::path& checkpoint, const std::string& recipe,
                        const DemoOptions& options) {
   const fs::path drawings = options.folder / "calibration" / "coco";

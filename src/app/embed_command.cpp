@@ -33,14 +33,15 @@ Embeddings embed_texts(const OpenedModel& opened, const EmbedOptions& options) {
 
 }  // namespace
 
-std::string embed(const EmbedOptions& options) {
+Json embed(const EmbedOptions& options) {
   if (options.images.empty() == options.texts.empty()) {
     throw UsageError("embed: give either --images DIR or --texts FILE");
   }
-  const std::filesystem::path names_file = std::filesystem::path(options.output).replace_extension(".txt");
+  const auto names_file = std::filesystem::path(options.output).replace_extension(".txt");
   if (names_file == options.output) {
-    throw UsageError(cat("embed: ", options.output.string(),
-                         " would be overwritten by the rows' names; give -o a name ending in .npy"));
+    throw UsageError(
+        cat("embed: ", options.output.string(),
+            " would be overwritten by the rows' names; give -o a name ending in .npy"));
   }
   require_writable_target(options.output);
   const OpenedModel opened = open_model(options.model_file, options.model);
@@ -48,11 +49,14 @@ std::string embed(const EmbedOptions& options) {
       options.texts.empty() ? embed_images(opened, options) : embed_texts(opened, options);
   if (options.normalize) embeddings.rows = normalize_rows(embeddings.rows);
   const at::Tensor rows = embeddings.rows.contiguous();
+  AtomicFile names(names_file);
+  names.write(join(embeddings.names, "\n") + "\n");
   write_npy(options.output, rows.const_data_ptr<float>(), rows.size(0), rows.size(1));
-  write_file(names_file, join(embeddings.names, "\n") + "\n");
-  return cat("wrote ", options.output.string(), ": float32 [", rows.size(0), ", ", rows.size(1),
-             "]", options.normalize ? ", normalized" : "", "; rows are named in ",
-             names_file.string());
+  names.commit();
+  return {{"embeddings", options.output.string()},
+          {"names", names_file.string()},
+          {"shape", {rows.size(0), rows.size(1)}},
+          {"normalized", options.normalize}};
 }
 
 }  // namespace clipq

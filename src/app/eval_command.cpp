@@ -12,15 +12,23 @@
 namespace clipq {
 namespace {
 
-/// Names for the data set's labels: the file given, else CLIP_benchmark's, else the data set's own
-/// keys with blanks for underscores (as OpenAI's prompts have them).
+/// Names for the data set's labels: the file given; else CLIP_benchmark's, which are ImageNet's;
+/// else the data set's own keys with blanks for underscores, as OpenAI's prompts have them.
 std::vector<std::string> class_names_for(const Dataset& dataset,
                                          const std::filesystem::path& file) {
-  if (!file.empty()) return read_class_names(file, dataset.name());
   std::vector<std::string> names = dataset.class_keys();
-  const bool cifar = starts_with(dataset.name(), "cifar");
-  if (!cifar || names.empty()) return builtin_class_names(dataset.name());
-  for (std::string& name : names) std::replace(name.begin(), name.end(), '_', ' ');
+  const std::size_t classes = names.size();
+  if (!file.empty()) {
+    names = read_class_names(file, dataset.name());
+  } else if (dataset.name() == "imagenet1k") {
+    names = builtin_class_names(dataset.name());
+  } else {
+    for (std::string& name : names) std::replace(name.begin(), name.end(), '_', ' ');
+  }
+  if (classes > 0 && names.size() != classes) {
+    throw UsageError(cat(dataset.spec(), " has ", classes, " classes, but there are ", names.size(),
+                         " class names; give one for each, in label order, with --classnames"));
+  }
   return names;
 }
 
@@ -28,6 +36,14 @@ PromptEnsemble prompts_for(const Dataset& dataset, const EvalOptions& options) {
   return {class_names_for(dataset, options.classnames),
           options.templates.empty() ? builtin_templates(dataset.name())
                                     : read_templates(options.templates, dataset.name())};
+}
+
+std::unique_ptr<Dataset> open_labelled(const EvalOptions& options) {
+  if (starts_with(options.data, "coco:") || starts_with(options.data, "images:")) {
+    throw UsageError(cat(options.task, " needs labels, and ", options.data, " has none; give ",
+                         "cifar100:, cifar10: or imagefolder:"));
+  }
+  return open_dataset(options.data);
 }
 
 std::optional<CalibrationInfo> calibration_of(const OpenedModel& opened) {
@@ -62,7 +78,8 @@ Result classification_result(const std::filesystem::path& file, const Dataset& d
 }  // namespace
 
 std::vector<std::pair<std::string, std::string>> tasks() {
-  return {{"zeroshot_classification", "top-1, top-5 and mean per-class recall by prompt ensembles"}};
+  return {
+      {"zeroshot_classification", "top-1, top-5 and mean per-class recall by prompt ensembles"}};
 }
 
 std::vector<Result> evaluate(const EvalOptions& options) {
@@ -71,7 +88,7 @@ std::vector<Result> evaluate(const EvalOptions& options) {
   if (std::find(names.begin(), names.end(), options.task) == names.end()) {
     throw UsageError(cat("unknown task \"", options.task, "\"", suggestion(options.task, names)));
   }
-  const auto dataset = open_dataset(options.data);
+  const auto dataset = open_labelled(options);
   const PromptEnsemble prompts = prompts_for(*dataset, options);
   const std::string hash = dataset->content_hash();
   std::vector<Result> results;

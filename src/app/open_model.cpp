@@ -16,44 +16,60 @@ Tokenizer choose_tokenizer(const std::filesystem::path& bpe,
   return Tokenizer::standard();
 }
 
+OpenedModel open_artifact(const TorchScriptArchive& archive, const std::string& where,
+                          ModelInfo info, const ModelOptions& options) {
+  Artifact artifact = load_artifact(archive, where);
+  info.recipe = artifact.quantized.quantization.recipe_name;
+  info.component = artifact.quantized.quantization.component;
+  info.mode = "simulate";
+  if (!options.simulate) {
+    log::info(cat(where, ": native mode has no integer kernels yet; quantized layers are ",
+                  "simulated in float32"));
+  }
+  return {.model = std::move(artifact.quantized.model),
+          .tokenizer = choose_tokenizer(options.bpe, artifact.bpe_vocab, where),
+          .info = std::move(info),
+          .bpe_vocab = std::move(artifact.bpe_vocab),
+          .checkpoint = std::nullopt,
+          .quantization = std::move(artifact.quantized.quantization),
+          .source = std::move(artifact.source)};
+}
+
+OpenedModel open_checkpoint(TorchScriptArchive archive, const std::string& where, ModelInfo info,
+                            const ModelOptions& options) {
+  Checkpoint checkpoint = load_checkpoint(std::move(archive), where, options.activation);
+  info.mode = "float";
+  log::debug(cat(where, ": activation ", name_of(checkpoint.model.config.activation), " from ",
+                 checkpoint.activation_source));
+  if (checkpoint.parity) {
+    log::debug(cat(where, ": cosine to the archive's own embeddings ",
+                   fixed(checkpoint.parity->image, 7), " (image), ",
+                   fixed(checkpoint.parity->text, 7), " (text)"));
+  }
+  Source source = {std::filesystem::path(where).filename().string(), info.sha256, info.size_bytes,
+                   checkpoint.float32_bytes};
+  ClipModel model = std::exchange(checkpoint.model, ClipModel());
+  return {.model = std::move(model),
+          .tokenizer = choose_tokenizer(options.bpe, checkpoint.bpe_vocab, where),
+          .info = std::move(info),
+          .bpe_vocab = checkpoint.bpe_vocab,
+          .checkpoint = std::move(checkpoint),
+          .quantization = std::nullopt,
+          .source = std::move(source)};
+}
+
 }  // namespace
 
 OpenedModel open_model(const std::filesystem::path& file, const ModelOptions& options) {
   const std::string where = file.string();
-  std::optional<TorchScriptArchive> archive(file);
+  TorchScriptArchive archive(file);
   ModelInfo info;
   info.path = where;
   info.size_bytes = static_cast<std::int64_t>(std::filesystem::file_size(file));
   info.sha256 = sha256_of_file(file);
-  Source source = {file.filename().string(), info.sha256, info.size_bytes, 0};
-  if (is_artifact(*archive)) {
-    Artifact artifact = load_artifact(*archive, where);
-    Quantization& quantization = artifact.quantized.quantization;
-    info.recipe = quantization.recipe_name;
-    info.component = quantization.component;
-    info.mode = "simulate";
-    if (!options.simulate) {
-      log::info(cat(where, ": native mode has no integer kernels yet; quantized layers are ",
-                    "simulated in float32"));
-    }
-    Tokenizer tokenizer = choose_tokenizer(options.bpe, artifact.bpe_vocab, where);
-    return {std::move(artifact.quantized.model),
-            std::move(tokenizer),
-            std::move(info),
-            std::move(artifact.bpe_vocab),
-            std::nullopt,
-            std::move(quantization),
-            std::move(artifact.source)};
-  }
-  Checkpoint checkpoint = load_checkpoint(std::move(*archive), where, options.activation);
-  archive.reset();
-  info.mode = "float";
-  source.float32_bytes = checkpoint.float32_bytes;
-  ClipModel model = std::exchange(checkpoint.model, ClipModel());
-  Tokenizer tokenizer = choose_tokenizer(options.bpe, checkpoint.bpe_vocab, where);
-  std::optional<std::string> bpe_vocab = checkpoint.bpe_vocab;
-  return {std::move(model),      std::move(tokenizer), std::move(info),  std::move(bpe_vocab),
-          std::move(checkpoint), std::nullopt,         std::move(source)};
+  return is_artifact(archive)
+             ? open_artifact(archive, where, std::move(info), options)
+             : open_checkpoint(std::move(archive), where, std::move(info), options);
 }
 
 }  // namespace clipq

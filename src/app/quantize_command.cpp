@@ -21,20 +21,23 @@ CalibratedRanges calibrate_on_data(const OpenedModel& opened, const Placement& p
   const bool image = needs_calibration(placement, Tower::kVisual);
   const bool text = needs_calibration(placement, Tower::kText);
   if (!image && !text) {
-    if (!options.calibration_data.empty()) {
-      log::info(cat("recipe ", recipe.name, " needs no calibration; --calib-data was not used"));
+    if (!options.calibration_data.empty() || !options.calibration_captions.empty() ||
+        options.calibration_samples > 0) {
+      log::info(
+          cat("recipe ", recipe.name, " needs no calibration; the --calib options were not used"));
     }
     return {};
   }
   if (options.calibration_data.empty()) {
-    throw UsageError(cat("recipe ", recipe.name, " has static ranges and needs data to calibrate ",
-                         "on: give --calib-data",
-                         text ? " and --calib-captions (image-caption pairs, such as COCO's)" : ""));
+    throw UsageError(
+        cat("recipe ", recipe.name, " has static ranges and needs data to calibrate ",
+            "on: give --calib-data",
+            text ? " and --calib-captions (image-caption pairs, such as COCO's)" : ""));
   }
   const auto dataset = open_dataset(options.calibration_data, options.calibration_captions);
   const std::int64_t wanted =
       options.calibration_samples > 0 ? options.calibration_samples : recipe.samples;
-  const CalibrationPlan plan = plan_calibration(*dataset, wanted);
+  const CalibrationPlan plan = plan_calibration(*dataset, wanted, text);
   if (text && plan.captions.empty()) {
     throw UsageError(cat("recipe ", recipe.name, " calibrates the text tower, but ",
                          options.calibration_data, " has no captions; give coco:DIR with ",
@@ -44,12 +47,9 @@ CalibratedRanges calibrate_on_data(const OpenedModel& opened, const Placement& p
     log::warn(cat("calibrating on ", plan.samples, " samples: ", options.calibration_data,
                   " has no more (", wanted, " were asked for)"));
   }
-  provenance = {{"spec", options.calibration_data},
-                {"samples", plan.samples},
-                {"images", image ? plan.images : 0},
-                {"captions", text ? plan.captions.size() : 0},
-                {"observer", recipe.observer},
-                {"sha256", dataset->content_hash()}};
+  provenance = {{"spec", options.calibration_data},  {"samples", plan.samples},
+                {"images", image ? plan.images : 0}, {"captions", text ? plan.captions.size() : 0},
+                {"observer", recipe.observer},       {"sha256", dataset->content_hash()}};
   return calibrate(opened.model, placement, recipe.observer,
                    calibration_stream(*dataset, plan, opened.tokenizer, opened.model, image, text,
                                       options.decode_threads));
@@ -59,12 +59,19 @@ CalibratedRanges calibrate_on_data(const OpenedModel& opened, const Placement& p
 
 QuantizeReport quantize(const QuantizeOptions& options) {
   require_writable_target(options.output);
+  require_file(options.checkpoint, "checkpoint");
+  std::error_code absent;
+  if (std::filesystem::equivalent(options.checkpoint, options.output, absent)) {
+    throw UsageError(cat("-o ", options.output.string(),
+                         " is the checkpoint itself; give the artifact another name"));
+  }
   const Recipe recipe = load_recipe(options.recipe, options.overrides);
   const Component component = parse_component(options.component);
   QuantizeReport report;
   Stopwatch watch;
   const auto finish_stage = [&](const char* stage) {
     report.stage_seconds.emplace_back(stage, watch.lap());
+    log::debug(cat(stage, " took ", fixed(report.stage_seconds.back().second, 2), " s"));
   };
 
   OpenedModel opened = open_model(options.checkpoint, options.model);
@@ -76,8 +83,7 @@ QuantizeReport quantize(const QuantizeOptions& options) {
   finish_stage("load");
 
   Json provenance;
-  const CalibratedRanges ranges =
-      calibrate_on_data(opened, placement, recipe, options, provenance);
+  const CalibratedRanges ranges = calibrate_on_data(opened, placement, recipe, options, provenance);
   finish_stage("calibrate");
 
   Artifact artifact;

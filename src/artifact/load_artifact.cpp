@@ -9,27 +9,6 @@
 namespace clipq {
 namespace {
 
-/// Where layers of a model still to be filled get their shapes from.
-struct LinearShape {
-  std::int64_t out;
-  std::int64_t in;
-  bool has_bias;
-};
-
-LinearShape shape_of(const std::string& module, const ClipConfig& config) {
-  const bool visual = starts_with(module, "visual.");
-  const std::int64_t width = visual ? config.vision_width : config.text_width;
-  const std::int64_t patch = config.vision_patch_size;
-  if (module == "visual.conv1") return {width, 3 * patch * patch, false};
-  if (module == "visual.proj" || module == "text_projection") {
-    return {config.embed_dim, width, false};
-  }
-  if (ends_with(module, ".in_proj")) return {3 * width, width, true};
-  if (ends_with(module, ".out_proj")) return {width, width, true};
-  if (ends_with(module, ".c_fc")) return {4 * width, width, true};
-  return {width, 4 * width, true};
-}
-
 class Restorer {
  public:
   Restorer(const TorchScriptArchive& archive, const Placement& placement, ClipConfig config,
@@ -38,11 +17,10 @@ class Restorer {
         placement_(placement),
         config_(std::move(config)) {}
 
-  void restore(const LayerSlot<Linear>& slot) {
-    const LinearShape shape = shape_of(slot.name, config_);
-    auto weight = take_weight(slot.name, {shape.out, shape.in});
+  void restore(const LinearSlot& slot) {
+    auto weight = take_weight(slot.name, {slot.out_features, slot.in_features});
     const at::Tensor bias =
-        shape.has_bias ? reader_.take(slot.name + ".bias", {shape.out}) : at::Tensor();
+        slot.has_bias ? reader_.take(slot.name + ".bias", {slot.out_features}) : at::Tensor();
     const auto input = take_quantizer(slot.name, Role::kInput);
     if (weight->quantized() == nullptr && !input) {
       *slot.layer = std::make_shared<FloatLinear>(weight->values(), bias);

@@ -21,8 +21,8 @@ Json to_json(const QuantizerRecord& record) {
 }
 
 Role parse_role(const std::string& name, const std::string& where) {
-  for (const Role role : {Role::kWeight, Role::kInput, Role::kQBmm, Role::kKBmm, Role::kVBmm,
-                          Role::kBmm2Output}) {
+  for (const Role role :
+       {Role::kWeight, Role::kInput, Role::kQBmm, Role::kKBmm, Role::kVBmm, Role::kBmm2Output}) {
     if (ends_with(name, cat(".", name_of(role)))) return role;
   }
   throw UsageError(cat(where, ": \"", name, "\" is no quantizer's name"));

@@ -70,8 +70,8 @@ Module make_quantizer(const ActivationQuantizer& quantizer) {
   return module;
 }
 
-/// Registers the quantizer under its role, if there is one, and returns the expression for `x` after
-/// it.
+/// Registers the quantizer under its role, if there is one, and returns the expression for `x`
+/// after it.
 std::string add_quantizer(Module& module, Role role,
                           const std::optional<ActivationQuantizer>& quantizer,
                           const std::string& x) {
@@ -90,8 +90,7 @@ Module make_linear(const Linear& layer) {
   if (quantized != nullptr) {
     module.register_buffer("weight", quantized->codes);
     register_scales(module, "weight_", quantized->scales);
-    weight =
-        dequantized(weight, quantized->spec, "self.weight_scale", "self.weight_zero_point");
+    weight = dequantized(weight, quantized->spec, "self.weight_scale", "self.weight_zero_point");
   } else {
     module.register_buffer("weight", simulated ? simulated->weight().values() : plain->weight());
   }
@@ -120,10 +119,10 @@ Module make_embedding(const Embedding& layer) {
   const auto row_of = [&](const std::string& table) {
     return weight.scales.scale.dim() > 0 ? cat("torch.embedding(", table, ", ids)") : table;
   };
-  module.define(source(
-      "embedding_quantized",
-      {{"dequantized", dequantized("codes", weight.spec, row_of("self.weight_scale"),
-                                   row_of("self.weight_zero_point"))}}));
+  module.define(
+      source("embedding_quantized",
+             {{"dequantized", dequantized("codes", weight.spec, row_of("self.weight_scale"),
+                                          row_of("self.weight_zero_point"))}}));
   return module;
 }
 
@@ -138,7 +137,8 @@ Module make_layer_norm(const LayerNorm& norm) {
 Module make_attention(const Block& block) {
   const Attention& attention = *block.attention;
   const auto* simulated = dynamic_cast<const SimulatedAttention*>(&attention);
-  const AttentionQuantizers quantizers = simulated ? simulated->quantizers() : AttentionQuantizers();
+  const AttentionQuantizers quantizers =
+      simulated ? simulated->quantizers() : AttentionQuantizers();
   Module module("Attention");
   module.register_module("in_proj", make_linear(*block.in_proj));
   module.register_module("out_proj", make_linear(*block.out_proj));

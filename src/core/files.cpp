@@ -34,9 +34,10 @@ InputError write_failure(const fs::path& target, int error) {
 std::string read_file(const fs::path& file) {
   require_file(file, "file");
   std::ifstream in(file, std::ios::binary);
-  std::string text((std::istreambuf_iterator<char>(in)), std::istreambuf_iterator<char>());
-  if (in.bad()) throw InputError(cat("cannot read ", file.string()));
-  return text;
+  std::ostringstream text;
+  if (fs::file_size(file) > 0) text << in.rdbuf();
+  if (!in || !text) throw InputError(cat("cannot read ", file.string()));
+  return std::move(text).str();
 }
 
 std::vector<std::string> read_lines(const fs::path& file) {
@@ -70,6 +71,18 @@ void require_folder(const fs::path& folder, const std::string& what) {
   if (!fs::is_directory(folder, ignored)) {
     throw InputError(cat(what, " ", folder.string(), " is not a folder"));
   }
+  if (access(folder.c_str(), R_OK | X_OK) != 0) {
+    throw InputError(cat(what, " ", folder.string(), " cannot be read: ", std::strerror(errno)));
+  }
+}
+
+void make_folder(const fs::path& folder) {
+  std::error_code failure;
+  fs::create_directories(folder, failure);
+  if (failure) {
+    throw InputError(cat("cannot make the folder ", folder.string(), ": ", failure.message(),
+                         "; choose another with -o"));
+  }
 }
 
 void require_writable_target(const fs::path& file) {
@@ -80,14 +93,18 @@ void require_writable_target(const fs::path& file) {
         cat("output folder ", folder.string(), " cannot be written to: ", std::strerror(errno)));
   }
   std::error_code ignored;
-  if (fs::is_directory(file, ignored)) {
-    throw InputError(cat("output ", file.string(), " is a folder; expected a file name"));
+  if (fs::exists(file, ignored) && !fs::is_regular_file(file, ignored)) {
+    throw InputError(cat("output ", file.string(), " is a ",
+                         fs::is_directory(file, ignored) ? "folder" : "device",
+                         "; expected the name of a regular file"));
   }
 }
 
 AtomicFile::AtomicFile(fs::path target) : target_(std::move(target)) {
   require_writable_target(target_);
-  std::string name = (folder_of(target_) / ("." + target_.filename().string() + ".XXXXXX")).string();
+  if (fs::is_symlink(target_)) target_ = fs::canonical(target_);
+  std::string name =
+      (folder_of(target_) / ("." + target_.filename().string() + ".XXXXXX")).string();
   descriptor_ = mkstemp(name.data());
   if (descriptor_ < 0) throw write_failure(target_, errno);
   temporary_ = name;

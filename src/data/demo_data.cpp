@@ -27,15 +27,6 @@ constexpr int kClassImagesPerFolderImage = 10;
 /// What a centre crop of a COCO picture keeps begins here.
 constexpr double kCocoLeft = (kSceneUnits * kCocoWidth / kPictureHeight - kSceneUnits) / 2;
 
-void make_folder(const fs::path& folder) {
-  std::error_code failure;
-  fs::create_directories(folder, failure);
-  if (failure) {
-    throw InputError(cat("cannot make the folder ", folder.string(), ": ", failure.message(),
-                         "; choose another with -o"));
-  }
-}
-
 std::string with_underscores(std::string name) {
   std::replace(name.begin(), name.end(), ' ', '_');
   return name;

@@ -9,8 +9,10 @@
 namespace clipq {
 namespace {
 
-constexpr int kSubpixels = 4;  // per side
-constexpr int kShift = 6;      // fractional bits of cv::fillPoly's coordinates
+constexpr int kSubpixels = 4;     // per side
+constexpr int kShift = 6;         // fractional bits of cv::fillPoly's coordinates
+constexpr double kOutline = 1.5;  // about the width of the dark line around a shape
+constexpr DemoColor kOutlineColor = {12, 12, 12};
 constexpr double kTurn = 2 * std::numbers::pi;
 
 /// Blue, brown, cyan, green, orange, pink, purple, red, white, yellow: the order of the words.
@@ -100,7 +102,7 @@ DemoColor background_color(DemoTone tone, const std::vector<DemoColor>& objects,
                            DemoRandom& random) {
   constexpr double kContrast = 75.0;
   for (;;) {
-    const double level = 45.0 + 75.0 * static_cast<int>(tone) + random.between(-20, 20);
+    const double level = 80.0 + 60.0 * static_cast<int>(tone) + random.between(-20, 20);
     DemoColor color{};
     for (double& channel : color) channel = level + random.between(-32, 32);
     if (std::all_of(objects.begin(), objects.end(), [&](const DemoColor& object) {
@@ -206,7 +208,12 @@ Image render_scene(const DemoScene& scene, int height, int width, DemoRandom& ra
     const DemoObject speck = make_speck(width / scale, random);
     canvas.paint(speck, jittered(kColors[random.below(kDemoColors)], random));
   }
-  for (std::size_t i = 0; i < colors.size(); ++i) canvas.paint(scene.objects[i], colors[i]);
+  for (std::size_t i = 0; i < colors.size(); ++i) {
+    DemoObject outlined = scene.objects[i];
+    outlined.radius += kOutline;
+    canvas.paint(outlined, kOutlineColor);
+    canvas.paint(scene.objects[i], colors[i]);
+  }
   return canvas.finish(random.between(4, 16) * scale, random);
 }
 

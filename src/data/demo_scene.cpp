@@ -7,7 +7,7 @@ namespace clipq {
 namespace {
 
 constexpr int kLarge = 0;
-constexpr double kMargin = 0.5;
+constexpr double kMargin = 2.0;  // the outline, and a little more
 constexpr double kSingleSpread = 5.0;
 
 /// A coordinate at which the object is inside, at most `spread` from the middle.
@@ -29,7 +29,7 @@ DemoObject make_demo_object(int label, DemoRandom& random) {
   object.shape = label % kDemoShapes;
   object.color = label / kDemoShapes % kDemoColors;
   object.size = label / (kDemoShapes * kDemoColors);
-  object.radius = object.size == kLarge ? random.between(9.5, 12.5) : random.between(5.0, 6.5);
+  object.radius = object.size == kLarge ? random.between(9.0, 12.0) : random.between(4.5, 6.0);
   object.angle = random.between(-0.1, 0.1) * std::numbers::pi;
   return object;
 }
@@ -52,13 +52,13 @@ DemoScene make_double_scene(double left, DemoRandom& random) {
     first = make_demo_object(random.below(kDemoClasses), random);
     second = make_demo_object(random.below(kDemoClasses), random);
   } while (first.label() == second.label() || (first.size == kLarge && second.size == kLarge));
-  first.radius = std::min(first.radius, 9.0);
-  second.radius = std::min(second.radius, 9.0);
+  first.radius = std::min(first.radius, 8.0);
+  second.radius = std::min(second.radius, 8.0);
   place(first, left, kSceneUnits, random);
   place(second, left, kSceneUnits, random);
-  const double slack = kSceneUnits - 2 * (first.radius + second.radius);
-  const double before = random.between(0.0, slack / 2) + first.radius;
-  const double after = kSceneUnits - second.radius - random.between(0.0, slack / 2);
+  const double slack = kSceneUnits - 2 * (first.radius + second.radius + kMargin);
+  const double before = random.between(0.0, slack / 2) + first.radius + kMargin / 2;
+  const double after = kSceneUnits - second.radius - kMargin / 2 - random.between(0.0, slack / 2);
   if (scene.side_by_side) {
     first.x = left + before;
     second.x = left + after;

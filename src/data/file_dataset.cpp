@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "clipq/core/files.h"
+#include "clipq/core/progress.h"
 #include "clipq/core/sha256.h"
 #include "clipq/core/strings.h"
 
@@ -40,7 +41,9 @@ const std::vector<std::string>& FileDataset::captions(std::int64_t i) const {
 
 std::string FileDataset::content_hash() const {
   Sha256 hash;
+  Progress progress("hashing data", size());
   for (const Item& item : items_) {
+    progress.advance();
     hash_part(hash, item.name);
     hash_part(hash, read_file(folder_ / item.name));
     hash_part(hash, cat(item.label));

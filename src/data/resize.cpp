@@ -34,8 +34,11 @@ Taps make_taps(int in_size, int out_size, int out) {
   const double support = 2.0 * filter_scale;
   const double center = (out + 0.5) * scale;
   Taps taps;
+  // Pillow truncates, so that lround() would differ below zero and at halves.
+  // NOLINTBEGIN(bugprone-incorrect-roundings)
   taps.first = std::max(0, static_cast<int>(center - support + 0.5));
   const int end = std::min(in_size, static_cast<int>(center + support + 0.5));
+  // NOLINTEND(bugprone-incorrect-roundings)
   std::vector<double> weights;
   double sum = 0.0;
   for (int in = taps.first; in < end; ++in) {

@@ -1,5 +1,7 @@
 #include "clipq/eval/classification_metrics.h"
 
+#include <ATen/ops/isfinite.h>
+
 #include <cstdint>
 #include <limits>
 
@@ -25,6 +27,13 @@ int rank_of(const float* logits, int classes, int label) {
 ClassificationMetrics classification_metrics(const at::Tensor& logits,
                                              const std::vector<int>& labels) {
   const at::Tensor rows = logits.to(at::kFloat).contiguous();
+  if (!at::isfinite(rows).all().item<bool>()) {
+    const at::Tensor bad = at::isfinite(rows).all(-1).logical_not();
+    throw InputError(
+        cat("the model gives NaN or infinite similarities for ", bad.sum().item<std::int64_t>(),
+            " of ", labels.size(), " items, the first of them item ",
+            bad.to(at::kByte).argmax().item<std::int64_t>(), "; accuracy would mean nothing"));
+  }
   const int classes = static_cast<int>(rows.size(1));
   std::vector<std::int64_t> items(classes, 0);
   std::vector<std::int64_t> hits(classes, 0);

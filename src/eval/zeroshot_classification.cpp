@@ -30,12 +30,12 @@ ClassificationMetrics classify_zeroshot(const ClipModel& model, const Tokenizer&
   for (std::int64_t i = 0; i < count; ++i) {
     labels.push_back(dataset.label(i));
     if (labels.back() < 0 || labels.back() >= classes) {
-      throw UsageError(cat(dataset.spec(), ": ", dataset.item_name(i),
-                           labels.back() < 0 ? std::string(" has no label")
-                                             : cat(" has label ", labels.back()),
-                           ", but there are ", classes,
-                           " class names; zero-shot classification needs a name for every label "
-                           "(--classnames)"));
+      throw UsageError(
+          cat(dataset.spec(), ": ", dataset.item_name(i),
+              labels.back() < 0 ? std::string(" has no label") : cat(" has label ", labels.back()),
+              ", but there are ", classes,
+              " class names; zero-shot classification needs a name for every label "
+              "(--classnames)"));
     }
   }
   const at::Tensor classifier = build_classifier(model, tokenizer, prompts, options);

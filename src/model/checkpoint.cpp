@@ -39,6 +39,9 @@ Metadata read_metadata(const TorchScriptArchive& archive, const std::string& whe
     require_known_keys(preprocess, {"mean", "std"}, place + ": preprocess");
     metadata.preprocess.mean = json_value(preprocess, "mean", metadata.preprocess.mean, place);
     metadata.preprocess.std = json_value(preprocess, "std", metadata.preprocess.std, place);
+    for (const float deviation : metadata.preprocess.std) {
+      if (!(deviation > 0)) throw UsageError(place + ": \"std\" must be above 0");
+    }
   } catch (const UsageError& failure) {
     throw InputError(failure.what());
   }
@@ -52,9 +55,10 @@ Activation best_activation(ClipModel model, const ReferenceEmbeddings& reference
     model.config.activation = activation;
     tried.emplace_back(check_parity(model, reference).worst(), activation);
   }
-  return std::max_element(tried.begin(), tried.end(), [](const auto& left, const auto& right) {
-           return left.first < right.first;
-         })->second;
+  return std::max_element(
+             tried.begin(), tried.end(),
+             [](const auto& left, const auto& right) { return left.first < right.first; })
+      ->second;
 }
 
 /// Sets the model's activation, and says where it was found.
@@ -70,9 +74,10 @@ std::string settle_activation(ClipModel& model, std::optional<Activation> given,
   if (metadata.activation) return use(*metadata.activation, "the archive's metadata");
   if (const auto found = archive.activation_in_graph()) return use(*found, "the archive's graph");
   if (reference) return use(best_activation(model, *reference), "tried against the archive's own");
-  throw UsageError(cat(where, ": the activation can't be told from this archive, and its own code ",
-                       "doesn't run here to try; give --activation quick_gelu (OpenAI's models) or ",
-                       "gelu (most open_clip models)"));
+  throw UsageError(
+      cat(where, ": the activation can't be told from this archive, and its own code ",
+          "doesn't run here to try; give --activation quick_gelu (OpenAI's models) or ",
+          "gelu (most open_clip models)"));
 }
 
 std::int64_t float32_bytes(const StateDict& state) {

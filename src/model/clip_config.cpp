@@ -21,8 +21,8 @@ const at::Tensor& find(const StateDict& state, const std::string& name, std::int
                          "); expected a TorchScript export of a CLIP with a ViT image tower"));
   }
   if (found->second.dim() != dimensions) {
-    throw InputError(cat(where, ": ", name, " has ", found->second.dim(), " dimensions, expected ",
-                         dimensions));
+    throw InputError(
+        cat(where, ": ", name, " has ", found->second.dim(), " dimensions, expected ", dimensions));
   }
   return found->second;
 }
@@ -99,9 +99,7 @@ Json to_json(const ClipConfig& config) {
 }
 
 ClipConfig config_from_json(const Json& json, const std::string& where) {
-  const auto size = [&](const char* key) {
-    return json_value<std::int64_t>(json, key, 0, where);
-  };
+  const auto size = [&](const char* key) { return json_value<std::int64_t>(json, key, 0, where); };
   ClipConfig config;
   try {
     config.embed_dim = size("embed_dim");

@@ -9,8 +9,8 @@ at::Tensor ClipModel::encode_image(const at::Tensor& pixels) const {
   const std::int64_t side = config.image_resolution;
   if (pixels.dim() != 4 || pixels.size(1) != 3 || pixels.size(2) != side ||
       pixels.size(3) != side) {
-    throw InputError(
-        cat("encode_image: got shape ", pixels.sizes(), ", expected [n, 3, ", side, ", ", side, "]"));
+    throw InputError(cat("encode_image: got shape ", pixels.sizes(), ", expected [n, 3, ", side,
+                         ", ", side, "]"));
   }
   return visual.encode(pixels, config);
 }

@@ -31,9 +31,9 @@ at::Tensor random_tokens(const ClipConfig& config, const at::Generator& generato
 void require_tower_parity(double cosine, Tower tower, Activation activation,
                           const std::string& where) {
   if (cosine >= kParityOfRounding) return;
-  const std::string found =
-      cat(where, ": the ", name_of(tower), " tower's embeddings differ from the archive's own: ",
-          "cosine ", fixed(cosine, 6), " (activation ", name_of(activation), ")");
+  const std::string found = cat(where, ": the ", name_of(tower),
+                                " tower's embeddings differ from the archive's own: ", "cosine ",
+                                fixed(cosine, 6), " (activation ", name_of(activation), ")");
   if (cosine >= kParityThreshold) {
     log::warn(found + ", more than rounding explains; is the activation right?");
     return;

@@ -62,8 +62,9 @@ void StateDictReader::require_empty(const std::vector<std::string>& ignored) con
   if (left.empty()) return;
   const std::size_t count = left.size();
   left.resize(std::min<std::size_t>(count, 3));
-  throw InputError(cat(where_, ": ", count, " tensors have no place in a CLIP with OpenAI's names: ",
-                       join(left, ", "), count > 3 ? ", …" : ""));
+  throw InputError(cat(where_, ": ", count,
+                       " tensors have no place in a CLIP with OpenAI's names: ", join(left, ", "),
+                       count > 3 ? ", …" : ""));
 }
 
 }  // namespace clipq

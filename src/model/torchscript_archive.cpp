@@ -33,8 +33,12 @@ std::string diagnose(const std::filesystem::path& file, const std::string& reaso
     return "a zip file, but not a TorchScript archive: it has no code (a plain torch.save?); "
            "expected what torch.jit.save writes";
   }
-  return cat("damaged or truncated TorchScript archive (", first_line(reason),
-             "); copy or export it anew");
+  const bool unreadable = reason.find("PytorchStreamReader") != std::string::npos ||
+                          reason.find("miniz") != std::string::npos;
+  return unreadable ? cat("damaged or truncated TorchScript archive (", first_line(reason),
+                          "); copy or export it anew")
+                    : cat("this LibTorch cannot load the archive (", first_line(reason),
+                          "); export it with plain PyTorch operators");
 }
 
 template <typename Visitor>
@@ -67,7 +71,8 @@ void replace_cuda_device(torch::jit::Node* node) {
 void replace_half_dtype(torch::jit::Node* node) {
   const c10::FunctionSchema* schema = node->maybeSchema();
   if (schema == nullptr) return;
-  for (std::size_t i = 0; i < node->inputs().size(); ++i) {
+  const std::size_t named = std::min(node->inputs().size(), schema->arguments().size());
+  for (std::size_t i = 0; i < named; ++i) {
     if (schema->arguments()[i].name() != "dtype") continue;
     const auto value = torch::jit::toIValue(node->input(i));
     if (!value || !value->isInt() || value->toInt() != kHalfCode) continue;
@@ -90,8 +95,8 @@ struct TorchScriptArchive::Impl {
       const at::NoGradGuard no_grad;
       return (*found)({input}).toTensor().to(at::kFloat);
     } catch (const std::exception& failure) {
-      throw InputError(cat(where, ": the archive's own ", method,
-                           " fails: ", first_line(failure.what())));
+      throw InputError(
+          cat(where, ": the archive's own ", method, " fails: ", first_line(failure.what())));
     }
   }
 };
@@ -104,8 +109,7 @@ TorchScriptArchive::TorchScriptArchive(const std::filesystem::path& file)
   try {
     impl_->module = torch::jit::load(file.string(), c10::Device(c10::kCPU), impl_->extra);
   } catch (const c10::Error& failure) {
-    throw InputError(
-        cat(file.string(), ": ", diagnose(file, failure.what_without_backtrace())));
+    throw InputError(cat(file.string(), ": ", diagnose(file, failure.what_without_backtrace())));
   } catch (const std::exception& failure) {
     throw InputError(cat(file.string(), ": ", diagnose(file, failure.what())));
   }
@@ -146,7 +150,8 @@ std::optional<Activation> TorchScriptArchive::activation_in_graph() const {
     }
     if (node->kind() == c10::prim::Constant && !node->outputs().empty()) {
       const auto value = torch::jit::toIValue(node->output());
-      if (value && value->isDouble()) factor |= std::abs(value->toDouble() - kQuickGeluFactor) < 1e-3;
+      if (value && value->isDouble())
+        factor |= std::abs(value->toDouble() - kQuickGeluFactor) < 1e-3;
       if (value && value->isTensor() && value->toTensor().numel() == 1) {
         factor |= std::abs(value->toTensor().item<double>() - kQuickGeluFactor) < 1e-3;
       }

@@ -82,7 +82,8 @@ CalibratedRanges calibrate(ClipModel model, const Placement& placement,
     try {
       ranges[name] = observer->range();
     } catch (const InternalError&) {
-      throw InputError(cat("calibration: ", name, " has seen no finite value; the calibration data ",
+      throw InputError(cat("calibration: ", name,
+                           " has seen no finite value; the calibration data ",
                            "has no samples for its tower, or the model gives NaN on them"));
     }
   }

@@ -24,7 +24,7 @@ class Converter {
   Converter(const Placement& placement, const CalibratedRanges& ranges)
       : placement_(placement), ranges_(ranges) {}
 
-  void convert(const LayerSlot<Linear>& slot) {
+  void convert(const LinearSlot& slot) {
     const PlacedQuantizer* weight = find_enabled(placement_, slot.name, Role::kWeight);
     const auto input = activation_quantizer(slot.name, Role::kInput);
     if (weight == nullptr && !input) return;

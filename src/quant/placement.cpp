@@ -172,8 +172,8 @@ Placement place_quantizers(ClipModel& model, const Recipe& recipe, Component com
 
 const PlacedQuantizer* find_enabled(const Placement& placement, const std::string& module,
                                     Role role) {
-  const auto found = std::find_if(
-      placement.begin(), placement.end(), [&](const PlacedQuantizer& quantizer) {
+  const auto found =
+      std::find_if(placement.begin(), placement.end(), [&](const PlacedQuantizer& quantizer) {
         return quantizer.enabled && quantizer.role == role && quantizer.module == module;
       });
   return found == placement.end() ? nullptr : &*found;

@@ -64,7 +64,8 @@ void apply_override(Json& recipe, const std::string& text) {
   const std::size_t equals = text.find('=');
   const std::size_t dot = text.rfind('.', equals);
   if (equals == std::string::npos || dot == std::string::npos || dot == 0) {
-    throw UsageError(cat("--set ", text, ": expected calibration.KEY=VALUE or GLOB.ATTRIBUTE=VALUE, ",
+    throw UsageError(cat("--set ", text,
+                         ": expected calibration.KEY=VALUE or GLOB.ATTRIBUTE=VALUE, ",
                          "for instance \"*.weight_quantizer.bits=8\""));
   }
   const std::string scope = text.substr(0, dot);
@@ -82,8 +83,8 @@ Json recipe_json(const std::string& name) {
   if (is_path) return read_json(name);
   const std::vector<std::string> names = recipe_names();
   if (std::find(names.begin(), names.end(), name) == names.end()) {
-    throw UsageError(cat("unknown recipe \"", name, "\"", suggestion(name, names), " Known: ",
-                         join(names, ", "), "; a file is given by its path"));
+    throw UsageError(cat("unknown recipe \"", name, "\"", suggestion(name, names),
+                         " Known: ", join(names, ", "), "; a file is given by its path"));
   }
   const std::string asset_name = cat(kPrefix, name, kSuffix);
   return parse_json(asset(asset_name), asset_name);
@@ -123,9 +124,12 @@ Recipe parse_recipe(const Json& json, const std::string& where) {
 }
 
 Recipe load_recipe(const std::string& name, const std::vector<std::string>& overrides) {
+  const std::string where = cat("recipe ", name);
   Json json = recipe_json(name);
+  Recipe recipe = parse_recipe(json, where);
+  if (overrides.empty()) return recipe;
   for (const std::string& override_text : overrides) apply_override(json, override_text);
-  return parse_recipe(json, cat("recipe ", name));
+  return parse_recipe(json, where);
 }
 
 std::vector<std::string> recipe_names() {

@@ -22,13 +22,15 @@ std::string describe(const QuantizerRecord& record) {
   } else if (record.amax->count == 1) {
     amax << record.amax->max;
   } else {
-    amax << "[" << record.amax->min << ", " << record.amax->max << "](" << record.amax->count << ")";
+    amax << "[" << record.amax->min << ", " << record.amax->max << "](" << record.amax->count
+         << ")";
   }
   return cat("Quantizer(", record.placed.spec.describe(), " amax=", amax.str(), ")");
 }
 
 std::string percent(std::int64_t part, std::int64_t whole) {
-  return fixed(whole == 0 ? 0.0 : 100.0 * static_cast<double>(part) / static_cast<double>(whole), 1) +
+  return fixed(whole == 0 ? 0.0 : 100.0 * static_cast<double>(part) / static_cast<double>(whole),
+               1) +
          " %";
 }
 
@@ -44,9 +46,8 @@ void count_linears(Coverage& coverage, const LayerSlots& slots, Tower tower,
                    const std::set<std::string>& on) {
   for (const auto& slot : slots.linears) {
     if (slot.tower != tower) continue;
-    const std::int64_t weights = (*slot.layer)->in_features() * (*slot.layer)->out_features();
-    const bool has_bias = slot.name.find(".resblocks.") != std::string::npos;
-    coverage.parameters += weights + (has_bias ? (*slot.layer)->out_features() : 0);
+    const std::int64_t weights = slot.in_features * slot.out_features;
+    coverage.parameters += weights + (slot.has_bias ? slot.out_features : 0);
     coverage.multiply_adds += slot.rows * weights;
     if (on.count(slot.name + ".weight_quantizer") == 0) continue;
     coverage.parameters_quantized += weights;
@@ -116,11 +117,11 @@ std::string coverage_lines(ClipModel& model, const Quantization& quantization) {
   std::string out;
   for (const Tower tower : {Tower::kVisual, Tower::kText}) {
     const Coverage coverage = coverage_of(model, quantization, tower);
-    out += cat("coverage ", name_of(tower), ": ", coverage.quantizers_on, " of ",
-               coverage.quantizers, " quantizers on, ",
-               percent(coverage.parameters_quantized, coverage.parameters), " of parameters, ",
-               percent(coverage.multiply_adds_quantized, coverage.multiply_adds),
-               " of multiply-adds\n");
+    out +=
+        cat("coverage ", name_of(tower), ": ", coverage.quantizers_on, " of ", coverage.quantizers,
+            " quantizers on, ", percent(coverage.parameters_quantized, coverage.parameters),
+            " of parameters, ", percent(coverage.multiply_adds_quantized, coverage.multiply_adds),
+            " of multiply-adds\n");
   }
   return out;
 }

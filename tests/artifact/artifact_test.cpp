@@ -49,9 +49,9 @@ const std::vector<Case>& cases() {
       {"dq-clip", {}},
       {"fp8-max", {}},
       {"int8-dynamic", {"*.input_quantizer.scheme=symmetric"}},
-      {"int8-dynamic", {"*.weight_quantizer.scheme=affine", "*.weight_quantizer.granularity=tensor"}},
-      {"fp8-max",
-       {"*.format=int8", "*bmm*.scheme=affine", "*.input_quantizer.scheme=affine"}},
+      {"int8-dynamic",
+       {"*.weight_quantizer.scheme=affine", "*.weight_quantizer.granularity=tensor"}},
+      {"fp8-max", {"*.format=int8", "*bmm*.scheme=affine", "*.input_quantizer.scheme=affine"}},
       {"fp8-max", {"*.format=fp8_e5m2"}},
       {"fp8-max", {"*.input_quantizer.range=dynamic", "*.input_quantizer.granularity=token"}},
   };

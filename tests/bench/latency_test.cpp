@@ -25,8 +25,7 @@ TEST(TimeInterleaved, RunsTasksInTurnAfterTheWarmUp) {
   options.warm_up = 1;
   options.min_repeats = 2;
   options.max_repeats = 2;
-  const auto stats =
-      time_interleaved({[&] { order += 'a'; }, [&] { order += 'b'; }}, options);
+  const auto stats = time_interleaved({[&] { order += 'a'; }, [&] { order += 'b'; }}, options);
   EXPECT_EQ(order, "ababab");
   ASSERT_EQ(stats.size(), 2u);
   EXPECT_EQ(stats[0].repeats, 2);

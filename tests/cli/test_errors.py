@@ -101,6 +101,35 @@ class Errors(CliTest):
         self.fails(3, "output folder .*missing does not exist", "eval", self.path, "--data", f"cifar100:{cifar}", "-o",
                    self.folder / "missing" / "r.json")
 
+    def test_output_that_is_the_input_or_a_device(self):
+        before = self.path.read_bytes()
+        self.fails(2, "is the checkpoint itself", "quantize", self.path, "-o", self.path)
+        self.assertEqual(self.path.read_bytes(), before)
+        self.fails(3, "/dev/null is a device", "quantize", self.path, "-o", "/dev/null")
+
+    def test_results_that_cannot_be_printed(self):
+        with open("/dev/full", "w") as full:
+            process = subprocess.run([CLIPQ, "list"], stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+        self.assertEqual(process.returncode, 3)
+        self.assertIn("cannot write all results", process.stderr)
+
+    def test_overrides_of_a_malformed_recipe(self):
+        (self.folder / "odd.json").write_text('{"name": "x", "rules": {}}')
+        self.fails_to_quantize(2, "rules.*must be a list", self.path, "--recipe", self.folder / "odd.json", "--set",
+                               "*.weight_quantizer.bits=8")
+
+    def test_metadata_that_makes_no_sense(self):
+        path, _ = self.checkpoint("odd.pt", extra={"clipq_checkpoint.json": '{"preprocess": {"std": [0, 0, 0]}}'})
+        self.fails_to_quantize(3, 'clipq_checkpoint.json: "std" must be above 0', path)
+
+    def test_data_without_labels(self):
+        coco = write_coco(self.folder / "coco")
+        self.fails(2, "needs labels", "eval", self.path, "--data", f"coco:{coco}")
+
+    def test_options_before_positionals(self):
+        self.ok("quantize", "--set", "*.input_quantizer.bits=8", self.path, "-o", self.output)
+        self.ok("bench", "--batch-size", "1", "--seconds", "0.05", "--tower", "text", self.output)
+
     def test_full_disk(self):
         def limit():
             resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))

@@ -48,6 +48,31 @@ class Load(CliTest):
         path, _ = self.checkpoint(layers=12)
         self.fails(3, "(visual|text) tower's embeddings differ.*cosine 0.9", "inspect", path, "--activation", "gelu")
 
+    def test_scripted_archive_with_a_format_string(self):
+        class Checked(nn.Module):  # what scripting nn.MultiheadAttention leaves: aten::format with many inputs
+            def __init__(self, clip):
+                super().__init__()
+                self.visual, self.transformer, self.token_embedding = clip.visual, clip.transformer, clip.token_embedding
+                self.positional_embedding, self.ln_final = clip.positional_embedding, clip.ln_final
+                self.text_projection, self.logit_scale = clip.text_projection, clip.logit_scale
+
+            def forward(self, image, text):
+                return self.encode_image(image) @ self.encode_text(text).t()
+
+            @torch.jit.export
+            def encode_image(self, image):
+                assert image.dim() == 4, "got {} {} {} {}".format(image.dim(), 1, 2.5, "x")
+                return self.visual(image)
+
+            @torch.jit.export
+            def encode_text(self, text):
+                x = self.transformer(self.token_embedding(text) + self.positional_embedding)
+                return self.ln_final(x)[torch.arange(x.shape[0]), text.argmax(-1)] @ self.text_projection
+
+        scripted = torch.jit.script(Checked(tiny_clip().eval()))
+        torch.jit.save(scripted, str(self.folder / "scripted.pt"), _extra_files={"bpe_vocab": MERGES})
+        self.assertGreater(self.inspect(self.folder / "scripted.pt")["parity"]["image"], 0.999999)
+
     def test_slightly_wrong_activation_is_warned_of(self):
         path, _ = self.checkpoint()
         process = clipq("inspect", path, "--activation", "gelu")

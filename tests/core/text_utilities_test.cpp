@@ -11,8 +11,14 @@ namespace {
 using ::testing::HasSubstr;
 
 TEST(Strings, SuggestionNamesTheNearestWord) {
-  EXPECT_EQ(suggestion("fp8_e4m", {"int8", "fp8_e4m3", "fp8_e5m2"}), "; did you mean \"fp8_e4m3\"?");
+  EXPECT_EQ(suggestion("fp8_e4m", {"int8", "fp8_e4m3", "fp8_e5m2"}),
+            "; did you mean \"fp8_e4m3\"?");
   EXPECT_EQ(suggestion("x", {}), "");
+}
+
+TEST(Strings, JoinKeepsEmptyItems) {
+  EXPECT_EQ(join({"", "a", "", "b"}, ","), ",a,,b");
+  EXPECT_EQ(join({}, ","), "");
 }
 
 TEST(Strings, MebibytesArePowersOfTwo) { EXPECT_EQ(mebibytes(3 * 1024 * 1024 / 2), "1.50 MiB"); }
@@ -31,7 +37,8 @@ TEST(Json, UnknownKeyNamesTheNearestOne) {
     require_known_keys(parse_json(R"({"fromat": "int8"})", "t"), {"format", "match"}, "rule 2");
     FAIL();
   } catch (const UsageError& failure) {
-    EXPECT_THAT(failure.what(), HasSubstr("rule 2: unknown key \"fromat\"; did you mean \"format\"?"));
+    EXPECT_THAT(failure.what(),
+                HasSubstr("rule 2: unknown key \"fromat\"; did you mean \"format\"?"));
   }
 }
 

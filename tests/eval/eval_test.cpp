@@ -10,8 +10,8 @@ namespace clipq {
 namespace {
 
 TEST(ClassificationMetrics, CountByHand) {
-  const at::Tensor logits = at::tensor({0.9f, 0.1f, 0.0f, 0.2f, 0.3f, 0.4f,   //
-                                        0.1f, 0.2f, 0.3f, 0.4f, 0.5f, 0.6f,   //
+  const at::Tensor logits = at::tensor({0.9f, 0.1f, 0.0f, 0.2f, 0.3f, 0.4f,  //
+                                        0.1f, 0.2f, 0.3f, 0.4f, 0.5f, 0.6f,  //
                                         0.1f, 0.9f, 0.3f, 0.4f, 0.5f, 0.6f})
                                 .view({3, 6});
   const ClassificationMetrics metrics = classification_metrics(logits, {0, 0, 1});
@@ -26,6 +26,11 @@ TEST(ClassificationMetrics, TiesGoToTheLowestIndex) {
   EXPECT_EQ(classification_metrics(logits, {1}).acc1, 0);
   EXPECT_EQ(classification_metrics(logits, {4}).acc5, 1);
   EXPECT_EQ(classification_metrics(logits, {5}).acc5, 0);
+}
+
+TEST(ClassificationMetrics, RefusesWhatIsNotFinite) {
+  const at::Tensor logits = at::tensor({0.5f, 0.1f, std::nanf(""), 0.2f}).view({2, 2});
+  EXPECT_THROW(classification_metrics(logits, {0, 0}), InputError);
 }
 
 TEST(ClassificationMetrics, TopFiveNeedsFiveClasses) {

@@ -47,8 +47,8 @@ TEST(Simulate, PerChannelInt8EqualsPyTorchsFakeQuantizeUpToOneCodeAtTies) {
   const at::Tensor x = random_normal({32, 100}, 2);
   const QuantizerSpec spec = spec_of(Format::kInt8, Scheme::kSymmetric, Granularity::kChannel);
   const Scales scales = scales_for(spec, range_of(x, spec.granularity));
-  const at::Tensor theirs = at::fake_quantize_per_channel_affine(
-      x, scales.scale.flatten(), at::zeros({32}), 0, -127, 127);
+  const at::Tensor theirs = at::fake_quantize_per_channel_affine(x, scales.scale.flatten(),
+                                                                 at::zeros({32}), 0, -127, 127);
   const at::Tensor codes_apart = simulate(x, spec, scales).sub(theirs).abs().div(scales.scale);
   EXPECT_LE(codes_apart.gt(1e-3).sum().item<std::int64_t>(), 2);
   EXPECT_LE(codes_apart.max().item<double>(), 1.001);
@@ -57,8 +57,7 @@ TEST(Simulate, PerChannelInt8EqualsPyTorchsFakeQuantizeUpToOneCodeAtTies) {
 TEST(Simulate, AffineInt8OfALopsidedTensorEqualsPyTorchsFakeQuantize) {
   const at::Tensor x = random_normal({50, 77}, 3).clamp_min(-0.17);
   for (const int bits : {7, 8}) {
-    const QuantizerSpec spec =
-        spec_of(Format::kInt8, Scheme::kAffine, Granularity::kTensor, bits);
+    const QuantizerSpec spec = spec_of(Format::kInt8, Scheme::kAffine, Granularity::kTensor, bits);
     const Scales scales = scales_for(spec, range_of(x, spec.granularity));
     const double scale = scales.scale.item<double>();
     const at::Tensor theirs = at::fake_quantize_per_tensor_affine(
@@ -80,8 +79,8 @@ TEST(Simulate, Float8EqualsPyTorchsCast) {
 TEST(Simulate, Float8RoundsHalfToEvenAndSaturates) {  // facts.md section 6
   const QuantizerSpec spec = spec_of(Format::kFp8E4M3);
   const Scales unit = {at::tensor(1.0f), {}};
-  const at::Tensor x = at::tensor({17.f, 19.f, 21.f, std::exp2(-10.f), 1.5f * std::exp2(-10.f),
-                                   1e9f, -1e9f, 460.f});
+  const at::Tensor x =
+      at::tensor({17.f, 19.f, 21.f, std::exp2(-10.f), 1.5f * std::exp2(-10.f), 1e9f, -1e9f, 460.f});
   const at::Tensor expected =
       at::tensor({16.f, 20.f, 20.f, 0.f, std::exp2(-9.f), 448.f, -448.f, 448.f});
   EXPECT_EQ(max_difference(simulate(x, spec, unit), expected), 0);

@@ -66,8 +66,7 @@ INSTANTIATE_TEST_SUITE_P(Shipped, EveryRecipe, ::testing::ValuesIn(recipe_names(
 
 TEST(Calibrate, RangesAreTheExtremesOfTheLayersInput) {
   ClipModel model = tiny_clip();
-  const Placement placement =
-      place_quantizers(model, load_recipe("fp8-max", {}), Component::kBoth);
+  const Placement placement = place_quantizers(model, load_recipe("fp8-max", {}), Component::kBoth);
   const CalibratedRanges ranges = calibrate(model, placement, "max", one_batch());
   const at::Tensor pixels = testing::tiny_pixels();
   at::Tensor tokens = at::zeros({3, 1, 64}).add(model.visual.class_embedding);
@@ -81,8 +80,7 @@ TEST(Calibrate, RangesAreTheExtremesOfTheLayersInput) {
 
 TEST(Calibrate, TextObserversSeeNoPadding) {
   ClipModel model = tiny_clip();
-  const Placement placement =
-      place_quantizers(model, load_recipe("fp8-max", {}), Component::kText);
+  const Placement placement = place_quantizers(model, load_recipe("fp8-max", {}), Component::kText);
   const auto ranges_of = [&](const at::Tensor& tokens) {
     return calibrate(model, placement, "max",
                      [&tokens, done = false](CalibrationBatch& batch) mutable {
@@ -105,8 +103,7 @@ TEST(Calibrate, TextObserversSeeNoPadding) {
 
 TEST(Calibrate, NoSamplesForATowerIsAnError) {
   ClipModel model = tiny_clip();
-  const Placement placement =
-      place_quantizers(model, load_recipe("fp8-max", {}), Component::kBoth);
+  const Placement placement = place_quantizers(model, load_recipe("fp8-max", {}), Component::kBoth);
   EXPECT_THROW(calibrate(model, placement, "max", [](CalibrationBatch&) { return false; }),
                InputError);
 }
@@ -121,8 +118,7 @@ TEST(Summary, CoverageCountsByHand) {
   EXPECT_EQ(visual.multiply_adds_quantized, 5 * mlp);
   const std::int64_t attention = 2 * 4 * 64 * 64;
   const std::int64_t products = 2 * 2 * 5 * 5 * 64;
-  EXPECT_EQ(visual.multiply_adds,
-            5 * (mlp + attention) + products + 4 * 3 * 64 * 64 + 64 * 32);
+  EXPECT_EQ(visual.multiply_adds, 5 * (mlp + attention) + products + 4 * 3 * 64 * 64 + 64 * 32);
   EXPECT_THAT(quantizer_lines(q.quantization), HasSubstr("55 quantizers found in model"));
 }
 

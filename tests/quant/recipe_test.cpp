@@ -95,7 +95,9 @@ TEST(Placement, LaterRulesWinAndAFormatResetsAttributes) {
       {"match": "*.input_quantizer", "format": "int8", "bits": 7, "scheme": "affine",
        "granularity": "token", "range": "dynamic"},
       {"match": "visual.proj.*", "format": "int8"},
-      {"match": "text_projection.*", "enable": false}]})", "r"), "r");
+      {"match": "text_projection.*", "enable": false}]})",
+                                                "r"),
+                                     "r");
   const Placement placement = place_quantizers(model, recipe, Component::kBoth);
   const PlacedQuantizer* reset = find_enabled(placement, "visual.proj", Role::kInput);
   ASSERT_NE(reset, nullptr);

@@ -19,17 +19,19 @@ void add_bench(CLI::App& app, const CommonOptions& common) {
       ->capture_default_str();
   command->add_option("--batch-size", options->latency.batch_sizes, "batch sizes, comma-separated")
       ->delimiter(',')
+      ->allow_extra_args(false)
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
   command->add_option("--warm-up", options->latency.warm_up, "runs before times count")
       ->check(CLI::NonNegativeNumber)
       ->capture_default_str();
-  command->add_option("--seconds", options->latency.seconds,
-                      "time to spend per model, tower and batch size (10 to 100 runs)")
+  command
+      ->add_option("--seconds", options->latency.seconds,
+                   "time to spend per model, tower and batch size (10 to 100 runs)")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
   command->add_option("-o,--output", *output, "Result JSON to write");
-  add_model_arguments(*command, *model);
+  add_activation_and_mode(*command, *model);
   command->callback([options, model, output, tower, &common] {
     if (!output->empty()) require_writable_target(*output);
     options->model = model->options();

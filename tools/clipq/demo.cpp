@@ -1,5 +1,6 @@
 #include "clipq/app/demo_command.h"
 
+#include "clipq/core/log.h"
 #include "clipq/data/demo_data.h"
 #include "subcommands.h"
 
@@ -16,14 +17,16 @@ void add_demo(CLI::App& app, const CommonOptions& common) {
   command->add_option("--images-per-class", options->images_per_class, "images of each class")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
-  command->add_option("--seconds", options->latency.seconds,
-                      "time to spend per model, tower and batch size")
+  command
+      ->add_option("--seconds", options->latency.seconds,
+                   "time to spend per model, tower and batch size")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
   command->add_flag("--draw-only", *draw_only, "only draw the data set");
   command->callback([options, draw_only, &common] {
     if (*draw_only) {
       draw_demo_data(options->folder, options->seed, options->images_per_class);
+      log::info("drew the data set into " + options->folder.string());
       return;
     }
     options->decode_threads = decode_threads(common);

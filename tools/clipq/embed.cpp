@@ -16,14 +16,22 @@ void add_embed(CLI::App& app, const CommonOptions& common) {
   command->add_option("--batch-size", options->batch_size, "items a batch")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
-  command->add_option("-o,--output", options->output,
-                      "float32 [n, embed_dim] (.npy); the rows' names go beside it (.txt)")
+  command
+      ->add_option("-o,--output", options->output,
+                   "float32 [n, embed_dim] (.npy); the rows' names go beside it (.txt)")
       ->required();
   add_model_arguments(*command, *model);
   command->callback([options, model, &common] {
     options->model = model->options();
     options->decode_threads = decode_threads(common);
-    std::cout << embed(*options) << "\n";
+    const Json written = embed(*options);
+    if (common.json) {
+      std::cout << written.dump(2) << "\n";
+    } else {
+      std::cout << "wrote " << options->output.string() << ": float32 " << written["shape"].dump()
+                << (options->normalize ? ", normalized" : "") << "; the rows are named in "
+                << written["names"].get<std::string>() << "\n";
+    }
   });
 }
 

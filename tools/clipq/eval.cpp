@@ -6,7 +6,8 @@
 namespace clipq::cli {
 
 void add_eval(CLI::App& app, const CommonOptions& common) {
-  auto* command = app.add_subcommand("eval", "measure the accuracy of models, the first as baseline");
+  auto* command =
+      app.add_subcommand("eval", "measure the accuracy of models, the first as baseline");
   auto options = std::make_shared<EvalOptions>();
   auto model = std::make_shared<ModelArguments>();
   auto output = std::make_shared<std::string>();

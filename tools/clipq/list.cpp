@@ -45,7 +45,7 @@ Rows dataset_rows() {
 /// What can be listed.
 const std::vector<std::pair<std::string, Rows (*)()>>& lists() {
   static const std::vector<std::pair<std::string, Rows (*)()>> table = {
-      {"recipes", recipe_rows}, {"formats", format_rows}, {"observers", observer_rows},
+      {"recipes", recipe_rows},   {"formats", format_rows}, {"observers", observer_rows},
       {"datasets", dataset_rows}, {"tasks", tasks},
   };
   return table;

@@ -1,5 +1,6 @@
 #include <ATen/Parallel.h>
 
+#include <filesystem>
 #include <iostream>
 
 #include "clipq/core/error.h"
@@ -10,6 +11,8 @@
 
 namespace clipq::cli {
 namespace {
+
+const std::string kOutOfMemory = "out of memory; try a smaller --batch-size";
 
 void add_common_options(CLI::App& app, CommonOptions& common) {
   app.add_flag("--json", common.json, "print one JSON document on stdout");
@@ -50,6 +53,9 @@ int run(int argc, char** argv) {
   } catch (const CLI::ParseError& failure) {
     return app.exit(failure) == 0 ? 0 : static_cast<int>(ExitCode::kUsage);
   }
+  std::cout.flush();
+  if (!std::cout)
+    throw InputError("cannot write all results to standard output; is the disk full?");
   return 0;
 }
 
@@ -59,10 +65,15 @@ int run_and_report_errors(int argc, char** argv) {
   } catch (const Error& failure) {
     log::error(failure.what());
     return static_cast<int>(failure.code());
+  } catch (const std::filesystem::filesystem_error& failure) {
+    log::error(failure.what());
+    return static_cast<int>(ExitCode::kInput);
   } catch (const std::bad_alloc&) {
-    log::error("out of memory; try a smaller --batch-size");
+    log::error(kOutOfMemory);
   } catch (const c10::Error& failure) {
-    log::error(std::string("internal error: ") + failure.what_without_backtrace());
+    const std::string reason = failure.what_without_backtrace();
+    const bool out_of_memory = reason.find("not enough memory") != std::string::npos;
+    log::error(out_of_memory ? kOutOfMemory : "internal error: " + reason);
   } catch (const std::exception& failure) {
     log::error(std::string("internal error: ") + failure.what());
   }

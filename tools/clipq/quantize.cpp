@@ -1,6 +1,7 @@
 #include <iostream>
 
 #include "clipq/app/quantize_command.h"
+#include "clipq/core/memory.h"
 #include "subcommands.h"
 
 namespace clipq::cli {
@@ -18,16 +19,20 @@ void add_quantize(CLI::App& app, const CommonOptions& common) {
                       "calibration data, kind:path (clipq list datasets)");
   command->add_option("--calib-captions", options->calibration_captions,
                       "captions JSON of --calib-data");
-  command->add_option("--calib-samples", options->calibration_samples,
-                      "image-caption pairs to calibrate on (default: the recipe's)")
+  command
+      ->add_option("--calib-samples", options->calibration_samples,
+                   "image-caption pairs to calibrate on (default: the recipe's)")
       ->check(CLI::PositiveNumber);
-  command->add_option("--set", options->overrides,
-                      "override the recipe: calibration.KEY=VALUE, or GLOB.ATTRIBUTE=VALUE as in "
-                      "'*.weight_quantizer.bits=8'; may be repeated");
+  command
+      ->add_option("--set", options->overrides,
+                   "override the recipe: calibration.KEY=VALUE, or GLOB.ATTRIBUTE=VALUE as in "
+                   "'*.weight_quantizer.bits=8'; may be repeated")
+      ->allow_extra_args(false);
   command->add_option("-o,--output", options->output, "artifact to write (.pt)")->required();
-  add_model_arguments(*command, *model);
+  add_checkpoint_arguments(*command, *model);
   command->callback([options, model, &common] {
     options->model = model->options();
+    return_large_blocks_to_system();
     options->decode_threads = decode_threads(common);
     const QuantizeReport report = quantize(*options);
     std::cout << (common.json ? to_json(report).dump(2) + "\n" : to_text(report));

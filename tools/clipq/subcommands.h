@@ -36,7 +36,13 @@ struct ModelArguments {
   ModelOptions options() const;
 };
 
-/// Adds --activation, --bpe and --mode.
+/// Adds --activation and --bpe: for commands that read checkpoints.
+void add_checkpoint_arguments(CLI::App& command, ModelArguments& arguments);
+
+/// Adds --activation and --mode: for commands that run models without a tokenizer.
+void add_activation_and_mode(CLI::App& command, ModelArguments& arguments);
+
+/// Adds --activation, --bpe and --mode: for commands that run models.
 void add_model_arguments(CLI::App& command, ModelArguments& arguments);
 
 /// Prints Results as a table or, with --json, as a document; writes `output` if it isn't empty.

@@ -12,15 +12,16 @@ namespace clipq {
 struct CalibrationPlan {
   std::int64_t images = 0;            ///< distinct images, the first ones of the data set
   std::vector<std::string> captions;  ///< of image-caption pairs, distinct images first
-  std::int64_t samples = 0;           ///< pairs; images if there are no captions
+  std::int64_t samples = 0;           ///< pairs; images if there are no captions or none wanted
 };
 
-/// Chooses up to `samples` image-caption pairs: every image with its first caption, then every image
-/// with its second, and so on. Without captions, up to `samples` images.
-CalibrationPlan plan_calibration(const Dataset& dataset, std::int64_t samples);
+/// Chooses up to `samples` image-caption pairs: every image with its first caption, then every
+/// image with its second, and so on. Without captions, or unless `text` is wanted, up to `samples`
+/// images.
+CalibrationPlan plan_calibration(const Dataset& dataset, std::int64_t samples, bool text);
 
-/// Batches of at most 16 images and 16 captions, whatever the recipe: max is associative, and memory
-/// stays small. Each image comes once, however many captions it has. Keeps references to its
+/// Batches of at most 16 images and 16 captions, whatever the recipe: max is associative, and
+/// memory stays small. Each image comes once, however many captions it has. Keeps references to its
 /// arguments.
 CalibrationStream calibration_stream(const Dataset& dataset, const CalibrationPlan& plan,
                                      const Tokenizer& tokenizer, const ClipModel& model, bool image,

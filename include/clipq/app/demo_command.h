@@ -11,8 +11,8 @@ namespace clipq {
 
 /// clipq demo.
 struct DemoOptions {
-  std::filesystem::path folder;     ///< made if missing
-  std::uint64_t seed = 2021;        ///< of the drawn data
+  std::filesystem::path folder;  ///< made if missing
+  std::uint64_t seed = 2021;     ///< of the drawn data
   int images_per_class = 20;
   LatencyOptions latency;
   int decode_threads = 2;

@@ -22,7 +22,7 @@ struct EmbedOptions {
 
 /// Writes float32 [n, embed_dim] to `output`, and the rows' names (files sorted by name, or the
 /// texts in line order) to the file of the same name with the extension .txt.
-/// @return a line that says what was written
-std::string embed(const EmbedOptions& options);
+/// @return what was written: files, shape, whether normalized
+Json embed(const EmbedOptions& options);
 
 }  // namespace clipq

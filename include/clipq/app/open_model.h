@@ -14,8 +14,8 @@ namespace clipq {
 /// What every command that opens a model takes.
 struct ModelOptions {
   std::optional<Activation> activation;  ///< of a checkpoint; empty: found out
-  std::filesystem::path bpe;             ///< tokenizer merges; empty: the model's own, else standard
-  bool simulate = false;                 ///< --mode simulate: don't look for integer kernels
+  std::filesystem::path bpe;  ///< tokenizer merges; empty: the model's own, else standard
+  bool simulate = false;      ///< --mode simulate: don't look for integer kernels
 };
 
 /// A model ready to run, float or quantized.
@@ -23,10 +23,10 @@ struct OpenedModel {
   ClipModel model;
   Tokenizer tokenizer;
   ModelInfo info;
-  std::optional<std::string> bpe_vocab;       ///< merges that it brought
-  std::optional<Checkpoint> checkpoint;       ///< of a float model (its model member is empty)
-  std::optional<Quantization> quantization;   ///< of an artifact
-  Source source;                              ///< of an artifact: where it came from; else itself
+  std::optional<std::string> bpe_vocab;      ///< merges that it brought
+  std::optional<Checkpoint> checkpoint;      ///< of a float model (its model member is empty)
+  std::optional<Quantization> quantization;  ///< of an artifact
+  Source source;                             ///< of an artifact: where it came from; else itself
 };
 
 /// Opens a checkpoint or an artifact. Throws InputError or UsageError as load_checkpoint and

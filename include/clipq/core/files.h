@@ -14,18 +14,24 @@ std::string read_file(const std::filesystem::path& file);
 /// The file's lines without their ends ("\n" or "\r\n"); a last line needs no end.
 std::vector<std::string> read_lines(const std::filesystem::path& file);
 
-/// Throws InputError unless `file` is a readable regular file; `what` names its part ("checkpoint").
+/// Throws InputError unless `file` is a readable regular file; `what` names its part
+/// ("checkpoint").
 void require_file(const std::filesystem::path& file, const std::string& what);
 
 /// Throws InputError unless `folder` is a folder; `what` names its part ("image folder").
 void require_folder(const std::filesystem::path& folder, const std::string& what);
 
-/// Throws InputError unless `file` could be created: its folder exists and can be written to.
-/// Called before long work, so that a wrong -o costs nothing.
+/// Makes the folder and those above it where they are missing. Throws InputError.
+void make_folder(const std::filesystem::path& folder);
+
+/// Throws InputError unless `file` could be created or replaced: its folder exists and can be
+/// written to, and what has the name already, if anything, is a regular file. Called before long
+/// work, so that a wrong -o costs nothing.
 void require_writable_target(const std::filesystem::path& file);
 
 /// A file that appears under its name only when it is complete: written to a temporary name in the
-/// same folder, synced, renamed. Destroyed without commit(), it leaves nothing behind.
+/// same folder, synced, renamed. A symbolic link is followed. Destroyed without commit(), it leaves
+/// nothing behind.
 class AtomicFile {
  public:
   /// Throws InputError if the folder is missing or not writable.

@@ -15,6 +15,7 @@ struct ClassificationMetrics {
 
 /// @param logits float32 [items, classes]; among equal ones the lowest class index ranks first
 /// @param labels one a row, each in [0, classes)
+/// Throws InputError if a label is outside, or a logit isn't finite.
 ClassificationMetrics classification_metrics(const at::Tensor& logits,
                                              const std::vector<int>& labels);
 

@@ -10,7 +10,7 @@ namespace clipq {
 
 /// What the user brought, loaded and checked.
 struct Checkpoint {
-  ClipModel model;  ///< float32
+  ClipModel model;                       ///< float32
   std::optional<std::string> bpe_vocab;  ///< the tokenizer's merges, if the checkpoint has its own
   std::string activation_source;         ///< where the activation was found, in words
   std::optional<Parity> parity;          ///< absent if the archive's own code doesn't run here

@@ -11,15 +11,23 @@ namespace clipq {
 /// The place of a replaceable layer in a model.
 template <typename Layer>
 struct LayerSlot {
-  std::string name;  ///< canonical module path, for instance "visual.transformer.resblocks.3.mlp.c_fc"
+  std::string
+      name;  ///< canonical module path, for instance "visual.transformer.resblocks.3.mlp.c_fc"
   Tower tower;
   std::int64_t rows;  ///< tokens that pass through it for one image or one text at full context
   std::shared_ptr<const Layer>* layer;
 };
 
+/// The place of a Linear, with the shape that the model's config gives it.
+struct LinearSlot : LayerSlot<Linear> {
+  std::int64_t out_features;
+  std::int64_t in_features;
+  bool has_bias;
+};
+
 /// All replaceable layers of a model, in the order in which data flows through them.
 struct LayerSlots {
-  std::vector<LayerSlot<Linear>> linears;
+  std::vector<LinearSlot> linears;
   std::vector<LayerSlot<Attention>> attentions;  ///< named "….attn"
   std::vector<LayerSlot<Embedding>> embeddings;
 };

@@ -42,7 +42,7 @@ struct QuantizerSpec {
   c10::ScalarType code_dtype() const;
 
   /// A short description in Model Optimizer's manner: "(4, 3) bit per-tensor", "8 bit affine
-  /// per-token dynamic".
+  /// per-token".
   std::string describe() const;
 };
 
@@ -50,7 +50,8 @@ const char* name_of(Scheme scheme);
 const char* name_of(Granularity granularity);
 const char* name_of(RangeKind range);
 
-/// The value of that name. Each throws UsageError with the valid names; `where` says where it stood.
+/// The value of that name. Each throws UsageError with the valid names; `where` says where it
+/// stood.
 Scheme parse_scheme(const std::string& name, const std::string& where);
 Granularity parse_granularity(const std::string& name, const std::string& where);
 RangeKind parse_range(const std::string& name, const std::string& where);

@@ -28,9 +28,9 @@ struct Recipe {
   std::string name;
   std::string comment;
   std::vector<Rule> rules;
-  std::string observer = "max";    ///< of static activations whose rule names none
-  std::int64_t samples = 512;      ///< image-caption pairs to calibrate on
-  Json json;                       ///< the recipe as read, with overrides applied
+  std::string observer = "max";  ///< of static activations whose rule names none
+  std::int64_t samples = 512;    ///< image-caption pairs to calibrate on
+  Json json;                     ///< the recipe as read, with overrides applied
 };
 
 /// Parses and checks a recipe. Throws UsageError that names `where`, the rule and the key.

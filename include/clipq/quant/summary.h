@@ -20,8 +20,8 @@ struct Coverage {
 /// q and k are; the second never does, since the softmax stays float.
 Coverage coverage_of(ClipModel& model, const Quantization& quantization, Tower tower);
 
-/// A line for every quantizer, in Model Optimizer's manner: its name padded to 80 columns, then what
-/// it is. Last line: "N quantizers found in model".
+/// A line for every quantizer, in Model Optimizer's manner: its name padded to 80 columns, then
+/// what it is. Last line: "N quantizers found in model".
 std::string quantizer_lines(const Quantization& quantization);
 
 /// Coverage of both towers, a line each.

@@ -1,0 +1,14 @@
+#include "clipq/core/memory.h"
+
+#include <malloc.h>
+
+namespace clipq {
+
+void return_large_blocks_to_system() {
+#ifdef __GLIBC__
+  constexpr int kBlockBytes = 1 << 20;
+  mallopt(M_MMAP_THRESHOLD, kBlockBytes);
+#endif
+}
+
+}  // namespace clipq
