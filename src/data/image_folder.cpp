@@ -17,8 +17,6 @@ bool is_wnid(const std::string& name) {
          std::all_of(name.begin() + 1, name.end(), [](char c) { return c >= '0' && c <= '9'; });
 }
 
-constexpr std::size_t kImageNetClasses = 1000;
-
 class ImageFolder : public FileDataset {
  public:
   ImageFolder(std::string spec, fs::path folder, std::vector<Item> items,
@@ -29,9 +27,7 @@ class ImageFolder : public FileDataset {
   std::vector<std::string> class_keys() const override { return classes_; }
 
   std::string name() const override {
-    const bool imagenet = classes_.size() == kImageNetClasses &&
-                          std::all_of(classes_.begin(), classes_.end(), is_wnid);
-    return imagenet ? "imagenet1k" : "imagefolder";
+    return std::all_of(classes_.begin(), classes_.end(), is_wnid) ? "imagenet1k" : "imagefolder";
   }
 
  private:
