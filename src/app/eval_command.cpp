@@ -56,8 +56,7 @@ Result classification_result(const std::filesystem::path& file, const Dataset& d
                              const std::string& dataset_hash, const PromptEnsemble& prompts,
                              const EvalOptions& options) {
   const OpenedModel opened = open_model(file, options.model);
-  const std::int64_t items =
-      options.limit > 0 ? std::min(options.limit, dataset.size()) : dataset.size();
+  const std::int64_t items = items_within(options.limit, dataset);
   const ClassificationMetrics metrics =
       classify_zeroshot(opened.model, opened.tokenizer, dataset, prompts, options.limit,
                         {options.batch_size, options.decode_threads});

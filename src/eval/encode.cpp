@@ -20,6 +20,10 @@ std::vector<std::int64_t> first_indices(std::int64_t n) {
   return indices;
 }
 
+std::int64_t items_within(std::int64_t limit, const Dataset& dataset) {
+  return limit > 0 ? std::min(limit, dataset.size()) : dataset.size();
+}
+
 at::Tensor pixels_of(PixelBatch& batch, const Preprocess& preprocess) {
   return at::from_blob(batch.pixels.data(), {batch.count, 3, preprocess.size, preprocess.size},
                        at::TensorOptions(at::kFloat));
@@ -39,7 +43,7 @@ at::Tensor tokens_of(const std::vector<std::string>& texts, const Tokenizer& tok
 
 at::Tensor encode_images(const ClipModel& model, const Dataset& dataset, std::int64_t limit,
                          const EncodeOptions& options) {
-  const std::int64_t count = limit > 0 ? std::min(limit, dataset.size()) : dataset.size();
+  const std::int64_t count = items_within(limit, dataset);
   Loader loader(dataset, first_indices(count), model.preprocess, options.batch_size,
                 options.decode_threads);
   at::Tensor embeddings = at::empty({count, model.config.embed_dim});

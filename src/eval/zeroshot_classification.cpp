@@ -1,7 +1,5 @@
 #include "clipq/eval/zeroshot_classification.h"
 
-#include <algorithm>
-
 #include "clipq/core/error.h"
 #include "clipq/core/strings.h"
 #include "clipq/text/prompts.h"
@@ -24,7 +22,7 @@ at::Tensor build_classifier(const ClipModel& model, const Tokenizer& tokenizer,
 ClassificationMetrics classify_zeroshot(const ClipModel& model, const Tokenizer& tokenizer,
                                         const Dataset& dataset, const PromptEnsemble& prompts,
                                         std::int64_t limit, const EncodeOptions& options) {
-  const std::int64_t count = limit > 0 ? std::min(limit, dataset.size()) : dataset.size();
+  const std::int64_t count = items_within(limit, dataset);
   const auto classes = static_cast<int>(prompts.class_names.size());
   std::vector<int> labels;
   for (std::int64_t i = 0; i < count; ++i) {

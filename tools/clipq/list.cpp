@@ -74,10 +74,11 @@ void add_list(CLI::App& app, const CommonOptions& common) {
   command->callback([which, names, &common] {
     Json json = Json::object();
     std::string text;
-    for (const auto& [name, rows] : lists()) {
+    for (const auto& [name, make_rows] : lists()) {
       if (!which->empty() && *which != name) continue;
-      json[name] = to_json(rows());
-      text += cat(text.empty() ? "" : "\n", which->empty() ? name + ":\n" : "", to_text(rows()));
+      const Rows rows = make_rows();
+      json[name] = to_json(rows);
+      text += cat(text.empty() ? "" : "\n", which->empty() ? name + ":\n" : "", to_text(rows));
     }
     if (json.empty()) {
       throw UsageError(cat("list: unknown \"", *which, "\"", suggestion(*which, names)));

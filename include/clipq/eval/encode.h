@@ -25,6 +25,9 @@ at::Tensor pixels_of(PixelBatch& batch, const Preprocess& preprocess);
 at::Tensor tokens_of(const std::vector<std::string>& texts, const Tokenizer& tokenizer,
                      const ClipConfig& config);
 
+/// How many items a run over the first `limit` (0: all) of a data set takes.
+std::int64_t items_within(std::int64_t limit, const Dataset& dataset);
+
 /// Embeddings of the first `limit` images (0: all): float32 [n, embed_dim], not normalized.
 at::Tensor encode_images(const ClipModel& model, const Dataset& dataset, std::int64_t limit,
                          const EncodeOptions& options);
