@@ -14,7 +14,7 @@ packages=(g++ cmake ninja-build ccache mold pkg-config python3-venv libcli11-dev
 pip_packages=(numpy==2.4.6)
 if [[ ${1:-} == --tests ]]; then
   packages+=(libgtest-dev libgmock-dev)
-  pip_packages+=(pillow==13.0.0)
+  pip_packages+=(pillow==13.0.0 jsonschema==4.26.0)
 fi
 
 missing=()

@@ -12,15 +12,27 @@ namespace {
 
 constexpr std::int64_t kMicroBatch = 16;
 
+/// The items of batches [first, last): the first one and how many.
+struct Items {
+  std::int64_t begin;
+  std::int64_t count;
+};
+
+Items items_of(std::int64_t first, std::int64_t last, std::int64_t total) {
+  const std::int64_t begin = std::min(total, first * kMicroBatch);
+  return {begin, std::min(total, last * kMicroBatch) - begin};
+}
+
 /// The state of a stream while it runs.
 struct Cursor {
   std::unique_ptr<Loader> loader;  ///< null: no images wanted
+  Preprocess preprocess;
   PixelBatch pixels;
   at::Tensor tokens;  ///< undefined: no texts wanted
   std::int64_t next_text = 0;
   Progress progress;
 
-  bool next_pixels(CalibrationBatch& batch, const Preprocess& preprocess) {
+  bool next_pixels(CalibrationBatch& batch) {
     if (!loader || !loader->next(pixels)) return false;
     batch.pixels = pixels_of(pixels, preprocess);
     progress.advance(pixels.count);
@@ -57,22 +69,37 @@ CalibrationPlan plan_calibration(const Dataset& dataset, std::int64_t samples, b
   return plan;
 }
 
-CalibrationStream calibration_stream(const Dataset& dataset, const CalibrationPlan& plan,
-                                     const Tokenizer& tokenizer, const ClipModel& model, bool image,
-                                     bool text, int decode_threads) {
-  const auto texts = static_cast<std::int64_t>(text ? plan.captions.size() : 0);
-  auto cursor = std::shared_ptr<Cursor>(
-      new Cursor{nullptr, {}, {}, 0, Progress("calibrating", (image ? plan.images : 0) + texts)});
-  if (image) {
-    cursor->loader = std::make_unique<Loader>(dataset, first_indices(plan.images), model.preprocess,
-                                              kMicroBatch, decode_threads);
-  }
-  if (text) cursor->tokens = tokens_of(plan.captions, tokenizer, model.config);
-  return [cursor, preprocess = model.preprocess](CalibrationBatch& batch) {
-    const bool more_pixels = cursor->next_pixels(batch, preprocess);
-    const bool more_tokens = cursor->next_tokens(batch);
-    return more_pixels || more_tokens;
+CalibrationSource calibration_source(const Dataset& dataset, const CalibrationPlan& plan,
+                                     const Tokenizer& tokenizer, const ClipModel& model,
+                                     const CalibrationFeed& feed) {
+  const std::int64_t images = feed.image ? plan.images : 0;
+  const auto texts = static_cast<std::int64_t>(feed.text ? plan.captions.size() : 0);
+  const at::Tensor tokens =
+      texts > 0 ? tokens_of(plan.captions, tokenizer, model.config) : at::Tensor();
+  const auto open = [&dataset, feed, images, texts, tokens, preprocess = model.preprocess](
+                        std::int64_t first, std::int64_t last) -> CalibrationStream {
+    const Items of_images = items_of(first, last, images);
+    const Items of_texts = items_of(first, last, texts);
+    auto cursor = std::shared_ptr<Cursor>(
+        new Cursor{nullptr,
+                   preprocess,
+                   {},
+                   tokens.defined() ? tokens.narrow(0, of_texts.begin, of_texts.count) : tokens,
+                   0,
+                   Progress("calibrating", of_images.count + of_texts.count)});
+    if (of_images.count > 0) {
+      std::vector<std::int64_t> indices = first_indices(of_images.begin + of_images.count);
+      indices.erase(indices.begin(), indices.begin() + of_images.begin);
+      cursor->loader = std::make_unique<Loader>(dataset, std::move(indices), preprocess,
+                                                kMicroBatch, feed.decode_threads);
+    }
+    return [cursor](CalibrationBatch& batch) {
+      const bool more_pixels = cursor->next_pixels(batch);
+      const bool more_tokens = cursor->next_tokens(batch);
+      return more_pixels || more_tokens;
+    };
   };
+  return {(std::max(images, texts) + kMicroBatch - 1) / kMicroBatch, open};
 }
 
 }  // namespace clipq

@@ -1,7 +1,11 @@
 #include "clipq/app/inspect_command.h"
 
+#include <iomanip>
+#include <sstream>
+
 #include "clipq/core/strings.h"
 #include "clipq/quant/summary.h"
+#include "clipq/report/table.h"
 
 namespace clipq {
 namespace {
@@ -31,6 +35,50 @@ void describe_checkpoint(const OpenedModel& opened, Inspection& out) {
   }
 }
 
+/// A number with four significant digits.
+std::string short_number(double value) {
+  std::ostringstream out;
+  out << std::setprecision(4) << value;
+  return out.str();
+}
+
+std::string range_text(const QuantizerRecord& record) {
+  if (!record.range) return "dynamic";
+  const RangeSummary& range = *record.range;
+  return cat("[", short_number(range.span.low), ", ", short_number(range.span.high), "]",
+             range.count > 1 ? cat(" of ", range.count, " scales") : "");
+}
+
+/// Every quantizer with its range and how well it fits; those that are off are counted.
+std::string quantizer_table(const Quantization& quantization) {
+  Table table({{"quantizer"},
+               {"what it is"},
+               {"range"},
+               {"clipped %", Align::kRight},
+               {"SQNR dB", Align::kRight},
+               {"output cosine", Align::kRight}});
+  std::int64_t off = 0;
+  for (const QuantizerRecord& record : quantization.quantizers) {
+    if (!record.placed.enabled) {
+      ++off;
+      continue;
+    }
+    const auto& diagnosis = record.diagnosis;
+    const bool has_cosine = diagnosis && diagnosis->output_cosine;
+    table.add_row({record.placed.name(), record.placed.spec.describe(), range_text(record),
+                   diagnosis ? fixed(100 * diagnosis->clipped, 3) : "",
+                   diagnosis ? fixed(diagnosis->sqnr_db, 1) : "",
+                   has_cosine ? fixed(*diagnosis->output_cosine, 6) : ""});
+  }
+  return cat(
+      table.text(), off, " more quantizers are off\n",
+      "clipped: share of the values beyond the range; SQNR: signal to quantization noise;\n"
+      "output cosine: of the layer's output to the float layer's. Activations and outputs:\n",
+      quantization.calibration.is_null()
+          ? "not known; give clipq quantize --calib-data to have them measured\n"
+          : "on sampled tokens of the calibration data\n");
+}
+
 void describe_artifact(OpenedModel& opened, Inspection& out) {
   const Quantization& quantization = *opened.quantization;
   out.text +=
@@ -39,7 +87,9 @@ void describe_artifact(OpenedModel& opened, Inspection& out) {
   if (!quantization.calibration.is_null()) {
     out.text += cat("calibration: ", quantization.calibration.dump(), "\n");
   }
-  out.text += quantizer_lines(quantization) + coverage_lines(opened.model, quantization);
+  out.text += quantizer_table(quantization) + coverage_lines(opened.model, quantization);
+  for (const std::string& warning : quantization.warnings)
+    out.text += cat("warning: ", warning, "\n");
   const Manifest manifest = {opened.model.config, opened.model.preprocess, quantization,
                              opened.source};
   out.json["manifest"] = to_json(manifest);

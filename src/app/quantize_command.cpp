@@ -1,5 +1,7 @@
 #include "clipq/app/quantize_command.h"
 
+#include <ATen/ops/scalar_tensor.h>
+
 #include <utility>
 
 #include "clipq/app/calibration_stream.h"
@@ -9,70 +11,162 @@
 #include "clipq/core/files.h"
 #include "clipq/core/log.h"
 #include "clipq/core/strings.h"
+#include "clipq/core/version.h"
+#include "clipq/quant/quantize_model.h"
 #include "clipq/quant/summary.h"
 
 namespace clipq {
 namespace {
 
-/// Runs the calibration that a placement needs, and notes its provenance.
-CalibratedRanges calibrate_on_data(const OpenedModel& opened, const Placement& placement,
-                                   const Recipe& recipe, const QuantizeOptions& options,
-                                   Json& provenance) {
-  const bool image = needs_calibration(placement, Tower::kVisual);
-  const bool text = needs_calibration(placement, Tower::kText);
-  if (!image && !text) {
-    if (!options.calibration_data.empty() || !options.calibration_captions.empty() ||
-        options.calibration_samples > 0) {
-      log::info(
-          cat("recipe ", recipe.name, " needs no calibration; the --calib options were not used"));
-    }
-    return {};
-  }
-  if (options.calibration_data.empty()) {
-    throw UsageError(
-        cat("recipe ", recipe.name, " has static ranges and needs data to calibrate ",
-            "on: give --calib-data",
-            text ? " and --calib-captions (image-caption pairs, such as COCO's)" : ""));
-  }
-  const auto dataset = open_dataset(options.calibration_data, options.calibration_captions);
+/// Opened calibration data, and what the artifact will say of it.
+struct Calibration {
+  std::unique_ptr<Dataset> dataset;
+  std::optional<CalibrationSource> source;
+  Json provenance;
+};
+
+[[noreturn]] void throw_needs_data(const Recipe& recipe, bool text) {
+  throw UsageError(cat("recipe ", recipe.name, " needs data to calibrate on: give --calib-data",
+                       text ? " and --calib-captions (image-caption pairs, such as COCO's)" : ""));
+}
+
+/// Opens the data that --calib-data names and plans what to run on.
+/// @param needed whether the recipe can't do without
+Calibration plan_calibration_on(const OpenedModel& opened, CalibrationFeed feed,
+                                const Recipe& recipe, const QuantizeOptions& options, bool needed) {
+  Calibration calibration;
+  calibration.dataset = open_dataset(options.calibration_data, options.calibration_captions);
+  const Dataset& dataset = *calibration.dataset;
   const std::int64_t wanted =
       options.calibration_samples > 0 ? options.calibration_samples : recipe.samples;
-  const CalibrationPlan plan = plan_calibration(*dataset, wanted, text);
-  if (text && plan.captions.empty()) {
-    throw UsageError(cat("recipe ", recipe.name, " calibrates the text tower, but ",
-                         options.calibration_data, " has no captions; give coco:DIR with ",
-                         "--calib-captions, or --component image"));
+  const CalibrationPlan plan = plan_calibration(dataset, wanted, feed.text);
+  if (plan.captions.empty() && feed.text) {
+    if (needed) {
+      throw UsageError(cat("recipe ", recipe.name, " calibrates the text tower, but ",
+                           options.calibration_data, " has no captions; give coco:DIR with ",
+                           "--calib-captions, or --component image"));
+    }
+    feed.text = false;
   }
-  if (plan.samples < wanted) {
+  if (needed && plan.samples < wanted) {
     log::warn(cat("calibrating on ", plan.samples, " samples: ", options.calibration_data,
                   " has no more (", wanted, " were asked for)"));
   }
-  provenance = {{"spec", options.calibration_data},  {"samples", plan.samples},
-                {"images", image ? plan.images : 0}, {"captions", text ? plan.captions.size() : 0},
-                {"observer", recipe.observer},       {"sha256", dataset->content_hash()}};
-  return calibrate(opened.model, placement, recipe.observer,
-                   calibration_stream(*dataset, plan, opened.tokenizer, opened.model, image, text,
-                                      options.decode_threads));
+  calibration.provenance = {{"spec", options.calibration_data},
+                            {"used_for", needed ? "calibration" : "diagnosis"},
+                            {"samples", plan.samples},
+                            {"images", feed.image ? plan.images : 0},
+                            {"captions", feed.text ? plan.captions.size() : 0},
+                            {"sha256", dataset.content_hash()}};
+  calibration.source = calibration_source(dataset, plan, opened.tokenizer, opened.model, feed);
+  return calibration;
 }
 
-}  // namespace
+/// Opens calibration data where they are needed or given. Data that a recipe doesn't need serve its
+/// diagnosis; if they can't, it goes without.
+Calibration open_calibration(const OpenedModel& opened, const Placement& placement,
+                             const Recipe& recipe, const QuantizeOptions& options) {
+  const CalibrationFeed feed = {has_quantizers(placement, Tower::kVisual),
+                                has_quantizers(placement, Tower::kText), options.decode_threads};
+  const bool needed = needs_data(placement, recipe);
+  if (options.calibration_data.empty()) {
+    if (needed) throw_needs_data(recipe, feed.text);
+    return {};
+  }
+  if (needed) return plan_calibration_on(opened, feed, recipe, options, true);
+  try {
+    Calibration calibration = plan_calibration_on(opened, feed, recipe, options, false);
+    log::info(cat("recipe ", recipe.name, " needs no calibration; the --calib data serve its ",
+                  "diagnosis only"));
+    return calibration;
+  } catch (const UsageError& failure) {
+    log::warn(cat("recipe ", recipe.name, " needs no calibration; the --calib data were not used ",
+                  "for its diagnosis either: ", failure.what()));
+    return {};
+  }
+}
 
-QuantizeReport quantize(const QuantizeOptions& options) {
-  require_writable_target(options.output);
+/// What a saved calibration must share with this one for its statistics to be continued.
+std::string fingerprint(const Source& source, const Recipe& recipe, Component component,
+                        const Json& provenance) {
+  return Json({{"clipq", kVersion},
+               {"checkpoint", source.sha256},
+               {"recipe", recipe.json},
+               {"component", name_of(component)},
+               {"data", provenance}})
+      .dump();
+}
+
+/// The state files that a calibration has left.
+void remove_state(const std::filesystem::path& file) {
+  const std::string head = file.filename().string() + ".";
+  std::error_code ignored;
+  const auto folder = file.has_parent_path() ? file.parent_path() : std::filesystem::path(".");
+  for (const auto& entry : std::filesystem::directory_iterator(folder, ignored)) {
+    if (starts_with(entry.path().filename().string(), head)) {
+      std::filesystem::remove(entry.path(), ignored);
+    }
+  }
+}
+
+/// The model as it would be quantized, with ranges of [-1, 1] wherever calibration would find them.
+QuantizedModel rehearse(ClipModel model, const Placement& placement) {
+  CalibrationData data;
+  for (const PlacedQuantizer& placed : placement) {
+    if (!placed.needs_calibration()) continue;
+    data.ranges[placed.name()] = {at::scalar_tensor(-1.0), at::scalar_tensor(1.0)};
+  }
+  QuantizedModel quantized = convert(std::move(model), placement, {}, data);
+  for (QuantizerRecord& record : quantized.quantization.quantizers) {
+    if (record.placed.needs_calibration()) record.range.reset();
+  }
+  return quantized;
+}
+
+void check_paths(const QuantizeOptions& options) {
   require_file(options.checkpoint, "checkpoint");
+  if (options.dry_run) return;
+  if (options.output.empty()) throw UsageError("quantize: give the artifact's name with -o");
+  require_writable_target(options.output);
   std::error_code absent;
   if (std::filesystem::equivalent(options.checkpoint, options.output, absent)) {
     throw UsageError(cat("-o ", options.output.string(),
                          " is the checkpoint itself; give the artifact another name"));
   }
+}
+
+/// Notes how long each stage takes.
+class Stages {
+ public:
+  explicit Stages(QuantizeReport& report) : report_(report) {}
+  void finish(const char* stage) {
+    report_.stage_seconds.emplace_back(stage, watch_.lap());
+    log::debug(cat(stage, " took ", fixed(report_.stage_seconds.back().second, 2), " s"));
+  }
+
+ private:
+  QuantizeReport& report_;
+  Stopwatch watch_;
+};
+
+void fill_report(QuantizeReport& report, QuantizedModel& quantized, const Source& source) {
+  report.quantizers = quantizer_lines(quantized.quantization);
+  report.coverage = coverage_lines(quantized.model, quantized.quantization);
+  report.warnings = quantized.quantization.warnings;
+  report.source_bytes = source.size_bytes;
+  report.float32_bytes = source.float32_bytes;
+  report.peak_resident_bytes = peak_resident_bytes();
+}
+
+}  // namespace
+
+QuantizeReport quantize(const QuantizeOptions& options) {
+  check_paths(options);
   const Recipe recipe = load_recipe(options.recipe, options.overrides);
   const Component component = parse_component(options.component);
   QuantizeReport report;
-  Stopwatch watch;
-  const auto finish_stage = [&](const char* stage) {
-    report.stage_seconds.emplace_back(stage, watch.lap());
-    log::debug(cat(stage, " took ", fixed(report.stage_seconds.back().second, 2), " s"));
-  };
+  report.dry_run = options.dry_run;
+  Stages stages(report);
 
   OpenedModel opened = open_model(options.checkpoint, options.model);
   if (opened.quantization) {
@@ -80,32 +174,41 @@ QuantizeReport quantize(const QuantizeOptions& options) {
                          opened.quantization->recipe_name, "); give the float checkpoint"));
   }
   const Placement placement = place_quantizers(opened.model, recipe, component);
-  finish_stage("load");
-
-  Json provenance;
-  const CalibratedRanges ranges = calibrate_on_data(opened, placement, recipe, options, provenance);
-  finish_stage("calibrate");
+  stages.finish("load");
 
   Artifact artifact;
-  artifact.quantized = convert(std::exchange(opened.model, ClipModel()), placement, ranges);
   artifact.source = opened.source;
   artifact.bpe_vocab = opened.bpe_vocab;
+  Calibration calibration;
+  std::optional<CalibrationState> state;
+  if (options.dry_run) {
+    artifact.quantized = rehearse(std::exchange(opened.model, ClipModel()), placement);
+  } else {
+    calibration = open_calibration(opened, placement, recipe, options);
+    state = {.file = cat(options.output.string(), ".calibration"),
+             .fingerprint = fingerprint(opened.source, recipe, component, calibration.provenance),
+             .seconds = options.save_seconds,
+             .resume = options.resume};
+    artifact.quantized = quantize_model(std::exchange(opened.model, ClipModel()), placement, recipe,
+                                        calibration.source, state);
+  }
+  stages.finish("quantize");
   Quantization& quantization = artifact.quantized.quantization;
   quantization.recipe = recipe.json;
   quantization.recipe_name = recipe.name;
   quantization.component = name_of(component);
-  quantization.calibration = provenance;
-  finish_stage("convert");
+  quantization.calibration = calibration.provenance;
+  for (const std::string& warning : quantization.warnings) log::warn(warning);
 
-  save_artifact(artifact, options.output);
-  finish_stage("save");
-
-  report.quantizers = quantizer_lines(quantization);
-  report.coverage = coverage_lines(artifact.quantized.model, quantization);
-  report.source_bytes = opened.source.size_bytes;
-  report.float32_bytes = opened.source.float32_bytes;
-  report.output_bytes = static_cast<std::int64_t>(std::filesystem::file_size(options.output));
-  report.peak_resident_bytes = peak_resident_bytes();
+  if (options.dry_run) {
+    report.output_bytes = artifact_bytes(artifact);
+  } else {
+    save_artifact(artifact, options.output);
+    remove_state(state->file);
+    report.output_bytes = static_cast<std::int64_t>(std::filesystem::file_size(options.output));
+    stages.finish("save");
+  }
+  fill_report(report, artifact.quantized, opened.source);
   return report;
 }
 
@@ -117,13 +220,14 @@ std::string to_text(const QuantizeReport& report) {
   for (const auto& [stage, seconds] : report.stage_seconds) {
     stages.push_back(cat(stage, " ", fixed(seconds, 2), " s"));
   }
-  return cat(report.quantizers, report.coverage, "size: ", report.output_bytes, " bytes (",
-             mebibytes(report.output_bytes), "), ", ratio(report.float32_bytes),
-             " of the float32 weights (", mebibytes(report.float32_bytes), "), ",
-             ratio(report.source_bytes), " of the file given (", mebibytes(report.source_bytes),
-             ")\ntime: ", join(stages, ", "), "; peak memory ",
-             mebibytes(report.peak_resident_bytes),
-             "\nexecution: quantized layers are simulated in float32 (no integer kernels yet)\n");
+  return cat(
+      report.quantizers, report.coverage,
+      report.dry_run ? "dry run: nothing was calibrated or written\nsize to come: " : "size: ",
+      report.output_bytes, " bytes (", mebibytes(report.output_bytes), "), ",
+      ratio(report.float32_bytes), " of the float32 weights (", mebibytes(report.float32_bytes),
+      "), ", ratio(report.source_bytes), " of the file given (", mebibytes(report.source_bytes),
+      ")\ntime: ", join(stages, ", "), "; peak memory ", mebibytes(report.peak_resident_bytes),
+      "\nexecution: quantized layers are simulated in float32 (no integer kernels yet)\n");
 }
 
 Json to_json(const QuantizeReport& report) {
@@ -134,7 +238,9 @@ Json to_json(const QuantizeReport& report) {
           {"source_bytes", report.source_bytes},
           {"seconds", seconds},
           {"peak_resident_bytes", report.peak_resident_bytes},
-          {"coverage", report.coverage}};
+          {"coverage", report.coverage},
+          {"dry_run", report.dry_run},
+          {"warnings", report.warnings}};
 }
 
 }  // namespace clipq

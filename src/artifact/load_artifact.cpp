@@ -9,6 +9,20 @@
 namespace clipq {
 namespace {
 
+std::vector<std::int64_t> scales_shape(const QuantizerSpec& spec,
+                                       const std::vector<std::int64_t>& weight) {
+  switch (spec.granularity) {
+    case Granularity::kTensor:
+      return {};
+    case Granularity::kChannel:
+    case Granularity::kToken:
+      return {weight[0], 1};
+    case Granularity::kGroup:
+      return {weight[0], spec.groups_in(weight[1])};
+  }
+  throw InternalError("a granularity without a shape");
+}
+
 class Restorer {
  public:
   Restorer(const TorchScriptArchive& archive, const Placement& placement, ClipConfig config,
@@ -34,8 +48,9 @@ class Restorer {
     const std::int64_t heads = visual ? config_.vision_heads : config_.text_heads;
     AttentionQuantizers quantizers = {
         take_quantizer(slot.name, Role::kQBmm), take_quantizer(slot.name, Role::kKBmm),
-        take_quantizer(slot.name, Role::kVBmm), take_quantizer(slot.name, Role::kBmm2Output)};
-    if (quantizers.q || quantizers.k || quantizers.v || quantizers.output) {
+        take_quantizer(slot.name, Role::kSoftmax), take_quantizer(slot.name, Role::kVBmm),
+        take_quantizer(slot.name, Role::kBmm2Output)};
+    if (quantizers.any()) {
       *slot.layer = std::make_shared<SimulatedAttention>(heads, !visual, quantizers);
     } else {
       *slot.layer = std::make_shared<FloatAttention>(heads, !visual);
@@ -65,6 +80,9 @@ class Restorer {
     if (spec.scheme == Scheme::kAffine) {
       scales.zero_point = reader_.take(prefix + "zero_point", shape);
     }
+    if (spec.scheme == Scheme::kTwin) {
+      scales.negative_scale = reader_.take(prefix + "negative_scale", shape);
+    }
     return scales;
   }
 
@@ -74,13 +92,14 @@ class Restorer {
     if (placed == nullptr) {
       return std::make_shared<StoredWeight>(reader_.take(module + ".weight", shape));
     }
+    const QuantizerSpec& spec = placed->spec;
+    const std::int64_t packing = format_info(spec.format).codes_per_byte;
     QuantizedTensor quantized;
-    quantized.spec = placed->spec;
-    quantized.codes = reader_.take_codes(module + ".weight", shape, placed->spec.code_dtype());
-    const bool per_row = placed->spec.granularity == Granularity::kChannel;
-    quantized.scales =
-        take_scales(module + ".weight_", placed->spec,
-                    per_row ? std::vector<std::int64_t>{shape[0], 1} : std::vector<std::int64_t>{});
+    quantized.spec = spec;
+    quantized.columns = shape[1];
+    quantized.codes = reader_.take_codes(
+        module + ".weight", {shape[0], (shape[1] + packing - 1) / packing}, spec.code_dtype());
+    quantized.scales = take_scales(module + ".weight_", spec, scales_shape(spec, shape));
     return std::make_shared<StoredWeight>(std::move(quantized));
   }
 

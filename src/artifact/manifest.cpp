@@ -13,16 +13,23 @@ Json to_json(const QuantizerRecord& record) {
   Json json = {{"name", record.placed.name()}, {"enabled", record.placed.enabled}};
   if (!record.placed.enabled) return json;
   json.update(to_json(record.placed.spec));
-  if (record.amax) {
-    json["amax"] = {
-        {"min", record.amax->min}, {"max", record.amax->max}, {"count", record.amax->count}};
+  if (record.range) {
+    json["amax"] = {{"min", record.range->amax_min},
+                    {"max", record.range->amax_max},
+                    {"count", record.range->count}};
+    json["low"] = record.range->span.low;
+    json["high"] = record.range->span.high;
+  }
+  if (record.diagnosis) {
+    json["clipped"] = record.diagnosis->clipped;
+    json["sqnr_db"] = record.diagnosis->sqnr_db;
+    if (record.diagnosis->output_cosine) json["output_cosine"] = *record.diagnosis->output_cosine;
   }
   return json;
 }
 
 Role parse_role(const std::string& name, const std::string& where) {
-  for (const Role role :
-       {Role::kWeight, Role::kInput, Role::kQBmm, Role::kKBmm, Role::kVBmm, Role::kBmm2Output}) {
+  for (const Role role : kRoles) {
     if (ends_with(name, cat(".", name_of(role)))) return role;
   }
   throw UsageError(cat(where, ": \"", name, "\" is no quantizer's name"));
@@ -40,8 +47,17 @@ QuantizerRecord record_from_json(const Json& json, const std::string& where) {
   record.placed.spec = quantizer_spec_from_json(json, cat(where, ": ", name));
   if (json.contains("amax")) {
     const Json& amax = json["amax"];
-    record.amax = {json_value(amax, "min", 0.0, where), json_value(amax, "max", 0.0, where),
-                   json_value<std::int64_t>(amax, "count", 0, where)};
+    record.range = {json_value(amax, "min", 0.0, where),
+                    json_value(amax, "max", 0.0, where),
+                    {json_value(json, "low", 0.0, where), json_value(json, "high", 0.0, where)},
+                    json_value<std::int64_t>(amax, "count", 0, where)};
+  }
+  if (json.contains("sqnr_db")) {
+    record.diagnosis = {json_value(json, "clipped", 0.0, where),
+                        json_value(json, "sqnr_db", 0.0, where), std::nullopt};
+    if (json.contains("output_cosine")) {
+      record.diagnosis->output_cosine = json_value(json, "output_cosine", 0.0, where);
+    }
   }
   return record;
 }
@@ -70,6 +86,7 @@ Manifest parse(const Json& json, const std::string& where) {
       json_value<std::string>(quantization.recipe, "name", "", cat(where, ": recipe"));
   quantization.component = json_value<std::string>(json, "component", "", where);
   quantization.calibration = json_value(json, "calibration", Json(), where);
+  quantization.warnings = json_value(json, "warnings", quantization.warnings, where);
   for (const Json& record : json_value(json, "quantizers", Json::array(), where)) {
     quantization.quantizers.push_back(record_from_json(record, where));
   }
@@ -97,6 +114,7 @@ Json to_json(const Manifest& manifest) {
         {"float32_bytes", manifest.source.float32_bytes}}},
   };
   if (!quantization.calibration.is_null()) json["calibration"] = quantization.calibration;
+  if (!quantization.warnings.empty()) json["warnings"] = quantization.warnings;
   Json quantizers = Json::array();
   for (const QuantizerRecord& record : quantization.quantizers) {
     quantizers.push_back(to_json(record));

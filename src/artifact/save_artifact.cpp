@@ -2,7 +2,10 @@
 #include <torch/csrc/jit/serialization/export.h>
 #include <torch/script.h>
 
-#include <cstdio>
+#include <cmath>
+#include <functional>
+#include <iomanip>
+#include <sstream>
 #include <utility>
 
 #include "clipq/artifact/artifact.h"
@@ -34,39 +37,63 @@ std::string source(const std::string& name, const Substitutions& substitutions =
 
 std::string dtype_code(at::ScalarType dtype) { return cat(static_cast<int>(dtype)); }
 
-/// The expression that turns `codes` into float32 values by those of scale and zero point.
-std::string dequantized(const std::string& codes, const QuantizerSpec& spec,
-                        const std::string& scale, const std::string& zero_point) {
-  const std::string values = codes + ".to(6)";
-  return spec.scheme == Scheme::kAffine ? cat("(", values, " - ", zero_point, ") * ", scale)
-                                        : cat(values, " * ", scale);
+void register_scales(Module& module, const std::string& prefix, const QuantizerSpec& spec,
+                     const Scales& scales) {
+  module.register_buffer(prefix + "scale", scales.scale.to(spec.scale_storage()));
+  if (scales.zero_point.defined()) {
+    module.register_buffer(prefix + "zero_point", scales.zero_point.to(at::kByte));
+  }
+  if (scales.negative_scale.defined()) {
+    module.register_buffer(prefix + "negative_scale",
+                           scales.negative_scale.to(spec.scale_storage()));
+  }
 }
 
-void register_scales(Module& module, const std::string& prefix, const Scales& scales) {
-  module.register_buffer(prefix + "scale", scales.scale);
-  if (scales.zero_point.defined()) {
-    module.register_buffer(prefix + "zero_point", scales.zero_point);
-  }
+const char* group_suffix(const QuantizerSpec& spec) {
+  return spec.granularity == Granularity::kGroup ? "_group" : "";
+}
+
+/// Defines the method values(), which turns a stored weight into float32.
+void define_values(Module& module, const QuantizedTensor& weight) {
+  const QuantizerSpec& spec = weight.spec;
+  const bool affine = spec.scheme == Scheme::kAffine;
+  const bool packed = format_info(spec.format).codes_per_byte == 2;
+  const Substitutions substitutions = {{"columns", cat(weight.columns)},
+                                       {"offset", cat(affine ? 0 : kInt4Offset)},
+                                       {"group_size", cat(spec.group_size)}};
+  module.define(source(packed ? "codes_int4" : "codes", substitutions));
+  module.define(source(cat("per_column", group_suffix(spec)), substitutions));
+  module.define(source(affine ? "weight_values_affine" : "weight_values", substitutions));
 }
 
 Module make_quantizer(const ActivationQuantizer& quantizer) {
   const QuantizerSpec& spec = quantizer.spec();
-  const bool affine = spec.scheme == Scheme::kAffine;
   const bool dynamic = spec.range == RangeKind::kDynamic;
-  const Substitutions substitutions = {
-      {"max_code", fixed(spec.max_code(), 1)},
-      {"code_dtype", dtype_code(spec.code_dtype())},
-      {"smallest_scale", "1.1754943508222875e-38"},
-      {"over", spec.granularity == Granularity::kTensor ? "" : ", [-1], True"}};
+  const char* over = "";
+  if (spec.granularity == Granularity::kToken) over = ", [-1], True";
+  if (spec.granularity == Granularity::kGroup) over = ", [-1]";
+  const Substitutions substitutions = {{"max_code", fixed(spec.max_code(), 1)},
+                                       {"code_dtype", dtype_code(spec.code_dtype())},
+                                       {"group_size", cat(spec.group_size)},
+                                       {"over", over}};
   Module module("Quantizer");
-  if (!dynamic) register_scales(module, "", quantizer.scales());
-  const std::string kind = dynamic ? "dynamic" : "static";
-  module.define(source((affine ? "affine_scales_" : "scale_") + kind, substitutions));
+  if (!dynamic) register_scales(module, "", spec, quantizer.scales());
+  const bool affine = spec.scheme == Scheme::kAffine;
+  const bool twin = spec.scheme == Scheme::kTwin;
   const bool is_float = format_info(spec.format).is_float;
-  module.define(source(affine     ? "simulate_affine"
-                       : is_float ? "simulate_float8"
-                                  : "simulate_int",
-                       substitutions));
+  for (const std::string& name :
+       {cat("as_scale_", name_of(spec.scale_dtype)), cat("in_groups", group_suffix(spec)),
+        cat("per_column", group_suffix(spec)),
+        cat(affine ? "affine_scales_"
+            : twin ? "twin_scales_"
+                   : "scale_",
+            dynamic ? "dynamic" : "static"),
+        cat("simulate_", affine     ? "affine"
+                         : twin     ? "twin"
+                         : is_float ? "float"
+                                    : "int")}) {
+    module.define(source(name, substitutions));
+  }
   return module;
 }
 
@@ -89,8 +116,11 @@ Module make_linear(const Linear& layer) {
   std::string weight = "self.weight";
   if (quantized != nullptr) {
     module.register_buffer("weight", quantized->codes);
-    register_scales(module, "weight_", quantized->scales);
-    weight = dequantized(weight, quantized->spec, "self.weight_scale", "self.weight_zero_point");
+    register_scales(module, "weight_", quantized->spec, quantized->scales);
+    define_values(module, *quantized);
+    weight = quantized->spec.scheme == Scheme::kAffine
+                 ? "self.values(self.weight, self.weight_scale, self.weight_zero_point)"
+                 : "self.values(self.weight, self.weight_scale)";
   } else {
     module.register_buffer("weight", simulated ? simulated->weight().values() : plain->weight());
   }
@@ -115,14 +145,17 @@ Module make_embedding(const Embedding& layer) {
   }
   const QuantizedTensor& weight = simulated->weight();
   module.register_buffer("weight", weight.codes);
-  register_scales(module, "weight_", weight.scales);
-  const auto row_of = [&](const std::string& table) {
-    return weight.scales.scale.dim() > 0 ? cat("torch.embedding(", table, ", ids)") : table;
+  register_scales(module, "weight_", weight.spec, weight.scales);
+  define_values(module, weight);
+  const auto rows_of = [](const std::string& table) {
+    return cat("torch.embedding(self.", table, ", ids)");
   };
-  module.define(
-      source("embedding_quantized",
-             {{"dequantized", dequantized("codes", weight.spec, row_of("self.weight_scale"),
-                                          row_of("self.weight_zero_point"))}}));
+  const auto scales_of = [&](const std::string& table) {
+    return weight.scales.scale.dim() > 0 ? rows_of(table) : "self." + table;
+  };
+  std::string stored = cat(rows_of("weight"), ", ", scales_of("weight_scale"));
+  if (weight.spec.scheme == Scheme::kAffine) stored += ", " + scales_of("weight_zero_point");
+  module.define(source("embedding_quantized", {{"stored", stored}}));
   return module;
 }
 
@@ -145,14 +178,22 @@ Module make_attention(const Block& block) {
   const std::string q = add_quantizer(module, Role::kQBmm, quantizers.q, "q");
   const std::string k = add_quantizer(module, Role::kKBmm, quantizers.k, "k");
   const std::string v = add_quantizer(module, Role::kVBmm, quantizers.v, "v");
+  const std::string softmax =
+      add_quantizer(module, Role::kSoftmax, quantizers.softmax, "probabilities");
   const std::string output =
       add_quantizer(module, Role::kBmm2Output, quantizers.output, "attended");
-  module.define(source("attention", {{"heads", cat(attention.heads())},
-                                     {"causal", attention.causal() ? "True" : "False"},
-                                     {"q", q},
-                                     {"k", k},
-                                     {"v", v},
-                                     {"output", output}}));
+  const auto head_width = static_cast<double>(block.out_proj->in_features() / attention.heads());
+  std::ostringstream score_scale;
+  score_scale << std::setprecision(17) << 1 / std::sqrt(head_width);
+  module.define(source(quantizers.softmax ? "attention_softmax" : "attention",
+                       {{"heads", cat(attention.heads())},
+                        {"causal", attention.causal() ? "True" : "False"},
+                        {"score_scale", score_scale.str()},
+                        {"q", q},
+                        {"k", k},
+                        {"softmax", softmax},
+                        {"v", v},
+                        {"output", output}}));
   return module;
 }
 
@@ -225,26 +266,41 @@ Module make_clip(const ClipModel& model) {
   return module;
 }
 
-}  // namespace
-
-void save_artifact(const Artifact& artifact, const std::filesystem::path& file) {
+/// Gives the archive's bytes to `write`, in order.
+void export_artifact(const Artifact& artifact, const std::string& where,
+                     const std::function<void(const void*, std::size_t)>& write) {
   const ClipModel& model = artifact.quantized.model;
   const Manifest manifest = {model.config, model.preprocess, artifact.quantized.quantization,
                              artifact.source};
   torch::jit::ExtraFilesMap extra = {{"clipq.json", to_json(manifest).dump(1)}};
   if (artifact.bpe_vocab) extra["bpe_vocab"] = *artifact.bpe_vocab;
-  AtomicFile out(file);
   try {
-    // Torch's writer ends the program if it is told of a failure; commit() reports it instead.
-    const auto write = [&out](const void* data, std::size_t bytes) {
-      out.try_write(data, bytes);
+    // Torch's writer ends the program if it is told of a failure; who writes must remember it.
+    const auto write_all = [&write](const void* data, std::size_t bytes) {
+      write(data, bytes);
       return bytes;
     };
-    torch::jit::ExportModule(make_clip(model), write, extra);
+    torch::jit::ExportModule(make_clip(model), write_all, extra);
   } catch (const std::exception& failure) {
-    throw InternalError(cat("cannot build the artifact ", file.string(), ": ", failure.what()));
+    throw InternalError(cat("cannot build the artifact ", where, ": ", failure.what()));
   }
+}
+
+}  // namespace
+
+void save_artifact(const Artifact& artifact, const std::filesystem::path& file) {
+  AtomicFile out(file);
+  export_artifact(artifact, file.string(),
+                  [&out](const void* data, std::size_t bytes) { out.try_write(data, bytes); });
   out.commit();
+}
+
+std::int64_t artifact_bytes(const Artifact& artifact) {
+  std::int64_t total = 0;
+  export_artifact(artifact, "its size", [&total](const void* /*data*/, std::size_t bytes) {
+    total += static_cast<std::int64_t>(bytes);
+  });
+  return total;
 }
 
 }  // namespace clipq

@@ -122,8 +122,7 @@ TorchScriptArchive::TorchScriptArchive(TorchScriptArchive&&) noexcept = default;
 StateDict TorchScriptArchive::state_dict() const {
   StateDict state;
   const auto add = [&state](const std::string& name, const at::Tensor& tensor) {
-    const bool narrow = tensor.scalar_type() == at::kHalf || tensor.scalar_type() == at::kBFloat16;
-    state[name] = narrow ? tensor.detach().to(at::kFloat) : tensor.detach();
+    state[name] = tensor.detach();
   };
   for (const auto& item : impl_->module.named_parameters()) add(item.name, item.value);
   for (const auto& item : impl_->module.named_buffers()) add(item.name, item.value);

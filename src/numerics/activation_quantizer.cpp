@@ -14,7 +14,7 @@ ActivationQuantizer ActivationQuantizer::with_scales(const QuantizerSpec& spec,
 
 at::Tensor ActivationQuantizer::simulate(const at::Tensor& x) const {
   if (spec_.range == RangeKind::kStatic) return clipq::simulate(x, spec_, scales_);
-  return clipq::simulate(x, spec_, scales_for(spec_, range_of(x, spec_.granularity)));
+  return clipq::simulate(x, spec_, scales_for(spec_, range_of(x, spec_)));
 }
 
 }  // namespace clipq

@@ -1,10 +1,18 @@
 #include "clipq/numerics/observer.h"
 
+#include <charconv>
+
 #include "clipq/core/error.h"
 #include "clipq/core/strings.h"
 
 namespace clipq {
 namespace {
+
+/// What "name:parameter" says.
+struct ParsedName {
+  const ObserverInfo& info;
+  double parameter;
+};
 
 const ObserverInfo& find_observer(const std::string& name, const std::string& where) {
   std::vector<std::string> names;
@@ -15,21 +23,65 @@ const ObserverInfo& find_observer(const std::string& name, const std::string& wh
   throw UsageError(cat(where, ": unknown observer \"", name, "\"", suggestion(name, names)));
 }
 
+double parse_parameter(const ObserverInfo& info, const std::string& text,
+                       const std::string& where) {
+  if (info.parameter == 0) {
+    throw UsageError(cat(where, ": observer \"", info.name, "\" takes no parameter, got \"", text,
+                         "\"; write \"", info.name, "\" alone"));
+  }
+  double value = 0;
+  const char* end = text.data() + text.size();
+  const auto [stop, error] = std::from_chars(text.data(), end, value);
+  const bool is_number = error == std::errc() && stop == end;
+  if (is_number && value > info.parameter_above && value <= info.parameter_at_most) return value;
+  throw UsageError(cat(where, ": the parameter of observer \"", info.name,
+                       "\" must be a number above ", info.parameter_above, " and at most ",
+                       info.parameter_at_most, ", got \"", text, "\"; the default is ",
+                       info.parameter));
+}
+
+ParsedName parse_name(const std::string& name, const std::string& where) {
+  const std::size_t colon = name.find(':');
+  const ObserverInfo& info = find_observer(name.substr(0, colon), where);
+  if (colon == std::string::npos) return {info, info.parameter};
+  return {info, parse_parameter(info, name.substr(colon + 1), where)};
+}
+
 }  // namespace
 
 const std::vector<ObserverInfo>& observers() {
   static const std::vector<ObserverInfo> table = {
-      {"max", "the smallest and largest finite value seen", make_max_observer},
+      {"max", "the smallest and largest finite value seen", false, 0, 0, 0, make_max_observer},
+      {"moving-average", "a moving average of inputs' ranges; \":0.01\" is the newest one's share",
+       false, 0.01, 0, 1, make_moving_average_observer},
+      {"percentile", "the range that holds \":99.99\" % of the values", false, 99.99, 50, 100,
+       make_percentile_observer},
+      {"entropy", "the range with the least KL divergence of quantized values; integers only", true,
+       0, 0, 0, make_entropy_observer},
+      {"mse", "the range with the least squared error of quantized values", false, 0, 0, 0,
+       make_mse_observer},
   };
   return table;
 }
 
-std::unique_ptr<Observer> make_observer(const std::string& name) {
-  return find_observer(name, "observer").make();
+std::unique_ptr<Observer> make_observer(const std::string& name, const QuantizerSpec& spec) {
+  require_observer_for(name, spec, "observer");
+  const ParsedName parsed = parse_name(name, "observer");
+  return parsed.info.make(spec, parsed.parameter);
 }
 
 void require_observer(const std::string& name, const std::string& where) {
-  find_observer(name, where);
+  parse_name(name, where);
+}
+
+void require_observer_for(const std::string& name, const QuantizerSpec& spec,
+                          const std::string& where) {
+  const ObserverInfo& info = parse_name(name, where).info;
+  const FormatInfo& format = format_info(spec.format);
+  if (info.integers_only && format.is_float) {
+    throw UsageError(cat(where, ": observer \"", info.name, "\" is for integer formats, got ",
+                         format.name, "; use \"mse\" or \"percentile\" instead"));
+  }
 }
 
 }  // namespace clipq

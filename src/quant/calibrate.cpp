@@ -4,46 +4,18 @@
 #include <ATen/ops/tensor.h>
 
 #include <algorithm>
+#include <chrono>
 
 #include "clipq/core/error.h"
+#include "clipq/core/log.h"
 #include "clipq/core/strings.h"
-#include "clipq/quant/observed_layers.h"
+#include "clipq/quant/collectors.h"
+#include "clipq/quant/state_file.h"
 
 namespace clipq {
 namespace {
 
-using Observers = std::map<std::string, std::shared_ptr<Observer>>;
-
-Observers make_observers(const Placement& placement, const std::string& default_observer) {
-  Observers observers;
-  for (const PlacedQuantizer& quantizer : placement) {
-    if (!quantizer.needs_calibration()) continue;
-    const std::string& name = quantizer.spec.observer;
-    observers[quantizer.name()] = make_observer(name.empty() ? default_observer : name);
-  }
-  return observers;
-}
-
-/// Puts an observing layer in front of every quantizer that has an observer.
-void attach(ClipModel& model, const Observers& observers) {
-  const auto find = [&observers](const std::string& module, Role role) {
-    const auto found = observers.find(cat(module, ".", name_of(role)));
-    return found == observers.end() ? nullptr : found->second;
-  };
-  const LayerSlots slots = layer_slots(model);
-  for (const auto& slot : slots.linears) {
-    if (auto input = find(slot.name, Role::kInput)) {
-      *slot.layer = std::make_shared<ObservedLinear>(*slot.layer, input);
-    }
-  }
-  for (const auto& slot : slots.attentions) {
-    AttentionObservers around = {find(slot.name, Role::kQBmm), find(slot.name, Role::kKBmm),
-                                 find(slot.name, Role::kVBmm), find(slot.name, Role::kBmm2Output)};
-    if (around.q || around.k || around.v || around.output) {
-      *slot.layer = std::make_shared<ObservedAttention>(**slot.layer, around);
-    }
-  }
-}
+using Clock = std::chrono::steady_clock;
 
 /// Runs texts in groups of equal length, each cut behind its end-of-text token.
 void run_without_padding(const ClipModel& model, const at::Tensor& tokens) {
@@ -57,7 +29,45 @@ void run_without_padding(const ClipModel& model, const at::Tensor& tokens) {
   }
 }
 
+/// Continues a pass from its file; returns the number of batches that it has seen.
+std::int64_t resume(Collectors& collectors, const std::filesystem::path& file,
+                    const CalibrationState& state) {
+  if (!state.resume || !std::filesystem::exists(file)) return 0;
+  const SavedCalibration saved = read_calibration(file);
+  if (saved.fingerprint != state.fingerprint) {
+    throw InputError(cat(file.string(), ": saved by a calibration of another model, recipe or data",
+                         "; remove it, or run without --resume"));
+  }
+  collectors.restore(saved.state);
+  log::info(cat("calibration goes on after ", saved.batches, " batches, from ", file.string()));
+  return saved.batches;
+}
+
+/// Saves a pass now and then.
+class Saver {
+ public:
+  Saver(const std::string& pass, const std::optional<CalibrationState>& state)
+      : pass_(pass), state_(state) {}
+
+  void after(std::int64_t batches, const Collectors& collectors) {
+    if (!state_ || std::chrono::duration<double>(Clock::now() - last_).count() < state_->seconds) {
+      return;
+    }
+    write_calibration(state_->file_of(pass_), {state_->fingerprint, batches, collectors.state()});
+    last_ = Clock::now();
+  }
+
+ private:
+  const std::string& pass_;
+  const std::optional<CalibrationState>& state_;
+  Clock::time_point last_ = Clock::now();
+};
+
 }  // namespace
+
+std::filesystem::path CalibrationState::file_of(const std::string& pass) const {
+  return cat(file.string(), ".", pass);
+}
 
 bool needs_calibration(const Placement& placement, Tower tower) {
   return std::any_of(placement.begin(), placement.end(), [tower](const PlacedQuantizer& quantizer) {
@@ -65,29 +75,30 @@ bool needs_calibration(const Placement& placement, Tower tower) {
   });
 }
 
-CalibratedRanges calibrate(ClipModel model, const Placement& placement,
-                           const std::string& default_observer, const CalibrationStream& stream) {
-  const Observers observers = make_observers(placement, default_observer);
-  attach(model, observers);
-  const bool image = needs_calibration(placement, Tower::kVisual);
-  const bool text = needs_calibration(placement, Tower::kText);
+bool has_quantizers(const Placement& placement, Tower tower) {
+  return std::any_of(placement.begin(), placement.end(), [tower](const PlacedQuantizer& quantizer) {
+    return quantizer.tower == tower && quantizer.enabled;
+  });
+}
+
+CalibrationData calibrate(ClipModel model, const Placement& placement,
+                          const CalibrationRequest& request, const CalibrationSource& source,
+                          const std::optional<CalibrationState>& state) {
+  Collectors collectors(placement, request);
+  std::int64_t done = state ? resume(collectors, state->file_of(request.name), *state) : 0;
+  collectors.attach(model);
+  const bool image = has_quantizers(placement, Tower::kVisual);
+  const bool text = has_quantizers(placement, Tower::kText);
+  const CalibrationStream stream = source.open(done, request.batches);
+  Saver saver(request.name, state);
   CalibrationBatch batch;
   while (stream(batch)) {
     if (image && batch.pixels.defined()) model.encode_image(batch.pixels);
     if (text && batch.tokens.defined()) run_without_padding(model, batch.tokens);
     batch = {};
+    saver.after(++done, collectors);
   }
-  CalibratedRanges ranges;
-  for (const auto& [name, observer] : observers) {
-    try {
-      ranges[name] = observer->range();
-    } catch (const InternalError&) {
-      throw InputError(cat("calibration: ", name,
-                           " has seen no finite value; the calibration data ",
-                           "has no samples for its tower, or the model gives NaN on them"));
-    }
-  }
-  return ranges;
+  return collectors.data();
 }
 
 }  // namespace clipq

@@ -5,67 +5,123 @@
 #include "clipq/core/error.h"
 #include "clipq/core/interrupt.h"
 #include "clipq/core/strings.h"
+#include "clipq/quant/fold_sites.h"
 #include "clipq/quant/quantized_model.h"
 #include "clipq/quant/simulated_layers.h"
 
 namespace clipq {
 namespace {
 
-template <typename Float, typename Layer>
-const Float& require_float(const LayerSlot<Layer>& slot) {
-  const auto* layer = dynamic_cast<const Float*>(slot.layer->get());
-  if (layer == nullptr) throw InternalError(cat(slot.name, " is quantized already"));
-  return *layer;
+constexpr double kManyClipped = 0.05;
+
+template <typename Value>
+Value find_or_default(const std::map<std::string, Value>& values, const std::string& name) {
+  const auto found = values.find(name);
+  return found == values.end() ? Value() : found->second;
 }
 
-/// Makes quantizers and layers, and notes the ranges as it goes.
+/// The means of the inputs of layers that stand behind a LayerNorm: its bias.
+std::map<std::string, at::Tensor> expected_inputs(ClipModel& model) {
+  std::map<std::string, at::Tensor> means;
+  for (const FoldSite& site : fold_sites(model)) {
+    if (site.kind == FoldKind::kNorm) means[site.consumer_name] = site.norm->bias;
+  }
+  return means;
+}
+
+RangeSummary summarize(const QuantizerSpec& spec, const Scales& scales) {
+  const Span span = span_of(spec, scales);
+  at::Tensor amax = scales.scale.mul(spec.max_code());
+  if (spec.scheme == Scheme::kTwin) {
+    amax = at::maximum(amax, scales.negative_scale.mul(spec.max_code()));
+  } else if (spec.scheme == Scheme::kAffine) {
+    const at::Tensor& below = scales.zero_point;
+    amax = at::maximum(below, below.neg().add(spec.max_code())).mul(scales.scale);
+  }
+  return {amax.min().item<double>(), amax.max().item<double>(), span, amax.numel()};
+}
+
+/// Makes quantizers and layers, and notes ranges, fit and warnings as it goes.
 class Converter {
  public:
-  Converter(const Placement& placement, const CalibratedRanges& ranges)
-      : placement_(placement), ranges_(ranges) {}
+  Converter(ClipModel& model, const Placement& placement, const Algorithms& algorithms,
+            const CalibrationData& data)
+      : placement_(placement),
+        algorithms_(algorithms),
+        data_(data),
+        expected_inputs_(expected_inputs(model)) {}
 
   void convert(const LinearSlot& slot) {
     const PlacedQuantizer* weight = find_enabled(placement_, slot.name, Role::kWeight);
     const auto input = activation_quantizer(slot.name, Role::kInput);
     if (weight == nullptr && !input) return;
-    const auto& layer = require_float<FloatLinear>(slot);
-    auto stored = weight != nullptr
-                      ? std::make_shared<StoredWeight>(quantize(layer.weight(), *weight))
-                      : std::make_shared<StoredWeight>(layer.weight());
-    *slot.layer = std::make_shared<SimulatedLinear>(std::move(stored), layer.bias(), input);
+    const FloatLinear& layer = as_float(**slot.layer);
+    const at::Tensor rows = find_or_default(data_.rows, slot.name);
+    std::optional<QuantizedTensor> quantized;
+    if (weight != nullptr) quantized = quantize_weight(*weight, layer.weight(), rows);
+    const auto store = [&] {
+      return quantized ? std::make_shared<StoredWeight>(*quantized)
+                       : std::make_shared<StoredWeight>(layer.weight());
+    };
+    const at::Tensor bias = corrected_bias(layer, {store(), layer.bias(), input}, slot.name, rows);
+    diagnose_linear(layer, {store(), bias, input}, slot.name, rows);
+    *slot.layer = std::make_shared<SimulatedLinear>(store(), bias, input);
   }
 
   void convert(const LayerSlot<Attention>& slot) {
-    AttentionQuantizers quantizers = {activation_quantizer(slot.name, Role::kQBmm),
-                                      activation_quantizer(slot.name, Role::kKBmm),
-                                      activation_quantizer(slot.name, Role::kVBmm),
-                                      activation_quantizer(slot.name, Role::kBmm2Output)};
-    if (!quantizers.q && !quantizers.k && !quantizers.v && !quantizers.output) return;
-    const auto& layer = require_float<FloatAttention>(slot);
-    *slot.layer = std::make_shared<SimulatedAttention>(layer.heads(), layer.causal(), quantizers);
+    const AttentionQuantizers quantizers = {activation_quantizer(slot.name, Role::kQBmm),
+                                            activation_quantizer(slot.name, Role::kKBmm),
+                                            activation_quantizer(slot.name, Role::kSoftmax),
+                                            activation_quantizer(slot.name, Role::kVBmm),
+                                            activation_quantizer(slot.name, Role::kBmm2Output)};
+    if (!quantizers.any()) return;
+    const std::shared_ptr<const Attention> layer = *slot.layer;
+    const auto simulated =
+        std::make_shared<SimulatedAttention>(layer->heads(), layer->causal(), quantizers);
+    *slot.layer = simulated;
+    const at::Tensor qkv = find_or_default(data_.attention_inputs, slot.name);
+    if (!qkv.defined()) return;
+    const double cosine = mean_cosine(simulated->forward(qkv), layer->forward(qkv));
+    for (const auto& [role, diagnosis] : simulated->diagnose(qkv)) {
+      note(cat(slot.name, ".", name_of(role)), diagnosis, cosine);
+    }
   }
 
   void convert(const LayerSlot<Embedding>& slot) {
     const PlacedQuantizer* weight = find_enabled(placement_, slot.name, Role::kWeight);
     if (weight == nullptr) return;
-    const auto& layer = require_float<FloatEmbedding>(slot);
-    *slot.layer = std::make_shared<SimulatedEmbedding>(quantize(layer.weight(), *weight));
+    const auto* layer = dynamic_cast<const FloatEmbedding*>(slot.layer->get());
+    if (layer == nullptr) throw InternalError(cat(slot.name, " is quantized already"));
+    *slot.layer =
+        std::make_shared<SimulatedEmbedding>(quantize_weight(*weight, layer->weight(), {}));
   }
 
-  std::vector<QuantizerRecord> records() const {
-    std::vector<QuantizerRecord> records;
+  Quantization finish() {
+    Quantization quantization;
     for (const PlacedQuantizer& placed : placement_) {
-      const auto found = amax_.find(placed.name());
-      records.push_back({placed, found == amax_.end() ? std::nullopt
-                                                      : std::optional<AmaxSummary>(found->second)});
+      const std::string name = placed.name();
+      const auto range = ranges_.find(name);
+      const auto diagnosis = diagnoses_.find(name);
+      QuantizerRecord record = {placed, std::nullopt, std::nullopt};
+      if (range != ranges_.end()) record.range = range->second;
+      if (diagnosis != diagnoses_.end()) record.diagnosis = diagnosis->second;
+      quantization.quantizers.push_back(std::move(record));
     }
-    return records;
+    quantization.warnings = std::move(warnings_);
+    return quantization;
   }
 
  private:
-  QuantizedTensor quantize(const at::Tensor& weight, const PlacedQuantizer& placed) {
-    QuantizedTensor quantized = quantize_weight(weight, placed.spec);
-    note(placed, quantized.scales);
+  QuantizedTensor quantize_weight(const PlacedQuantizer& placed, const at::Tensor& weight,
+                                  const at::Tensor& rows) {
+    const Range range = range_of(weight, placed.spec);
+    WeightInConversion conversion = {placed, weight, scales_for(placed.spec, range), rows};
+    for (const auto& algorithm : algorithms_) algorithm->convert_weight(conversion);
+    QuantizedTensor quantized = quantize(conversion.values, placed.spec, conversion.scales);
+    const std::string name = placed.name();
+    ranges_[name] = summarize(placed.spec, conversion.scales);
+    warn_about_dead(name, range);
+    note(name, diagnose(weight, quantized), std::nullopt);
     return quantized;
   }
 
@@ -73,34 +129,73 @@ class Converter {
     const PlacedQuantizer* placed = find_enabled(placement_, module, role);
     if (placed == nullptr) return std::nullopt;
     if (!placed->needs_calibration()) return ActivationQuantizer::dynamic(placed->spec);
-    const auto range = ranges_.find(placed->name());
-    if (range == ranges_.end()) throw InternalError(placed->name() + " was not calibrated");
+    const std::string name = placed->name();
+    const auto range = data_.ranges.find(name);
+    if (range == data_.ranges.end()) throw InternalError(name + " was not calibrated");
     const Scales scales = scales_for(placed->spec, range->second);
-    note(*placed, scales);
+    ranges_[name] = summarize(placed->spec, scales);
+    warn_about_dead(name, range->second);
     return ActivationQuantizer::with_scales(placed->spec, scales);
   }
 
-  /// amax: the largest magnitude that the scales can represent.
-  void note(const PlacedQuantizer& placed, const Scales& scales) {
-    const double max_code = placed.spec.max_code();
-    at::Tensor amax = scales.scale.mul(max_code);
-    if (scales.zero_point.defined()) {
-      const at::Tensor below = scales.zero_point;
-      amax = at::maximum(below, below.neg().add(max_code)).mul(scales.scale);
+  at::Tensor corrected_bias(const FloatLinear& layer, const SimulatedLinear& quantized,
+                            const std::string& name, const at::Tensor& rows) const {
+    if (!layer.bias().defined()) return layer.bias();
+    BiasInConversion conversion = {layer, quantized, layer.bias(), rows,
+                                   find_or_default(expected_inputs_, name)};
+    for (const auto& algorithm : algorithms_) algorithm->convert_bias(conversion);
+    return conversion.bias;
+  }
+
+  void diagnose_linear(const FloatLinear& layer, const SimulatedLinear& quantized,
+                       const std::string& name, const at::Tensor& rows) {
+    if (!rows.defined()) return;
+    const double cosine = mean_cosine(quantized.forward(rows), layer.forward(rows));
+    const auto weight = diagnoses_.find(cat(name, ".", name_of(Role::kWeight)));
+    if (weight != diagnoses_.end()) weight->second.output_cosine = cosine;
+    if (quantized.input()) {
+      note(cat(name, ".", name_of(Role::kInput)), diagnose(rows, *quantized.input()), cosine);
     }
-    amax_[placed.name()] = {amax.min().item<double>(), amax.max().item<double>(), amax.numel()};
+  }
+
+  void note(const std::string& name, Diagnosis diagnosis, std::optional<double> output_cosine) {
+    diagnosis.output_cosine = output_cosine;
+    diagnoses_[name] = diagnosis;
+    if (diagnosis.clipped > kManyClipped) {
+      warnings_.push_back(cat(name, ": its range is saturated: ", fixed(100 * diagnosis.clipped, 1),
+                              " % of the values lie beyond it"));
+    }
+  }
+
+  /// Warns of ranges that are zero, and of those that aren't numbers.
+  void warn_about_dead(const std::string& name, const Range& range) {
+    const at::Tensor amax = at::maximum(range.min.abs(), range.max.abs());
+    const auto dead = amax.eq(0).sum().item<std::int64_t>();
+    const auto broken = amax.isfinite().logical_not().sum().item<std::int64_t>();
+    if (broken > 0) {
+      throw InputError(cat(name, ": ", broken, " of ", amax.numel(),
+                           " ranges are NaN or infinite; look for such values in the checkpoint"));
+    }
+    if (dead > 0) {
+      warnings_.push_back(
+          cat(name, ": ", dead, " of ", amax.numel(), " ranges are zero: those channels are dead"));
+    }
   }
 
   const Placement& placement_;
-  const CalibratedRanges& ranges_;
-  std::map<std::string, AmaxSummary> amax_;
+  const Algorithms& algorithms_;
+  const CalibrationData& data_;
+  std::map<std::string, at::Tensor> expected_inputs_;
+  std::map<std::string, RangeSummary> ranges_;
+  std::map<std::string, Diagnosis> diagnoses_;
+  std::vector<std::string> warnings_;
 };
 
 }  // namespace
 
-QuantizedModel convert(ClipModel model, const Placement& placement,
-                       const CalibratedRanges& ranges) {
-  Converter converter(placement, ranges);
+QuantizedModel convert(ClipModel model, const Placement& placement, const Algorithms& algorithms,
+                       const CalibrationData& data) {
+  Converter converter(model, placement, algorithms, data);
   const LayerSlots slots = layer_slots(model);
   for (const auto& slot : slots.embeddings) converter.convert(slot);
   for (const auto& slot : slots.attentions) converter.convert(slot);
@@ -109,7 +204,7 @@ QuantizedModel convert(ClipModel model, const Placement& placement,
     converter.convert(slot);
   }
   QuantizedModel result;
-  result.quantization.quantizers = converter.records();
+  result.quantization = converter.finish();
   result.model = std::move(model);
   return result;
 }

@@ -11,11 +11,13 @@ void show(const std::shared_ptr<Observer>& observer, const at::Tensor& x) {
 
 }  // namespace
 
-ObservedLinear::ObservedLinear(std::shared_ptr<const Linear> inner, std::shared_ptr<Observer> input)
-    : inner_(std::move(inner)), input_(std::move(input)) {}
+ObservedLinear::ObservedLinear(std::shared_ptr<const Linear> inner, std::shared_ptr<Observer> input,
+                               std::shared_ptr<RowSample> sample)
+    : inner_(std::move(inner)), input_(std::move(input)), sample_(std::move(sample)) {}
 
 at::Tensor ObservedLinear::forward(const at::Tensor& x) const {
   show(input_, x);
+  if (sample_) sample_->add(x);
   return inner_->forward(x);
 }
 
@@ -23,11 +25,18 @@ ObservedAttention::ObservedAttention(const Attention& attention, AttentionObserv
     : Attention(attention.heads(), attention.causal()), observers_(std::move(observers)) {}
 
 at::Tensor ObservedAttention::forward(const at::Tensor& qkv) const {
+  if (observers_.sample && !observers_.sample->defined()) {
+    *observers_.sample = qkv.narrow(0, 0, 1).clone();
+  }
   const Heads heads = split(qkv);
   show(observers_.q, heads.q);
   show(observers_.k, heads.k);
   show(observers_.v, heads.v);
-  at::Tensor output = attend(heads);
+  const auto observe_softmax = [this](const at::Tensor& probabilities) {
+    observers_.softmax->observe(probabilities);
+    return probabilities;
+  };
+  at::Tensor output = observers_.softmax ? attend(heads, observe_softmax) : attend(heads);
   show(observers_.output, output);
   return output;
 }

@@ -7,6 +7,7 @@
 
 #include "clipq/core/error.h"
 #include "clipq/core/strings.h"
+#include "clipq/numerics/observer.h"
 
 namespace clipq {
 namespace {
@@ -29,7 +30,7 @@ Placement candidates(ClipModel& model) {
         slots.attentions.begin(), slots.attentions.end(),
         [&](const auto& candidate) { return candidate.name + ".in_proj" == slot.name; });
     if (attention == slots.attentions.end()) continue;
-    for (const Role role : {Role::kQBmm, Role::kKBmm, Role::kVBmm, Role::kBmm2Output}) {
+    for (const Role role : kAttentionRoles) {
       placement.push_back({attention->name, role, attention->tower, false, {}});
     }
   }
@@ -42,12 +43,14 @@ void apply(const Rule& rule, PlacedQuantizer& quantizer) {
     spec = {};
     spec.format = *rule.format;
     spec.bits = format_info(*rule.format).bits;
-    spec.granularity = quantizer.is_weight() ? Granularity::kChannel : Granularity::kTensor;
+    const bool per_channel = quantizer.is_weight() && format_info(*rule.format).scaled;
+    spec.granularity = per_channel ? Granularity::kChannel : Granularity::kTensor;
     quantizer.enabled = true;
   }
   if (rule.bits) spec.bits = *rule.bits;
   if (rule.scheme) spec.scheme = *rule.scheme;
-  if (rule.granularity) spec.granularity = *rule.granularity;
+  if (rule.granularity) set_granularity(spec, *rule.granularity, rule.match);
+  if (rule.scale_dtype) spec.scale_dtype = *rule.scale_dtype;
   if (rule.range) spec.range = *rule.range;
   if (rule.observer) spec.observer = *rule.observer;
   if (rule.enable) quantizer.enabled = *rule.enable;
@@ -78,27 +81,49 @@ bool apply(const Rule& rule, Placement& placement, std::set<std::string>& with_f
                        " Mark the rule \"optional\": true if that is meant"));
 }
 
-/// Why the attributes of an enabled quantizer can't stand together; empty if they can.
-std::string contradiction(const PlacedQuantizer& quantizer) {
-  const QuantizerSpec& spec = quantizer.spec;
-  const bool is_float = format_info(spec.format).is_float;
-  if (is_float && spec.scheme == Scheme::kAffine) return "float8 formats are symmetric";
-  if (is_float && spec.bits != 8) return "float8 formats have 8 bits";
-  if (spec.bits != 7 && spec.bits != 8) return cat("int8 has 8 or 7 bits, got ", spec.bits);
-  if (quantizer.is_weight()) {
-    if (spec.range == RangeKind::kDynamic) return "the range of a weight is static";
-    if (spec.granularity == Granularity::kToken) {
-      return "a weight's granularity is tensor or channel";
-    }
-    return "";
+std::string format_contradiction(const QuantizerSpec& spec) {
+  const FormatInfo& info = format_info(spec.format);
+  if (info.is_float && spec.scheme != Scheme::kSymmetric) return "float formats are symmetric";
+  if (info.is_float && spec.bits != info.bits) {
+    return cat(info.name, " has ", info.bits, " bits, got ", spec.bits);
   }
-  if (spec.granularity == Granularity::kChannel) {
-    return "an activation's granularity is tensor or token";
+  if (spec.bits < 2 || spec.bits > info.bits) {
+    return cat(info.name, " has 2 to ", info.bits, " bits, got ", spec.bits);
   }
-  if (spec.granularity == Granularity::kToken && spec.range == RangeKind::kStatic) {
-    return "per-token ranges are dynamic";
+  if (!info.scaled && spec.granularity != Granularity::kTensor) {
+    return cat(info.name, " has no scales: its granularity is tensor");
   }
   return "";
+}
+
+std::string weight_contradiction(const QuantizerSpec& spec) {
+  if (spec.range == RangeKind::kDynamic) return "the range of a weight is static";
+  if (spec.scheme == Scheme::kTwin) return "a weight's scheme is symmetric or affine";
+  if (spec.granularity == Granularity::kToken) {
+    return "a weight's granularity is tensor, channel or group:N";
+  }
+  return "";
+}
+
+std::string activation_contradiction(const QuantizerSpec& spec) {
+  if (format_info(spec.format).weights_only) {
+    return cat(format_info(spec.format).name, " is for weights");
+  }
+  if (spec.granularity == Granularity::kChannel) {
+    return "an activation's granularity is tensor, token or group:N";
+  }
+  if (spec.granularity != Granularity::kTensor && spec.range == RangeKind::kStatic) {
+    return "per-token and per-group ranges of activations are dynamic";
+  }
+  return "";
+}
+
+/// Why the attributes of an enabled quantizer can't stand together; empty if they can.
+std::string contradiction(const PlacedQuantizer& quantizer) {
+  const std::string why = format_contradiction(quantizer.spec);
+  if (!why.empty()) return why;
+  return quantizer.is_weight() ? weight_contradiction(quantizer.spec)
+                               : activation_contradiction(quantizer.spec);
 }
 
 }  // namespace
@@ -113,6 +138,8 @@ const char* name_of(Role role) {
       return "q_bmm_quantizer";
     case Role::kKBmm:
       return "k_bmm_quantizer";
+    case Role::kSoftmax:
+      return "softmax_quantizer";
     case Role::kVBmm:
       return "v_bmm_quantizer";
     case Role::kBmm2Output:
@@ -166,6 +193,10 @@ Placement place_quantizers(ClipModel& model, const Recipe& recipe, Component com
     }
     const std::string why = contradiction(quantizer);
     if (!why.empty()) throw UsageError(cat(place, ": ", why));
+    if (quantizer.needs_calibration()) {
+      if (quantizer.spec.observer.empty()) quantizer.spec.observer = recipe.observer;
+      require_observer_for(quantizer.spec.observer, quantizer.spec, place);
+    }
   }
   return placement;
 }

@@ -2,12 +2,15 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <iterator>
+#include <string_view>
 
 #include "clipq/core/assets.h"
 #include "clipq/core/error.h"
 #include "clipq/core/files.h"
 #include "clipq/core/strings.h"
 #include "clipq/numerics/observer.h"
+#include "clipq/quant/algorithm.h"
 
 namespace clipq {
 namespace {
@@ -31,8 +34,8 @@ std::optional<T> optional_value(const Json& json, const char* key, const std::st
 
 Rule parse_rule(const Json& json, const std::string& where) {
   require_known_keys(json,
-                     {"match", "enable", "format", "bits", "scheme", "granularity", "range",
-                      "observer", "optional", "comment"},
+                     {"match", "enable", "format", "bits", "scheme", "granularity", "scale_dtype",
+                      "range", "observer", "optional", "comment"},
                      where);
   Rule rule;
   rule.match = json_value<std::string>(json, "match", "", where);
@@ -41,13 +44,19 @@ Rule parse_rule(const Json& json, const std::string& where) {
   rule.format = parse_optional(json, "format", where, parse_format);
   rule.bits = optional_value<int>(json, "bits", where);
   rule.scheme = parse_optional(json, "scheme", where, parse_scheme);
-  rule.granularity = parse_optional(json, "granularity", where, parse_granularity);
+  rule.granularity = optional_value<std::string>(json, "granularity", where);
+  rule.scale_dtype = parse_optional(json, "scale_dtype", where, parse_scale_dtype);
   rule.range = parse_optional(json, "range", where, parse_range);
   rule.observer = optional_value<std::string>(json, "observer", where);
   rule.optional = json_value(json, "optional", false, where);
+  json_value<std::string>(json, "comment", "", where);
   if (rule.observer) require_observer(*rule.observer, where);
+  if (rule.granularity) {
+    QuantizerSpec checked;
+    set_granularity(checked, *rule.granularity, where);
+  }
   if (!rule.enable && !rule.format && !rule.bits && !rule.scheme && !rule.granularity &&
-      !rule.range && !rule.observer) {
+      !rule.scale_dtype && !rule.range && !rule.observer) {
     throw UsageError(cat(where, ": the rule for \"", rule.match,
                          "\" says nothing; give \"enable\", \"format\" or another attribute"));
   }
@@ -60,19 +69,43 @@ Json override_value(const std::string& text) {
   return parsed.is_discarded() || parsed.is_structured() ? Json(text) : parsed;
 }
 
+/// Sets an option of an algorithm of the recipe, or adds or removes the algorithm.
+void override_algorithm(Json& recipe, const std::string& name, const std::string& key,
+                        const Json& value) {
+  Json& list = recipe["algorithms"];
+  if (list.is_null()) list = Json::array();
+  auto found = std::find_if(list.begin(), list.end(), [&name](const Json& entry) {
+    return entry == name || (entry.is_object() && entry.value("name", "") == name);
+  });
+  if (key == "enable" && value == false) {
+    if (found != list.end()) list.erase(found);
+    return;
+  }
+  if (found == list.end()) {
+    list.push_back(name);
+    found = std::prev(list.end());
+  }
+  if (found->is_string()) *found = {{"name", name}};
+  if (key != "enable" || value != true) (*found)[key] = value;
+}
+
 void apply_override(Json& recipe, const std::string& text) {
   const std::size_t equals = text.find('=');
   const std::size_t dot = text.rfind('.', equals);
   if (equals == std::string::npos || dot == std::string::npos || dot == 0) {
     throw UsageError(cat("--set ", text,
-                         ": expected calibration.KEY=VALUE or GLOB.ATTRIBUTE=VALUE, ",
+                         ": expected calibration.KEY=VALUE, algorithms.NAME.OPTION=VALUE or "
+                         "GLOB.ATTRIBUTE=VALUE, ",
                          "for instance \"*.weight_quantizer.bits=8\""));
   }
   const std::string scope = text.substr(0, dot);
   const std::string key = text.substr(dot + 1, equals - dot - 1);
   const Json value = override_value(text.substr(equals + 1));
+  constexpr std::string_view kAlgorithms = "algorithms.";
   if (scope == "calibration") {
     recipe["calibration"][key] = value;
+  } else if (starts_with(scope, kAlgorithms)) {
+    override_algorithm(recipe, scope.substr(kAlgorithms.size()), key, value);
   } else {
     recipe["rules"].push_back({{"match", scope}, {key, value}});
   }
@@ -93,9 +126,11 @@ Json recipe_json(const std::string& name) {
 }  // namespace
 
 Recipe parse_recipe(const Json& json, const std::string& where) {
-  require_known_keys(json, {"name", "comment", "rules", "calibration", "algorithms"}, where);
+  require_known_keys(json, {"$schema", "name", "comment", "rules", "calibration", "algorithms"},
+                     where);
   Recipe recipe;
   recipe.json = json;
+  json_value<std::string>(json, "$schema", "", where);
   recipe.name = json_value<std::string>(json, "name", "", where);
   recipe.comment = json_value<std::string>(json, "comment", "", where);
   if (recipe.name.empty()) throw UsageError(cat(where, ": \"name\" is missing or empty"));
@@ -108,17 +143,23 @@ Recipe parse_recipe(const Json& json, const std::string& where) {
   }
   const Json calibration = json_value(json, "calibration", Json::object(), where);
   const std::string place = where + ": calibration";
-  require_known_keys(calibration, {"observer", "samples"}, place);
+  require_known_keys(calibration, {"observer", "samples", "rows"}, place);
   recipe.observer = json_value(calibration, "observer", recipe.observer, place);
   require_observer(recipe.observer, place);
   recipe.samples = json_value(calibration, "samples", recipe.samples, place);
   if (recipe.samples < 1) {
     throw UsageError(cat(place, ": \"samples\" is ", recipe.samples, ", expected at least 1"));
   }
-  const Json algorithms = json_value(json, "algorithms", Json::array(), where);
-  if (!algorithms.is_array() || !algorithms.empty()) {
-    throw UsageError(cat(where, ": \"algorithms\": got ", algorithms.dump(),
-                         ", expected []; this version has no algorithm beyond calibration"));
+  recipe.rows = json_value(calibration, "rows", recipe.rows, place);
+  if (recipe.rows < 1) {
+    throw UsageError(cat(place, ": \"rows\" is ", recipe.rows, ", expected at least 1"));
+  }
+  const Json entries = json_value(json, "algorithms", Json::array(), where);
+  if (!entries.is_array()) {
+    throw UsageError(cat(where, ": \"algorithms\": got ", entries.dump(), ", expected a list"));
+  }
+  for (std::size_t i = 0; i < entries.size(); ++i) {
+    recipe.algorithms.push_back(make_algorithm(entries[i], cat(where, ": algorithm ", i + 1)));
   }
   return recipe;
 }

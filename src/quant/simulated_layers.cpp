@@ -28,7 +28,11 @@ SimulatedLinear::SimulatedLinear(std::shared_ptr<const StoredWeight> weight, at:
     : weight_(std::move(weight)), bias_(std::move(bias)), input_(std::move(input)) {}
 
 at::Tensor SimulatedLinear::forward(const at::Tensor& x) const {
-  return at::linear(simulate_if(input_, x), weight_->values(), bias_);
+  return forward_unquantized(simulate_if(input_, x));
+}
+
+at::Tensor SimulatedLinear::forward_unquantized(const at::Tensor& x) const {
+  return at::linear(x, weight_->values(), bias_);
 }
 
 SimulatedAttention::SimulatedAttention(std::int64_t heads, bool causal,
@@ -36,10 +40,34 @@ SimulatedAttention::SimulatedAttention(std::int64_t heads, bool causal,
     : Attention(heads, causal), quantizers_(std::move(quantizers)) {}
 
 at::Tensor SimulatedAttention::forward(const at::Tensor& qkv) const {
+  const Heads parts = split(qkv);
+  const Heads heads = {simulate_if(quantizers_.q, parts.q), simulate_if(quantizers_.k, parts.k),
+                       simulate_if(quantizers_.v, parts.v)};
+  const auto simulate_softmax = [this](const at::Tensor& probabilities) {
+    return quantizers_.softmax->simulate(probabilities);
+  };
+  return simulate_if(quantizers_.output,
+                     quantizers_.softmax ? attend(heads, simulate_softmax) : attend(heads));
+}
+
+std::vector<std::pair<Role, Diagnosis>> SimulatedAttention::diagnose(const at::Tensor& qkv) const {
   const Heads heads = split(qkv);
-  return simulate_if(quantizers_.output, attend({simulate_if(quantizers_.q, heads.q),
-                                                 simulate_if(quantizers_.k, heads.k),
-                                                 simulate_if(quantizers_.v, heads.v)}));
+  at::Tensor probabilities;
+  const at::Tensor output = attend(heads, [&probabilities](const at::Tensor& softmax) {
+    probabilities = softmax;
+    return softmax;
+  });
+  std::vector<std::pair<Role, Diagnosis>> diagnoses;
+  const auto add = [&](Role role, const std::optional<ActivationQuantizer>& quantizer,
+                       const at::Tensor& x) {
+    if (quantizer) diagnoses.emplace_back(role, clipq::diagnose(x, *quantizer));
+  };
+  add(Role::kQBmm, quantizers_.q, heads.q);
+  add(Role::kKBmm, quantizers_.k, heads.k);
+  add(Role::kSoftmax, quantizers_.softmax, probabilities);
+  add(Role::kVBmm, quantizers_.v, heads.v);
+  add(Role::kBmm2Output, quantizers_.output, output);
+  return diagnoses;
 }
 
 SimulatedEmbedding::SimulatedEmbedding(QuantizedTensor weight) : weight_(std::move(weight)) {}
@@ -52,7 +80,8 @@ at::Tensor SimulatedEmbedding::forward(const at::Tensor& ids) const {
     return per_row && table.defined() ? at::embedding(table, ids) : table;
   };
   const at::Tensor codes = at::embedding(weight_.codes, ids);
-  return dequantize({weight_.spec, codes, {rows_of(scale), rows_of(zero_point)}});
+  const Scales scales = {rows_of(scale), rows_of(zero_point), {}};
+  return dequantize({weight_.spec, codes, weight_.columns, scales});
 }
 
 }  // namespace clipq

@@ -17,13 +17,13 @@ std::string describe(const QuantizerRecord& record) {
   if (!record.placed.enabled) return "Quantizer(disabled)";
   std::ostringstream amax;
   amax << std::setprecision(4);
-  if (!record.amax) {
-    amax << "dynamic";
-  } else if (record.amax->count == 1) {
-    amax << record.amax->max;
+  if (!record.range) {
+    amax << (record.placed.needs_calibration() ? "to be calibrated" : "dynamic");
+  } else if (record.range->count == 1) {
+    amax << record.range->amax_max;
   } else {
-    amax << "[" << record.amax->min << ", " << record.amax->max << "](" << record.amax->count
-         << ")";
+    amax << "[" << record.range->amax_min << ", " << record.range->amax_max << "]("
+         << record.range->count << ")";
   }
   return cat("Quantizer(", record.placed.spec.describe(), " amax=", amax.str(), ")");
 }
@@ -63,10 +63,12 @@ void count_attentions(Coverage& coverage, const LayerSlots& slots, Tower tower, 
     if (slot.tower != tower) continue;
     const std::int64_t product = slot.rows * slot.rows * width;
     coverage.multiply_adds += 2 * product;
-    if (on.count(slot.name + ".q_bmm_quantizer") > 0 &&
-        on.count(slot.name + ".k_bmm_quantizer") > 0) {
-      coverage.multiply_adds_quantized += product;
-    }
+    const auto both_on = [&](Role left, Role right) {
+      return on.count(cat(slot.name, ".", name_of(left))) > 0 &&
+             on.count(cat(slot.name, ".", name_of(right))) > 0;
+    };
+    if (both_on(Role::kQBmm, Role::kKBmm)) coverage.multiply_adds_quantized += product;
+    if (both_on(Role::kSoftmax, Role::kVBmm)) coverage.multiply_adds_quantized += product;
   }
 }
 

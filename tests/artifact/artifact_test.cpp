@@ -2,10 +2,11 @@
 
 #include <gmock/gmock.h>
 
+#include "calibration_batches.h"
 #include "clipq/core/error.h"
 #include "clipq/core/files.h"
+#include "clipq/quant/quantize_model.h"
 #include "temporary_folder.h"
-#include "tiny_clip.h"
 
 namespace clipq {
 namespace {
@@ -27,14 +28,8 @@ Artifact make_artifact(const Case& test_case) {
   ClipModel model = testing::tiny_clip();
   const Recipe recipe = load_recipe(test_case.recipe, test_case.overrides);
   const Placement placement = place_quantizers(model, recipe, Component::kBoth);
-  const CalibratedRanges ranges =
-      calibrate(model, placement, "max", [done = false](CalibrationBatch& batch) mutable {
-        if (done) return false;
-        batch = {testing::tiny_pixels(), testing::tiny_tokens()};
-        return done = true;
-      });
   Artifact artifact;
-  artifact.quantized = convert(std::move(model), placement, ranges);
+  artifact.quantized = quantize_model(std::move(model), placement, recipe, testing::tiny_batch());
   artifact.quantized.quantization.recipe = recipe.json;
   artifact.quantized.quantization.recipe_name = recipe.name;
   artifact.quantized.quantization.component = "both";
@@ -54,6 +49,24 @@ const std::vector<Case>& cases() {
       {"fp8-max", {"*.format=int8", "*bmm*.scheme=affine", "*.input_quantizer.scheme=affine"}},
       {"fp8-max", {"*.format=fp8_e5m2"}},
       {"fp8-max", {"*.input_quantizer.range=dynamic", "*.input_quantizer.granularity=token"}},
+      {"int8-static", {}},
+      {"int8-static", {"*.input_quantizer.scheme=twin", "*.softmax_quantizer.range=dynamic"}},
+      {"int8-static", {"*bmm*.scheme=twin", "*bmm*.range=dynamic"}},
+      {"int8-smooth", {}},
+      {"int8-weight-only", {"*.weight_quantizer.granularity=group:48"}},
+      {"int8-dynamic", {"*.input_quantizer.granularity=group:48"}},
+      {"int8-dynamic",
+       {"*.input_quantizer.granularity=group:7", "*.input_quantizer.scheme=symmetric",
+        "*.input_quantizer.scale_dtype=float16"}},
+      {"fp8-weight-only", {"*.scale_dtype=float16"}},
+      {"int4-weight-only", {}},
+      {"int4-weight-only",
+       {"*.weight_quantizer.format=int4", "*.weight_quantizer.granularity=group:7",
+        "*.weight_quantizer.scheme=affine"}},
+      {"int4-weight-only",
+       {"*.weight_quantizer.format=int4", "*.weight_quantizer.granularity=tensor",
+        "*.weight_quantizer.bits=3"}},
+      {"fp16", {}},
   };
   return all;
 }

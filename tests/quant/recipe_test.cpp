@@ -68,8 +68,13 @@ TEST(Recipe, UnknownKeysFormatsAndAlgorithmsAreErrors) {
   EXPECT_THAT(error(R"({"name": "x", "rules": [{"match": "*"}]})"), HasSubstr("says nothing"));
   EXPECT_THAT(error(R"({"name": "x", "rules": []})"), HasSubstr("at least one rule"));
   EXPECT_THAT(
-      error(R"({"name": "x", "rules": [{"match": "*", "enable": false}], "algorithms": ["awq"]})"),
-      HasSubstr("algorithms"));
+      error(R"({"name": "x", "rules": [{"match": "*", "enable": false}], "algorithms": ["aqw"]})"),
+      HasSubstr("r.json: algorithm 1: unknown algorithm \"aqw\"; did you mean \"awq\""));
+  EXPECT_THAT(error(R"({"name": "x", "rules": [{"match": "*", "format": "int8", "bits": 7.5}]})"),
+              HasSubstr("\"bits\" is 7.5, expected a whole number"));
+  EXPECT_THAT(error(R"({"name": "x", "rules": [{"match": "*", "format": "int8"}],
+                        "calibration": {"samples": true}})"),
+              HasSubstr("\"samples\" has the wrong type: got true"));
 }
 
 TEST(Recipe, OverridesReachCalibrationAndRules) {
@@ -80,6 +85,20 @@ TEST(Recipe, OverridesReachCalibrationAndRules) {
   EXPECT_EQ(recipe.rules.back().format, Format::kFp8E5M2);
   EXPECT_THROW(load_recipe("fp8-max", {"samples=64"}), UsageError);
   EXPECT_THROW(load_recipe("fp8-max", {"calibration.smaples=64"}), UsageError);
+}
+
+TEST(Recipe, OverridesReachAlgorithms) {
+  const auto list = [](const std::vector<std::string>& overrides) {
+    return load_recipe("int8-smooth", overrides).json["algorithms"].dump();
+  };
+  EXPECT_EQ(list({"algorithms.equalize.alpha=0.7"}), R"([{"name":"equalize","alpha":0.7}])");
+  EXPECT_EQ(list({"algorithms.equalize.enable=false"}), "[]");
+  EXPECT_EQ(list({"algorithms.equalize.enable=false", "algorithms.gptq.damping=0.1"}),
+            R"([{"name":"gptq","damping":0.1}])");
+  EXPECT_EQ(list({"algorithms.equalize.enable=false", "algorithms.awq.enable=true"}),
+            R"([{"name":"awq"}])");
+  EXPECT_THROW(list({"algorithms.equalise.alpha=1"}), UsageError);
+  EXPECT_THROW(list({"algorithms.equalize.enable=7"}), UsageError);
 }
 
 TEST(Placement, RuleThatMatchesNothingIsAnErrorUnlessOptional) {
@@ -125,11 +144,21 @@ TEST(Placement, ContradictionsAreErrors) {
   };
   EXPECT_THAT(error(R"("*.input_quantizer", "format": "fp8_e4m3", "scheme": "affine")"),
               HasSubstr("symmetric"));
-  EXPECT_THAT(error(R"("*.input_quantizer", "format": "int8", "bits": 5)"), HasSubstr("bits"));
+  EXPECT_THAT(error(R"("*.input_quantizer", "format": "int8", "bits": 9)"),
+              HasSubstr("2 to 8 bits"));
+  EXPECT_THAT(error(R"("*.weight_quantizer", "format": "int4", "bits": 5)"),
+              HasSubstr("2 to 4 bits"));
+  EXPECT_THAT(error(R"("*.input_quantizer", "format": "int4")"), HasSubstr("is for weights"));
+  EXPECT_THAT(error(R"("*.weight_quantizer", "format": "int8", "scheme": "twin")"),
+              HasSubstr("symmetric or affine"));
+  EXPECT_THAT(error(R"("*.weight_quantizer", "format": "fp16", "granularity": "channel")"),
+              HasSubstr("no scales"));
+  EXPECT_THAT(error(R"("*.input_quantizer", "format": "fp8_e4m3", "observer": "entropy")"),
+              HasSubstr("integer formats"));
   EXPECT_THAT(error(R"("*.weight_quantizer", "format": "int8", "range": "dynamic")"),
               HasSubstr("range of a weight"));
   EXPECT_THAT(error(R"("*.input_quantizer", "format": "int8", "granularity": "token")"),
-              HasSubstr("per-token ranges are dynamic"));
+              HasSubstr("ranges of activations are dynamic"));
   EXPECT_THAT(error(R"("*.input_quantizer", "enable": true)"), HasSubstr("no rule gives it"));
 }
 

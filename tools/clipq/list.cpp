@@ -7,6 +7,7 @@
 #include "clipq/core/strings.h"
 #include "clipq/data/dataset.h"
 #include "clipq/numerics/observer.h"
+#include "clipq/quant/algorithm.h"
 #include "clipq/quant/recipe.h"
 #include "clipq/report/table.h"
 #include "subcommands.h"
@@ -36,6 +37,12 @@ Rows observer_rows() {
   return rows;
 }
 
+Rows algorithm_rows() {
+  Rows rows;
+  for (const AlgorithmInfo& info : algorithms()) rows.emplace_back(info.name, info.comment);
+  return rows;
+}
+
 Rows dataset_rows() {
   Rows rows;
   for (const DatasetKind& kind : dataset_kinds()) rows.emplace_back(kind.name, kind.description);
@@ -45,8 +52,8 @@ Rows dataset_rows() {
 /// What can be listed.
 const std::vector<std::pair<std::string, Rows (*)()>>& lists() {
   static const std::vector<std::pair<std::string, Rows (*)()>> table = {
-      {"recipes", recipe_rows},   {"formats", format_rows}, {"observers", observer_rows},
-      {"datasets", dataset_rows}, {"tasks", tasks},
+      {"recipes", recipe_rows},       {"formats", format_rows},   {"observers", observer_rows},
+      {"algorithms", algorithm_rows}, {"datasets", dataset_rows}, {"tasks", tasks},
   };
   return table;
 }

@@ -24,11 +24,22 @@ void add_quantize(CLI::App& app, const CommonOptions& common) {
                    "image-caption pairs to calibrate on (default: the recipe's)")
       ->check(CLI::PositiveNumber);
   command
-      ->add_option("--set", options->overrides,
-                   "override the recipe: calibration.KEY=VALUE, or GLOB.ATTRIBUTE=VALUE as in "
-                   "'*.weight_quantizer.bits=8'; may be repeated")
+      ->add_option(
+          "--set", options->overrides,
+          "override the recipe: calibration.KEY=VALUE, or algorithms.NAME.OPTION=VALUE, or "
+          "GLOB.ATTRIBUTE=VALUE as in '*.weight_quantizer.bits=8'; may be repeated")
       ->allow_extra_args(false);
-  command->add_option("-o,--output", options->output, "artifact to write (.pt)")->required();
+  command->add_option("-o,--output", options->output,
+                      "artifact to write (.pt); needed unless --dry-run");
+  command->add_flag("--dry-run", options->dry_run,
+                    "say what would be on and the size to come; calibrate and write nothing");
+  command->add_flag("--resume", options->resume,
+                    "go on with a calibration of the same output that was cut short");
+  command
+      ->add_option("--save-every", options->save_seconds,
+                   "seconds between saves of the calibration's state")
+      ->capture_default_str()
+      ->check(CLI::NonNegativeNumber);
   add_checkpoint_arguments(*command, *model);
   command->callback([options, model, &common] {
     options->model = model->options();

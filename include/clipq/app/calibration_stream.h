@@ -20,11 +20,17 @@ struct CalibrationPlan {
 /// images.
 CalibrationPlan plan_calibration(const Dataset& dataset, std::int64_t samples, bool text);
 
-/// Batches of at most 16 images and 16 captions, whatever the recipe: max is associative, and
-/// memory stays small. Each image comes once, however many captions it has. Keeps references to its
-/// arguments.
-CalibrationStream calibration_stream(const Dataset& dataset, const CalibrationPlan& plan,
-                                     const Tokenizer& tokenizer, const ClipModel& model, bool image,
-                                     bool text, int decode_threads);
+/// Which towers a calibration feeds, and how.
+struct CalibrationFeed {
+  bool image = true;
+  bool text = true;
+  int decode_threads = 2;
+};
+
+/// Batches of at most 16 images and 16 captions, whatever the recipe: memory stays small. Each
+/// image comes once, however many captions it has. Keeps a reference to the data set.
+CalibrationSource calibration_source(const Dataset& dataset, const CalibrationPlan& plan,
+                                     const Tokenizer& tokenizer, const ClipModel& model,
+                                     const CalibrationFeed& feed);
 
 }  // namespace clipq

@@ -22,6 +22,9 @@ struct Artifact {
 /// Throws InputError if the file can't be written.
 void save_artifact(const Artifact& artifact, const std::filesystem::path& file);
 
+/// The size of the file that save_artifact would write.
+std::int64_t artifact_bytes(const Artifact& artifact);
+
 /// Whether the archive is an artifact (it has a manifest).
 bool is_artifact(const TorchScriptArchive& archive);
 

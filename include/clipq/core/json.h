@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
+#include <type_traits>
 
 #include "clipq/core/error.h"
 #include "clipq/core/strings.h"
@@ -26,13 +27,23 @@ void require_known_keys(const Json& object, std::initializer_list<const char*> a
                         const std::string& where);
 
 /// object[key] as T, or `fallback` if the key is absent.
-/// Throws UsageError that names `where`, the key and what was got if the type is another one.
+/// Throws UsageError that names `where`, the key and what was got if the type is another one. An
+/// integer must be written as one, or as a number without a fraction.
 template <typename T>
 T json_value(const Json& object, const char* key, const T& fallback, const std::string& where) {
   const auto found = object.find(key);
   if (found == object.end()) return fallback;
   try {
-    return found->template get<T>();
+    T value = found->template get<T>();
+    if constexpr (std::is_arithmetic_v<T> && !std::is_same_v<T, bool>) {
+      const bool whole =
+          !std::is_integral_v<T> || found->get<double>() == static_cast<double>(value);
+      if (!found->is_number() || !whole) {
+        throw UsageError(cat(where, ": \"", key, "\" is ", found->dump(), ", expected a ",
+                             std::is_integral_v<T> ? "whole " : "", "number"));
+      }
+    }
+    return value;
   } catch (const nlohmann::json::exception&) {
     throw UsageError(cat(where, ": \"", key, "\" has the wrong type: got ", found->dump()));
   }

@@ -2,6 +2,8 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <functional>
+
 namespace clipq {
 
 /// Queries, keys and values, each float32 [batch, heads, tokens, head width].
@@ -30,6 +32,10 @@ class Attention {
   Heads split(const at::Tensor& qkv) const;
   /// softmax(q k^T / sqrt(head width)) v with the heads side by side again: [batch, tokens, width].
   at::Tensor attend(const Heads& heads) const;
+  /// The same through `change`, which is given softmax's result, float32 [batch, heads, tokens,
+  /// tokens], and returns what is multiplied with v in its place.
+  at::Tensor attend(const Heads& heads,
+                    const std::function<at::Tensor(const at::Tensor&)>& change) const;
 
  private:
   std::int64_t heads_;

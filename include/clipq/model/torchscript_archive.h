@@ -19,8 +19,7 @@ class TorchScriptArchive {
   ~TorchScriptArchive();
   TorchScriptArchive(TorchScriptArchive&&) noexcept;
 
-  /// Parameters and buffers under their names. Floating-point ones of less than 32 bits have been
-  /// widened to float32 (float8 codes have not).
+  /// Parameters and buffers under their names, in their own types.
   StateDict state_dict() const;
 
   /// The content of the extra file of that name, if the archive has it.

@@ -8,17 +8,21 @@
 namespace clipq {
 
 /// A number format that tensors are quantized to.
-enum class Format { kInt8, kFp8E4M3, kFp8E5M2 };
+enum class Format { kInt8, kInt4, kFp8E4M3, kFp8E5M2, kFp16 };
 
 /// What a format can represent and how it is stored.
 struct FormatInfo {
   Format format;
   const char* name;            ///< as recipes spell it
   const char* comment;         ///< for `clipq list formats`
-  bool is_float;               ///< a float8 rather than an integer format
+  const char* layout;          ///< "(exponent, mantissa)" of a float, else empty
+  bool is_float;               ///< a float rather than an integer format
+  bool scaled;                 ///< whether values are divided by a scale; else the scale is 1
+  bool weights_only;           ///< whether activations can't have it
   int bits;                    ///< bits a code unless a recipe asks for fewer
-  double max;                  ///< largest magnitude of a code; for integers that of 8 bits
-  c10::ScalarType code_dtype;  ///< storage of symmetric codes (affine int8 codes are uint8)
+  int codes_per_byte;          ///< codes packed into a byte along a row; 1: not packed
+  double max;                  ///< largest magnitude of a float code
+  c10::ScalarType code_dtype;  ///< storage of symmetric codes (affine integers are uint8)
 };
 
 /// All formats.

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "clipq/numerics/observer_state.h"
 #include "clipq/numerics/quantize.h"
 
 namespace clipq {
@@ -18,26 +19,47 @@ class Observer {
   /// Takes in the values of `x` (float32, any shape). Values that aren't finite are passed over.
   virtual void observe(const at::Tensor& x) = 0;
 
-  /// The range found so far, as scalars. Throws InternalError before the first value.
+  /// The range found so far, as scalars. Throws InternalError before the first finite value.
   virtual Range range() const = 0;
+
+  /// All that restore() needs to go on bit for bit.
+  virtual ObserverState state() const = 0;
+
+  /// Goes on where the observer stood whose state it is. Throws InputError if it isn't the state
+  /// of such an observer.
+  virtual void restore(const ObserverState& state) = 0;
 };
 
 /// One row of the observer table.
 struct ObserverInfo {
   const char* name;
   const char* comment;
-  std::unique_ptr<Observer> (*make)();
+  bool integers_only;        ///< can't calibrate float8 formats
+  double parameter;          ///< default of the parameter in "name:parameter"; 0: takes none
+  double parameter_above;    ///< parameters are larger than this
+  double parameter_at_most;  ///< and no larger than this
+  std::unique_ptr<Observer> (*make)(const QuantizerSpec& spec, double parameter);
 };
 
 /// All observers, for recipes and `clipq list observers`.
 const std::vector<ObserverInfo>& observers();
 
-/// A new observer of that name. Throws UsageError with a suggestion.
-std::unique_ptr<Observer> make_observer(const std::string& name);
+/// A new observer for a quantizer; `name` is, for instance, "percentile" or "percentile:99.9".
+/// Throws UsageError as require_observer and require_observer_for do.
+std::unique_ptr<Observer> make_observer(const std::string& name, const QuantizerSpec& spec);
 
-/// Throws UsageError unless there is an observer of that name; `where` says where it stood.
+/// Throws UsageError, with a suggestion, unless there is an observer of that name and its parameter
+/// is valid; `where` says where it stood.
 void require_observer(const std::string& name, const std::string& where);
 
-std::unique_ptr<Observer> make_max_observer();
+/// Throws UsageError if require_observer does, or if the observer can't calibrate such a quantizer.
+void require_observer_for(const std::string& name, const QuantizerSpec& spec,
+                          const std::string& where);
+
+std::unique_ptr<Observer> make_max_observer(const QuantizerSpec& spec, double parameter);
+std::unique_ptr<Observer> make_moving_average_observer(const QuantizerSpec& spec, double parameter);
+std::unique_ptr<Observer> make_percentile_observer(const QuantizerSpec& spec, double parameter);
+std::unique_ptr<Observer> make_entropy_observer(const QuantizerSpec& spec, double parameter);
+std::unique_ptr<Observer> make_mse_observer(const QuantizerSpec& spec, double parameter);
 
 }  // namespace clipq

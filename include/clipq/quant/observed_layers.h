@@ -3,13 +3,15 @@
 #include "clipq/model/attention.h"
 #include "clipq/model/linear.h"
 #include "clipq/numerics/observer.h"
+#include "clipq/quant/row_sample.h"
 
 namespace clipq {
 
-/// A layer whose input is shown to an observer.
+/// A layer whose input is shown to an observer and sampled; either may be null.
 class ObservedLinear final : public Linear {
  public:
-  ObservedLinear(std::shared_ptr<const Linear> inner, std::shared_ptr<Observer> input);
+  ObservedLinear(std::shared_ptr<const Linear> inner, std::shared_ptr<Observer> input,
+                 std::shared_ptr<RowSample> sample);
 
   at::Tensor forward(const at::Tensor& x) const override;
   std::int64_t in_features() const override { return inner_->in_features(); }
@@ -18,6 +20,7 @@ class ObservedLinear final : public Linear {
  private:
   std::shared_ptr<const Linear> inner_;
   std::shared_ptr<Observer> input_;
+  std::shared_ptr<RowSample> sample_;
 };
 
 /// The observers around attention; any may be null.
@@ -25,7 +28,11 @@ struct AttentionObservers {
   std::shared_ptr<Observer> q;
   std::shared_ptr<Observer> k;
   std::shared_ptr<Observer> v;
+  std::shared_ptr<Observer> softmax;
   std::shared_ptr<Observer> output;
+  std::shared_ptr<at::Tensor> sample;  ///< is set to the first item's qkv
+
+  bool any() const { return q || k || v || softmax || output || sample; }
 };
 
 /// Float attention whose operands and output are shown to observers.

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <string>
 #include <vector>
 
@@ -9,7 +10,13 @@
 namespace clipq {
 
 /// What a quantizer stands at; its name ends with it.
-enum class Role { kWeight, kInput, kQBmm, kKBmm, kVBmm, kBmm2Output };
+enum class Role { kWeight, kInput, kQBmm, kKBmm, kSoftmax, kVBmm, kBmm2Output };
+
+/// All roles; those around attention, in the order of its data flow.
+inline constexpr std::array kRoles = {Role::kWeight,  Role::kInput, Role::kQBmm,      Role::kKBmm,
+                                      Role::kSoftmax, Role::kVBmm,  Role::kBmm2Output};
+inline constexpr std::array kAttentionRoles = {Role::kQBmm, Role::kKBmm, Role::kSoftmax,
+                                               Role::kVBmm, Role::kBmm2Output};
 
 /// "weight_quantizer", "q_bmm_quantizer", ….
 const char* name_of(Role role);

@@ -4,22 +4,26 @@
 #include <string>
 #include <vector>
 
+#include "clipq/quant/algorithm.h"
 #include "clipq/quant/calibrate.h"
+#include "clipq/quant/diagnosis.h"
 
 namespace clipq {
 
-/// Smallest and largest amax over a quantizer's scales (equal if there is one).
-struct AmaxSummary {
-  double min = 0;
-  double max = 0;
-  std::int64_t count = 0;
+/// The range that a quantizer's codes can stand for.
+struct RangeSummary {
+  double amax_min = 0;  ///< smallest and largest amax over its scales (equal if there is one)
+  double amax_max = 0;
+  Span span;               ///< over all scales
+  std::int64_t count = 0;  ///< scales
 };
 
-/// A quantizer of a finished model: its place, and the range it ended up with (absent if dynamic or
-/// off).
+/// A quantizer of a finished model: its place, the range it ended up with (absent if dynamic or
+/// off), and how well it fits (absent if no values were at hand).
 struct QuantizerRecord {
   PlacedQuantizer placed;
-  std::optional<AmaxSummary> amax;
+  std::optional<RangeSummary> range;
+  std::optional<Diagnosis> diagnosis;
 };
 
 /// What was done to a model, as its artifact's manifest keeps it.
@@ -28,6 +32,7 @@ struct Quantization {
   std::string recipe_name;
   std::string component;
   std::vector<QuantizerRecord> quantizers;  ///< all places, also those that are off
+  std::vector<std::string> warnings;        ///< what looks wrong, by quantizer
   Json calibration;  ///< provenance: spec, samples, observer; null if none was needed
 };
 
@@ -39,7 +44,8 @@ struct QuantizedModel {
 
 /// Replaces every layer that has an enabled quantizer by one that computes with quantized values.
 /// `model` is taken over so that each float weight is freed as soon as it has been replaced.
-/// Fills quantization.quantizers only.
-QuantizedModel convert(ClipModel model, const Placement& placement, const CalibratedRanges& ranges);
+/// Fills quantization.quantizers and quantization.warnings only.
+QuantizedModel convert(ClipModel model, const Placement& placement, const Algorithms& algorithms,
+                       const CalibrationData& data);
 
 }  // namespace clipq

@@ -2,11 +2,15 @@
 
 #include <mutex>
 #include <optional>
+#include <utility>
+#include <vector>
 
 #include "clipq/model/attention.h"
 #include "clipq/model/embedding.h"
 #include "clipq/model/linear.h"
 #include "clipq/numerics/activation_quantizer.h"
+#include "clipq/quant/diagnosis.h"
+#include "clipq/quant/placement.h"
 
 namespace clipq {
 
@@ -23,7 +27,8 @@ class StoredWeight {
   /// The codes, or nullptr if the weight isn't quantized.
   const QuantizedTensor* quantized() const { return quantized_ ? &*quantized_ : nullptr; }
 
-  at::IntArrayRef sizes() const { return quantized_ ? quantized_->codes.sizes() : values_.sizes(); }
+  std::int64_t rows() const { return (quantized_ ? quantized_->codes : values_).size(0); }
+  std::int64_t columns() const { return quantized_ ? quantized_->columns : values_.size(1); }
 
  private:
   std::optional<QuantizedTensor> quantized_;
@@ -39,8 +44,11 @@ class SimulatedLinear final : public Linear {
                   std::optional<ActivationQuantizer> input);
 
   at::Tensor forward(const at::Tensor& x) const override;
-  std::int64_t in_features() const override { return weight_->sizes()[1]; }
-  std::int64_t out_features() const override { return weight_->sizes()[0]; }
+  std::int64_t in_features() const override { return weight_->columns(); }
+  std::int64_t out_features() const override { return weight_->rows(); }
+
+  /// forward() without the input's quantizer.
+  at::Tensor forward_unquantized(const at::Tensor& x) const;
 
   const StoredWeight& weight() const { return *weight_; }
   const at::Tensor& bias() const { return bias_; }
@@ -56,11 +64,14 @@ class SimulatedLinear final : public Linear {
 struct AttentionQuantizers {
   std::optional<ActivationQuantizer> q;
   std::optional<ActivationQuantizer> k;
+  std::optional<ActivationQuantizer> softmax;
   std::optional<ActivationQuantizer> v;
   std::optional<ActivationQuantizer> output;
+
+  bool any() const { return q || k || softmax || v || output; }
 };
 
-/// Attention on quantized operands with a quantized output; the softmax stays in float32.
+/// Attention on quantized operands with a quantized output; the softmax is computed in float32.
 class SimulatedAttention final : public Attention {
  public:
   SimulatedAttention(std::int64_t heads, bool causal, AttentionQuantizers quantizers);
@@ -69,6 +80,9 @@ class SimulatedAttention final : public Attention {
 
   const AttentionQuantizers& quantizers() const { return quantizers_; }
 
+  /// How well each of its quantizers fits the float values of `qkv`.
+  std::vector<std::pair<Role, Diagnosis>> diagnose(const at::Tensor& qkv) const;
+
  private:
   AttentionQuantizers quantizers_;
 };
@@ -76,12 +90,12 @@ class SimulatedAttention final : public Attention {
 /// A table in quantized storage; only the rows looked up are dequantized.
 class SimulatedEmbedding final : public Embedding {
  public:
-  /// @param weight codes [entries, width], per tensor or per channel (row)
+  /// @param weight [entries, width]
   explicit SimulatedEmbedding(QuantizedTensor weight);
 
   at::Tensor forward(const at::Tensor& ids) const override;
   std::int64_t entries() const override { return weight_.codes.size(0); }
-  std::int64_t width() const override { return weight_.codes.size(1); }
+  std::int64_t width() const override { return weight_.columns; }
 
   const QuantizedTensor& weight() const { return weight_; }
 

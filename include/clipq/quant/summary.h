@@ -16,8 +16,8 @@ struct Coverage {
   std::int64_t multiply_adds = 0;            ///< of all linears and both attention products
 };
 
-/// The coverage of one tower. Of attention's two products the first (q k^T) counts as quantized if
-/// q and k are; the second never does, since the softmax stays float.
+/// The coverage of one tower. Attention's products count as quantized where both sides are: q and
+/// k, softmax and v.
 Coverage coverage_of(ClipModel& model, const Quantization& quantization, Tower tower);
 
 /// A line for every quantizer, in Model Optimizer's manner: its name padded to 80 columns, then

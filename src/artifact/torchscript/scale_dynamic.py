@@ -1,3 +1,4 @@
 def scale_of(self, x: Tensor) -> Tensor:
+    x = self.in_groups(x)
     amax = torch.maximum(-torch.amin(x{over}), torch.amax(x{over}))
-    return torch.clamp_min(amax / {max_code}, {smallest_scale})
+    return self.as_scale(amax / {max_code})

@@ -1,0 +1,44 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <vector>
+
+#include "clipq/numerics/observer.h"
+
+namespace clipq {
+
+/// A uniform sample of the rows (tokens) that a layer was given, of bounded size: those whose
+/// numbers hash lowest, so that the same rows are kept however often a run is cut and continued.
+class RowSample {
+ public:
+  /// @param capacity the most rows to keep
+  explicit RowSample(std::int64_t capacity);
+
+  /// Takes in the rows of x (float32 [..., features]; features the same at every call).
+  void add(const at::Tensor& x);
+
+  /// float32 [at most capacity, features]; undefined before the first add().
+  at::Tensor rows() const;
+
+  /// Everything that restore() needs to go on to the same bits.
+  ObserverState state() const;
+
+  /// Throws InputError if the state isn't one of such a sample.
+  void restore(const ObserverState& state);
+
+ private:
+  struct Kept {
+    std::uint64_t priority;
+    std::int64_t slot;  ///< its row in rows_
+    bool operator<(const Kept& other) const { return priority < other.priority; }
+  };
+
+  std::int64_t capacity_;
+  std::int64_t seen_ = 0;
+  std::vector<Kept> kept_;  ///< a heap, the highest priority first
+  at::Tensor rows_;         ///< [capacity, features]
+};
+
+}  // namespace clipq

@@ -1,0 +1,251 @@
+#!/usr/bin/env python3
+"""Makes a hard twin of a CLIP: the same function, with weights and activations that are hard to quantize.
+
+  .venv/bin/python scripts/make_hard_twin.py CHECKPOINT.pt -o TWIN.pt
+  .venv/bin/python scripts/make_hard_twin.py CHECKPOINT.pt -o TWIN.pt --seed 2 --strength 10 100 --share 0.1
+
+In every block of both towers, and before both projections, some channels are multiplied by large factors and what reads
+them is divided by the same factors, as outlier channels of large trained models are:
+
+  ln_1 by in_proj's columns, ln_2 by c_fc's columns, ln_post and ln_final by the rows of visual.proj and text_projection,
+  v by out_proj's columns, q by k
+
+The checkpoint is a TorchScript CLIP with OpenAI's parameter names and ViT towers, in float32. The archive that was written
+is loaded again and its encode_image and encode_text are compared with the checkpoint's on random input: above a relative
+difference of 1e-4 nothing is left under the output's name. Extra files are kept. The same seed gives the same file.
+"""
+import argparse
+import contextlib
+import io
+import math
+import os
+import pathlib
+import re
+import sys
+import zipfile
+
+import torch
+
+LARGEST_DIFFERENCE = 1e-4
+BATCH = 4
+BLOCK = re.compile(r"(visual\.)?transformer\.resblocks\.\d+")
+REQUIRED = ("visual.conv1.weight", "visual.positional_embedding", "visual.ln_post.weight", "visual.ln_post.bias", "visual.proj",
+            "token_embedding.weight", "positional_embedding", "ln_final.weight", "ln_final.bias", "text_projection")
+BLOCK_REQUIRED = ("ln_1.weight", "ln_1.bias", "attn.in_proj_weight", "attn.in_proj_bias", "attn.out_proj.weight",
+                  "ln_2.weight", "ln_2.bias", "mlp.c_fc.weight")
+
+
+class Failure(Exception):
+    """What the user is told."""
+
+
+# ---------------------------------------------------------------- archive
+
+
+def extra_names(path):
+    """The names of the archive's extra files."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return [name.split("/extra/", 1)[1] for name in archive.namelist() if "/extra/" in name]
+    except FileNotFoundError:
+        raise Failure(f"{path} does not exist") from None
+    except zipfile.BadZipFile:
+        raise Failure(f"{path}: not a TorchScript archive, or damaged; expected what torch.jit.save writes") from None
+    except OSError as error:
+        raise Failure(f"{path} cannot be read: {error.strerror}") from None
+
+
+def load(path):
+    """(module, extra files) of the archive."""
+    extra = dict.fromkeys(extra_names(path), "")
+    if "clipq.json" in extra:
+        raise Failure(f"{path} is a clipq artifact, quantized already; give the checkpoint that it was made from")
+    try:
+        module = torch.jit.load(str(path), map_location="cpu", _extra_files=extra)
+    except (RuntimeError, ValueError) as error:
+        reason = str(error).strip().splitlines()[0].split(". ")[0]
+        raise Failure(f"{path}: not a TorchScript archive as torch.jit.save writes it, or damaged: {reason}") from None
+    return module.eval(), extra
+
+
+def write(path, content):
+    """Writes under a temporary name, then renames."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with temporary.open("xb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except OSError as error:
+        raise Failure(f"{path} cannot be written: {error.strerror}") from None
+    finally:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+
+
+# ---------------------------------------------------------------- model
+
+
+def checked_blocks(state, path):
+    """The names of both towers' blocks; anything but a float32 CLIP is a failure."""
+    blocks = sorted({match.group() for match in map(BLOCK.match, state) if match})
+    for tower in ("visual.transformer", "transformer"):
+        if not any(block.startswith(f"{tower}.") for block in blocks):
+            raise Failure(f"{path}: not a CLIP with OpenAI's names and ViT towers: {tower}.resblocks is missing")
+    for name in (*REQUIRED, *(f"{block}.{name}" for block in blocks for name in BLOCK_REQUIRED)):
+        if name not in state:
+            raise Failure(f"{path}: not a CLIP with OpenAI's names and ViT towers: {name} is missing")
+    for name, tensor in state.items():
+        if tensor.is_floating_point() and tensor.dtype != torch.float32:
+            raise Failure(f"{path}: {name} is {str(tensor.dtype).removeprefix('torch.')}, expected float32; save the model in "
+                          "float32 first (model.float() before tracing)")
+    for block in blocks:
+        rows, width = state[f"{block}.attn.in_proj_weight"].shape
+        if rows != 3 * width or state[f"{block}.ln_1.weight"].numel() != width:
+            raise Failure(f"{path}: {block}.attn.in_proj_weight is {rows} x {width}, expected 3 x width rows of ln_1's width")
+    return blocks
+
+
+def random_input(state):
+    """(pixels, tokens) of the sizes that the parameters tell; the end token is the vocabulary's last."""
+    generator = torch.Generator().manual_seed(0)
+    grid = math.isqrt(state["visual.positional_embedding"].shape[0] - 1)
+    size = grid * state["visual.conv1.weight"].shape[-1]
+    pixels = torch.randn(BATCH, 3, size, size, generator=generator)
+    context, vocabulary = state["positional_embedding"].shape[0], state["token_embedding.weight"].shape[0]
+    tokens = torch.randint(1, vocabulary - 2, (BATCH, context), generator=generator)
+    for i, row in enumerate(tokens):
+        end = 1 + (i + 1) * (context - 2) // BATCH
+        row[0], row[end], row[end + 1 :] = vocabulary - 2, vocabulary - 1, 0
+    return pixels, tokens
+
+
+@torch.no_grad()
+def embeddings(module, path, pixels, tokens):
+    """What the archive's own code makes of the input, by method."""
+    out = {}
+    for method, value in (("encode_image", pixels), ("encode_text", tokens)):
+        if not hasattr(module, method):
+            raise Failure(f"{path}: the archive has no {method}, so that the twin cannot be checked")
+        try:
+            out[method] = getattr(module, method)(value)
+        except RuntimeError as error:
+            raise Failure(f"{path}: {method} fails on random input: {str(error).strip().splitlines()[-1]}") from None
+    return out
+
+
+def relative_difference(ours, theirs):
+    return ((ours - theirs).abs().max() / theirs.abs().max()).item()
+
+
+# ---------------------------------------------------------------- change
+
+
+class Change:
+    """Draws channels and factors, applies them, and counts."""
+
+    def __init__(self, options):
+        self.generator = torch.Generator().manual_seed(options.seed)
+        self.low, self.high, self.share = *options.strength, options.share
+        self.counts, self.least, self.largest = {}, math.inf, 0.0
+
+    def apply(self, kind, multiplied, divided):
+        """Multiplies some channels of `multiplied` and divides those of `divided`; views with the channels first."""
+        width = len(multiplied[0])
+        count = max(1, round(self.share * width))
+        channels = torch.randperm(width, generator=self.generator)[:count]
+        uniform = torch.rand(count, generator=self.generator)
+        factors = (math.log(self.low) + (math.log(self.high) - math.log(self.low)) * uniform).exp()
+        for view in multiplied:
+            view[channels] = view[channels] * factors.view(-1, *[1] * (view.dim() - 1))
+        for view in divided:
+            view[channels] = view[channels] / factors.view(-1, *[1] * (view.dim() - 1))
+        self.counts[kind] = self.counts.get(kind, 0) + count
+        self.least, self.largest = min(self.least, factors.min().item()), max(self.largest, factors.max().item())
+
+
+@torch.no_grad()
+def harden(state, blocks, change):
+    """Changes the tensors of a module's state in place."""
+    for block in blocks:
+        weight, bias = state[f"{block}.attn.in_proj_weight"], state[f"{block}.attn.in_proj_bias"]
+        (q, k, v), (q_bias, k_bias, v_bias) = weight.chunk(3), bias.chunk(3)
+        ln_1, ln_2 = ([state[f"{block}.{norm}.weight"], state[f"{block}.{norm}.bias"]] for norm in ("ln_1", "ln_2"))
+        change.apply("ln_1", ln_1, [weight.t()])
+        change.apply("ln_2", ln_2, [state[f"{block}.mlp.c_fc.weight"].t()])
+        change.apply("v", [v, v_bias], [state[f"{block}.attn.out_proj.weight"].t()])
+        change.apply("q", [q, q_bias], [k, k_bias])
+    change.apply("ln_post", [state["visual.ln_post.weight"], state["visual.ln_post.bias"]], [state["visual.proj"]])
+    change.apply("ln_final", [state["ln_final.weight"], state["ln_final.bias"]], [state["text_projection"]])
+
+
+# ---------------------------------------------------------------- program
+
+
+def check_output(options):
+    folder = options.out.parent
+    if not folder.is_dir():
+        raise Failure(f"output folder {folder} does not exist")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise Failure(f"output folder {folder} cannot be written to")
+    if options.out.exists() and not options.out.is_file():
+        raise Failure(f"{options.out} is not a plain file")
+    if options.out.exists() and options.checkpoint.exists() and options.out.samefile(options.checkpoint):
+        raise Failure(f"{options.out} is the checkpoint itself; give another -o")
+
+
+def make_twin(options):
+    check_output(options)
+    module, extra = load(options.checkpoint)
+    state = module.state_dict()
+    blocks = checked_blocks(state, options.checkpoint)
+    pixels, tokens = random_input(state)
+    expected = embeddings(module, options.checkpoint, pixels, tokens)
+    change = Change(options)
+    harden(state, blocks, change)
+    content = io.BytesIO()
+    torch.jit.save(module, content, _extra_files=extra)
+    content.seek(0)
+    got = embeddings(torch.jit.load(content, map_location="cpu"), options.out, pixels, tokens)
+    differences = {method: relative_difference(got[method], expected[method]) for method in expected}
+
+    counts = ", ".join(f"{count} {kind}" for kind, count in change.counts.items())
+    print(f"{len(blocks)} blocks, channels multiplied: {counts}; factors {change.least:.1f} to {change.largest:.1f}, "
+          f"seed {options.seed}")
+    print("relative difference: " + ", ".join(f"{method} {value:.1e}" for method, value in differences.items()))
+    for method, difference in differences.items():
+        if not difference <= LARGEST_DIFFERENCE:
+            raise Failure(f"{method} of the twin differs from the checkpoint's by {difference:.1e}, at most "
+                          f"{LARGEST_DIFFERENCE:.0e} allowed: nothing written; try a smaller --strength or --share")
+    write(options.out, content.getvalue())
+    kept = f", with {', '.join(sorted(extra))}" if extra else ""
+    print(f"wrote {options.out}, {options.out.stat().st_size / 2**20:.2f} MiB{kept}")
+
+
+def parse_options():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("checkpoint", type=pathlib.Path, help="TorchScript archive, float32")
+    parser.add_argument("-o", "--out", type=pathlib.Path, required=True, help="the twin to write")
+    parser.add_argument("--seed", type=int, default=1, help="which channels and factors (default: 1)")
+    parser.add_argument("--strength", type=float, nargs=2, metavar=("MIN", "MAX"), default=(30.0, 100.0),
+                        help="range of the factors, drawn log-uniformly (default: 30 100)")
+    parser.add_argument("--share", type=float, default=0.05, help="share of the channels, at least one each (default: 0.05)")
+    options = parser.parse_args()
+    low, high = options.strength
+    if not 1 <= low <= high < math.inf:
+        parser.error(f"--strength {low:g} {high:g}: expected 1 <= MIN <= MAX")
+    if not 0 < options.share <= 1:
+        parser.error(f"--share {options.share:g}: expected above 0 and at most 1")
+    return options
+
+
+def main():
+    try:
+        make_twin(parse_options())
+    except Failure as failure:
+        sys.exit(f"make_hard_twin: {failure}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,2 @@
+def in_groups(self, x: Tensor) -> Tensor:
+    return x

@@ -1,0 +1,2 @@
+def scales_of(self, x: Tensor) -> Tuple[Tensor, Tensor]:
+    return self.scale, self.negative_scale

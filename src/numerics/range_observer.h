@@ -1,0 +1,34 @@
+#pragma once
+
+#include "clipq/numerics/extremes.h"
+#include "clipq/numerics/observer.h"
+
+namespace clipq {
+
+/// Base of the observers that keep nothing but a range.
+class RangeObserver : public Observer {
+ public:
+  void observe(const at::Tensor& x) final {
+    const Extremes seen = finite_values(x).extremes;
+    if (seen.empty()) return;
+    range_ = range_.empty() ? seen : updated(range_, seen);
+  }
+
+  Range range() const final { return range_.range(); }
+
+  ObserverState state() const final { return {{Extremes::entry().name, range_.to_tensor()}}; }
+
+  void restore(const ObserverState& state) final {
+    require_entries(state, {Extremes::entry()});
+    range_ = Extremes::from_tensor(state.at(Extremes::entry().name));
+  }
+
+ protected:
+  /// The range after an input with these extremes.
+  virtual Extremes updated(const Extremes& range, const Extremes& seen) const = 0;
+
+ private:
+  Extremes range_;
+};
+
+}  // namespace clipq

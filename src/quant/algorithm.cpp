@@ -1,0 +1,44 @@
+#include "clipq/quant/algorithm.h"
+
+#include "clipq/core/error.h"
+#include "clipq/core/strings.h"
+
+namespace clipq {
+
+const std::vector<AlgorithmInfo>& algorithms() {
+  static const std::vector<AlgorithmInfo> table = {
+      {"equalize",
+       "moves channels' magnitudes from activations into weights (SmoothQuant; data-free from "
+       "LayerNorm's parameters), exact in float",
+       make_equalize},
+      {"awq",
+       "scales weight columns by their input's magnitude, the exponent searched per layer (AWQ), "
+       "exact in float",
+       make_awq},
+      {"weight_clip", "clips each weight scale's range where the squared error is smallest",
+       make_weight_clip},
+      {"gptq", "rounds weights column by column, later columns making up for the error (GPTQ)",
+       make_gptq},
+      {"bias_correction", "adds the mean error of each output channel to the bias",
+       make_bias_correction},
+  };
+  return table;
+}
+
+std::shared_ptr<const Algorithm> make_algorithm(const Json& entry, const std::string& where) {
+  const Json options = entry.is_string() ? Json({{"name", entry}}) : entry;
+  if (!options.is_object()) {
+    throw UsageError(
+        cat(where, ": got ", entry.dump(), ", expected a name or an object with \"name\""));
+  }
+  const auto name = json_value<std::string>(options, "name", "", where);
+  if (name.empty()) throw UsageError(cat(where, ": \"name\" is missing or empty"));
+  std::vector<std::string> names;
+  for (const AlgorithmInfo& info : algorithms()) {
+    if (name == info.name) return info.make(options, cat(where, " (", name, ")"));
+    names.emplace_back(info.name);
+  }
+  throw UsageError(cat(where, ": unknown algorithm \"", name, "\"", suggestion(name, names)));
+}
+
+}  // namespace clipq

@@ -1,0 +1,112 @@
+#include <ATen/ops/amax.h>
+#include <ATen/ops/linear.h>
+#include <ATen/ops/pow.h>
+#include <ATen/ops/where.h>
+
+#include "clipq/core/error.h"
+#include "clipq/core/strings.h"
+#include "clipq/quant/algorithm.h"
+#include "clipq/quant/fold_search.h"
+#include "clipq/quant/fold_sites.h"
+
+namespace clipq {
+namespace {
+
+/// A normalized value seldom lies farther from 0: a channel's range is guessed as |bias| + this
+/// times |gain|. Only ratios between channels matter.
+constexpr double kDeviations = 3;
+
+struct Options {
+  double alpha;
+  bool data_free;
+  bool search;
+};
+
+at::Tensor channel_amax(const at::Tensor& rows) { return at::amax(rows.abs(), {0}); }
+
+/// The range of a LayerNorm's output channels, from its parameters alone: [width].
+at::Tensor estimated_amax(const LayerNorm& norm) {
+  return norm.bias.abs().add(norm.weight.abs(), kDeviations);
+}
+
+/// The range of a linear layer's output channels behind a LayerNorm, whose normalized values are
+/// taken as independent: |mean| + kDeviations standard deviations.
+at::Tensor estimated_amax(const LayerNorm& norm, const ProjectionPart& part) {
+  const at::Tensor mean = at::linear(norm.bias, part.weight, part.bias);
+  return mean.abs().add(part.weight.mul(norm.weight).norm(2, 1), kDeviations);
+}
+
+/// Dead channels keep their magnitude.
+at::Tensor or_one(const at::Tensor& scale) {
+  const at::Tensor usable = scale.isfinite().logical_and(scale.gt(0));
+  return at::where(usable, scale, scale.new_ones({}));
+}
+
+/// SmoothQuant (Xiao et al. 2023): s_j = max|X_j|^alpha / max|W_j|^(1 - alpha).
+at::Tensor smoothing_scale(const at::Tensor& input_amax, const at::Tensor& weight, double alpha) {
+  return or_one(input_amax.pow(alpha).div(channel_amax(weight).pow(1 - alpha)));
+}
+
+class Equalize final : public Algorithm {
+ public:
+  explicit Equalize(const Options& options) : options_(options) {}
+
+  bool transform_needs_rows() const override { return !options_.data_free; }
+
+  void transform(ClipModel& model, const Placement& placement,
+                 const SampledRows& rows) const override {
+    for (const FoldSite& site : fold_sites(model)) {
+      if (is_quantized(site, placement)) fold(site, scale_of(site, placement, rows));
+    }
+  }
+
+ private:
+  at::Tensor scale_of(const FoldSite& site, const Placement& placement,
+                      const SampledRows& rows) const {
+    const auto found = rows.find(site.consumer_name);
+    const at::Tensor sample = found == rows.end() ? at::Tensor() : found->second;
+    if (site.kind == FoldKind::kQueriesKeys) {
+      return or_one(part_amax(site, 0, sample).div(part_amax(site, 1, sample)).sqrt());
+    }
+    const at::Tensor input_amax = sample.defined() ? channel_amax(sample) : estimate(site);
+    const at::Tensor& weight = as_float(**site.consumer).weight();
+    if (!options_.search || !sample.defined()) {
+      return smoothing_scale(input_amax, weight, options_.alpha);
+    }
+    return best_fold_scale(site, placement, sample, [&](double alpha) {
+      return smoothing_scale(input_amax, weight, alpha);
+    });
+  }
+
+  static at::Tensor estimate(const FoldSite& site) {
+    if (site.kind == FoldKind::kNorm) return estimated_amax(*site.norm);
+    return estimated_amax(*site.norm, part_of(**site.producer, 2));
+  }
+
+  /// The range of queries (0) or keys (1): [width].
+  static at::Tensor part_amax(const FoldSite& site, std::int64_t index, const at::Tensor& sample) {
+    const ProjectionPart part = part_of(**site.producer, index);
+    if (!sample.defined()) return estimated_amax(*site.norm, part);
+    return channel_amax(at::linear(sample, part.weight, part.bias));
+  }
+
+  Options options_;
+};
+
+}  // namespace
+
+std::shared_ptr<const Algorithm> make_equalize(const Json& json, const std::string& where) {
+  require_known_keys(json, {"name", "alpha", "data_free", "search"}, where);
+  const Options options = {json_value(json, "alpha", 0.6, where),
+                           json_value(json, "data_free", false, where),
+                           json_value(json, "search", false, where)};
+  if (!(options.alpha >= 0 && options.alpha <= 1)) {
+    throw UsageError(cat(where, ": \"alpha\" is ", options.alpha, ", expected 0 to 1"));
+  }
+  if (options.data_free && options.search) {
+    throw UsageError(cat(where, ": \"search\" needs data; set \"data_free\" to false"));
+  }
+  return std::make_shared<Equalize>(options);
+}
+
+}  // namespace clipq

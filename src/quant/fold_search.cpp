@@ -1,0 +1,44 @@
+#include "clipq/quant/fold_search.h"
+
+#include <ATen/ops/linear.h>
+
+#include <limits>
+
+#include "clipq/numerics/quantize.h"
+
+namespace clipq {
+namespace {
+
+at::Tensor simulate_if(const PlacedQuantizer* quantizer, const at::Tensor& x) {
+  if (quantizer == nullptr) return x;
+  const QuantizerSpec& spec = quantizer->spec;
+  return simulate(x, spec, scales_for(spec, range_of(x, spec)));
+}
+
+}  // namespace
+
+at::Tensor best_fold_scale(const FoldSite& site, const Placement& placement, const at::Tensor& rows,
+                           const std::function<at::Tensor(double exponent)>& scale,
+                           std::int64_t steps) {
+  const PlacedQuantizer* weight_quantizer =
+      find_enabled(placement, site.consumer_name, Role::kWeight);
+  const PlacedQuantizer* input_quantizer =
+      find_enabled(placement, site.consumer_name, Role::kInput);
+  const at::Tensor& weight = as_float(**site.consumer).weight();
+  const at::Tensor wanted = at::linear(rows, weight);
+  double smallest = std::numeric_limits<double>::infinity();
+  at::Tensor best;
+  for (std::int64_t step = 0; step <= steps; ++step) {
+    const at::Tensor candidate = scale(static_cast<double>(step) / static_cast<double>(steps));
+    const at::Tensor got = at::linear(simulate_if(input_quantizer, rows.div(candidate)),
+                                      simulate_if(weight_quantizer, weight.mul(candidate)));
+    const double error = got.sub_(wanted).square_().sum(at::kDouble).item<double>();
+    if (!best.defined() || error < smallest) {
+      smallest = error;
+      best = candidate;
+    }
+  }
+  return best;
+}
+
+}  // namespace clipq

@@ -1,0 +1,81 @@
+#include "clipq/quant/quantize_model.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "clipq/core/error.h"
+#include "clipq/core/strings.h"
+
+namespace clipq {
+namespace {
+
+constexpr std::int64_t kTransformShare = 8;
+constexpr std::int64_t kDiagnosisBatches = 2;
+constexpr std::int64_t kDiagnosisRows = 128;
+
+bool has_static_ranges(const Placement& placement) {
+  return needs_calibration(placement, Tower::kVisual) || needs_calibration(placement, Tower::kText);
+}
+
+bool conversion_needs_rows(const Recipe& recipe) {
+  return std::any_of(recipe.algorithms.begin(), recipe.algorithms.end(),
+                     [](const auto& algorithm) { return algorithm->conversion_needs_rows(); });
+}
+
+bool transform_needs_rows(const Recipe& recipe) {
+  return std::any_of(recipe.algorithms.begin(), recipe.algorithms.end(),
+                     [](const auto& algorithm) { return algorithm->transform_needs_rows(); });
+}
+
+std::int64_t transform_batches(const Placement& placement, const Recipe& recipe,
+                               const CalibrationSource& data) {
+  const bool full_pass_follows = has_static_ranges(placement) || conversion_needs_rows(recipe);
+  if (!full_pass_follows) return data.batches;
+  return (data.batches + kTransformShare - 1) / kTransformShare;
+}
+
+CalibrationRequest conversion_request(const Placement& placement, const Recipe& recipe,
+                                      const CalibrationSource& data) {
+  const bool for_algorithms = conversion_needs_rows(recipe);
+  const bool full_pass = has_static_ranges(placement) || for_algorithms;
+  return {.name = "ranges",
+          .ranges = true,
+          .rows = for_algorithms ? recipe.rows : kDiagnosisRows,
+          .attention_inputs = true,
+          .batches = full_pass ? data.batches : std::min(data.batches, kDiagnosisBatches)};
+}
+
+}  // namespace
+
+bool needs_data(const Placement& placement, const Recipe& recipe) {
+  return has_static_ranges(placement) || transform_needs_rows(recipe) ||
+         conversion_needs_rows(recipe);
+}
+
+QuantizedModel quantize_model(ClipModel model, const Placement& placement, const Recipe& recipe,
+                              const std::optional<CalibrationSource>& data,
+                              const std::optional<CalibrationState>& state) {
+  if (!data && needs_data(placement, recipe)) {
+    throw InternalError(cat("recipe ", recipe.name, " needs data"));
+  }
+  for (std::size_t i = 0; i < recipe.algorithms.size(); ++i) {
+    const Algorithm& algorithm = *recipe.algorithms[i];
+    CalibrationData rows;
+    if (algorithm.transform_needs_rows()) {
+      const CalibrationRequest request = {.name = cat("algorithm-", i + 1),
+                                          .ranges = false,
+                                          .rows = recipe.rows,
+                                          .batches = transform_batches(placement, recipe, *data)};
+      rows = calibrate(model, placement, request, *data, state);
+    }
+    algorithm.transform(model, placement, rows.rows);
+  }
+  CalibrationData calibrated;
+  if (data) {
+    calibrated =
+        calibrate(model, placement, conversion_request(placement, recipe, *data), *data, state);
+  }
+  return convert(std::move(model), placement, recipe.algorithms, calibrated);
+}
+
+}  // namespace clipq

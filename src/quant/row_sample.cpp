@@ -1,0 +1,84 @@
+#include "clipq/quant/row_sample.h"
+
+#include <ATen/ops/empty.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "clipq/core/error.h"
+
+namespace clipq {
+namespace {
+
+/// SplitMix64 (Steele, Lea and Flood 2014): a number's place in a fixed shuffle of all numbers.
+std::uint64_t shuffled(std::uint64_t number) {
+  std::uint64_t z = number + 0x9e3779b97f4a7c15U;
+  z = (z ^ (z >> 30U)) * 0xbf58476d1ce4e5b9U;
+  z = (z ^ (z >> 27U)) * 0x94d049bb133111ebU;
+  return z ^ (z >> 31U);
+}
+
+}  // namespace
+
+RowSample::RowSample(std::int64_t capacity) : capacity_(capacity) {}
+
+void RowSample::add(const at::Tensor& x) {
+  const std::int64_t features = x.size(-1);
+  if (!rows_.defined()) rows_ = at::empty({capacity_, features}, at::kFloat);
+  const at::Tensor source = x.contiguous();
+  const auto* values = source.const_data_ptr<float>();
+  auto* rows = rows_.mutable_data_ptr<float>();
+  for (std::int64_t i = 0; i < source.numel() / features; ++i) {
+    const std::uint64_t priority = shuffled(static_cast<std::uint64_t>(seen_++));
+    auto slot = static_cast<std::int64_t>(kept_.size());
+    if (slot == capacity_) {
+      if (priority >= kept_.front().priority) continue;
+      std::pop_heap(kept_.begin(), kept_.end());
+      slot = kept_.back().slot;
+      kept_.pop_back();
+    }
+    std::memcpy(rows + slot * features, values + i * features, features * sizeof(float));
+    kept_.push_back({priority, slot});
+    std::push_heap(kept_.begin(), kept_.end());
+  }
+}
+
+at::Tensor RowSample::rows() const {
+  return rows_.defined() ? rows_.narrow(0, 0, static_cast<std::int64_t>(kept_.size())) : rows_;
+}
+
+ObserverState RowSample::state() const {
+  const auto count = static_cast<std::int64_t>(kept_.size());
+  at::Tensor heap = at::empty({count, 2}, at::kLong);
+  auto* entries = heap.mutable_data_ptr<std::int64_t>();
+  for (std::size_t i = 0; i < kept_.size(); ++i) {
+    entries[2 * i] = static_cast<std::int64_t>(kept_[i].priority);
+    entries[2 * i + 1] = kept_[i].slot;
+  }
+  ObserverState state = {{"seen", at::empty({}, at::kLong).fill_(seen_)}, {"heap", heap}};
+  if (rows_.defined()) state["rows"] = rows().clone();
+  return state;
+}
+
+void RowSample::restore(const ObserverState& state) {
+  if (state.count("seen") == 0 || state.count("heap") == 0) {
+    throw InputError("the saved state of a row sample is incomplete");
+  }
+  seen_ = state.at("seen").item<std::int64_t>();
+  const at::Tensor& heap = state.at("heap");
+  kept_.clear();
+  rows_ = at::Tensor();
+  if (state.count("rows") == 0) return;
+  const at::Tensor& rows = state.at("rows");
+  if (rows.size(0) != heap.size(0) || rows.size(0) > capacity_) {
+    throw InputError("the saved state of a row sample contradicts itself");
+  }
+  rows_ = at::empty({capacity_, rows.size(1)}, at::kFloat);
+  rows_.narrow(0, 0, rows.size(0)).copy_(rows);
+  const auto* entries = heap.const_data_ptr<std::int64_t>();
+  for (std::int64_t i = 0; i < heap.size(0); ++i) {
+    kept_.push_back({static_cast<std::uint64_t>(entries[2 * i]), entries[2 * i + 1]});
+  }
+}
+
+}  // namespace clipq

@@ -1,0 +1,154 @@
+"""The quantization engine: all recipes in stock PyTorch, hard twins, diagnosis, dry runs, calibrations cut and continued."""
+import json
+import pathlib
+import signal
+import subprocess
+import sys
+import time
+import unittest
+
+import torch
+
+from support import CLIPQ, CliTest, pixels, tokens, worst_cosine, write_coco
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+DATA_FREE = ("int8-dynamic", "int8-weight-only", "fp8-weight-only", "fp16", "dq-clip")
+CALIBRATED = ("int8-static", "int8-smooth", "int4-weight-only", "fp8-max")
+
+
+class Engine(CliTest):
+    def calibration(self, count=6):
+        coco = self.folder / "coco"
+        if not coco.exists():
+            write_coco(coco, count)
+        return ["--calib-data", f"coco:{coco}", "--calib-captions", coco / "captions.json"]
+
+    def quantize(self, path, recipe, *options):
+        output = self.folder / f"{recipe}.pt"
+        data = self.calibration() if recipe in CALIBRATED else []
+        self.ok("quantize", path, "--recipe", recipe, *data, "-o", output, *options)
+        return output
+
+    def manifest(self, path):
+        return json.loads(self.ok("inspect", path, "--json"))["manifest"]
+
+    def test_every_recipe_runs_in_stock_pytorch(self):
+        path, float_model = self.checkpoint()
+        shipped = {row["name"] for row in json.loads(self.ok("list", "recipes", "--json"))["recipes"]}
+        self.assertEqual(shipped, set(DATA_FREE + CALIBRATED))
+        for recipe in sorted(shipped):
+            stock = torch.jit.load(str(self.quantize(path, recipe)))
+            with torch.no_grad():
+                image, text = stock.encode_image(pixels()), stock.encode_text(tokens())
+                self.assertGreater(worst_cosine(image, float_model.encode_image(pixels())), 0.95, recipe)
+                self.assertGreater(worst_cosine(text, float_model.encode_text(tokens())), 0.95, recipe)
+
+    def test_hard_twin(self):
+        path, float_model = self.checkpoint()
+        twin = self.folder / "twin.pt"
+        made = subprocess.run([sys.executable, ROOT / "scripts/make_hard_twin.py", path, "-o", twin, "--strength", "50", "100"],
+                              capture_output=True, text=True, check=False)
+        self.assertEqual(made.returncode, 0, made.stderr)
+        worst = {}
+        with torch.no_grad():
+            exact = float_model.encode_image(pixels(8))
+            self.assertGreater(worst_cosine(torch.jit.load(str(twin)).encode_image(pixels(8)), exact), 0.99999)
+            for recipe in ("int8-dynamic", "int8-smooth", "dq-clip", "int8-static"):
+                for checkpoint in (path, twin):
+                    quantized = torch.jit.load(str(self.quantize(checkpoint, recipe)))
+                    worst[recipe, checkpoint] = worst_cosine(quantized.encode_image(pixels(8)), exact)
+        for recipe in ("int8-dynamic", "int8-smooth"):  # as good as without outliers
+            self.assertLess(1 - worst[recipe, twin], 1.5 * (1 - worst[recipe, path]), worst)
+        for recipe in ("dq-clip", "int8-static"):
+            self.assertGreater(1 - worst[recipe, twin], 5 * (1 - worst[recipe, path]), worst)
+
+    def test_dry_run_knows_the_size(self):
+        path, _ = self.checkpoint()
+        for recipe in ("int8-dynamic", "int8-static", "int4-weight-only"):
+            report = json.loads(self.ok("quantize", path, "--recipe", recipe, "--dry-run", "--json"))
+            self.assertTrue(report["dry_run"])
+            self.assertEqual(sorted(file.name for file in self.folder.glob("*.pt")), ["tiny.pt"])
+            actual = self.quantize(path, recipe)
+            # The manifest's digits differ; of a file this small they are a part that can be seen.
+            self.assertLess(abs(report["size_bytes"] / actual.stat().st_size - 1), 0.05, recipe)
+            actual.unlink()
+        text = self.ok("quantize", path, "--recipe", "int8-static", "--dry-run")
+        self.assertRegex(text, r"in_proj.input_quantizer +Quantizer\(7 bit affine per-tensor amax=to be calibrated\)")
+        self.assertRegex(text, "size to come")
+
+    def test_inspect_shows_how_each_quantizer_fits(self):
+        path, _ = self.checkpoint()
+        artifact = self.quantize(path, "int8-static")
+        text = self.ok("inspect", artifact)
+        self.assertRegex(text, r"resblocks.1.mlp.c_proj.input_quantizer +8 bit affine per-tensor +\[-0\.\d+, \d+\.\d+\] "
+                               r"+0\.\d+ +\d\d\.\d +0\.99\d+")
+        on = [quantizer for quantizer in self.manifest(artifact)["quantizers"] if quantizer["enabled"]]
+        for quantizer in on:
+            if "token_embedding" not in quantizer["name"]:
+                self.assertGreater(quantizer["output_cosine"], 0.9, quantizer)
+            self.assertGreater(quantizer["sqnr_db"], 15, quantizer)
+            self.assertLess(quantizer["low"], quantizer["high"])
+        self.assertIn("softmax_quantizer", text)
+        unknown = self.ok("inspect", self.quantize(path, "int8-dynamic"))
+        self.assertIn("give clipq quantize --calib-data to have them measured", unknown)
+
+    def test_dead_channels_are_warned_of_by_name(self):
+        path, model = self.checkpoint()
+        archive = torch.jit.load(str(path))
+        with torch.no_grad():
+            getattr(archive.transformer.resblocks, "0").mlp.c_fc.weight[5].zero_()
+        dead = self.folder / "dead.pt"
+        torch.jit.save(archive, str(dead), _extra_files={"bpe_vocab": "#version: test\nr e\nre d</w>\nb l\nbl u\nblu e</w>\n"})
+        report = json.loads(self.ok("quantize", dead, "--recipe", "int8-weight-only", "--json", "-o", self.folder / "q.pt"))
+        self.assertEqual(report["warnings"], ["transformer.resblocks.0.mlp.c_fc.weight_quantizer: 1 of 256 ranges are zero: those "
+                                              "channels are dead"])
+
+    def test_killed_calibration_goes_on_to_the_same_bits(self):
+        path, _ = self.checkpoint()
+        data = self.calibration(200)
+        arguments = ["quantize", path, "--recipe", "int8-smooth", *data, "--set", "calibration.observer=mse"]
+        self.ok(*arguments, "-o", self.folder / "whole.pt")
+        cut = self.folder / "cut.pt"
+        process = subprocess.Popen([CLIPQ, *map(str, arguments), "-o", str(cut), "--save-every", "0"],
+                                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        state = self.folder / "cut.pt.calibration.ranges"
+        deadline = time.monotonic() + 300
+        while not state.exists() and process.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.002)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        self.assertFalse(cut.exists(), "the calibration ended before it could be killed")
+        resumed = self.fails_or_ok(*arguments, "-o", cut, "--resume")
+        self.assertIn("goes on after", resumed.stderr)
+        self.assertFalse(list(self.folder.glob("cut.pt.calibration*")))
+        self.assertEqual(self.manifest(self.folder / "whole.pt")["quantizers"], self.manifest(cut)["quantizers"])
+        a, b = torch.jit.load(str(self.folder / "whole.pt")), torch.jit.load(str(cut))
+        self.assertTrue(torch.equal(a.encode_image(pixels()), b.encode_image(pixels())))
+
+    def fails_or_ok(self, *arguments):
+        process = subprocess.run([CLIPQ, *map(str, arguments)], capture_output=True, text=True, check=False)
+        self.assertEqual(process.returncode, 0, process.stderr)
+        return process
+
+    def test_state_of_another_calibration_is_refused(self):
+        path, _ = self.checkpoint()
+        data = self.calibration()
+        (self.folder / "q.pt.calibration.ranges").write_bytes(b"nonsense")
+        self.fails(3, "not a calibration that clipq saved", "quantize", path, "--recipe", "fp8-max", *data, "-o", self.folder / "q.pt",
+                   "--resume")
+
+    def test_recipes_that_need_data_say_so(self):
+        path, _ = self.checkpoint()
+        for recipe in CALIBRATED:
+            self.fails(2, "give --calib-data", "quantize", path, "--recipe", recipe, "-o", self.folder / "q.pt")
+
+    def test_options_of_algorithms(self):
+        path, _ = self.checkpoint()
+        artifact = self.quantize(path, "int8-dynamic", "--set", "algorithms.equalize.alpha=0.3")
+        self.assertEqual(self.manifest(artifact)["recipe"]["algorithms"], [{"name": "equalize", "alpha": 0.3, "data_free": True}])
+        self.fails(2, 'unknown key "alhpa"; did you mean "alpha"', "quantize", path, "--set", "algorithms.equalize.alhpa=0.3", "-o",
+                   self.folder / "q.pt")
+
+
+if __name__ == "__main__":
+    unittest.main()

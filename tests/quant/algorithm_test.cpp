@@ -1,0 +1,367 @@
+#include "clipq/quant/algorithm.h"
+
+#include <ATen/ops/arange.h>
+#include <ATen/ops/eye.h>
+#include <ATen/ops/inverse.h>
+#include <ATen/ops/linear.h>
+#include <ATen/ops/matmul.h>
+#include <ATen/ops/ones.h>
+#include <ATen/ops/outer.h>
+#include <ATen/ops/zeros_like.h>
+#include <gmock/gmock.h>
+
+#include "calibration_batches.h"
+#include "clipq/core/error.h"
+#include "clipq/quant/fold_sites.h"
+#include "clipq/quant/quantize_model.h"
+
+namespace clipq {
+namespace {
+
+using ::testing::HasSubstr;
+using testing::max_difference;
+using testing::random_normal;
+using testing::tiny_clip;
+
+constexpr const char* kInProj = "visual.transformer.resblocks.1.attn.in_proj";
+constexpr const char* kFirst = "visual.transformer.resblocks.0.attn.in_proj";
+
+Placement placed(const std::string& recipe, const std::vector<std::string>& overrides = {}) {
+  ClipModel model = tiny_clip();
+  return place_quantizers(model, load_recipe(recipe, overrides), Component::kBoth);
+}
+
+std::shared_ptr<const Algorithm> algorithm(const std::string& json) {
+  return make_algorithm(parse_json(json, "test"), "test");
+}
+
+SampledRows sampled(const ClipModel& model, const Placement& placement) {
+  return calibrate(model, placement, {.name = "rows", .ranges = false, .rows = 64, .batches = 1},
+                   testing::tiny_batch())
+      .rows;
+}
+
+/// The largest relative difference of both towers' embeddings.
+double relative_difference(const ClipModel& a, const ClipModel& b) {
+  const auto relative = [](const at::Tensor& x, const at::Tensor& y) {
+    return max_difference(x, y) / y.abs().max().item<double>();
+  };
+  return std::max(
+      relative(a.encode_image(testing::tiny_pixels()), b.encode_image(testing::tiny_pixels())),
+      relative(a.encode_text(testing::tiny_tokens()), b.encode_text(testing::tiny_tokens())));
+}
+
+/// A twin of the model with the same outputs: at every site some channels are larger by far.
+ClipModel hard_twin(ClipModel model) {
+  for (const FoldSite& site : fold_sites(model)) {
+    const std::int64_t channels = site.norm->weight.size(0);
+    at::Tensor scale = at::ones({channels});
+    for (std::int64_t i = 3; i < channels; i += 17) scale[i] = 1.0 / static_cast<double>(7 * i);
+    fold(site, scale);
+  }
+  return model;
+}
+
+class Transform : public ::testing::TestWithParam<std::string> {};
+
+TEST_P(Transform, ChangesNothingInFloat) {
+  const ClipModel model = tiny_clip();
+  const Placement placement = placed("int8-static");
+  ClipModel changed = model;
+  algorithm(GetParam())->transform(changed, placement, sampled(model, placement));
+  EXPECT_GT(
+      max_difference(changed.visual.blocks[1].ln_1.weight, model.visual.blocks[1].ln_1.weight),
+      1e-3);
+  EXPECT_LT(relative_difference(changed, model), 1e-5);  // float32 rounds every product anew
+}
+
+INSTANTIATE_TEST_SUITE_P(Algorithms, Transform,
+                         ::testing::Values(R"({"name": "equalize"})",
+                                           R"({"name": "equalize", "data_free": true})",
+                                           R"({"name": "equalize", "search": true, "alpha": 0.5})",
+                                           R"({"name": "awq"})"));
+
+TEST(Equalize, FollowsSmoothQuantsFormula) {
+  ClipModel model = tiny_clip();
+  const Placement placement = placed("int8-smooth");
+  const SampledRows rows = sampled(model, placement);
+  const at::Tensor before = model.visual.blocks[1].ln_2.weight.clone();
+  const at::Tensor weight = as_float(*model.visual.blocks[1].c_fc).weight();
+  const at::Tensor input = rows.at("visual.transformer.resblocks.1.mlp.c_fc");
+  algorithm(R"({"name": "equalize", "alpha": 0.7})")->transform(model, placement, rows);
+  const at::Tensor expected = input.abs().amax(0).pow(0.7).div(weight.abs().amax(0).pow(0.3));
+  EXPECT_LT(
+      max_difference(before.div(model.visual.blocks[1].ln_2.weight).div(expected), at::ones({64})),
+      1e-5);
+}
+
+TEST(Equalize, DataFreeUsesTheNormsParameters) {
+  ClipModel model = tiny_clip();
+  const LayerNorm norm = model.visual.blocks[0].ln_2;
+  const at::Tensor weight = as_float(*model.visual.blocks[0].c_fc).weight();
+  algorithm(R"({"name": "equalize", "data_free": true})")
+      ->transform(model, placed("int8-dynamic"), {});
+  const at::Tensor amax = norm.bias.abs().add(norm.weight.abs(), 3);
+  const at::Tensor expected = amax.pow(0.6).div(weight.abs().amax(0).pow(0.4));
+  EXPECT_LT(max_difference(norm.weight.div(model.visual.blocks[0].ln_2.weight).div(expected),
+                           at::ones({64})),
+            1e-5);
+}
+
+TEST(Equalize, GivesQueriesAndKeysTheSameRange) {
+  ClipModel model = tiny_clip();
+  const Placement placement = placed("int8-static");
+  const SampledRows rows = sampled(model, placement);
+  algorithm(R"("equalize")")->transform(model, placement, rows);
+  const at::Tensor input = sampled(model, placement).at(kInProj);
+  const auto amax = [&](std::int64_t index) {
+    const ProjectionPart part = part_of(*model.visual.blocks[1].in_proj, index);
+    return at::linear(input, part.weight, part.bias).abs().amax(0);
+  };
+  EXPECT_LT(max_difference(amax(0).div(amax(1)), at::ones({64})), 1e-4);
+}
+
+class HardTwin : public ::testing::TestWithParam<std::string> {};
+
+TEST_P(HardTwin, IsUndoneByEqualizing) {
+  const ClipModel model = tiny_clip();
+  const ClipModel twin = hard_twin(model);
+  ASSERT_LT(relative_difference(twin, model), 1e-4);
+  const Placement placement = placed("int8-static");
+  ClipModel a = model;
+  ClipModel b = twin;
+  algorithm(GetParam())->transform(a, placement, sampled(a, placement));
+  algorithm(GetParam())->transform(b, placement, sampled(b, placement));
+  for (std::size_t i = 0; i < a.visual.blocks.size(); ++i) {
+    const auto same = [](const at::Tensor& x, const at::Tensor& y) {
+      EXPECT_LT(max_difference(x, y) / y.abs().max().item<double>(), 1e-4);
+    };
+    same(b.visual.blocks[i].ln_1.weight, a.visual.blocks[i].ln_1.weight);
+    same(as_float(*b.visual.blocks[i].in_proj).weight(),
+         as_float(*a.visual.blocks[i].in_proj).weight());
+    same(as_float(*b.text.blocks[i].out_proj).weight(),
+         as_float(*a.text.blocks[i].out_proj).weight());
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Modes, HardTwin,
+                         ::testing::Values(R"({"name": "equalize"})",
+                                           R"({"name": "equalize", "data_free": true})"));
+
+TEST(HardTwins, SpoilPlainStaticQuantizationButNotTheDefaultRecipe) {
+  const ClipModel model = tiny_clip();
+  const auto cosine = [&](const char* name, const ClipModel& start) {
+    const Recipe recipe = load_recipe(name, {});
+    ClipModel copy = start;
+    const Placement placement = place_quantizers(copy, recipe, Component::kBoth);
+    const ClipModel quantized =
+        quantize_model(std::move(copy), placement, recipe, testing::tiny_batch()).model;
+    return row_cosines(quantized.encode_image(testing::tiny_pixels()),
+                       model.encode_image(testing::tiny_pixels()))
+        .min()
+        .item<double>();
+  };
+  const ClipModel twin = hard_twin(model);
+  EXPECT_LT(cosine("int8-static", twin), 0.9);
+  EXPECT_GT(cosine("int8-dynamic", twin), 0.998);
+  EXPECT_GT(cosine("int8-smooth", twin), 0.998);
+}
+
+/// A linear layer's weight on its way into the format of `overrides`.
+struct Case {
+  explicit Case(const std::vector<std::string>& overrides, std::int64_t in = 24,
+                std::int64_t out = 10)
+      : placement(placed("int8-weight-only", overrides)),
+        weight(random_normal({out, in}, 5).mul(0.1)) {}
+
+  WeightInConversion conversion(const at::Tensor& rows = {}) const {
+    const PlacedQuantizer& quantizer = *find_enabled(placement, kFirst, Role::kWeight);
+    return {quantizer, weight, scales_for(quantizer.spec, range_of(weight, quantizer.spec)), rows};
+  }
+
+  Placement placement;
+  at::Tensor weight;
+};
+
+at::Tensor result(const WeightInConversion& conversion) {
+  return dequantize(quantize(conversion.values, conversion.quantizer.spec, conversion.scales));
+}
+
+TEST(WeightClip, FindsEachChannelsBestShare) {
+  const Case test({"*.weight_quantizer.format=int4", "*.weight_quantizer.granularity=channel"});
+  WeightInConversion conversion = test.conversion();
+  algorithm(R"({"name": "weight_clip", "steps": 50, "smallest": 0.5})")->convert_weight(conversion);
+  for (std::int64_t row = 0; row < 10; ++row) {  // by brute force, one row and one share at a time
+    const at::Tensor values = test.weight[row];
+    const double amax = values.abs().max().item<double>();
+    double least = 1e9;
+    double best = 0;
+    for (int step = 0; step <= 50; ++step) {
+      const double scale = static_cast<float>(amax * (1 - 0.01 * step) / 7);
+      const at::Tensor rounded = values.div(scale).round().clamp(-7, 7).mul(scale);
+      const double error = rounded.sub(values).square().sum().item<double>();
+      if (error < least) {
+        least = error;
+        best = scale;
+      }
+    }
+    EXPECT_NEAR(conversion.scales.scale[row].item<double>() / best, 1, 1e-5);
+  }
+}
+
+TEST(WeightClip, NeverMakesTheErrorLarger) {
+  for (const char* granularity :
+       {"*.weight_quantizer.granularity=tensor", "*.weight_quantizer.granularity=group:5"}) {
+    const Case test(
+        {"*.weight_quantizer.format=int4", granularity, "*.weight_quantizer.scheme=affine"});
+    WeightInConversion conversion = test.conversion();
+    const auto error = [&] {
+      return result(conversion).sub(test.weight).square().sum().item<double>();
+    };
+    const double before = error();
+    algorithm(R"("weight_clip")")->convert_weight(conversion);
+    EXPECT_LT(error(), before) << granularity;
+  }
+}
+
+/// GPTQ without its tricks: the inverse Hessian is updated after each column (OBQ), in float64.
+at::Tensor naive_gptq(const at::Tensor& weight, const at::Tensor& rows, const Scales& scales,
+                      const QuantizerSpec& spec) {
+  const std::int64_t columns = weight.size(1);
+  at::Tensor values = weight.to(at::kDouble);
+  const at::Tensor x = rows.to(at::kDouble);
+  at::Tensor hessian = at::matmul(x.t(), x);
+  hessian = hessian.add(at::eye(columns, at::kDouble), 0.01 * hessian.diag().mean().item<double>());
+  at::Tensor inverse = hessian.inverse();
+  const at::Tensor scale = column_scales(scales, spec, weight.sizes()).scale.to(at::kDouble);
+  at::Tensor rounded = at::zeros_like(values);
+  for (std::int64_t j = 0; j < columns; ++j) {
+    const at::Tensor column = values.select(1, j);
+    rounded.select(1, j).copy_(
+        column.div(scale.select(1, j)).round().clamp(-7, 7).mul(scale.select(1, j)));
+    const at::Tensor error = column.sub(rounded.select(1, j)).div(inverse[j][j]);
+    values = values.sub(at::outer(error, inverse[j]));
+    inverse = inverse.sub(at::outer(inverse[j], inverse[j]).div(inverse[j][j]));
+  }
+  return rounded.to(at::kFloat);
+}
+
+TEST(Gptq, EqualsTheNaiveAlgorithm) {
+  const at::Tensor mixing = random_normal({24, 24}, 9);
+  const at::Tensor rows = at::matmul(random_normal({100, 24}, 8), mixing);
+  for (const char* granularity :
+       {"*.weight_quantizer.granularity=channel", "*.weight_quantizer.granularity=group:6"}) {
+    const Case test({"*.weight_quantizer.format=int4", granularity});
+    WeightInConversion conversion = test.conversion(rows);
+    const at::Tensor expected =
+        naive_gptq(test.weight, rows, conversion.scales, conversion.quantizer.spec);
+    algorithm(R"({"name": "gptq", "reorder": false, "block": 7})")->convert_weight(conversion);
+    EXPECT_LT(max_difference(result(conversion), expected), 1e-6) << granularity;
+  }
+}
+
+TEST(Gptq, ColumnsInAnotherOrderAreTheSameAsAReorderedLayer) {
+  const Case test({"*.weight_quantizer.format=int4", "*.weight_quantizer.granularity=channel"});
+  const at::Tensor rows = random_normal({100, 24}, 8).mul(at::arange(1, 25, at::kFloat));
+  WeightInConversion reordered = test.conversion(rows);
+  algorithm(R"("gptq")")->convert_weight(reordered);
+  const at::Tensor order = rows.square().sum(0).argsort(0, true);
+  WeightInConversion by_hand = test.conversion(rows.index_select(1, order));
+  by_hand.values = by_hand.values.index_select(1, order);
+  algorithm(R"({"name": "gptq", "reorder": false})")->convert_weight(by_hand);
+  EXPECT_EQ(max_difference(result(reordered).index_select(1, order), result(by_hand)), 0);
+}
+
+TEST(Gptq, UncorrelatedInputsLeavePlainRounding) {
+  const Case test({"*.weight_quantizer.format=int4", "*.weight_quantizer.granularity=group:6"});
+  WeightInConversion conversion = test.conversion(at::eye(24).mul(3));
+  const at::Tensor plain = result(conversion);
+  algorithm(R"("gptq")")->convert_weight(conversion);
+  EXPECT_EQ(max_difference(result(conversion), plain), 0);
+}
+
+TEST(Gptq, LowersTheOutputsError) {
+  const at::Tensor rows = at::matmul(random_normal({300, 24}, 8), random_normal({24, 24}, 9));
+  const Case test({"*.weight_quantizer.format=int4", "*.weight_quantizer.granularity=channel"});
+  WeightInConversion conversion = test.conversion(rows);
+  const auto error = [&] {
+    return at::linear(rows, result(conversion).sub(test.weight)).square().sum().item<double>();
+  };
+  const double before = error();
+  algorithm(R"("gptq")")->convert_weight(conversion);
+  EXPECT_LT(error(), 0.7 * before);
+}
+
+TEST(Awq, LowersTheOutputsErrorWhereInputsDiffer) {
+  ClipModel model = tiny_clip();
+  at::Tensor& gain = model.visual.blocks[1].ln_2.weight;
+  gain = gain.clone();
+  for (std::int64_t i = 0; i < 64; i += 13) gain[i] = 20;
+  const Placement placement = placed("int8-weight-only", {"*.weight_quantizer.format=int4"});
+  const auto error = [&](const ClipModel& changed) {
+    const SampledRows rows = sampled(changed, placement);
+    const std::string name = "visual.transformer.resblocks.1.mlp.c_fc";
+    const at::Tensor weight = as_float(*changed.visual.blocks[1].c_fc).weight();
+    const QuantizerSpec& spec = find_enabled(placement, name, Role::kWeight)->spec;
+    const at::Tensor rounded = simulate(weight, spec, scales_for(spec, range_of(weight, spec)));
+    return at::linear(rows.at(name), rounded.sub(weight)).square().sum().item<double>();
+  };
+  ClipModel changed = model;
+  algorithm(R"("awq")")->transform(changed, placement, sampled(model, placement));
+  EXPECT_LT(error(changed), 0.5 * error(model));
+  EXPECT_LT(relative_difference(changed, model), 1e-5);
+}
+
+TEST(BiasCorrection, MakesTheMeanErrorZeroOnTheSampledRows) {
+  const at::Tensor weight = random_normal({10, 24}, 5).mul(0.1);
+  const at::Tensor bias = random_normal({10}, 6);
+  const at::Tensor rows = random_normal({200, 24}, 8).add(0.7);
+  const Case test({"*.weight_quantizer.format=int4", "*.weight_quantizer.granularity=tensor"});
+  const WeightInConversion conversion = test.conversion();
+  const FloatLinear layer(weight, bias);
+  const auto stored = std::make_shared<StoredWeight>(
+      quantize(weight, conversion.quantizer.spec, conversion.scales));
+  QuantizerSpec dynamic;
+  dynamic.bits = 4;
+  dynamic.range = RangeKind::kDynamic;
+  const auto input = ActivationQuantizer::dynamic(dynamic);
+  const SimulatedLinear quantized(stored, bias, input);
+  const auto mean_error = [&](const at::Tensor& used) {
+    const SimulatedLinear changed(stored, used, input);
+    return layer.forward(rows).sub(changed.forward(rows)).mean(0).abs().max().item<double>();
+  };
+  BiasInConversion correction = {layer, quantized, bias, rows, {}};
+  algorithm(R"("bias_correction")")->convert_bias(correction);
+  EXPECT_GT(mean_error(bias), 1e-3);
+  EXPECT_LT(mean_error(correction.bias), 1e-6);
+
+  // Data-free: by hand, (W - Q(W)) E[x].
+  const at::Tensor expected_input = random_normal({24}, 12);
+  BiasInConversion data_free = {layer, quantized, bias, {}, expected_input};
+  algorithm(R"({"name": "bias_correction", "data_free": true})")->convert_bias(data_free);
+  const at::Tensor by_hand = at::matmul(weight.sub(result(conversion)), expected_input);
+  EXPECT_LT(max_difference(data_free.bias.sub(bias), by_hand), 1e-6);
+}
+
+TEST(Algorithms, WrongOptionsAreUsageErrors) {
+  const auto error = [](const std::string& json) {
+    try {
+      algorithm(json);
+    } catch (const UsageError& failure) {
+      return std::string(failure.what());
+    }
+    return std::string();
+  };
+  EXPECT_THAT(error(R"("gtpq")"), HasSubstr("did you mean \"gptq\""));
+  EXPECT_THAT(error(R"({"name": "equalize", "alhpa": 1})"), HasSubstr("did you mean \"alpha\""));
+  EXPECT_THAT(error(R"({"name": "equalize", "alpha": 1.5})"), HasSubstr("expected 0 to 1"));
+  EXPECT_THAT(error(R"({"name": "equalize", "data_free": true, "search": true})"),
+              HasSubstr("needs data"));
+  EXPECT_THAT(error(R"({"name": "weight_clip", "steps": 0})"), HasSubstr("at least 1"));
+  EXPECT_THAT(error(R"({"name": "weight_clip", "steps": 2.5})"), HasSubstr("whole number"));
+  EXPECT_THAT(error(R"({"name": "gptq", "damping": 0})"), HasSubstr("above 0"));
+  EXPECT_THAT(error("7"), HasSubstr("expected a name or an object"));
+}
+
+}  // namespace
+}  // namespace clipq

@@ -1,0 +1,175 @@
+#include "clipq/quant/calibrate.h"
+
+#include <ATen/ops/arange.h>
+#include <ATen/ops/cat.h>
+#include <gmock/gmock.h>
+
+#include <set>
+
+#include "calibration_batches.h"
+#include "clipq/core/error.h"
+#include "clipq/core/files.h"
+#include "clipq/quant/quantize_model.h"
+#include "clipq/quant/row_sample.h"
+#include "temporary_folder.h"
+
+namespace clipq {
+namespace {
+
+using testing::batches_of;
+using testing::tiny_clip;
+
+Placement placed(const std::string& recipe, Component component = Component::kBoth,
+                 const std::vector<std::string>& overrides = {}) {
+  ClipModel model = tiny_clip();
+  return place_quantizers(model, load_recipe(recipe, overrides), component);
+}
+
+CalibrationRequest everything(std::int64_t batches) {
+  return {.name = "test", .ranges = true, .rows = 10, .attention_inputs = true, .batches = batches};
+}
+
+/// Five batches of different images, and texts in the first two.
+std::vector<CalibrationBatch> five_batches() {
+  std::vector<CalibrationBatch> batches;
+  for (std::uint64_t i = 0; i < 5; ++i) {
+    batches.push_back({testing::tiny_pixels(3, 20 + i).mul(1.0 + static_cast<double>(i)),
+                       i < 2 ? testing::tiny_tokens() : at::Tensor()});
+  }
+  return batches;
+}
+
+void expect_same(const CalibrationData& a, const CalibrationData& b) {
+  ASSERT_EQ(a.ranges.size(), b.ranges.size());
+  for (const auto& [name, range] : a.ranges) {
+    EXPECT_TRUE(range.min.equal(b.ranges.at(name).min)) << name;
+    EXPECT_TRUE(range.max.equal(b.ranges.at(name).max)) << name;
+  }
+  ASSERT_EQ(a.rows.size(), b.rows.size());
+  for (const auto& [name, rows] : a.rows) EXPECT_TRUE(rows.equal(b.rows.at(name))) << name;
+  ASSERT_EQ(a.attention_inputs.size(), b.attention_inputs.size());
+  for (const auto& [name, qkv] : a.attention_inputs) {
+    EXPECT_TRUE(qkv.equal(b.attention_inputs.at(name))) << name;
+  }
+}
+
+TEST(Calibrate, RangesAreTheExtremesOfTheLayersInput) {
+  ClipModel model = tiny_clip();
+  const CalibrationData data =
+      calibrate(model, placed("fp8-max"), everything(1), testing::tiny_batch());
+  const at::Tensor pixels = testing::tiny_pixels();
+  at::Tensor tokens = at::zeros({3, 1, 64}).add(model.visual.class_embedding);
+  tokens = at::cat({tokens, model.visual.conv1->forward(patchify(pixels, 8))}, 1);
+  const at::Tensor input = model.visual.blocks[0].ln_1.forward(
+      model.visual.ln_pre.forward(tokens.add(model.visual.positional_embedding)));
+  const Range& range =
+      data.ranges.at("visual.transformer.resblocks.0.attn.in_proj.input_quantizer");
+  EXPECT_NEAR(range.max.item<float>(), input.max().item<float>(), 1e-5);
+  EXPECT_NEAR(range.min.item<float>(), input.min().item<float>(), 1e-5);
+}
+
+TEST(Calibrate, SoftmaxIsObservedAsProbabilities) {
+  const CalibrationData data =
+      calibrate(tiny_clip(), placed("int8-static"), everything(1), testing::tiny_batch());
+  const Range& range = data.ranges.at("transformer.resblocks.0.attn.softmax_quantizer");
+  EXPECT_EQ(range.min.item<float>(), 0);  // hidden behind the causal mask
+  EXPECT_EQ(range.max.item<float>(), 1);  // the first token sees only itself
+}
+
+TEST(Calibrate, TextObserversSeeNoPadding) {
+  const Placement placement = placed("fp8-max", Component::kText);
+  const auto ranges_of = [&](const at::Tensor& tokens) {
+    return calibrate(tiny_clip(), placement, everything(1), batches_of({{{}, tokens}})).ranges;
+  };
+  const at::Tensor padded = testing::tiny_tokens();
+  at::Tensor other = padded.clone();
+  other[0][10] = 31;  // behind the end of both texts
+  other[1][11] = 25;
+  const CalibratedRanges first = ranges_of(padded);
+  const CalibratedRanges second = ranges_of(other);
+  ASSERT_FALSE(first.empty());
+  for (const auto& [name, range] : first) {
+    EXPECT_EQ(range.max.item<float>(), second.at(name).max.item<float>()) << name;
+  }
+}
+
+TEST(Calibrate, NoSamplesForATowerIsAnError) {
+  EXPECT_THROW(calibrate(tiny_clip(), placed("fp8-max"), everything(0), batches_of({})),
+               InputError);
+}
+
+class ResumedCalibration : public ::testing::TestWithParam<std::string> {};
+
+TEST_P(ResumedCalibration, EqualsAnUndisturbedOneBitForBit) {
+  testing::TemporaryFolder folder;
+  const Placement placement =
+      placed("int8-static", Component::kBoth, {"calibration.observer=" + GetParam()});
+  const std::vector<CalibrationBatch> batches = five_batches();
+  const CalibrationData whole =
+      calibrate(tiny_clip(), placement, everything(5), batches_of(batches));
+  const CalibrationState state = {folder / "state", "same", 0, true};
+  CalibrationSource killed = batches_of(batches);
+  killed.open = [open = killed.open](std::int64_t first, std::int64_t last) -> CalibrationStream {
+    return [stream = open(first, last), left = 3](CalibrationBatch& batch) mutable {
+      if (left-- == 0) throw Interrupted();
+      return stream(batch);
+    };
+  };
+  EXPECT_THROW(calibrate(tiny_clip(), placement, everything(5), killed, state), Interrupted);
+  CalibrationSource rest = batches_of(batches);
+  std::int64_t resumed_at = -1;
+  rest.open = [open = rest.open, &resumed_at](std::int64_t first, std::int64_t last) {
+    resumed_at = first;
+    return open(first, last);
+  };
+  const CalibrationData continued = calibrate(tiny_clip(), placement, everything(5), rest, state);
+  EXPECT_EQ(resumed_at, 3);
+  expect_same(whole, continued);
+}
+
+INSTANTIATE_TEST_SUITE_P(Observers, ResumedCalibration,
+                         ::testing::Values("max", "moving-average:0.5", "percentile:99", "entropy",
+                                           "mse"),
+                         [](const auto& test) {
+                           return test.param.substr(0, test.param.find_first_of("-:"));
+                         });
+
+TEST(CalibrationState, OfAnotherCalibrationOrDamagedIsAnInputError) {
+  testing::TemporaryFolder folder;
+  const Placement placement = placed("fp8-max");
+  CalibrationState state = {folder / "state", "one", 0, true};
+  calibrate(tiny_clip(), placement, everything(1), testing::tiny_batch(), state);
+  state.fingerprint = "two";
+  EXPECT_THROW(calibrate(tiny_clip(), placement, everything(1), testing::tiny_batch(), state),
+               InputError);
+  state.fingerprint = "one";
+  const std::string bytes = read_file(folder / "state.test");
+  write_file(folder / "state.test", bytes.substr(0, bytes.size() / 2));
+  EXPECT_THROW(calibrate(tiny_clip(), placement, everything(1), testing::tiny_batch(), state),
+               InputError);
+}
+
+TEST(RowSample, KeepsEveryRowWhileThereIsRoomAndDifferentOnesAfterwards) {
+  RowSample sample(8);
+  sample.add(at::arange(10, at::kFloat).reshape({5, 2}));
+  EXPECT_TRUE(sample.rows().equal(at::arange(10, at::kFloat).reshape({5, 2})));
+  for (int i = 1; i < 40; ++i) {
+    sample.add(at::arange(10, at::kFloat).add(10 * i).reshape({1, 5, 2}));
+  }
+  std::set<float> firsts;
+  for (int i = 0; i < 8; ++i) firsts.insert(sample.rows()[i][0].item<float>());
+  EXPECT_EQ(firsts.size(), 8);
+  EXPECT_GT(*firsts.rbegin(), 200);  // 200 rows of even numbers: not only early ones
+}
+
+TEST(RowSample, IsUniform) {
+  std::vector<int> hits(4);
+  RowSample sample(2000);
+  sample.add(at::arange(8000, at::kFloat).reshape({8000, 1}));
+  for (int i = 0; i < 2000; ++i) ++hits[static_cast<int>(sample.rows()[i].item<float>()) / 2000];
+  // Each quarter is hypergeometric with mean 500 and deviation 17: five deviations.
+  for (const int count : hits) EXPECT_NEAR(count, 500, 85);
+}
+
+}  // namespace
+}  // namespace clipq
