@@ -11,7 +11,8 @@ namespace clipq::testing {
 /// Calibration data that consist of these batches.
 inline CalibrationSource batches_of(const std::vector<CalibrationBatch>& batches) {
   const auto count = static_cast<std::int64_t>(batches.size());
-  return {count, [batches, count](std::int64_t first, std::int64_t last) -> CalibrationStream {
+  return {count, "test",
+          [batches, count](std::int64_t first, std::int64_t last) -> CalibrationStream {
             const std::int64_t end = std::min(last, count);
             return [batches, next = first, end](CalibrationBatch& batch) mutable {
               if (next >= end) return false;

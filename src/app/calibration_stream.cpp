@@ -5,6 +5,7 @@
 
 #include "clipq/core/error.h"
 #include "clipq/core/progress.h"
+#include "clipq/core/sha256.h"
 #include "clipq/core/strings.h"
 
 namespace clipq {
@@ -49,6 +50,14 @@ struct Cursor {
   }
 };
 
+std::string fingerprint_of(const at::Tensor& tokens, const Preprocess& preprocess) {
+  Sha256 hash;
+  if (tokens.defined()) hash.update(tokens.const_data_ptr(), tokens.nbytes());
+  hash.update(preprocess.mean.data(), sizeof(preprocess.mean));
+  hash.update(preprocess.std.data(), sizeof(preprocess.std));
+  return hash.finish();
+}
+
 }  // namespace
 
 CalibrationPlan plan_calibration(const Dataset& dataset, std::int64_t samples, bool text) {
@@ -76,6 +85,7 @@ CalibrationSource calibration_source(const Dataset& dataset, const CalibrationPl
   const auto texts = static_cast<std::int64_t>(feed.text ? plan.captions.size() : 0);
   const at::Tensor tokens =
       texts > 0 ? tokens_of(plan.captions, tokenizer, model.config) : at::Tensor();
+  const std::string fingerprint = fingerprint_of(tokens, model.preprocess);
   const auto open = [&dataset, feed, images, texts, tokens, preprocess = model.preprocess](
                         std::int64_t first, std::int64_t last) -> CalibrationStream {
     const Items of_images = items_of(first, last, images);
@@ -99,7 +109,7 @@ CalibrationSource calibration_source(const Dataset& dataset, const CalibrationPl
       return more_pixels || more_tokens;
     };
   };
-  return {(std::max(images, texts) + kMicroBatch - 1) / kMicroBatch, open};
+  return {(std::max(images, texts) + kMicroBatch - 1) / kMicroBatch, fingerprint, open};
 }
 
 }  // namespace clipq

@@ -49,6 +49,7 @@ std::unique_ptr<Dataset> open_labelled(const EvalOptions& options) {
 std::optional<CalibrationInfo> calibration_of(const OpenedModel& opened) {
   if (!opened.quantization || opened.quantization->calibration.is_null()) return std::nullopt;
   const Json& calibration = opened.quantization->calibration;
+  if (calibration.value("used_for", "") == "diagnosis") return std::nullopt;
   return CalibrationInfo{calibration.value("spec", ""), calibration.value("samples", 0)};
 }
 

@@ -25,15 +25,29 @@ struct Calibration {
   Json provenance;
 };
 
+/// The towers that can't be quantized without data.
+struct TowersInNeed {
+  bool image;
+  bool text;
+
+  bool any() const { return image || text; }
+};
+
+TowersInNeed towers_in_need(const Placement& placement, const Recipe& recipe) {
+  return {needs_data(placement, recipe, Tower::kVisual),
+          needs_data(placement, recipe, Tower::kText)};
+}
+
 [[noreturn]] void throw_needs_data(const Recipe& recipe, bool text) {
   throw UsageError(cat("recipe ", recipe.name, " needs data to calibrate on: give --calib-data",
                        text ? " and --calib-captions (image-caption pairs, such as COCO's)" : ""));
 }
 
 /// Opens the data that --calib-data names and plans what to run on.
-/// @param needed whether the recipe can't do without
+/// @param needed the towers that the recipe can't quantize without
 Calibration plan_calibration_on(const OpenedModel& opened, CalibrationFeed feed,
-                                const Recipe& recipe, const QuantizeOptions& options, bool needed) {
+                                const Recipe& recipe, const QuantizeOptions& options,
+                                const TowersInNeed& needed) {
   Calibration calibration;
   calibration.dataset = open_dataset(options.calibration_data, options.calibration_captions);
   const Dataset& dataset = *calibration.dataset;
@@ -41,19 +55,19 @@ Calibration plan_calibration_on(const OpenedModel& opened, CalibrationFeed feed,
       options.calibration_samples > 0 ? options.calibration_samples : recipe.samples;
   const CalibrationPlan plan = plan_calibration(dataset, wanted, feed.text);
   if (plan.captions.empty() && feed.text) {
-    if (needed) {
+    if (needed.text) {
       throw UsageError(cat("recipe ", recipe.name, " calibrates the text tower, but ",
                            options.calibration_data, " has no captions; give coco:DIR with ",
                            "--calib-captions, or --component image"));
     }
     feed.text = false;
   }
-  if (needed && plan.samples < wanted) {
+  if (needed.any() && plan.samples < wanted) {
     log::warn(cat("calibrating on ", plan.samples, " samples: ", options.calibration_data,
                   " has no more (", wanted, " were asked for)"));
   }
   calibration.provenance = {{"spec", options.calibration_data},
-                            {"used_for", needed ? "calibration" : "diagnosis"},
+                            {"used_for", needed.any() ? "calibration" : "diagnosis"},
                             {"samples", plan.samples},
                             {"images", feed.image ? plan.images : 0},
                             {"captions", feed.text ? plan.captions.size() : 0},
@@ -68,14 +82,14 @@ Calibration open_calibration(const OpenedModel& opened, const Placement& placeme
                              const Recipe& recipe, const QuantizeOptions& options) {
   const CalibrationFeed feed = {has_quantizers(placement, Tower::kVisual),
                                 has_quantizers(placement, Tower::kText), options.decode_threads};
-  const bool needed = needs_data(placement, recipe);
+  const TowersInNeed needed = towers_in_need(placement, recipe);
   if (options.calibration_data.empty()) {
-    if (needed) throw_needs_data(recipe, feed.text);
+    if (needed.any()) throw_needs_data(recipe, needed.text);
     return {};
   }
-  if (needed) return plan_calibration_on(opened, feed, recipe, options, true);
+  if (needed.any()) return plan_calibration_on(opened, feed, recipe, options, needed);
   try {
-    Calibration calibration = plan_calibration_on(opened, feed, recipe, options, false);
+    Calibration calibration = plan_calibration_on(opened, feed, recipe, options, needed);
     log::info(cat("recipe ", recipe.name, " needs no calibration; the --calib data serve its ",
                   "diagnosis only"));
     return calibration;
@@ -87,30 +101,21 @@ Calibration open_calibration(const OpenedModel& opened, const Placement& placeme
 }
 
 /// What a saved calibration must share with this one for its statistics to be continued.
-std::string fingerprint(const Source& source, const Recipe& recipe, Component component,
-                        const Json& provenance) {
+std::string fingerprint(const OpenedModel& opened, const Recipe& recipe, Component component,
+                        const Calibration& calibration) {
   return Json({{"clipq", kVersion},
-               {"checkpoint", source.sha256},
+               {"checkpoint", opened.source.sha256},
+               {"config", to_json(opened.model.config)},
                {"recipe", recipe.json},
                {"component", name_of(component)},
-               {"data", provenance}})
+               {"data", calibration.provenance},
+               {"batches", calibration.source ? calibration.source->fingerprint : ""}})
       .dump();
 }
 
-/// The state files that a calibration has left.
-void remove_state(const std::filesystem::path& file) {
-  const std::string head = file.filename().string() + ".";
-  std::error_code ignored;
-  const auto folder = file.has_parent_path() ? file.parent_path() : std::filesystem::path(".");
-  for (const auto& entry : std::filesystem::directory_iterator(folder, ignored)) {
-    if (starts_with(entry.path().filename().string(), head)) {
-      std::filesystem::remove(entry.path(), ignored);
-    }
-  }
-}
-
 /// The model as it would be quantized, with ranges of [-1, 1] wherever calibration would find them.
-QuantizedModel rehearse(ClipModel model, const Placement& placement) {
+/// Ranges that calibration or an algorithm would change are not told.
+QuantizedModel rehearse(ClipModel model, const Placement& placement, const Recipe& recipe) {
   CalibrationData data;
   for (const PlacedQuantizer& placed : placement) {
     if (!placed.needs_calibration()) continue;
@@ -118,7 +123,7 @@ QuantizedModel rehearse(ClipModel model, const Placement& placement) {
   }
   QuantizedModel quantized = convert(std::move(model), placement, {}, data);
   for (QuantizerRecord& record : quantized.quantization.quantizers) {
-    if (record.placed.needs_calibration()) record.range.reset();
+    if (record.placed.needs_calibration() || !recipe.algorithms.empty()) record.range.reset();
   }
   return quantized;
 }
@@ -127,6 +132,10 @@ void check_paths(const QuantizeOptions& options) {
   require_file(options.checkpoint, "checkpoint");
   if (options.dry_run) return;
   if (options.output.empty()) throw UsageError("quantize: give the artifact's name with -o");
+  if (options.calibration_data.empty() &&
+      (!options.calibration_captions.empty() || options.calibration_samples > 0)) {
+    throw UsageError("quantize: --calib-captions and --calib-samples need --calib-data");
+  }
   require_writable_target(options.output);
   std::error_code absent;
   if (std::filesystem::equivalent(options.checkpoint, options.output, absent)) {
@@ -182,11 +191,13 @@ QuantizeReport quantize(const QuantizeOptions& options) {
   Calibration calibration;
   std::optional<CalibrationState> state;
   if (options.dry_run) {
-    artifact.quantized = rehearse(std::exchange(opened.model, ClipModel()), placement);
+    artifact.quantized = rehearse(std::exchange(opened.model, ClipModel()), placement, recipe);
+    report.needs_data = towers_in_need(placement, recipe).any();
   } else {
     calibration = open_calibration(opened, placement, recipe, options);
+    report.needs_data = towers_in_need(placement, recipe).any();
     state = {.file = cat(options.output.string(), ".calibration"),
-             .fingerprint = fingerprint(opened.source, recipe, component, calibration.provenance),
+             .fingerprint = fingerprint(opened, recipe, component, calibration),
              .seconds = options.save_seconds,
              .resume = options.resume};
     artifact.quantized = quantize_model(std::exchange(opened.model, ClipModel()), placement, recipe,
@@ -204,7 +215,7 @@ QuantizeReport quantize(const QuantizeOptions& options) {
     report.output_bytes = artifact_bytes(artifact);
   } else {
     save_artifact(artifact, options.output);
-    remove_state(state->file);
+    for (const auto& file : state_files(*state, recipe)) std::filesystem::remove(file);
     report.output_bytes = static_cast<std::int64_t>(std::filesystem::file_size(options.output));
     stages.finish("save");
   }
@@ -240,6 +251,7 @@ Json to_json(const QuantizeReport& report) {
           {"peak_resident_bytes", report.peak_resident_bytes},
           {"coverage", report.coverage},
           {"dry_run", report.dry_run},
+          {"needs_data", report.needs_data},
           {"warnings", report.warnings}};
 }
 

@@ -178,22 +178,18 @@ Module make_attention(const Block& block) {
   const std::string q = add_quantizer(module, Role::kQBmm, quantizers.q, "q");
   const std::string k = add_quantizer(module, Role::kKBmm, quantizers.k, "k");
   const std::string v = add_quantizer(module, Role::kVBmm, quantizers.v, "v");
-  const std::string softmax =
-      add_quantizer(module, Role::kSoftmax, quantizers.softmax, "probabilities");
+  add_quantizer(module, Role::kSoftmax, quantizers.softmax, "probabilities");
   const std::string output =
       add_quantizer(module, Role::kBmm2Output, quantizers.output, "attended");
   const auto head_width = static_cast<double>(block.out_proj->in_features() / attention.heads());
   std::ostringstream score_scale;
   score_scale << std::setprecision(17) << 1 / std::sqrt(head_width);
-  module.define(source(quantizers.softmax ? "attention_softmax" : "attention",
-                       {{"heads", cat(attention.heads())},
-                        {"causal", attention.causal() ? "True" : "False"},
-                        {"score_scale", score_scale.str()},
-                        {"q", q},
-                        {"k", k},
-                        {"softmax", softmax},
-                        {"v", v},
-                        {"output", output}}));
+  module.define(source(
+      quantizers.softmax ? "attend_softmax" : "attend",
+      {{"causal", attention.causal() ? "True" : "False"}, {"score_scale", score_scale.str()}}));
+  module.define(source(
+      "attention",
+      {{"heads", cat(attention.heads())}, {"q", q}, {"k", k}, {"v", v}, {"output", output}}));
   return module;
 }
 

@@ -2,8 +2,7 @@
 
 #include <algorithm>
 
-#include "clipq/core/error.h"
-#include "clipq/core/strings.h"
+#include "clipq/core/find_named.h"
 
 namespace clipq {
 
@@ -19,6 +18,7 @@ const std::vector<FormatInfo>& formats() {
        .bits = 8,
        .codes_per_byte = 1,
        .max = 0,
+       .top_step = 1,
        .code_dtype = c10::kChar},
       {.format = Format::kInt4,
        .name = "int4",
@@ -30,6 +30,7 @@ const std::vector<FormatInfo>& formats() {
        .bits = 4,
        .codes_per_byte = 2,
        .max = 0,
+       .top_step = 1,
        .code_dtype = c10::kByte},
       {.format = Format::kFp8E4M3,
        .name = "fp8_e4m3",
@@ -41,6 +42,7 @@ const std::vector<FormatInfo>& formats() {
        .bits = 8,
        .codes_per_byte = 1,
        .max = 448,
+       .top_step = 32,
        .code_dtype = c10::kFloat8_e4m3fn},
       {.format = Format::kFp8E5M2,
        .name = "fp8_e5m2",
@@ -52,6 +54,7 @@ const std::vector<FormatInfo>& formats() {
        .bits = 8,
        .codes_per_byte = 1,
        .max = 57344,
+       .top_step = 8192,
        .code_dtype = c10::kFloat8_e5m2},
       {.format = Format::kFp16,
        .name = "fp16",
@@ -63,6 +66,7 @@ const std::vector<FormatInfo>& formats() {
        .bits = 16,
        .codes_per_byte = 1,
        .max = 65504,
+       .top_step = 32,
        .code_dtype = c10::kHalf},
   };
   return table;
@@ -74,13 +78,7 @@ const FormatInfo& format_info(Format format) {
 }
 
 Format parse_format(const std::string& name, const std::string& where) {
-  std::vector<std::string> names;
-  for (const FormatInfo& info : formats()) {
-    if (name == info.name) return info.format;
-    names.emplace_back(info.name);
-  }
-  throw UsageError(cat(where, ": unknown format \"", name, "\"", suggestion(name, names),
-                       " Known: ", join(names, ", ")));
+  return find_named(formats(), name, "format", where).format;
 }
 
 }  // namespace clipq

@@ -12,6 +12,8 @@ class HistogramObserver : public Observer {
 
   void observe(const at::Tensor& x) final { histogram_.add(x); }
 
+  bool empty() const final { return extremes().empty(); }
+
   Range range() const final {
     if (extremes().empty()) return extremes().range();  // which throws
     return choose().range();

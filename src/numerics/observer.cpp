@@ -2,8 +2,7 @@
 
 #include <charconv>
 
-#include "clipq/core/error.h"
-#include "clipq/core/strings.h"
+#include "clipq/core/find_named.h"
 
 namespace clipq {
 namespace {
@@ -13,15 +12,6 @@ struct ParsedName {
   const ObserverInfo& info;
   double parameter;
 };
-
-const ObserverInfo& find_observer(const std::string& name, const std::string& where) {
-  std::vector<std::string> names;
-  for (const ObserverInfo& info : observers()) {
-    if (name == info.name) return info;
-    names.emplace_back(info.name);
-  }
-  throw UsageError(cat(where, ": unknown observer \"", name, "\"", suggestion(name, names)));
-}
 
 double parse_parameter(const ObserverInfo& info, const std::string& text,
                        const std::string& where) {
@@ -42,7 +32,7 @@ double parse_parameter(const ObserverInfo& info, const std::string& text,
 
 ParsedName parse_name(const std::string& name, const std::string& where) {
   const std::size_t colon = name.find(':');
-  const ObserverInfo& info = find_observer(name.substr(0, colon), where);
+  const ObserverInfo& info = find_named(observers(), name.substr(0, colon), "observer", where);
   if (colon == std::string::npos) return {info, info.parameter};
   return {info, parse_parameter(info, name.substr(colon + 1), where)};
 }
@@ -52,7 +42,9 @@ ParsedName parse_name(const std::string& name, const std::string& where) {
 const std::vector<ObserverInfo>& observers() {
   static const std::vector<ObserverInfo> table = {
       {"max", "the smallest and largest finite value seen", false, 0, 0, 0, make_max_observer},
-      {"moving-average", "a moving average of inputs' ranges; \":0.01\" is the newest one's share",
+      {"moving-average",
+       "a moving average of inputs' ranges, \":0.01\" being the newest one's share; texts of one "
+       "length are an input",
        false, 0.01, 0, 1, make_moving_average_observer},
       {"percentile", "the range that holds \":99.99\" % of the values", false, 99.99, 50, 100,
        make_percentile_observer},

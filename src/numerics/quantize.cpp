@@ -30,7 +30,7 @@ at::Tensor as_scale(const at::Tensor& amount, const QuantizerSpec& spec) {
 at::Tensor per_column(const at::Tensor& value, const QuantizerSpec& spec, std::int64_t columns) {
   if (spec.granularity != Granularity::kGroup) return value;
   std::vector<std::int64_t> shape = value.sizes().vec();
-  shape.push_back(spec.group_size);
+  shape.push_back(spec.group_width(columns));
   return value.unsqueeze(-1).expand(shape).flatten(-2).narrow(-1, 0, columns);
 }
 
@@ -38,8 +38,8 @@ at::Tensor per_column(const at::Tensor& value, const QuantizerSpec& spec, std::i
 /// and no scale since ranges include zero.
 at::Tensor in_groups(const at::Tensor& x, const QuantizerSpec& spec) {
   const std::int64_t groups = spec.groups_in(x.size(-1));
-  return at::constant_pad_nd(x, {0, groups * spec.group_size - x.size(-1)})
-      .unflatten(-1, {groups, spec.group_size});
+  const std::int64_t width = spec.group_width(x.size(-1));
+  return at::constant_pad_nd(x, {0, groups * width - x.size(-1)}).unflatten(-1, {groups, width});
 }
 
 /// The scale of every element: of a twin it depends on the element's sign.

@@ -1,5 +1,6 @@
 #include "clipq/numerics/quantizer_spec.h"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <cmath>
@@ -63,7 +64,11 @@ c10::ScalarType QuantizerSpec::scale_storage() const {
 }
 
 std::int64_t QuantizerSpec::groups_in(std::int64_t columns) const {
-  return (columns + group_size - 1) / group_size;
+  return (columns + group_width(columns) - 1) / group_width(columns);
+}
+
+std::int64_t QuantizerSpec::group_width(std::int64_t columns) const {
+  return std::min<std::int64_t>(group_size, columns);
 }
 
 std::string QuantizerSpec::describe() const {

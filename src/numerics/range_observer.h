@@ -14,6 +14,8 @@ class RangeObserver : public Observer {
     range_ = range_.empty() ? seen : updated(range_, seen);
   }
 
+  bool empty() const final { return range_.empty(); }
+
   Range range() const final { return range_.range(); }
 
   ObserverState state() const final { return {{Extremes::entry().name, range_.to_tensor()}}; }

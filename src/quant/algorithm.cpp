@@ -1,7 +1,6 @@
 #include "clipq/quant/algorithm.h"
 
-#include "clipq/core/error.h"
-#include "clipq/core/strings.h"
+#include "clipq/core/find_named.h"
 
 namespace clipq {
 
@@ -33,12 +32,8 @@ std::shared_ptr<const Algorithm> make_algorithm(const Json& entry, const std::st
   }
   const auto name = json_value<std::string>(options, "name", "", where);
   if (name.empty()) throw UsageError(cat(where, ": \"name\" is missing or empty"));
-  std::vector<std::string> names;
-  for (const AlgorithmInfo& info : algorithms()) {
-    if (name == info.name) return info.make(options, cat(where, " (", name, ")"));
-    names.emplace_back(info.name);
-  }
-  throw UsageError(cat(where, ": unknown algorithm \"", name, "\"", suggestion(name, names)));
+  return find_named(algorithms(), name, "algorithm", where)
+      .make(options, cat(where, " (", name, ")"));
 }
 
 }  // namespace clipq

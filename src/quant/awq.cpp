@@ -1,5 +1,7 @@
 #include <ATen/ops/pow.h>
 
+#include <algorithm>
+
 #include "clipq/core/error.h"
 #include "clipq/core/strings.h"
 #include "clipq/quant/algorithm.h"
@@ -23,6 +25,12 @@ class Awq final : public Algorithm {
   explicit Awq(std::int64_t steps) : steps_(steps) {}
 
   bool transform_needs_rows() const override { return true; }
+
+  bool applies_to(const Placement& placement) const override {
+    return std::any_of(placement.begin(), placement.end(), [](const PlacedQuantizer& placed) {
+      return placed.enabled && placed.is_weight() && placed.module != "token_embedding";
+    });
+  }
 
   void transform(ClipModel& model, const Placement& placement,
                  const SampledRows& rows) const override {

@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "clipq/quant/algorithm.h"
 #include "clipq/quant/simulated_layers.h"
 
@@ -11,6 +13,13 @@ class BiasCorrection final : public Algorithm {
   explicit BiasCorrection(bool data_free) : data_free_(data_free) {}
 
   bool conversion_needs_rows() const override { return !data_free_; }
+
+  bool applies_to(const Placement& placement) const override {
+    return std::any_of(placement.begin(), placement.end(), [](const PlacedQuantizer& placed) {
+      const bool of_linear = placed.is_weight() || placed.role == Role::kInput;
+      return placed.enabled && of_linear && placed.module.find("resblocks") != std::string::npos;
+    });
+  }
 
   void convert_bias(BiasInConversion& conversion) const override {
     const at::Tensor& input = data_free_ ? conversion.expected_input : conversion.rows;

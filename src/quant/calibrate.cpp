@@ -32,13 +32,22 @@ void run_without_padding(const ClipModel& model, const at::Tensor& tokens) {
 /// Continues a pass from its file; returns the number of batches that it has seen.
 std::int64_t resume(Collectors& collectors, const std::filesystem::path& file,
                     const CalibrationState& state) {
-  if (!state.resume || !std::filesystem::exists(file)) return 0;
+  if (!state.resume) return 0;
+  if (!std::filesystem::exists(file)) {
+    log::info(cat("nothing to resume: ", file.string(), " isn't there; starting anew"));
+    return 0;
+  }
   const SavedCalibration saved = read_calibration(file);
   if (saved.fingerprint != state.fingerprint) {
     throw InputError(cat(file.string(), ": saved by a calibration of another model, recipe or data",
                          "; remove it, or run without --resume"));
   }
-  collectors.restore(saved.state);
+  try {
+    collectors.restore(saved.state);
+  } catch (const std::exception& failure) {
+    throw InputError(
+        cat(file.string(), ": damaged (", failure.what(), "); remove it, or run without --resume"));
+  }
   log::info(cat("calibration goes on after ", saved.batches, " batches, from ", file.string()));
   return saved.batches;
 }
@@ -50,10 +59,16 @@ class Saver {
       : pass_(pass), state_(state) {}
 
   void after(std::int64_t batches, const Collectors& collectors) {
-    if (!state_ || std::chrono::duration<double>(Clock::now() - last_).count() < state_->seconds) {
+    if (!state_ || failed_ ||
+        std::chrono::duration<double>(Clock::now() - last_).count() < state_->seconds) {
       return;
     }
-    write_calibration(state_->file_of(pass_), {state_->fingerprint, batches, collectors.state()});
+    try {
+      write_calibration(state_->file_of(pass_), {state_->fingerprint, batches, collectors.state()});
+    } catch (const InputError& failure) {
+      log::warn(cat("the calibration goes on without being saved: ", failure.what()));
+      failed_ = true;
+    }
     last_ = Clock::now();
   }
 
@@ -61,6 +76,7 @@ class Saver {
   const std::string& pass_;
   const std::optional<CalibrationState>& state_;
   Clock::time_point last_ = Clock::now();
+  bool failed_ = false;
 };
 
 }  // namespace

@@ -76,12 +76,11 @@ void Collectors::attach(ClipModel& model) const {
 CalibrationData Collectors::data() const {
   CalibrationData data;
   for (const auto& [name, observer] : observers_) {
-    try {
-      data.ranges[name] = observer->range();
-    } catch (const InternalError&) {
+    if (observer->empty()) {
       throw InputError(cat("calibration: ", name, " has seen no finite value; the calibration ",
                            "data has no samples for its tower, or the model gives NaN on them"));
     }
+    data.ranges[name] = observer->range();
   }
   for (const auto& [name, sample] : rows_) {
     if (sample->rows().defined()) data.rows[name] = sample->rows();

@@ -59,6 +59,7 @@ class Converter {
     const at::Tensor rows = find_or_default(data_.rows, slot.name);
     std::optional<QuantizedTensor> quantized;
     if (weight != nullptr) quantized = quantize_weight(*weight, layer.weight(), rows);
+    // Each use has a copy of its own, which drops its dequantized values with it.
     const auto store = [&] {
       return quantized ? std::make_shared<StoredWeight>(*quantized)
                        : std::make_shared<StoredWeight>(layer.weight());
@@ -116,11 +117,12 @@ class Converter {
                                   const at::Tensor& rows) {
     const Range range = range_of(weight, placed.spec);
     WeightInConversion conversion = {placed, weight, scales_for(placed.spec, range), rows};
-    for (const auto& algorithm : algorithms_) algorithm->convert_weight(conversion);
+    for (const auto& algorithm : algorithms_) algorithm->choose_scales(conversion);
+    for (const auto& algorithm : algorithms_) algorithm->round_weight(conversion);
     QuantizedTensor quantized = quantize(conversion.values, placed.spec, conversion.scales);
     const std::string name = placed.name();
     ranges_[name] = summarize(placed.spec, conversion.scales);
-    warn_about_dead(name, range);
+    warn_about_zeros(name, range);
     note(name, diagnose(weight, quantized), std::nullopt);
     return quantized;
   }
@@ -134,7 +136,7 @@ class Converter {
     if (range == data_.ranges.end()) throw InternalError(name + " was not calibrated");
     const Scales scales = scales_for(placed->spec, range->second);
     ranges_[name] = summarize(placed->spec, scales);
-    warn_about_dead(name, range->second);
+    warn_about_zeros(name, range->second);
     return ActivationQuantizer::with_scales(placed->spec, scales);
   }
 
@@ -150,6 +152,11 @@ class Converter {
   void diagnose_linear(const FloatLinear& layer, const SimulatedLinear& quantized,
                        const std::string& name, const at::Tensor& rows) {
     if (!rows.defined()) return;
+    const auto dead = rows.abs().amax({0}).eq(0).sum().item<std::int64_t>();
+    if (dead > 0) {
+      warnings_.push_back(cat(name, ": ", dead, " of ", rows.size(1),
+                              " input channels are dead: zero on all sampled tokens"));
+    }
     const double cosine = mean_cosine(quantized.forward(rows), layer.forward(rows));
     const auto weight = diagnoses_.find(cat(name, ".", name_of(Role::kWeight)));
     if (weight != diagnoses_.end()) weight->second.output_cosine = cosine;
@@ -167,8 +174,8 @@ class Converter {
     }
   }
 
-  /// Warns of ranges that are zero, and of those that aren't numbers.
-  void warn_about_dead(const std::string& name, const Range& range) {
+  /// Warns of ranges that are zero. Throws InputError if one isn't a number.
+  void warn_about_zeros(const std::string& name, const Range& range) {
     const at::Tensor amax = at::maximum(range.min.abs(), range.max.abs());
     const auto dead = amax.eq(0).sum().item<std::int64_t>();
     const auto broken = amax.isfinite().logical_not().sum().item<std::int64_t>();
@@ -178,7 +185,7 @@ class Converter {
     }
     if (dead > 0) {
       warnings_.push_back(
-          cat(name, ": ", dead, " of ", amax.numel(), " ranges are zero: those channels are dead"));
+          cat(name, ": ", dead, " of ", amax.numel(), " ranges are zero: nothing but zeros there"));
     }
   }
 

@@ -1,6 +1,7 @@
 #include "clipq/quant/diagnosis.h"
 
 #include <ATen/ops/maximum.h>
+#include <ATen/ops/where.h>
 
 #include <algorithm>
 #include <cmath>
@@ -11,15 +12,26 @@ namespace clipq {
 namespace {
 
 constexpr double kLargestSqnr = 200;
+constexpr std::int64_t kPortion = 1 << 20;  // values looked at together, to bound memory
 
-double sqnr_db(const at::Tensor& x, const at::Tensor& quantized) {
-  const auto energy = [](const at::Tensor& values) {
-    return values.square().sum(at::kDouble).item<double>();
-  };
-  const double signal = energy(x);
-  const double noise = energy(x.sub(quantized));
-  if (noise == 0) return kLargestSqnr;
-  return std::min(kLargestSqnr, 10 * std::log10(signal / noise));
+/// Sums over the values that a quantizer met.
+struct Fit {
+  double signal = 0;
+  double noise = 0;
+  double clipped = 0;
+  std::int64_t values = 0;
+
+  Diagnosis diagnosis() const {
+    const double share = values == 0 ? 0 : clipped / static_cast<double>(values);
+    if (noise == 0) return {share, kLargestSqnr, std::nullopt};
+    const double sqnr = signal == 0 ? 0 : 10 * std::log10(signal / noise);
+    return {share, std::min(kLargestSqnr, sqnr), std::nullopt};
+  }
+};
+
+double energy(const at::Tensor& values) {
+  const double norm = values.norm().item<double>();
+  return norm * norm;
 }
 
 /// The least and greatest value that codes can stand for, for every scale.
@@ -32,16 +44,34 @@ Range representable(const QuantizerSpec& spec, const Scales& scales) {
           scales.zero_point.neg().add(max_code).mul(scales.scale)};
 }
 
-/// The share of values that lie more than half a step beyond the codes' range.
-double clipped_share(const at::Tensor& x, const QuantizerSpec& spec, const Scales& scales) {
+/// How many values [rows, columns] lie more than half a step (of the largest codes) beyond the
+/// codes' range: farther than rounding would bring them.
+double count_clipped(const at::Tensor& rows, const QuantizerSpec& spec, const Scales& scales) {
   const Range range = representable(spec, scales);
-  const at::Tensor slack = scales.scale.mul(format_info(spec.format).is_float ? 0.0 : 0.5);
-  const Scales low = {range.min.sub(slack), {}, {}};
-  const Scales high = {range.max.add(slack), {}, {}};
-  const at::Tensor rows = x.reshape({-1, x.size(-1)});
+  const double half_step = format_info(spec.format).top_step / 2;
+  const at::Tensor& low_scale = spec.scheme == Scheme::kTwin ? scales.negative_scale : scales.scale;
+  const Scales low = {range.min.sub(low_scale, half_step), {}, {}};
+  const Scales high = {range.max.add(scales.scale, half_step), {}, {}};
   const at::Tensor below = rows.lt(column_scales(low, spec, rows.sizes()).scale);
   const at::Tensor above = rows.gt(column_scales(high, spec, rows.sizes()).scale);
-  return below.logical_or_(above).mean(at::kDouble).item<double>();
+  return below.logical_or_(above).sum().item<double>();
+}
+
+void add(Fit& fit, const at::Tensor& x, const at::Tensor& quantized) {
+  fit.signal += energy(x);
+  fit.noise += energy(x.sub(quantized));
+  fit.values += x.numel();
+}
+
+/// The rows [begin, begin + count) of a weight.
+QuantizedTensor narrow(const QuantizedTensor& whole, std::int64_t begin, std::int64_t count) {
+  const auto rows_of = [&](const at::Tensor& table) {
+    return table.defined() && table.dim() > 0 ? table.narrow(0, begin, count) : table;
+  };
+  return {whole.spec,
+          rows_of(whole.codes),
+          whole.columns,
+          {rows_of(whole.scales.scale), rows_of(whole.scales.zero_point), {}}};
 }
 
 }  // namespace
@@ -52,18 +82,30 @@ Span span_of(const QuantizerSpec& spec, const Scales& scales) {
 }
 
 Diagnosis diagnose(const at::Tensor& weight, const QuantizedTensor& quantized) {
-  return {clipped_share(weight, quantized.spec, quantized.scales),
-          sqnr_db(weight, dequantize(quantized)), std::nullopt};
+  Fit fit;
+  const std::int64_t portion = std::max<std::int64_t>(1, kPortion / weight.size(1));
+  for (std::int64_t begin = 0; begin < weight.size(0); begin += portion) {
+    const std::int64_t count = std::min(portion, weight.size(0) - begin);
+    const at::Tensor rows = weight.narrow(0, begin, count);
+    const QuantizedTensor part = narrow(quantized, begin, count);
+    add(fit, rows, dequantize(part));
+    fit.clipped += count_clipped(rows, part.spec, part.scales);
+  }
+  return fit.diagnosis();
 }
 
 Diagnosis diagnose(const at::Tensor& x, const ActivationQuantizer& quantizer) {
-  const bool fixed_range = quantizer.spec().range == RangeKind::kStatic;
-  return {fixed_range ? clipped_share(x, quantizer.spec(), quantizer.scales()) : 0.0,
-          sqnr_db(x, quantizer.simulate(x)), std::nullopt};
+  Fit fit;
+  add(fit, x, quantizer.simulate(x));
+  if (quantizer.spec().range == RangeKind::kStatic) {
+    fit.clipped = count_clipped(x.reshape({-1, x.size(-1)}), quantizer.spec(), quantizer.scales());
+  }
+  return fit.diagnosis();
 }
 
 double mean_cosine(const at::Tensor& a, const at::Tensor& b) {
-  return row_cosines(a, b).mean().item<double>();
+  const at::Tensor same = a.eq(b).all(-1);
+  return at::where(same, 1.0, row_cosines(a, b)).mean().item<double>();
 }
 
 }  // namespace clipq

@@ -3,6 +3,8 @@
 #include <ATen/ops/pow.h>
 #include <ATen/ops/where.h>
 
+#include <algorithm>
+
 #include "clipq/core/error.h"
 #include "clipq/core/strings.h"
 #include "clipq/quant/algorithm.h"
@@ -53,6 +55,13 @@ class Equalize final : public Algorithm {
 
   bool transform_needs_rows() const override { return !options_.data_free; }
 
+  bool applies_to(const Placement& placement) const override {
+    return std::any_of(placement.begin(), placement.end(), [](const PlacedQuantizer& placed) {
+      return placed.enabled && placed.module != "token_embedding" &&
+             placed.module != "visual.conv1";
+    });
+  }
+
   void transform(ClipModel& model, const Placement& placement,
                  const SampledRows& rows) const override {
     for (const FoldSite& site : fold_sites(model)) {
@@ -102,6 +111,9 @@ std::shared_ptr<const Algorithm> make_equalize(const Json& json, const std::stri
                            json_value(json, "search", false, where)};
   if (!(options.alpha >= 0 && options.alpha <= 1)) {
     throw UsageError(cat(where, ": \"alpha\" is ", options.alpha, ", expected 0 to 1"));
+  }
+  if (options.search && json.contains("alpha")) {
+    throw UsageError(cat(where, ": \"search\" finds alpha; leave \"alpha\" out"));
   }
   if (options.data_free && options.search) {
     throw UsageError(cat(where, ": \"search\" needs data; set \"data_free\" to false"));

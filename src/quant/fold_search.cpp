@@ -4,15 +4,18 @@
 
 #include <limits>
 
-#include "clipq/numerics/quantize.h"
+#include "clipq/core/interrupt.h"
+#include "clipq/numerics/activation_quantizer.h"
 
 namespace clipq {
 namespace {
 
+/// x as a quantizer leaves it whose range is that of x.
 at::Tensor simulate_if(const PlacedQuantizer* quantizer, const at::Tensor& x) {
   if (quantizer == nullptr) return x;
-  const QuantizerSpec& spec = quantizer->spec;
-  return simulate(x, spec, scales_for(spec, range_of(x, spec)));
+  QuantizerSpec spec = quantizer->spec;
+  spec.range = RangeKind::kDynamic;
+  return ActivationQuantizer::dynamic(spec).simulate(x);
 }
 
 }  // namespace
@@ -29,6 +32,7 @@ at::Tensor best_fold_scale(const FoldSite& site, const Placement& placement, con
   double smallest = std::numeric_limits<double>::infinity();
   at::Tensor best;
   for (std::int64_t step = 0; step <= steps; ++step) {
+    throw_if_interrupted();
     const at::Tensor candidate = scale(static_cast<double>(step) / static_cast<double>(steps));
     const at::Tensor got = at::linear(simulate_if(input_quantizer, rows.div(candidate)),
                                       simulate_if(weight_quantizer, weight.mul(candidate)));

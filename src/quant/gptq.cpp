@@ -2,13 +2,14 @@
 #include <ATen/ops/argsort.h>
 #include <ATen/ops/cholesky_inverse.h>
 #include <ATen/ops/empty_like.h>
-#include <ATen/ops/linalg_cholesky.h>
+#include <ATen/ops/linalg_cholesky_ex.h>
 #include <ATen/ops/matmul.h>
 
 #include <algorithm>
 
 #include "clipq/core/error.h"
 #include "clipq/core/interrupt.h"
+#include "clipq/core/log.h"
 #include "clipq/core/strings.h"
 #include "clipq/quant/algorithm.h"
 
@@ -22,14 +23,25 @@ struct Options {
 };
 
 /// The upper Cholesky factor of the inverse of H = X^T X + damping: row j tells how column j's
-/// error is made up for by later columns. Float64 [in, in].
-at::Tensor compensation(const at::Tensor& rows, const at::Tensor& order, double damping) {
+/// error is made up for by later columns. Float64 [in, in]. Where the damping is too weak for the
+/// factors to exist, it is raised tenfold until they do.
+at::Tensor compensation(const at::Tensor& rows, const at::Tensor& order, double damping,
+                        const std::string& name) {
   const at::Tensor x = rows.index_select(1, order).to(at::kDouble);
-  at::Tensor hessian = at::matmul(x.t(), x);
-  at::Tensor diagonal = hessian.diagonal();
-  diagonal.add_(damping * diagonal.mean().item<double>());
-  const at::Tensor inverse = at::cholesky_inverse(at::linalg_cholesky(hessian));
-  return at::linalg_cholesky(inverse, /*upper=*/true);
+  const at::Tensor hessian = at::matmul(x.t(), x);
+  const double mean = hessian.diagonal().mean().item<double>();
+  for (;; damping *= 10) {
+    at::Tensor damped = hessian.clone();
+    damped.diagonal().add_(damping * mean);
+    const auto [lower, failed] = at::linalg_cholesky_ex(damped);
+    if (failed.item<int>() == 0) {
+      const auto [upper, failed_inverse] =
+          at::linalg_cholesky_ex(at::cholesky_inverse(lower), /*upper=*/true);
+      if (failed_inverse.item<int>() == 0) return upper;
+    }
+    log::warn(cat(name, ": gptq's damping of ", damping, " is too weak for its inputs; trying ",
+                  10 * damping));
+  }
 }
 
 /// GPTQ (Frantar et al. 2023) with scales fixed beforehand.
@@ -39,13 +51,20 @@ class Gptq final : public Algorithm {
 
   bool conversion_needs_rows() const override { return true; }
 
-  void convert_weight(WeightInConversion& weight) const override {
+  bool applies_to(const Placement& placement) const override {
+    return std::any_of(placement.begin(), placement.end(), [](const PlacedQuantizer& placed) {
+      return placed.enabled && placed.is_weight() && !format_info(placed.spec.format).is_float;
+    });
+  }
+
+  void round_weight(WeightInConversion& weight) const override {
     if (!weight.rows.defined() || format_info(weight.quantizer.spec.format).is_float) return;
     const at::Tensor energy = weight.rows.square().sum({0}, false, at::kDouble);
     if (!(energy.sum().item<double>() > 0)) return;
     const at::Tensor order = options_.reorder ? at::argsort(energy, 0, /*descending=*/true)
                                               : at::arange(energy.size(0), at::kLong);
-    const at::Tensor factor = compensation(weight.rows, order, options_.damping).to(at::kFloat);
+    const at::Tensor factor =
+        compensation(weight.rows, order, options_.damping, weight.quantizer.name()).to(at::kFloat);
     const at::Tensor rounded = round_columns(weight, order, factor);
     weight.values = at::empty_like(weight.values).index_copy_(1, order, rounded.t());
   }

@@ -8,6 +8,7 @@
 #include "clipq/core/error.h"
 #include "clipq/core/strings.h"
 #include "clipq/numerics/observer.h"
+#include "clipq/quant/algorithm.h"
 
 namespace clipq {
 namespace {
@@ -52,6 +53,7 @@ void apply(const Rule& rule, PlacedQuantizer& quantizer) {
   if (rule.granularity) set_granularity(spec, *rule.granularity, rule.match);
   if (rule.scale_dtype) spec.scale_dtype = *rule.scale_dtype;
   if (rule.range) spec.range = *rule.range;
+  if (spec.range == RangeKind::kDynamic) spec.observer.clear();
   if (rule.observer) spec.observer = *rule.observer;
   if (rule.enable) quantizer.enabled = *rule.enable;
 }
@@ -98,6 +100,7 @@ std::string format_contradiction(const QuantizerSpec& spec) {
 
 std::string weight_contradiction(const QuantizerSpec& spec) {
   if (spec.range == RangeKind::kDynamic) return "the range of a weight is static";
+  if (!spec.observer.empty()) return "the range of a weight is its own: it takes no observer";
   if (spec.scheme == Scheme::kTwin) return "a weight's scheme is symmetric or affine";
   if (spec.granularity == Granularity::kToken) {
     return "a weight's granularity is tensor, channel or group:N";
@@ -108,6 +111,9 @@ std::string weight_contradiction(const QuantizerSpec& spec) {
 std::string activation_contradiction(const QuantizerSpec& spec) {
   if (format_info(spec.format).weights_only) {
     return cat(format_info(spec.format).name, " is for weights");
+  }
+  if (spec.range == RangeKind::kDynamic && !spec.observer.empty()) {
+    return "a dynamic range takes no observer";
   }
   if (spec.granularity == Granularity::kChannel) {
     return "an activation's granularity is tensor, token or group:N";
@@ -182,6 +188,12 @@ Placement place_quantizers(ClipModel& model, const Recipe& recipe, Component com
   for (const Rule& rule : recipe.rules) {
     if (!apply(rule, placement, with_format) && !rule.optional) {
       throw_no_match(rule, placement, recipe);
+    }
+  }
+  for (std::size_t i = 0; i < recipe.algorithms.size(); ++i) {
+    if (!recipe.algorithms[i]->applies_to(placement)) {
+      throw UsageError(cat("recipe ", recipe.name, ": algorithm ", i + 1,
+                           " has nothing to do: no quantizer that it could serve is on"));
     }
   }
   for (PlacedQuantizer& quantizer : placement) {

@@ -9,9 +9,12 @@
 namespace clipq {
 namespace {
 
+constexpr const char* kRangesPass = "ranges";
 constexpr std::int64_t kTransformShare = 8;
 constexpr std::int64_t kDiagnosisBatches = 2;
 constexpr std::int64_t kDiagnosisRows = 128;
+
+std::string algorithm_pass(std::size_t index) { return cat("algorithm-", index + 1); }
 
 bool has_static_ranges(const Placement& placement) {
   return needs_calibration(placement, Tower::kVisual) || needs_calibration(placement, Tower::kText);
@@ -38,7 +41,7 @@ CalibrationRequest conversion_request(const Placement& placement, const Recipe& 
                                       const CalibrationSource& data) {
   const bool for_algorithms = conversion_needs_rows(recipe);
   const bool full_pass = has_static_ranges(placement) || for_algorithms;
-  return {.name = "ranges",
+  return {.name = kRangesPass,
           .ranges = true,
           .rows = for_algorithms ? recipe.rows : kDiagnosisRows,
           .attention_inputs = true,
@@ -47,22 +50,33 @@ CalibrationRequest conversion_request(const Placement& placement, const Recipe& 
 
 }  // namespace
 
-bool needs_data(const Placement& placement, const Recipe& recipe) {
-  return has_static_ranges(placement) || transform_needs_rows(recipe) ||
-         conversion_needs_rows(recipe);
+bool needs_data(const Placement& placement, const Recipe& recipe, Tower tower) {
+  const bool for_algorithms = transform_needs_rows(recipe) || conversion_needs_rows(recipe);
+  return needs_calibration(placement, tower) ||
+         (for_algorithms && has_quantizers(placement, tower));
+}
+
+std::vector<std::filesystem::path> state_files(const CalibrationState& state,
+                                               const Recipe& recipe) {
+  std::vector<std::filesystem::path> files = {state.file_of(kRangesPass)};
+  for (std::size_t i = 0; i < recipe.algorithms.size(); ++i) {
+    files.push_back(state.file_of(algorithm_pass(i)));
+  }
+  return files;
 }
 
 QuantizedModel quantize_model(ClipModel model, const Placement& placement, const Recipe& recipe,
                               const std::optional<CalibrationSource>& data,
                               const std::optional<CalibrationState>& state) {
-  if (!data && needs_data(placement, recipe)) {
+  if (!data && (needs_data(placement, recipe, Tower::kVisual) ||
+                needs_data(placement, recipe, Tower::kText))) {
     throw InternalError(cat("recipe ", recipe.name, " needs data"));
   }
   for (std::size_t i = 0; i < recipe.algorithms.size(); ++i) {
     const Algorithm& algorithm = *recipe.algorithms[i];
     CalibrationData rows;
     if (algorithm.transform_needs_rows()) {
-      const CalibrationRequest request = {.name = cat("algorithm-", i + 1),
+      const CalibrationRequest request = {.name = algorithm_pass(i),
                                           .ranges = false,
                                           .rows = recipe.rows,
                                           .batches = transform_batches(placement, recipe, *data)};

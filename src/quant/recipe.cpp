@@ -17,6 +17,7 @@ namespace {
 
 constexpr const char* kPrefix = "recipes/";
 constexpr const char* kSuffix = ".json";
+constexpr std::int64_t kMostRows = 1'000'000;
 
 /// The rule's value of `key` through `parse`, or nothing if the key is absent.
 template <typename Parse>
@@ -69,16 +70,30 @@ Json override_value(const std::string& text) {
   return parsed.is_discarded() || parsed.is_structured() ? Json(text) : parsed;
 }
 
+std::string algorithm_name(const Json& entry) {
+  return entry.is_string() ? entry.get<std::string>() : entry.value("name", "");
+}
+
+std::vector<std::string> algorithm_names(const Json& list) {
+  std::vector<std::string> names;
+  for (const Json& entry : list) names.push_back(algorithm_name(entry));
+  return names;
+}
+
 /// Sets an option of an algorithm of the recipe, or adds or removes the algorithm.
 void override_algorithm(Json& recipe, const std::string& name, const std::string& key,
                         const Json& value) {
   Json& list = recipe["algorithms"];
   if (list.is_null()) list = Json::array();
-  auto found = std::find_if(list.begin(), list.end(), [&name](const Json& entry) {
-    return entry == name || (entry.is_object() && entry.value("name", "") == name);
-  });
+  auto found = std::find_if(list.begin(), list.end(),
+                            [&name](const Json& entry) { return algorithm_name(entry) == name; });
   if (key == "enable" && value == false) {
-    if (found != list.end()) list.erase(found);
+    if (found == list.end()) {
+      throw UsageError(cat("--set algorithms.", name,
+                           ".enable=false: the recipe has no algorithm \"", name, "\"",
+                           suggestion(name, algorithm_names(list))));
+    }
+    list.erase(found);
     return;
   }
   if (found == list.end()) {
@@ -102,6 +117,10 @@ void apply_override(Json& recipe, const std::string& text) {
   const std::string key = text.substr(dot + 1, equals - dot - 1);
   const Json value = override_value(text.substr(equals + 1));
   constexpr std::string_view kAlgorithms = "algorithms.";
+  if (scope == "algorithms") {
+    throw UsageError(cat("--set ", text, ": expected algorithms.NAME.OPTION=VALUE, for instance ",
+                         "algorithms.", key, ".enable=true"));
+  }
   if (scope == "calibration") {
     recipe["calibration"][key] = value;
   } else if (starts_with(scope, kAlgorithms)) {
@@ -151,8 +170,8 @@ Recipe parse_recipe(const Json& json, const std::string& where) {
     throw UsageError(cat(place, ": \"samples\" is ", recipe.samples, ", expected at least 1"));
   }
   recipe.rows = json_value(calibration, "rows", recipe.rows, place);
-  if (recipe.rows < 1) {
-    throw UsageError(cat(place, ": \"rows\" is ", recipe.rows, ", expected at least 1"));
+  if (recipe.rows < 1 || recipe.rows > kMostRows) {
+    throw UsageError(cat(place, ": \"rows\" is ", recipe.rows, ", expected 1 to ", kMostRows));
   }
   const Json entries = json_value(json, "algorithms", Json::array(), where);
   if (!entries.is_array()) {

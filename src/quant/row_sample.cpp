@@ -24,8 +24,8 @@ RowSample::RowSample(std::int64_t capacity) : capacity_(capacity) {}
 
 void RowSample::add(const at::Tensor& x) {
   const std::int64_t features = x.size(-1);
-  if (!rows_.defined()) rows_ = at::empty({capacity_, features}, at::kFloat);
   const at::Tensor source = x.contiguous();
+  reserve(static_cast<std::int64_t>(kept_.size()) + source.numel() / features, features);
   const auto* values = source.const_data_ptr<float>();
   auto* rows = rows_.mutable_data_ptr<float>();
   for (std::int64_t i = 0; i < source.numel() / features; ++i) {
@@ -41,6 +41,16 @@ void RowSample::add(const at::Tensor& x) {
     kept_.push_back({priority, slot});
     std::push_heap(kept_.begin(), kept_.end());
   }
+}
+
+void RowSample::reserve(std::int64_t count, std::int64_t features) {
+  const std::int64_t had = rows_.defined() ? rows_.size(0) : 0;
+  const std::int64_t wanted = std::min(count, capacity_);
+  if (rows_.defined() && wanted <= had) return;
+  const at::Tensor grown =
+      at::empty({std::min(capacity_, std::max(wanted, 2 * had)), features}, at::kFloat);
+  if (had > 0) grown.narrow(0, 0, had).copy_(rows_);
+  rows_ = grown;
 }
 
 at::Tensor RowSample::rows() const {
@@ -70,12 +80,16 @@ void RowSample::restore(const ObserverState& state) {
   rows_ = at::Tensor();
   if (state.count("rows") == 0) return;
   const at::Tensor& rows = state.at("rows");
-  if (rows.size(0) != heap.size(0) || rows.size(0) > capacity_) {
-    throw InputError("the saved state of a row sample contradicts itself");
+  const bool fits = heap.dim() == 2 && heap.size(1) == 2 && heap.scalar_type() == at::kLong &&
+                    rows.dim() == 2 && rows.scalar_type() == at::kFloat &&
+                    rows.size(0) == heap.size(0) && rows.size(0) <= capacity_;
+  const auto* entries = fits ? heap.const_data_ptr<std::int64_t>() : nullptr;
+  for (std::int64_t i = 0; fits && i < heap.size(0); ++i) {
+    if (entries[2 * i + 1] < 0 || entries[2 * i + 1] >= rows.size(0)) entries = nullptr;
+    if (entries == nullptr) break;
   }
-  rows_ = at::empty({capacity_, rows.size(1)}, at::kFloat);
-  rows_.narrow(0, 0, rows.size(0)).copy_(rows);
-  const auto* entries = heap.const_data_ptr<std::int64_t>();
+  if (entries == nullptr) throw InputError("the saved state of a row sample contradicts itself");
+  rows_ = rows.clone();
   for (std::int64_t i = 0; i < heap.size(0); ++i) {
     kept_.push_back({static_cast<std::uint64_t>(entries[2 * i]), entries[2 * i + 1]});
   }

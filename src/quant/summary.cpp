@@ -18,7 +18,7 @@ std::string describe(const QuantizerRecord& record) {
   std::ostringstream amax;
   amax << std::setprecision(4);
   if (!record.range) {
-    amax << (record.placed.needs_calibration() ? "to be calibrated" : "dynamic");
+    amax << (record.placed.spec.range == RangeKind::kStatic ? "to be found" : "dynamic");
   } else if (record.range->count == 1) {
     amax << record.range->amax_max;
   } else {
@@ -49,9 +49,9 @@ void count_linears(Coverage& coverage, const LayerSlots& slots, Tower tower,
     const std::int64_t weights = slot.in_features * slot.out_features;
     coverage.parameters += weights + (slot.has_bias ? slot.out_features : 0);
     coverage.multiply_adds += slot.rows * weights;
-    if (on.count(slot.name + ".weight_quantizer") == 0) continue;
+    if (on.count(cat(slot.name, ".", name_of(Role::kWeight))) == 0) continue;
     coverage.parameters_quantized += weights;
-    if (on.count(slot.name + ".input_quantizer") > 0) {
+    if (on.count(cat(slot.name, ".", name_of(Role::kInput))) > 0) {
       coverage.multiply_adds_quantized += slot.rows * weights;
     }
   }
@@ -78,7 +78,8 @@ void count_embeddings(Coverage& coverage, const LayerSlots& slots, Tower tower,
     if (slot.tower != tower) continue;
     const std::int64_t weights = (*slot.layer)->entries() * (*slot.layer)->width();
     coverage.parameters += weights;
-    if (on.count(slot.name + ".weight_quantizer") > 0) coverage.parameters_quantized += weights;
+    if (on.count(cat(slot.name, ".", name_of(Role::kWeight))) > 0)
+      coverage.parameters_quantized += weights;
   }
 }
 

@@ -1,9 +1,11 @@
 #include <ATen/ops/full_like.h>
 #include <ATen/ops/where.h>
 
+#include <algorithm>
 #include <limits>
 
 #include "clipq/core/error.h"
+#include "clipq/core/interrupt.h"
 #include "clipq/core/strings.h"
 #include "clipq/quant/algorithm.h"
 
@@ -15,12 +17,19 @@ class WeightClip final : public Algorithm {
  public:
   WeightClip(std::int64_t steps, double smallest) : steps_(steps), smallest_(smallest) {}
 
-  void convert_weight(WeightInConversion& weight) const override {
+  bool applies_to(const Placement& placement) const override {
+    return std::any_of(placement.begin(), placement.end(), [](const PlacedQuantizer& placed) {
+      return placed.enabled && placed.is_weight() && format_info(placed.spec.format).scaled;
+    });
+  }
+
+  void choose_scales(WeightInConversion& weight) const override {
     const QuantizerSpec& spec = weight.quantizer.spec;
     const Range whole = range_of(weight.values, spec);
     at::Tensor least = at::full_like(whole.max, std::numeric_limits<double>::infinity());
     at::Tensor best_share = at::full_like(whole.max, 1.0);
     for (std::int64_t step = 0; step <= steps_; ++step) {
+      throw_if_interrupted();
       const double share =
           1 - (1 - smallest_) * static_cast<double>(step) / static_cast<double>(steps_);
       const Scales scales = scales_for(spec, {whole.min.mul(share), whole.max.mul(share)});

@@ -73,7 +73,7 @@ class Engine(CliTest):
             self.assertLess(abs(report["size_bytes"] / actual.stat().st_size - 1), 0.05, recipe)
             actual.unlink()
         text = self.ok("quantize", path, "--recipe", "int8-static", "--dry-run")
-        self.assertRegex(text, r"in_proj.input_quantizer +Quantizer\(7 bit affine per-tensor amax=to be calibrated\)")
+        self.assertRegex(text, r"in_proj.input_quantizer +Quantizer\(7 bit affine per-tensor amax=to be found\)")
         self.assertRegex(text, "size to come")
 
     def test_inspect_shows_how_each_quantizer_fits(self):
@@ -100,8 +100,8 @@ class Engine(CliTest):
         dead = self.folder / "dead.pt"
         torch.jit.save(archive, str(dead), _extra_files={"bpe_vocab": "#version: test\nr e\nre d</w>\nb l\nbl u\nblu e</w>\n"})
         report = json.loads(self.ok("quantize", dead, "--recipe", "int8-weight-only", "--json", "-o", self.folder / "q.pt"))
-        self.assertEqual(report["warnings"], ["transformer.resblocks.0.mlp.c_fc.weight_quantizer: 1 of 256 ranges are zero: those "
-                                              "channels are dead"])
+        self.assertEqual(report["warnings"], ["transformer.resblocks.0.mlp.c_fc.weight_quantizer: 1 of 256 ranges are zero: "
+                                              "nothing but zeros there"])
 
     def test_killed_calibration_goes_on_to_the_same_bits(self):
         path, _ = self.checkpoint()
@@ -125,6 +125,23 @@ class Engine(CliTest):
         a, b = torch.jit.load(str(self.folder / "whole.pt")), torch.jit.load(str(cut))
         self.assertTrue(torch.equal(a.encode_image(pixels()), b.encode_image(pixels())))
 
+        self.check_that_only_the_same_calibration_goes_on(arguments, path)
+
+    def check_that_only_the_same_calibration_goes_on(self, arguments, path):
+        """Kills a calibration and tries to continue it with one thing changed."""
+        cut = self.folder / "other.pt"
+        process = subprocess.Popen([CLIPQ, *map(str, arguments), "-o", str(cut), "--save-every", "0"],
+                                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        deadline = time.monotonic() + 300
+        while not (self.folder / "other.pt.calibration.ranges").exists() and time.monotonic() < deadline:
+            time.sleep(0.002)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        (self.folder / "merges.txt").write_text("#version: test\nr e\nre d</w>\nb l\nbl u\nu e</w>\n")
+        for change in (("--set", "calibration.samples=100"), ("--bpe", self.folder / "merges.txt"), ("--component", "image"),
+                       ("--set", "*.input_quantizer.bits=8"), ("--calib-samples", "40")):
+            self.fails(3, "another model, recipe or data", *arguments, "-o", cut, "--resume", *change)
+
     def fails_or_ok(self, *arguments):
         process = subprocess.run([CLIPQ, *map(str, arguments)], capture_output=True, text=True, check=False)
         self.assertEqual(process.returncode, 0, process.stderr)
@@ -136,6 +153,27 @@ class Engine(CliTest):
         (self.folder / "q.pt.calibration.ranges").write_bytes(b"nonsense")
         self.fails(3, "not a calibration that clipq saved", "quantize", path, "--recipe", "fp8-max", *data, "-o", self.folder / "q.pt",
                    "--resume")
+
+    def test_foreign_files_beside_the_output_stay(self):
+        path, _ = self.checkpoint()
+        note = self.folder / "int8-static.pt.calibration.notes"
+        note.write_text("mine")
+        self.quantize(path, "int8-static")
+        self.assertEqual(note.read_text(), "mine")
+
+    def test_one_tower_needs_only_its_data(self):
+        path, _ = self.checkpoint()
+        self.calibration()
+        self.ok("quantize", path, "--recipe", "int8-weight-only", "--set", "visual.*.c_fc.input_quantizer.format=int8",
+                "--calib-data", f"images:{self.folder / 'coco'}", "-o", self.folder / "q.pt")
+        self.fails(2, "need --calib-data", "quantize", path, "--calib-samples", "7", "-o", self.folder / "q.pt")
+
+    def test_groups_larger_than_a_row(self):
+        path, model = self.checkpoint()
+        artifact = self.quantize(path, "int8-dynamic", "--set", "*.granularity=group:2000000000")
+        with torch.no_grad():
+            got = torch.jit.load(str(artifact)).encode_image(pixels())
+            self.assertGreater(worst_cosine(got, model.encode_image(pixels())), 0.99)
 
     def test_recipes_that_need_data_say_so(self):
         path, _ = self.checkpoint()

@@ -8,13 +8,15 @@ CHECKPOINT = SHARED / "checkpoints" / "clip-vit-cifar.pt"
 DATA = SHARED / "data"
 # PyTorch on the same archive, prompts and preprocessing: tests/golden/zeroshot_reference.py.
 TOP1, TOP5 = 0.3976, 0.7206
+# In accuracy; other instruction sets may round an image or two to the other side.
+LARGEST_LOSS = {"int8-dynamic": 0.005, "int8-static": 0.008, "int4-weight-only": 0.016, "fp8-max": 0.005}
 
 
 @unittest.skipUnless(CHECKPOINT.exists() and DATA.exists(), f"{CHECKPOINT} or {DATA} is not here")
 class RealData(CliTest):
     def test_cifar100(self):
         models = [CHECKPOINT]
-        for recipe in ("int8-dynamic", "fp8-max", "dq-clip"):
+        for recipe in LARGEST_LOSS:
             models.append(self.folder / f"{recipe}.pt")
             self.ok("quantize", CHECKPOINT, "--recipe", recipe, "--calib-data", f"coco:{DATA}/coco/train2017",
                     "--calib-captions", DATA / "coco/annotations/captions_train2017.json", "-o", models[-1])
@@ -24,9 +26,11 @@ class RealData(CliTest):
         metrics = [result["metrics"] for result in results]
         self.assertAlmostEqual(metrics[0]["acc1"], TOP1, delta=0.001)
         self.assertAlmostEqual(metrics[0]["acc5"], TOP5, delta=0.001)
-        for result, values in zip(results[1:3], metrics[1:3]):
-            self.assertGreater(values["acc1"], metrics[0]["acc1"] - 0.005, result["model"]["recipe"])
-        self.assertEqual(results[2]["calibration"]["samples"], 400)
+        for result, values in zip(results[1:], metrics[1:]):
+            recipe = result["model"]["recipe"]
+            self.assertGreater(values["acc1"], metrics[0]["acc1"] - LARGEST_LOSS[recipe], recipe)
+            if recipe != "int8-dynamic":
+                self.assertEqual(result["calibration"]["samples"], 400)
 
 
 if __name__ == "__main__":

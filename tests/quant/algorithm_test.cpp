@@ -10,6 +10,8 @@
 #include <ATen/ops/zeros_like.h>
 #include <gmock/gmock.h>
 
+#include <cmath>
+
 #include "calibration_batches.h"
 #include "clipq/core/error.h"
 #include "clipq/quant/fold_sites.h"
@@ -78,7 +80,7 @@ TEST_P(Transform, ChangesNothingInFloat) {
 INSTANTIATE_TEST_SUITE_P(Algorithms, Transform,
                          ::testing::Values(R"({"name": "equalize"})",
                                            R"({"name": "equalize", "data_free": true})",
-                                           R"({"name": "equalize", "search": true, "alpha": 0.5})",
+                                           R"({"name": "equalize", "search": true})",
                                            R"({"name": "awq"})"));
 
 TEST(Equalize, FollowsSmoothQuantsFormula) {
@@ -190,7 +192,7 @@ at::Tensor result(const WeightInConversion& conversion) {
 TEST(WeightClip, FindsEachChannelsBestShare) {
   const Case test({"*.weight_quantizer.format=int4", "*.weight_quantizer.granularity=channel"});
   WeightInConversion conversion = test.conversion();
-  algorithm(R"({"name": "weight_clip", "steps": 50, "smallest": 0.5})")->convert_weight(conversion);
+  algorithm(R"({"name": "weight_clip", "steps": 50, "smallest": 0.5})")->choose_scales(conversion);
   for (std::int64_t row = 0; row < 10; ++row) {  // by brute force, one row and one share at a time
     const at::Tensor values = test.weight[row];
     const double amax = values.abs().max().item<double>();
@@ -219,7 +221,7 @@ TEST(WeightClip, NeverMakesTheErrorLarger) {
       return result(conversion).sub(test.weight).square().sum().item<double>();
     };
     const double before = error();
-    algorithm(R"("weight_clip")")->convert_weight(conversion);
+    algorithm(R"("weight_clip")")->choose_scales(conversion);
     EXPECT_LT(error(), before) << granularity;
   }
 }
@@ -255,7 +257,7 @@ TEST(Gptq, EqualsTheNaiveAlgorithm) {
     WeightInConversion conversion = test.conversion(rows);
     const at::Tensor expected =
         naive_gptq(test.weight, rows, conversion.scales, conversion.quantizer.spec);
-    algorithm(R"({"name": "gptq", "reorder": false, "block": 7})")->convert_weight(conversion);
+    algorithm(R"({"name": "gptq", "reorder": false, "block": 7})")->round_weight(conversion);
     EXPECT_LT(max_difference(result(conversion), expected), 1e-6) << granularity;
   }
 }
@@ -264,11 +266,11 @@ TEST(Gptq, ColumnsInAnotherOrderAreTheSameAsAReorderedLayer) {
   const Case test({"*.weight_quantizer.format=int4", "*.weight_quantizer.granularity=channel"});
   const at::Tensor rows = random_normal({100, 24}, 8).mul(at::arange(1, 25, at::kFloat));
   WeightInConversion reordered = test.conversion(rows);
-  algorithm(R"("gptq")")->convert_weight(reordered);
+  algorithm(R"("gptq")")->round_weight(reordered);
   const at::Tensor order = rows.square().sum(0).argsort(0, true);
   WeightInConversion by_hand = test.conversion(rows.index_select(1, order));
   by_hand.values = by_hand.values.index_select(1, order);
-  algorithm(R"({"name": "gptq", "reorder": false})")->convert_weight(by_hand);
+  algorithm(R"({"name": "gptq", "reorder": false})")->round_weight(by_hand);
   EXPECT_EQ(max_difference(result(reordered).index_select(1, order), result(by_hand)), 0);
 }
 
@@ -276,8 +278,16 @@ TEST(Gptq, UncorrelatedInputsLeavePlainRounding) {
   const Case test({"*.weight_quantizer.format=int4", "*.weight_quantizer.granularity=group:6"});
   WeightInConversion conversion = test.conversion(at::eye(24).mul(3));
   const at::Tensor plain = result(conversion);
-  algorithm(R"("gptq")")->convert_weight(conversion);
+  algorithm(R"("gptq")")->round_weight(conversion);
   EXPECT_EQ(max_difference(result(conversion), plain), 0);
+}
+
+TEST(Gptq, RaisesADampingThatIsTooWeak) {
+  const at::Tensor rows = random_normal({3, 24}, 8);  // rank 3 of 24
+  const Case test({"*.weight_quantizer.format=int4", "*.weight_quantizer.granularity=channel"});
+  WeightInConversion conversion = test.conversion(rows);
+  algorithm(R"({"name": "gptq", "damping": 1e-30})")->round_weight(conversion);
+  EXPECT_TRUE(conversion.values.isfinite().all().item<bool>());
 }
 
 TEST(Gptq, LowersTheOutputsError) {
@@ -288,8 +298,68 @@ TEST(Gptq, LowersTheOutputsError) {
     return at::linear(rows, result(conversion).sub(test.weight)).square().sum().item<double>();
   };
   const double before = error();
-  algorithm(R"("gptq")")->convert_weight(conversion);
+  algorithm(R"("gptq")")->round_weight(conversion);
   EXPECT_LT(error(), 0.7 * before);
+}
+
+/// By brute force: the layer's squared output error with its columns scaled by `scale`.
+double output_error(const at::Tensor& rows, const at::Tensor& weight, const at::Tensor& scale,
+                    const QuantizerSpec& spec) {
+  const at::Tensor scaled = weight.mul(scale);
+  const at::Tensor rounded = simulate(scaled, spec, scales_for(spec, range_of(scaled, spec)));
+  return at::linear(rows.div(scale), rounded)
+      .sub(at::linear(rows, weight))
+      .square()
+      .sum(at::kDouble)
+      .item<double>();
+}
+
+/// The factor that a transform has moved out of a block's ln_2.
+at::Tensor moved(const std::string& json, const Placement& placement, ClipModel model) {
+  const at::Tensor before = model.visual.blocks[1].ln_2.weight;
+  algorithm(json)->transform(model, placement, sampled(model, placement));
+  return before.div(model.visual.blocks[1].ln_2.weight);
+}
+
+TEST(Awq, TakesTheBestExponentOfItsGrid) {
+  const ClipModel model = tiny_clip();
+  const Placement placement = placed("int8-weight-only", {"*.weight_quantizer.format=int4"});
+  const std::string name = "visual.transformer.resblocks.1.mlp.c_fc";
+  const at::Tensor rows = sampled(model, placement).at(name);
+  const at::Tensor weight = as_float(*model.visual.blocks[1].c_fc).weight();
+  const QuantizerSpec& spec = find_enabled(placement, name, Role::kWeight)->spec;
+  at::Tensor best;
+  double least = 1e30;
+  for (int step = 0; step <= 4; ++step) {
+    const at::Tensor powers = rows.abs().mean(0).pow(0.25 * step);
+    const at::Tensor scale =
+        powers.div(std::sqrt(powers.max().item<double>() * powers.min().item<double>()));
+    const double error = output_error(rows, weight, scale, spec);
+    if (error < least) {
+      least = error;
+      best = scale;
+    }
+  }
+  const at::Tensor chosen = moved(R"({"name": "awq", "steps": 4})", placement, model);
+  EXPECT_LT(max_difference(chosen.div(best), at::ones({64})), 1e-4);
+}
+
+TEST(Equalize, SearchFindsTheBestAlphaOfItsGrid) {
+  const ClipModel model = tiny_clip();
+  const Placement placement = placed("int8-weight-only", {"*.weight_quantizer.format=int4"});
+  const std::string name = "visual.transformer.resblocks.1.mlp.c_fc";
+  const at::Tensor rows = sampled(model, placement).at(name);
+  const at::Tensor weight = as_float(*model.visual.blocks[1].c_fc).weight();
+  const QuantizerSpec& spec = find_enabled(placement, name, Role::kWeight)->spec;
+  const auto error_of = [&](const at::Tensor& scale) {
+    return output_error(rows, weight, scale, spec);
+  };
+  const double found = error_of(moved(R"({"name": "equalize", "search": true})", placement, model));
+  for (int step = 0; step <= 10; ++step) {
+    const at::Tensor scale =
+        rows.abs().amax(0).pow(0.1 * step).div(weight.abs().amax(0).pow(1 - 0.1 * step));
+    EXPECT_LE(found, error_of(scale) * (1 + 1e-4)) << step;
+  }
 }
 
 TEST(Awq, LowersTheOutputsErrorWhereInputsDiffer) {
@@ -357,6 +427,8 @@ TEST(Algorithms, WrongOptionsAreUsageErrors) {
   EXPECT_THAT(error(R"({"name": "equalize", "alpha": 1.5})"), HasSubstr("expected 0 to 1"));
   EXPECT_THAT(error(R"({"name": "equalize", "data_free": true, "search": true})"),
               HasSubstr("needs data"));
+  EXPECT_THAT(error(R"({"name": "equalize", "search": true, "alpha": 0.5})"),
+              HasSubstr("leave \"alpha\" out"));
   EXPECT_THAT(error(R"({"name": "weight_clip", "steps": 0})"), HasSubstr("at least 1"));
   EXPECT_THAT(error(R"({"name": "weight_clip", "steps": 2.5})"), HasSubstr("whole number"));
   EXPECT_THAT(error(R"({"name": "gptq", "damping": 0})"), HasSubstr("above 0"));

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "clipq/core/error.h"
+#include "clipq/core/strings.h"
 #include "clipq/quant/placement.h"
 #include "tiny_clip.h"
 
@@ -99,6 +100,8 @@ TEST(Recipe, OverridesReachAlgorithms) {
             R"([{"name":"awq"}])");
   EXPECT_THROW(list({"algorithms.equalise.alpha=1"}), UsageError);
   EXPECT_THROW(list({"algorithms.equalize.enable=7"}), UsageError);
+  EXPECT_THROW(list({"algorithms.gptq.enable=false"}), UsageError);
+  EXPECT_THROW(list({"algorithms.gptq=1"}), UsageError);
 }
 
 TEST(Placement, RuleThatMatchesNothingIsAnErrorUnlessOptional) {
@@ -155,11 +158,46 @@ TEST(Placement, ContradictionsAreErrors) {
               HasSubstr("no scales"));
   EXPECT_THAT(error(R"("*.input_quantizer", "format": "fp8_e4m3", "observer": "entropy")"),
               HasSubstr("integer formats"));
+  EXPECT_THAT(error(R"("*.weight_quantizer", "format": "int8", "observer": "mse")"),
+              HasSubstr("takes no observer"));
+  EXPECT_THAT(error(R"("*.input_quantizer", "format": "int8", "range": "dynamic",
+                       "observer": "mse")"),
+              HasSubstr("takes no observer"));
   EXPECT_THAT(error(R"("*.weight_quantizer", "format": "int8", "range": "dynamic")"),
               HasSubstr("range of a weight"));
   EXPECT_THAT(error(R"("*.input_quantizer", "format": "int8", "granularity": "token")"),
               HasSubstr("ranges of activations are dynamic"));
   EXPECT_THAT(error(R"("*.input_quantizer", "enable": true)"), HasSubstr("no rule gives it"));
+}
+
+TEST(Placement, AlgorithmsThatHaveNothingToDoAreErrors) {
+  for (const char* name : {"gptq", "awq", "weight_clip", "bias_correction", "equalize"}) {
+    EXPECT_THAT(placement_error(cat(R"({"name": "x", "rules": [{"match": "token_embedding.*",
+                                    "format": "fp16"}], "algorithms": [")",
+                                    name, "\"]}")),
+                HasSubstr("has nothing to do"))
+        << name;
+  }
+}
+
+/// Products of 8-bit codes saturate on machines without VNNI unless a side has 7 bits.
+TEST(Placement, EveryProductOfAShippedInt8RecipeHasASideOf7Bits) {
+  for (const char* name : {"int8-dynamic", "int8-static", "int8-smooth"}) {
+    const Placement placement = place(name, Component::kBoth);
+    const auto bits = [&](const std::string& module, Role role) {
+      const PlacedQuantizer* found = find_enabled(placement, module, role);
+      return found == nullptr ? 0 : found->spec.bits;
+    };
+    for (const PlacedQuantizer& placed : placement) {
+      const auto expect = [&](Role left, Role right) {
+        if (bits(placed.module, left) == 0 || bits(placed.module, right) == 0) return;
+        EXPECT_LE(bits(placed.module, left) + bits(placed.module, right), 15) << placed.name();
+      };
+      expect(Role::kWeight, Role::kInput);
+      expect(Role::kQBmm, Role::kKBmm);
+      expect(Role::kSoftmax, Role::kVBmm);
+    }
+  }
 }
 
 TEST(Placement, DqClipReachesTheMlpOnly) {

@@ -34,6 +34,7 @@ struct QuantizeReport {
   std::int64_t float32_bytes = 0;  ///< of its weights in float32
   std::int64_t output_bytes = 0;
   bool dry_run = false;               ///< then output_bytes is what the file would have
+  bool needs_data = false;            ///< whether the recipe can't do without calibration data
   std::vector<std::string> warnings;  ///< what looks wrong, by quantizer
   std::vector<std::pair<std::string, double>> stage_seconds;  ///< in order
   std::int64_t peak_resident_bytes = 0;

@@ -22,6 +22,7 @@ struct FormatInfo {
   int bits;                    ///< bits a code unless a recipe asks for fewer
   int codes_per_byte;          ///< codes packed into a byte along a row; 1: not packed
   double max;                  ///< largest magnitude of a float code
+  double top_step;             ///< from the largest code to the next
   c10::ScalarType code_dtype;  ///< storage of symmetric codes (affine integers are uint8)
 };
 

@@ -19,6 +19,9 @@ class Observer {
   /// Takes in the values of `x` (float32, any shape). Values that aren't finite are passed over.
   virtual void observe(const at::Tensor& x) = 0;
 
+  /// Whether it has seen no finite value yet.
+  virtual bool empty() const = 0;
+
   /// The range found so far, as scalars. Throws InternalError before the first finite value.
   virtual Range range() const = 0;
 

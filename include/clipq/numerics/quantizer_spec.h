@@ -54,8 +54,9 @@ struct QuantizerSpec {
   /// Storage type of the scales.
   c10::ScalarType scale_storage() const;
 
-  /// Groups in a row of that many values (Granularity::kGroup).
+  /// Groups in a row of that many values, and values in the first of them (Granularity::kGroup).
   std::int64_t groups_in(std::int64_t columns) const;
+  std::int64_t group_width(std::int64_t columns) const;
 
   /// A short description in Model Optimizer's manner: "(4, 3) bit per-tensor", "8 bit affine
   /// per-token", "4 bit per-group:64".

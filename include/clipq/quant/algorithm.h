@@ -34,7 +34,8 @@ struct BiasInConversion {
                               ///< it; undefined: no LayerNorm stands there
 };
 
-/// A method that makes quantization cost less. Values: nothing changes after construction.
+/// A method that makes quantization cost less. Values: nothing changes after construction. Of each
+/// hook all algorithms' are called in the recipe's order, before the next hook's.
 class Algorithm {
  public:
   virtual ~Algorithm() = default;
@@ -42,7 +43,10 @@ class Algorithm {
   /// Whether transform() needs sampled rows.
   virtual bool transform_needs_rows() const { return false; }
 
-  /// Whether convert_weight() or convert_bias() need sampled rows.
+  /// Whether the placement has quantizers that it can do something for.
+  virtual bool applies_to(const Placement& placement) const = 0;
+
+  /// Whether round_weight() or convert_bias() need sampled rows.
   virtual bool conversion_needs_rows() const { return false; }
 
   /// Changes the float model without changing what it computes.
@@ -50,8 +54,11 @@ class Algorithm {
   virtual void transform(ClipModel& /*model*/, const Placement& /*placement*/,
                          const SampledRows& /*rows*/) const {}
 
-  /// Changes what a weight is quantized to. Algorithms follow each other in the recipe's order.
-  virtual void convert_weight(WeightInConversion& /*weight*/) const {}
+  /// Changes the scales that a weight is quantized with.
+  virtual void choose_scales(WeightInConversion& /*weight*/) const {}
+
+  /// Changes the values that are quantized, all scales having been chosen.
+  virtual void round_weight(WeightInConversion& /*weight*/) const {}
 
   /// Changes a quantized layer's bias.
   virtual void convert_bias(BiasInConversion& /*bias*/) const {}

@@ -23,6 +23,7 @@ using CalibrationStream = std::function<bool(CalibrationBatch&)>;
 /// Calibration data that can be gone through more than once.
 struct CalibrationSource {
   std::int64_t batches = 0;  ///< of the whole data
+  std::string fingerprint;   ///< tells data apart that would give other statistics
   /// The batches [first, last).
   std::function<CalibrationStream(std::int64_t first, std::int64_t last)> open;
 };

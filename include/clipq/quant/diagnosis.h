@@ -30,7 +30,8 @@ Diagnosis diagnose(const at::Tensor& weight, const QuantizedTensor& quantized);
 /// quantizer.
 Diagnosis diagnose(const at::Tensor& x, const ActivationQuantizer& quantizer);
 
-/// The mean cosine of the rows of the last dimension.
+/// The mean cosine of the rows of the last dimension; rows that are the same count as 1, also if
+/// zero.
 double mean_cosine(const at::Tensor& a, const at::Tensor& b);
 
 }  // namespace clipq

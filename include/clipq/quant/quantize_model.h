@@ -7,8 +7,11 @@
 
 namespace clipq {
 
-/// Whether quantizing with this recipe needs calibration data.
-bool needs_data(const Placement& placement, const Recipe& recipe);
+/// Whether quantizing this tower with this recipe needs calibration data.
+bool needs_data(const Placement& placement, const Recipe& recipe, Tower tower);
+
+/// The state files that quantize_model may have left.
+std::vector<std::filesystem::path> state_files(const CalibrationState& state, const Recipe& recipe);
 
 /// The whole of quantization: the recipe's algorithms change the float model, static ranges and
 /// sampled rows are calibrated, layers are converted.
@@ -17,7 +20,7 @@ bool needs_data(const Placement& placement, const Recipe& recipe);
 /// the ranges need a pass over all of it afterwards. With data that no quantizer needs, two batches
 /// serve the diagnosis.
 /// @param model float; taken over, so that each weight is freed as soon as it has been replaced
-/// @param data may be absent if needs_data() says so
+/// @param data may be absent if neither tower needs_data()
 /// Throws what calibrate() and convert() throw.
 QuantizedModel quantize_model(ClipModel model, const Placement& placement, const Recipe& recipe,
                               const std::optional<CalibrationSource>& data,

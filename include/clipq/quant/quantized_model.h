@@ -33,7 +33,7 @@ struct Quantization {
   std::string component;
   std::vector<QuantizerRecord> quantizers;  ///< all places, also those that are off
   std::vector<std::string> warnings;        ///< what looks wrong, by quantizer
-  Json calibration;  ///< provenance: spec, samples, observer; null if none was needed
+  Json calibration;  ///< provenance of the data: spec, samples, SHA-256; null if there were none
 };
 
 /// A quantized model and how it came about.
@@ -45,6 +45,10 @@ struct QuantizedModel {
 /// Replaces every layer that has an enabled quantizer by one that computes with quantized values.
 /// `model` is taken over so that each float weight is freed as soon as it has been replaced.
 /// Fills quantization.quantizers and quantization.warnings only.
+/// @param algorithms change how weights are quantized, and biases
+/// @param data with the range of every static activation quantizer; with sampled rows, they serve
+///        algorithms and diagnosis
+/// Throws InputError if a range isn't finite.
 QuantizedModel convert(ClipModel model, const Placement& placement, const Algorithms& algorithms,
                        const CalibrationData& data);
 

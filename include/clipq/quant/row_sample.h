@@ -35,10 +35,13 @@ class RowSample {
     bool operator<(const Kept& other) const { return priority < other.priority; }
   };
 
+  /// Makes room for that many rows, at most the capacity.
+  void reserve(std::int64_t count, std::int64_t features);
+
   std::int64_t capacity_;
   std::int64_t seen_ = 0;
   std::vector<Kept> kept_;  ///< a heap, the highest priority first
-  at::Tensor rows_;         ///< [capacity, features]
+  at::Tensor rows_;         ///< [room, features]
 };
 
 }  // namespace clipq

@@ -1,4 +1,5 @@
 def in_groups(self, x: Tensor) -> Tensor:
-    groups = (x.size(-1) + {group_size} - 1) // {group_size}
-    padded = torch.constant_pad_nd(x, [0, groups * {group_size} - x.size(-1)])
-    return padded.reshape(x.size()[:-1] + [groups, {group_size}])
+    width = min({group_size}, x.size(-1))
+    groups = (x.size(-1) + width - 1) // width
+    padded = torch.constant_pad_nd(x, [0, groups * width - x.size(-1)])
+    return padded.reshape(x.size()[:-1] + [groups, width])
