@@ -302,62 +302,52 @@ TEST(Gptq, LowersTheOutputsError) {
   EXPECT_LT(error(), 0.7 * before);
 }
 
-/// By brute force: the layer's squared output error with its columns scaled by `scale`.
-double output_error(const at::Tensor& rows, const at::Tensor& weight, const at::Tensor& scale,
-                    const QuantizerSpec& spec) {
-  const at::Tensor scaled = weight.mul(scale);
-  const at::Tensor rounded = simulate(scaled, spec, scales_for(spec, range_of(scaled, spec)));
-  return at::linear(rows.div(scale), rounded)
-      .sub(at::linear(rows, weight))
-      .square()
-      .sum(at::kDouble)
-      .item<double>();
-}
+/// A layer behind a LayerNorm, for searches by brute force among factors of its columns.
+class FoldSearch : public ::testing::Test {
+ protected:
+  /// The layer's squared output error with its columns scaled by `scale` and quantized.
+  double error_of(const at::Tensor& scale) const {
+    const at::Tensor scaled = weight_.mul(scale);
+    const at::Tensor rounded = simulate(scaled, spec_, scales_for(spec_, range_of(scaled, spec_)));
+    const at::Tensor error = at::linear(rows_.div(scale), rounded).sub(at::linear(rows_, weight_));
+    return error.square().sum(at::kDouble).item<double>();
+  }
 
-/// The factor that a transform has moved out of a block's ln_2.
-at::Tensor moved(const std::string& json, const Placement& placement, ClipModel model) {
-  const at::Tensor before = model.visual.blocks[1].ln_2.weight;
-  algorithm(json)->transform(model, placement, sampled(model, placement));
-  return before.div(model.visual.blocks[1].ln_2.weight);
-}
+  /// The factor that an algorithm moves into the columns.
+  at::Tensor moved_by(const std::string& json) const {
+    ClipModel changed = model_;
+    algorithm(json)->transform(changed, placement_, sampled(changed, placement_));
+    return model_.visual.blocks[1].ln_2.weight.div(changed.visual.blocks[1].ln_2.weight);
+  }
 
-TEST(Awq, TakesTheBestExponentOfItsGrid) {
-  const ClipModel model = tiny_clip();
-  const Placement placement = placed("int8-weight-only", {"*.weight_quantizer.format=int4"});
-  const std::string name = "visual.transformer.resblocks.1.mlp.c_fc";
-  const at::Tensor rows = sampled(model, placement).at(name);
-  const at::Tensor weight = as_float(*model.visual.blocks[1].c_fc).weight();
-  const QuantizerSpec& spec = find_enabled(placement, name, Role::kWeight)->spec;
+  ClipModel model_ = tiny_clip();
+  Placement placement_ = placed("int8-weight-only", {"*.weight_quantizer.format=int4"});
+  std::string name_ = "visual.transformer.resblocks.1.mlp.c_fc";
+  at::Tensor rows_ = sampled(model_, placement_).at(name_);
+  at::Tensor weight_ = as_float(*model_.visual.blocks[1].c_fc).weight();
+  QuantizerSpec spec_ = find_enabled(placement_, name_, Role::kWeight)->spec;
+};
+
+TEST_F(FoldSearch, AwqTakesTheBestExponentOfItsGrid) {
   at::Tensor best;
   double least = 1e30;
   for (int step = 0; step <= 4; ++step) {
-    const at::Tensor powers = rows.abs().mean(0).pow(0.25 * step);
+    const at::Tensor powers = rows_.abs().mean(0).pow(0.25 * step);
     const at::Tensor scale =
         powers.div(std::sqrt(powers.max().item<double>() * powers.min().item<double>()));
-    const double error = output_error(rows, weight, scale, spec);
-    if (error < least) {
-      least = error;
-      best = scale;
-    }
+    if (error_of(scale) >= least) continue;
+    least = error_of(scale);
+    best = scale;
   }
-  const at::Tensor chosen = moved(R"({"name": "awq", "steps": 4})", placement, model);
+  const at::Tensor chosen = moved_by(R"({"name": "awq", "steps": 4})");
   EXPECT_LT(max_difference(chosen.div(best), at::ones({64})), 1e-4);
 }
 
-TEST(Equalize, SearchFindsTheBestAlphaOfItsGrid) {
-  const ClipModel model = tiny_clip();
-  const Placement placement = placed("int8-weight-only", {"*.weight_quantizer.format=int4"});
-  const std::string name = "visual.transformer.resblocks.1.mlp.c_fc";
-  const at::Tensor rows = sampled(model, placement).at(name);
-  const at::Tensor weight = as_float(*model.visual.blocks[1].c_fc).weight();
-  const QuantizerSpec& spec = find_enabled(placement, name, Role::kWeight)->spec;
-  const auto error_of = [&](const at::Tensor& scale) {
-    return output_error(rows, weight, scale, spec);
-  };
-  const double found = error_of(moved(R"({"name": "equalize", "search": true})", placement, model));
+TEST_F(FoldSearch, EqualizeTakesTheBestAlphaOfItsGrid) {
+  const double found = error_of(moved_by(R"({"name": "equalize", "search": true})"));
   for (int step = 0; step <= 10; ++step) {
     const at::Tensor scale =
-        rows.abs().amax(0).pow(0.1 * step).div(weight.abs().amax(0).pow(1 - 0.1 * step));
+        rows_.abs().amax(0).pow(0.1 * step).div(weight_.abs().amax(0).pow(1 - 0.1 * step));
     EXPECT_LE(found, error_of(scale) * (1 + 1e-4)) << step;
   }
 }
