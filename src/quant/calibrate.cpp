@@ -52,7 +52,7 @@ std::int64_t resume(Collectors& collectors, const std::filesystem::path& file,
   return saved.batches;
 }
 
-/// Saves a pass now and then.
+/// Saves a pass now and then, and once more when it is interrupted after that.
 class Saver {
  public:
   Saver(const std::string& pass, const std::optional<CalibrationState>& state)
@@ -63,19 +63,32 @@ class Saver {
         std::chrono::duration<double>(Clock::now() - last_).count() < state_->seconds) {
       return;
     }
+    save(batches, collectors);
+    last_ = Clock::now();
+  }
+
+  void interrupted(std::int64_t batches, const Collectors& collectors) {
+    if (!saved_) return;
+    save(batches, collectors);
+    log::info(cat("the calibration so far is in ", state_->file_of(pass_).string(),
+                  "; the same command with --resume goes on from there"));
+  }
+
+ private:
+  void save(std::int64_t batches, const Collectors& collectors) {
     try {
       write_calibration(state_->file_of(pass_), {state_->fingerprint, batches, collectors.state()});
+      saved_ = true;
     } catch (const InputError& failure) {
       log::warn(cat("the calibration goes on without being saved: ", failure.what()));
       failed_ = true;
     }
-    last_ = Clock::now();
   }
 
- private:
   const std::string& pass_;
   const std::optional<CalibrationState>& state_;
   Clock::time_point last_ = Clock::now();
+  bool saved_ = false;
   bool failed_ = false;
 };
 
@@ -108,11 +121,16 @@ CalibrationData calibrate(ClipModel model, const Placement& placement,
   const CalibrationStream stream = source.open(done, request.batches);
   Saver saver(request.name, state);
   CalibrationBatch batch;
-  while (stream(batch)) {
-    if (image && batch.pixels.defined()) model.encode_image(batch.pixels);
-    if (text && batch.tokens.defined()) run_without_padding(model, batch.tokens);
-    batch = {};
-    saver.after(++done, collectors);
+  try {
+    while (stream(batch)) {
+      if (image && batch.pixels.defined()) model.encode_image(batch.pixels);
+      if (text && batch.tokens.defined()) run_without_padding(model, batch.tokens);
+      batch = {};
+      saver.after(++done, collectors);
+    }
+  } catch (const Interrupted&) {
+    saver.interrupted(done, collectors);
+    throw;
   }
   return collectors.data();
 }

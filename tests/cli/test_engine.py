@@ -9,7 +9,7 @@ import unittest
 
 import torch
 
-from support import CLIPQ, CliTest, pixels, tokens, worst_cosine, write_coco
+from support import CLIPQ, CliTest, clipq, pixels, tokens, worst_cosine, write_coco
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 DATA_FREE = ("int8-dynamic", "int8-weight-only", "fp8-weight-only", "fp16", "dq-clip")
@@ -103,49 +103,45 @@ class Engine(CliTest):
         self.assertEqual(report["warnings"], ["transformer.resblocks.0.mlp.c_fc.weight_quantizer: 1 of 256 ranges are zero: "
                                               "nothing but zeros there"])
 
-    def test_killed_calibration_goes_on_to_the_same_bits(self):
-        path, _ = self.checkpoint()
-        data = self.calibration(200)
-        arguments = ["quantize", path, "--recipe", "int8-smooth", *data, "--set", "calibration.observer=mse"]
-        self.ok(*arguments, "-o", self.folder / "whole.pt")
-        cut = self.folder / "cut.pt"
-        process = subprocess.Popen([CLIPQ, *map(str, arguments), "-o", str(cut), "--save-every", "0"],
-                                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        state = self.folder / "cut.pt.calibration.ranges"
+    def cut(self, arguments, output, how):
+        """Starts a calibration that saves its state after every batch, and stops it once the last pass has begun."""
+        process = subprocess.Popen([CLIPQ, *map(str, arguments), "-o", str(output), "--save-every", "0"], text=True,
+                                   stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        state = output.with_name(output.name + ".calibration.ranges")
         deadline = time.monotonic() + 300
         while not state.exists() and process.poll() is None and time.monotonic() < deadline:
             time.sleep(0.002)
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-        self.assertFalse(cut.exists(), "the calibration ended before it could be killed")
-        resumed = self.fails_or_ok(*arguments, "-o", cut, "--resume")
-        self.assertIn("goes on after", resumed.stderr)
-        self.assertFalse(list(self.folder.glob("cut.pt.calibration*")))
-        self.assertEqual(self.manifest(self.folder / "whole.pt")["quantizers"], self.manifest(cut)["quantizers"])
-        a, b = torch.jit.load(str(self.folder / "whole.pt")), torch.jit.load(str(cut))
-        self.assertTrue(torch.equal(a.encode_image(pixels()), b.encode_image(pixels())))
+        process.send_signal(how)
+        _, errors = process.communicate()
+        self.assertFalse(output.exists(), "the calibration ended before it could be cut")
+        return process.returncode, errors
 
-        self.check_that_only_the_same_calibration_goes_on(arguments, path)
+    def test_cut_calibration_goes_on_to_the_same_bits(self):
+        path, _ = self.checkpoint()
+        arguments = ["quantize", path, "--recipe", "int8-smooth", *self.calibration(200), "--set", "calibration.observer=mse"]
+        self.ok(*arguments, "-o", self.folder / "whole.pt")
+        whole = torch.jit.load(str(self.folder / "whole.pt"))
+        for how, code in ((signal.SIGKILL, -9), (signal.SIGINT, 130)):
+            output = self.folder / f"{how.name}.pt"
+            returned, errors = self.cut(arguments, output, how)
+            self.assertEqual(returned, code, errors)
+            resumed = clipq(*arguments, "-o", output, "--resume")
+            self.assertEqual(resumed.returncode, 0, resumed.stderr)
+            self.assertIn("goes on after", resumed.stderr)
+            self.assertFalse(list(self.folder.glob("*.calibration*")))
+            self.assertEqual(self.manifest(self.folder / "whole.pt")["quantizers"], self.manifest(output)["quantizers"])
+            self.assertTrue(torch.equal(whole.encode_image(pixels()), torch.jit.load(str(output)).encode_image(pixels())))
+        self.assertRegex(errors, "the calibration so far is in .*--resume goes on from there")
 
-    def check_that_only_the_same_calibration_goes_on(self, arguments, path):
-        """Kills a calibration and tries to continue it with one thing changed."""
-        cut = self.folder / "other.pt"
-        process = subprocess.Popen([CLIPQ, *map(str, arguments), "-o", str(cut), "--save-every", "0"],
-                                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        deadline = time.monotonic() + 300
-        while not (self.folder / "other.pt.calibration.ranges").exists() and time.monotonic() < deadline:
-            time.sleep(0.002)
-        process.send_signal(signal.SIGKILL)
-        process.wait()
+    def test_only_the_same_calibration_goes_on(self):
+        path, _ = self.checkpoint()
+        arguments = ["quantize", path, "--recipe", "int8-smooth", *self.calibration(200)]
+        output = self.folder / "cut.pt"
+        self.cut(arguments, output, signal.SIGKILL)
         (self.folder / "merges.txt").write_text("#version: test\nr e\nre d</w>\nb l\nbl u\nu e</w>\n")
         for change in (("--set", "calibration.samples=100"), ("--bpe", self.folder / "merges.txt"), ("--component", "image"),
                        ("--set", "*.input_quantizer.bits=8"), ("--calib-samples", "40")):
-            self.fails(3, "another model, recipe or data", *arguments, "-o", cut, "--resume", *change)
-
-    def fails_or_ok(self, *arguments):
-        process = subprocess.run([CLIPQ, *map(str, arguments)], capture_output=True, text=True, check=False)
-        self.assertEqual(process.returncode, 0, process.stderr)
-        return process
+            self.fails(3, "another model, recipe or data", *arguments, "-o", output, "--resume", *change)
 
     def test_state_of_another_calibration_is_refused(self):
         path, _ = self.checkpoint()
