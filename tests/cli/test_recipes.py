@@ -58,7 +58,7 @@ VALID = [
     (("calibration", "samples"), 1), (("calibration", "rows"), 1),
     ((*INPUT, "observer"), "moving-average"), ((*INPUT, "observer"), "moving-average:0.1"),
     ((*INPUT, "observer"), "percentile"), ((*INPUT, "bits"), 7), ((*INPUT, "scheme"), "symmetric"),
-    ((*INPUT, "scheme"), "twin"), ((*INPUT, "range"), "dynamic"), ((*INPUT, "enable"), True),
+    ((*INPUT, "scheme"), "twin"), ((*INPUT, "enable"), True),
     ((*WEIGHT, "bits"), 2), ((*WEIGHT, "granularity"), "tensor"), ((*WEIGHT, "granularity"), "group:16"),
     ((*WEIGHT, "scheme"), "affine"), ((*WEIGHT, "scale_dtype"), "float16"), ((*WEIGHT, "comment"), "why"),
     (WEIGHT, {"match": "*.mlp.*.weight_quantizer", "format": "int4", "granularity": "group:32"}),
@@ -77,6 +77,7 @@ VALID = [
 # (path, value, what the program's message must speak of): each recipe is BASE with one thing wrong.
 BROKEN = [
     (("name",), ABSENT, "name"), (("name",), "", "name"), (("name",), 5, "name"), (("comment",), ["why"], "comment"),
+    ((*INPUT, "range"), "dynamic", "takes no observer"),
     (("$schema",), 1, "schema"), (("rulez",), [], 'unknown key "rulez"'),
     (("rules",), ABSENT, "rules"), (("rules",), [], "rules"), (("rules",), {}, "rules"), (WEIGHT, "int8", "rule 2"),
     ((*WEIGHT, "match"), ABSENT, "match"), ((*WEIGHT, "match"), "", "match"), ((*WEIGHT, "match"), ["*"], "match"),
