@@ -1,13 +1,10 @@
-# Compiler settings shared by every target: warnings, sanitizers, ccache, a fast linker.
+# Compiler settings shared by every target: warnings, sanitizers, ccache. The linker is the
+# compiler's own: mold 1.10 (Debian 12) can place a one-byte thread-local variable so that the program
+# cannot be loaded ("cannot apply additional memory protection").
 find_program(CCACHE_PROGRAM ccache)
 if(CCACHE_PROGRAM)
   set(CMAKE_CXX_COMPILER_LAUNCHER "${CCACHE_PROGRAM}")
   set(CMAKE_C_COMPILER_LAUNCHER "${CCACHE_PROGRAM}")
-endif()
-
-find_program(MOLD_PROGRAM mold)
-if(MOLD_PROGRAM)
-  add_link_options(-fuse-ld=mold)
 endif()
 
 # -Wno-restrict: GCC 12 warns falsely of std::string concatenation (GCC bug 105651).
