@@ -79,10 +79,10 @@ Calibration plan_calibration_on(const OpenedModel& opened, CalibrationFeed feed,
 /// Opens calibration data where they are needed or given. Data that a recipe doesn't need serve its
 /// diagnosis; if they can't, it goes without.
 Calibration open_calibration(const OpenedModel& opened, const Placement& placement,
-                             const Recipe& recipe, const QuantizeOptions& options) {
+                             const Recipe& recipe, const QuantizeOptions& options,
+                             const TowersInNeed& needed) {
   const CalibrationFeed feed = {has_quantizers(placement, Tower::kVisual),
                                 has_quantizers(placement, Tower::kText), options.decode_threads};
-  const TowersInNeed needed = towers_in_need(placement, recipe);
   if (options.calibration_data.empty()) {
     if (needed.any()) throw_needs_data(recipe, needed.text);
     return {};
@@ -128,7 +128,7 @@ QuantizedModel rehearse(ClipModel model, const Placement& placement, const Recip
   return quantized;
 }
 
-void check_paths(const QuantizeOptions& options) {
+void check_options(const QuantizeOptions& options) {
   require_file(options.checkpoint, "checkpoint");
   if (options.dry_run) return;
   if (options.output.empty()) throw UsageError("quantize: give the artifact's name with -o");
@@ -170,7 +170,7 @@ void fill_report(QuantizeReport& report, QuantizedModel& quantized, const Source
 }  // namespace
 
 QuantizeReport quantize(const QuantizeOptions& options) {
-  check_paths(options);
+  check_options(options);
   const Recipe recipe = load_recipe(options.recipe, options.overrides);
   const Component component = parse_component(options.component);
   QuantizeReport report;
@@ -183,6 +183,8 @@ QuantizeReport quantize(const QuantizeOptions& options) {
                          opened.quantization->recipe_name, "); give the float checkpoint"));
   }
   const Placement placement = place_quantizers(opened.model, recipe, component);
+  const TowersInNeed needed = towers_in_need(placement, recipe);
+  report.needs_data = needed.any();
   stages.finish("load");
 
   Artifact artifact;
@@ -192,10 +194,8 @@ QuantizeReport quantize(const QuantizeOptions& options) {
   std::optional<CalibrationState> state;
   if (options.dry_run) {
     artifact.quantized = rehearse(std::exchange(opened.model, ClipModel()), placement, recipe);
-    report.needs_data = towers_in_need(placement, recipe).any();
   } else {
-    calibration = open_calibration(opened, placement, recipe, options);
-    report.needs_data = towers_in_need(placement, recipe).any();
+    calibration = open_calibration(opened, placement, recipe, options, needed);
     state = {.file = cat(options.output.string(), ".calibration"),
              .fingerprint = fingerprint(opened, recipe, component, calibration),
              .seconds = options.save_seconds,

@@ -1,7 +1,5 @@
 #include <ATen/ops/pow.h>
 
-#include <algorithm>
-
 #include "clipq/core/error.h"
 #include "clipq/core/strings.h"
 #include "clipq/quant/algorithm.h"
@@ -26,10 +24,8 @@ class Awq final : public Algorithm {
 
   bool transform_needs_rows() const override { return true; }
 
-  bool applies_to(const Placement& placement) const override {
-    return std::any_of(placement.begin(), placement.end(), [](const PlacedQuantizer& placed) {
-      return placed.enabled && placed.is_weight() && placed.module != "token_embedding";
-    });
+  bool serves(const PlacedQuantizer& quantizer) const override {
+    return quantizer.is_weight() && quantizer.module != "token_embedding";
   }
 
   void transform(ClipModel& model, const Placement& placement,

@@ -1,5 +1,3 @@
-#include <algorithm>
-
 #include "clipq/quant/algorithm.h"
 #include "clipq/quant/simulated_layers.h"
 
@@ -14,11 +12,9 @@ class BiasCorrection final : public Algorithm {
 
   bool conversion_needs_rows() const override { return !data_free_; }
 
-  bool applies_to(const Placement& placement) const override {
-    return std::any_of(placement.begin(), placement.end(), [](const PlacedQuantizer& placed) {
-      const bool of_linear = placed.is_weight() || placed.role == Role::kInput;
-      return placed.enabled && of_linear && placed.module.find("resblocks") != std::string::npos;
-    });
+  bool serves(const PlacedQuantizer& quantizer) const override {
+    const bool of_linear = quantizer.is_weight() || quantizer.role == Role::kInput;
+    return of_linear && quantizer.module.find("resblocks") != std::string::npos;
   }
 
   void convert_bias(BiasInConversion& conversion) const override {

@@ -1,6 +1,7 @@
 #include "clipq/quant/collectors.h"
 
 #include "clipq/core/error.h"
+#include "clipq/core/find_or_default.h"
 #include "clipq/core/strings.h"
 #include "clipq/quant/observed_layers.h"
 
@@ -10,13 +11,6 @@ namespace {
 constexpr const char* kObservers = "observer/";
 constexpr const char* kRows = "rows/";
 constexpr const char* kAttentions = "attention/";
-
-template <typename Value>
-std::shared_ptr<Value> find(const std::map<std::string, std::shared_ptr<Value>>& values,
-                            const std::string& name) {
-  const auto found = values.find(name);
-  return found == values.end() ? nullptr : found->second;
-}
 
 void add(ObserverState& all, const std::string& prefix, const ObserverState& one) {
   for (const auto& [key, tensor] : one) all[cat(prefix, "/", key)] = tensor;
@@ -52,14 +46,14 @@ Collectors::Collectors(const Placement& placement, const CalibrationRequest& req
 }
 
 std::shared_ptr<Observer> Collectors::observer(const std::string& module, Role role) const {
-  return find(observers_, cat(module, ".", name_of(role)));
+  return find_or_default(observers_, cat(module, ".", name_of(role)));
 }
 
 void Collectors::attach(ClipModel& model) const {
   const LayerSlots slots = layer_slots(model);
   for (const auto& slot : slots.linears) {
     const auto input = observer(slot.name, Role::kInput);
-    const auto sample = find(rows_, slot.name);
+    const auto sample = find_or_default(rows_, slot.name);
     if (input || sample) {
       *slot.layer = std::make_shared<ObservedLinear>(*slot.layer, input, sample);
     }
@@ -68,7 +62,7 @@ void Collectors::attach(ClipModel& model) const {
     const AttentionObservers around = {
         observer(slot.name, Role::kQBmm),       observer(slot.name, Role::kKBmm),
         observer(slot.name, Role::kVBmm),       observer(slot.name, Role::kSoftmax),
-        observer(slot.name, Role::kBmm2Output), find(attentions_, slot.name)};
+        observer(slot.name, Role::kBmm2Output), find_or_default(attentions_, slot.name)};
     if (around.any()) *slot.layer = std::make_shared<ObservedAttention>(**slot.layer, around);
   }
 }

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "clipq/core/error.h"
+#include "clipq/core/find_or_default.h"
 #include "clipq/core/interrupt.h"
 #include "clipq/core/strings.h"
 #include "clipq/quant/fold_sites.h"
@@ -14,12 +15,6 @@ namespace {
 
 constexpr double kManyClipped = 0.05;
 
-template <typename Value>
-Value find_or_default(const std::map<std::string, Value>& values, const std::string& name) {
-  const auto found = values.find(name);
-  return found == values.end() ? Value() : found->second;
-}
-
 /// The means of the inputs of layers that stand behind a LayerNorm: its bias.
 std::map<std::string, at::Tensor> expected_inputs(ClipModel& model) {
   std::map<std::string, at::Tensor> means;
@@ -30,15 +25,12 @@ std::map<std::string, at::Tensor> expected_inputs(ClipModel& model) {
 }
 
 RangeSummary summarize(const QuantizerSpec& spec, const Scales& scales) {
-  const Span span = span_of(spec, scales);
-  at::Tensor amax = scales.scale.mul(spec.max_code());
-  if (spec.scheme == Scheme::kTwin) {
-    amax = at::maximum(amax, scales.negative_scale.mul(spec.max_code()));
-  } else if (spec.scheme == Scheme::kAffine) {
-    const at::Tensor& below = scales.zero_point;
-    amax = at::maximum(below, below.neg().add(spec.max_code())).mul(scales.scale);
-  }
-  return {amax.min().item<double>(), amax.max().item<double>(), span, amax.numel()};
+  const Range range = representable(spec, scales);
+  const at::Tensor amax = at::maximum(range.min.neg(), range.max);
+  return {amax.min().item<double>(),
+          amax.max().item<double>(),
+          {range.min.min().item<double>(), range.max.max().item<double>()},
+          amax.numel()};
 }
 
 /// Makes quantizers and layers, and notes ranges, fit and warnings as it goes.

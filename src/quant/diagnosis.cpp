@@ -1,6 +1,5 @@
 #include "clipq/quant/diagnosis.h"
 
-#include <ATen/ops/maximum.h>
 #include <ATen/ops/where.h>
 
 #include <algorithm>
@@ -32,16 +31,6 @@ struct Fit {
 double energy(const at::Tensor& values) {
   const double norm = values.norm().item<double>();
   return norm * norm;
-}
-
-/// The least and greatest value that codes can stand for, for every scale.
-Range representable(const QuantizerSpec& spec, const Scales& scales) {
-  const double max_code = spec.max_code();
-  const at::Tensor high = scales.scale.mul(max_code);
-  if (spec.scheme == Scheme::kTwin) return {scales.negative_scale.mul(-max_code), high};
-  if (spec.scheme == Scheme::kSymmetric) return {high.neg(), high};
-  return {scales.zero_point.neg().mul(scales.scale),
-          scales.zero_point.neg().add(max_code).mul(scales.scale)};
 }
 
 /// How many values [rows, columns] lie more than half a step (of the largest codes) beyond the
@@ -76,9 +65,13 @@ QuantizedTensor narrow(const QuantizedTensor& whole, std::int64_t begin, std::in
 
 }  // namespace
 
-Span span_of(const QuantizerSpec& spec, const Scales& scales) {
-  const Range range = representable(spec, scales);
-  return {range.min.min().item<double>(), range.max.max().item<double>()};
+Range representable(const QuantizerSpec& spec, const Scales& scales) {
+  const double max_code = spec.max_code();
+  const at::Tensor high = scales.scale.mul(max_code);
+  if (spec.scheme == Scheme::kTwin) return {scales.negative_scale.mul(-max_code), high};
+  if (spec.scheme == Scheme::kSymmetric) return {high.neg(), high};
+  return {scales.zero_point.neg().mul(scales.scale),
+          scales.zero_point.neg().add(max_code).mul(scales.scale)};
 }
 
 Diagnosis diagnose(const at::Tensor& weight, const QuantizedTensor& quantized) {

@@ -3,8 +3,6 @@
 #include <ATen/ops/pow.h>
 #include <ATen/ops/where.h>
 
-#include <algorithm>
-
 #include "clipq/core/error.h"
 #include "clipq/core/strings.h"
 #include "clipq/quant/algorithm.h"
@@ -55,11 +53,8 @@ class Equalize final : public Algorithm {
 
   bool transform_needs_rows() const override { return !options_.data_free; }
 
-  bool applies_to(const Placement& placement) const override {
-    return std::any_of(placement.begin(), placement.end(), [](const PlacedQuantizer& placed) {
-      return placed.enabled && placed.module != "token_embedding" &&
-             placed.module != "visual.conv1";
-    });
+  bool serves(const PlacedQuantizer& quantizer) const override {
+    return quantizer.module != "token_embedding" && quantizer.module != "visual.conv1";
   }
 
   void transform(ClipModel& model, const Placement& placement,

@@ -51,10 +51,8 @@ class Gptq final : public Algorithm {
 
   bool conversion_needs_rows() const override { return true; }
 
-  bool applies_to(const Placement& placement) const override {
-    return std::any_of(placement.begin(), placement.end(), [](const PlacedQuantizer& placed) {
-      return placed.enabled && placed.is_weight() && !format_info(placed.spec.format).is_float;
-    });
+  bool serves(const PlacedQuantizer& quantizer) const override {
+    return quantizer.is_weight() && !format_info(quantizer.spec.format).is_float;
   }
 
   void round_weight(WeightInConversion& weight) const override {

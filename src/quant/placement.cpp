@@ -191,7 +191,10 @@ Placement place_quantizers(ClipModel& model, const Recipe& recipe, Component com
     }
   }
   for (std::size_t i = 0; i < recipe.algorithms.size(); ++i) {
-    if (!recipe.algorithms[i]->applies_to(placement)) {
+    const Algorithm& algorithm = *recipe.algorithms[i];
+    if (std::none_of(placement.begin(), placement.end(), [&](const PlacedQuantizer& quantizer) {
+          return quantizer.enabled && algorithm.serves(quantizer);
+        })) {
       throw UsageError(cat("recipe ", recipe.name, ": algorithm ", i + 1,
                            " has nothing to do: no quantizer that it could serve is on"));
     }

@@ -30,22 +30,26 @@ bool transform_needs_rows(const Recipe& recipe) {
                      [](const auto& algorithm) { return algorithm->transform_needs_rows(); });
 }
 
+/// Whether all of the data must be gone through once algorithms have changed the model.
+bool needs_full_pass(const Placement& placement, const Recipe& recipe) {
+  return has_static_ranges(placement) || conversion_needs_rows(recipe);
+}
+
 std::int64_t transform_batches(const Placement& placement, const Recipe& recipe,
                                const CalibrationSource& data) {
-  const bool full_pass_follows = has_static_ranges(placement) || conversion_needs_rows(recipe);
-  if (!full_pass_follows) return data.batches;
+  if (!needs_full_pass(placement, recipe)) return data.batches;
   return (data.batches + kTransformShare - 1) / kTransformShare;
 }
 
 CalibrationRequest conversion_request(const Placement& placement, const Recipe& recipe,
                                       const CalibrationSource& data) {
-  const bool for_algorithms = conversion_needs_rows(recipe);
-  const bool full_pass = has_static_ranges(placement) || for_algorithms;
   return {.name = kRangesPass,
           .ranges = true,
-          .rows = for_algorithms ? recipe.rows : kDiagnosisRows,
+          .rows = conversion_needs_rows(recipe) ? recipe.rows : kDiagnosisRows,
           .attention_inputs = true,
-          .batches = full_pass ? data.batches : std::min(data.batches, kDiagnosisBatches)};
+          .batches = needs_full_pass(placement, recipe)
+                         ? data.batches
+                         : std::min(data.batches, kDiagnosisBatches)};
 }
 
 }  // namespace

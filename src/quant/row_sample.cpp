@@ -85,14 +85,14 @@ void RowSample::restore(const ObserverState& state) {
                     rows.size(0) == heap.size(0) && rows.size(0) <= capacity_;
   const auto* entries = fits ? heap.const_data_ptr<std::int64_t>() : nullptr;
   for (std::int64_t i = 0; fits && i < heap.size(0); ++i) {
-    if (entries[2 * i + 1] < 0 || entries[2 * i + 1] >= rows.size(0)) entries = nullptr;
-    if (entries == nullptr) break;
-  }
-  if (entries == nullptr) throw InputError("the saved state of a row sample contradicts itself");
-  rows_ = rows.clone();
-  for (std::int64_t i = 0; i < heap.size(0); ++i) {
     kept_.push_back({static_cast<std::uint64_t>(entries[2 * i]), entries[2 * i + 1]});
   }
+  if (!fits || !std::all_of(kept_.begin(), kept_.end(), [&](const Kept& kept) {
+        return kept.slot >= 0 && kept.slot < rows.size(0);
+      })) {
+    throw InputError("the saved state of a row sample contradicts itself");
+  }
+  rows_ = rows.clone();
 }
 
 }  // namespace clipq

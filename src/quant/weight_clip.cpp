@@ -1,7 +1,6 @@
 #include <ATen/ops/full_like.h>
 #include <ATen/ops/where.h>
 
-#include <algorithm>
 #include <limits>
 
 #include "clipq/core/error.h"
@@ -17,10 +16,8 @@ class WeightClip final : public Algorithm {
  public:
   WeightClip(std::int64_t steps, double smallest) : steps_(steps), smallest_(smallest) {}
 
-  bool applies_to(const Placement& placement) const override {
-    return std::any_of(placement.begin(), placement.end(), [](const PlacedQuantizer& placed) {
-      return placed.enabled && placed.is_weight() && format_info(placed.spec.format).scaled;
-    });
+  bool serves(const PlacedQuantizer& quantizer) const override {
+    return quantizer.is_weight() && format_info(quantizer.spec.format).scaled;
   }
 
   void choose_scales(WeightInConversion& weight) const override {

@@ -25,23 +25,17 @@ Rows recipe_rows() {
   return rows;
 }
 
-Rows format_rows() {
+/// The rows of a table by their names and comments.
+template <typename Row>
+Rows rows_of(const std::vector<Row>& table) {
   Rows rows;
-  for (const FormatInfo& info : formats()) rows.emplace_back(info.name, info.comment);
+  for (const Row& row : table) rows.emplace_back(row.name, row.comment);
   return rows;
 }
 
-Rows observer_rows() {
-  Rows rows;
-  for (const ObserverInfo& info : observers()) rows.emplace_back(info.name, info.comment);
-  return rows;
-}
-
-Rows algorithm_rows() {
-  Rows rows;
-  for (const AlgorithmInfo& info : algorithms()) rows.emplace_back(info.name, info.comment);
-  return rows;
-}
+Rows format_rows() { return rows_of(formats()); }
+Rows observer_rows() { return rows_of(observers()); }
+Rows algorithm_rows() { return rows_of(algorithms()); }
 
 Rows dataset_rows() {
   Rows rows;

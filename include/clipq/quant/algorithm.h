@@ -43,8 +43,8 @@ class Algorithm {
   /// Whether transform() needs sampled rows.
   virtual bool transform_needs_rows() const { return false; }
 
-  /// Whether the placement has quantizers that it can do something for.
-  virtual bool applies_to(const Placement& placement) const = 0;
+  /// Whether it can do something for an enabled quantizer.
+  virtual bool serves(const PlacedQuantizer& quantizer) const = 0;
 
   /// Whether round_weight() or convert_bias() need sampled rows.
   virtual bool conversion_needs_rows() const { return false; }

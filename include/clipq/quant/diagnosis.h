@@ -16,12 +16,8 @@ struct Diagnosis {
                                         ///< over sampled rows
 };
 
-/// The largest and smallest values that codes can stand for, over all scales.
-struct Span {
-  double low = 0;
-  double high = 0;
-};
-Span span_of(const QuantizerSpec& spec, const Scales& scales);
+/// The least and greatest value that codes can stand for, for every scale.
+Range representable(const QuantizerSpec& spec, const Scales& scales);
 
 /// A weight (float32 [out, in]) against its quantized form.
 Diagnosis diagnose(const at::Tensor& weight, const QuantizedTensor& quantized);

@@ -10,6 +10,12 @@
 
 namespace clipq {
 
+/// The least and greatest value that codes can stand for, over all scales.
+struct Span {
+  double low = 0;
+  double high = 0;
+};
+
 /// The range that a quantizer's codes can stand for.
 struct RangeSummary {
   double amax_min = 0;  ///< smallest and largest amax over its scales (equal if there is one)
