@@ -4,15 +4,27 @@
 #include "clipq/core/strings.h"
 
 namespace clipq {
+namespace {
 
-at::Tensor ClipModel::encode_image(const at::Tensor& pixels) const {
+void require_images(const at::Tensor& pixels, const ClipConfig& config) {
   const std::int64_t side = config.image_resolution;
   if (pixels.dim() != 4 || pixels.size(1) != 3 || pixels.size(2) != side ||
       pixels.size(3) != side) {
     throw InputError(cat("encode_image: got shape ", pixels.sizes(), ", expected [n, 3, ", side,
                          ", ", side, "]"));
   }
+}
+
+}  // namespace
+
+at::Tensor ClipModel::encode_image(const at::Tensor& pixels) const {
+  require_images(pixels, config);
   return visual.encode(pixels, config);
+}
+
+at::Tensor ClipModel::pool_image(const at::Tensor& pixels) const {
+  require_images(pixels, config);
+  return visual.pool(pixels, config);
 }
 
 at::Tensor ClipModel::encode_text(const at::Tensor& tokens) const {

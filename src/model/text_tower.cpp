@@ -1,17 +1,19 @@
 #include "clipq/model/text_tower.h"
 
-#include <ATen/ops/arange.h>
-#include <ATen/ops/index.h>
-
 namespace clipq {
 
 at::Tensor TextTower::encode(const at::Tensor& tokens, const ClipConfig& config) const {
-  const at::Tensor positions = positional_embedding.narrow(0, 0, tokens.size(1));
-  const at::Tensor embedded = token_embedding->forward(tokens).add(positions);
-  const at::Tensor encoded = clipq::forward(blocks, embedded, config.activation);
-  const at::Tensor rows = at::arange(tokens.size(0), at::kLong);
-  const at::Tensor pooled = at::index(ln_final.forward(encoded), {rows, tokens.argmax(-1)});
-  return text_projection->forward(pooled);
+  const at::Tensor ends = tokens.argmax(-1);
+  const bool cut = tokens.size(0) > 0 && !clipq::needs_whole_batch(blocks);
+  const std::int64_t length = cut ? ends.max().item<std::int64_t>() + 1 : tokens.size(1);
+  const at::Tensor embedded = token_embedding->forward(tokens.narrow(1, 0, length))
+                                  .add(positional_embedding.narrow(0, 0, length));
+  const at::Tensor pooled = forward_pooled(blocks, embedded, ends, config.activation);
+  return text_projection->forward(ln_final.forward(pooled));
+}
+
+bool TextTower::needs_whole_batch() const {
+  return clipq::needs_whole_batch(blocks) || text_projection->needs_whole_batch();
 }
 
 }  // namespace clipq

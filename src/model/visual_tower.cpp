@@ -1,6 +1,7 @@
 #include "clipq/model/visual_tower.h"
 
 #include <ATen/ops/cat.h>
+#include <ATen/ops/zeros.h>
 
 namespace clipq {
 
@@ -13,11 +14,22 @@ at::Tensor patchify(const at::Tensor& pixels, std::int64_t patch) {
 }
 
 at::Tensor VisualTower::encode(const at::Tensor& pixels, const ClipConfig& config) const {
+  return proj->forward(pool(pixels, config));
+}
+
+at::Tensor VisualTower::pool(const at::Tensor& pixels, const ClipConfig& config) const {
   const at::Tensor patches = conv1->forward(patchify(pixels, config.vision_patch_size));
   const at::Tensor class_tokens = class_embedding.expand({pixels.size(0), 1, config.vision_width});
   const at::Tensor tokens = at::cat({class_tokens, patches}, 1).add(positional_embedding);
-  const at::Tensor encoded = clipq::forward(blocks, ln_pre.forward(tokens), config.activation);
-  return proj->forward(ln_post.forward(encoded.select(1, 0)));
+  const at::Tensor class_positions = at::zeros({pixels.size(0)}, at::kLong);
+  const at::Tensor pooled =
+      forward_pooled(blocks, ln_pre.forward(tokens), class_positions, config.activation);
+  return ln_post.forward(pooled);
+}
+
+bool VisualTower::needs_whole_batch() const {
+  return conv1->needs_whole_batch() || clipq::needs_whole_batch(blocks) ||
+         proj->needs_whole_batch();
 }
 
 }  // namespace clipq

@@ -17,4 +17,9 @@ at::Tensor ActivationQuantizer::simulate(const at::Tensor& x) const {
   return clipq::simulate(x, spec_, scales_for(spec_, range_of(x, spec_)));
 }
 
+bool ActivationQuantizer::spans_rows() const {
+  return spec_.range == RangeKind::kDynamic && spec_.granularity == Granularity::kTensor &&
+         format_info(spec_.format).scaled;
+}
+
 }  // namespace clipq

@@ -28,7 +28,10 @@ at::Tensor ObservedAttention::forward(const at::Tensor& qkv) const {
   if (observers_.sample && !observers_.sample->defined()) {
     *observers_.sample = qkv.narrow(0, 0, 1).clone();
   }
-  const Heads heads = split(qkv);
+  return compute(split(qkv));
+}
+
+at::Tensor ObservedAttention::compute(const Heads& heads) const {
   show(observers_.q, heads.q);
   show(observers_.k, heads.k);
   show(observers_.v, heads.v);

@@ -31,6 +31,12 @@ at::Tensor SimulatedLinear::forward(const at::Tensor& x) const {
   return forward_unquantized(simulate_if(input_, x));
 }
 
+at::Tensor SimulatedLinear::forward_part(const at::Tensor& x, std::int64_t first,
+                                         std::int64_t count) const {
+  return at::linear(simulate_if(input_, x), weight_->values().narrow(0, first, count),
+                    bias_.defined() ? bias_.narrow(0, first, count) : bias_);
+}
+
 at::Tensor SimulatedLinear::forward_unquantized(const at::Tensor& x) const {
   return at::linear(x, weight_->values(), bias_);
 }
@@ -39,10 +45,18 @@ SimulatedAttention::SimulatedAttention(std::int64_t heads, bool causal,
                                        AttentionQuantizers quantizers)
     : Attention(heads, causal), quantizers_(std::move(quantizers)) {}
 
-at::Tensor SimulatedAttention::forward(const at::Tensor& qkv) const {
-  const Heads parts = split(qkv);
+bool SimulatedAttention::needs_whole_batch() const {
+  const auto spans_rows = [](const std::optional<ActivationQuantizer>& quantizer) {
+    return quantizer && quantizer->spans_rows();
+  };
+  return spans_rows(quantizers_.q) || spans_rows(quantizers_.k) ||
+         spans_rows(quantizers_.softmax) || spans_rows(quantizers_.v) ||
+         spans_rows(quantizers_.output);
+}
+
+at::Tensor SimulatedAttention::compute(const Heads& parts) const {
   const Heads heads = {simulate_if(quantizers_.q, parts.q), simulate_if(quantizers_.k, parts.k),
-                       simulate_if(quantizers_.v, parts.v)};
+                       simulate_if(quantizers_.v, parts.v), parts.visible};
   const auto simulate_softmax = [this](const at::Tensor& probabilities) {
     return quantizers_.softmax->simulate(probabilities);
   };

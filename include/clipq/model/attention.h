@@ -6,11 +6,15 @@
 
 namespace clipq {
 
-/// Queries, keys and values, each float32 [batch, heads, tokens, head width].
+/// Queries float32 [batch, heads, queries, head width], keys and values [batch, heads, tokens, head
+/// width].
 struct Heads {
   at::Tensor q;
   at::Tensor k;
   at::Tensor v;
+  /// Bool, broadcastable to [batch, heads, queries, tokens]: the tokens that a query attends to.
+  /// Undefined: all; with a causal attention itself and those before it.
+  at::Tensor visible;
 };
 
 /// What stands between in_proj and out_proj: scaled dot-product attention, however it is computed.
@@ -23,21 +27,38 @@ class Attention {
 
   /// @param qkv float32 [batch, tokens, 3 * width], as in_proj returns it
   /// @return float32 [batch, tokens, width]
-  virtual at::Tensor forward(const at::Tensor& qkv) const = 0;
+  virtual at::Tensor forward(const at::Tensor& qkv) const;
+
+  /// The rows of forward() at one position an item.
+  /// @param q float32 [batch, 1, width], the queries at those positions
+  /// @param kv float32 [batch, tokens, 2 * width], keys and values of all tokens
+  /// @param positions int64 [batch], each in [0, tokens)
+  /// @return float32 [batch, 1, width]
+  at::Tensor forward_pooled(const at::Tensor& q, const at::Tensor& kv,
+                            const at::Tensor& positions) const;
+
+  /// As Linear's.
+  virtual bool needs_whole_batch() const { return false; }
 
   std::int64_t heads() const { return heads_; }
   bool causal() const { return causal_; }
 
  protected:
+  /// From queries, keys and values to float32 [batch, queries, width].
+  virtual at::Tensor compute(const Heads& heads) const = 0;
+
   Heads split(const at::Tensor& qkv) const;
   /// softmax(q k^T / sqrt(head width)) v with the heads side by side again: [batch, tokens, width].
   at::Tensor attend(const Heads& heads) const;
-  /// The same through `change`, which is given softmax's result, float32 [batch, heads, tokens,
+  /// The same through `change`, which is given softmax's result, float32 [batch, heads, queries,
   /// tokens], and returns what is multiplied with v in its place.
   at::Tensor attend(const Heads& heads,
                     const std::function<at::Tensor(const at::Tensor&)>& change) const;
 
  private:
+  /// [batch, tokens, n * width] as n times [batch, heads, tokens, head width].
+  at::Tensor in_heads(const at::Tensor& parts, std::int64_t n) const;
+
   std::int64_t heads_;
   bool causal_;
 };
@@ -46,7 +67,9 @@ class Attention {
 class FloatAttention final : public Attention {
  public:
   using Attention::Attention;
-  at::Tensor forward(const at::Tensor& qkv) const override;
+
+ protected:
+  at::Tensor compute(const Heads& heads) const override { return attend(heads); }
 };
 
 }  // namespace clipq

@@ -19,6 +19,9 @@ struct ClipModel {
   /// @return float32 [batch, embed_dim], not normalized
   at::Tensor encode_image(const at::Tensor& pixels) const;
 
+  /// What encode_image() projects: float32 [batch, vision_width]. Throws as it does.
+  at::Tensor pool_image(const at::Tensor& pixels) const;
+
   /// @param tokens int64 or int32 [batch, length]. Throws InputError if an id is outside the
   ///        vocabulary or the length above context_length.
   /// @return float32 [batch, embed_dim], not normalized

@@ -13,6 +13,16 @@ class Linear {
   /// @return float32 [..., out_features]
   virtual at::Tensor forward(const at::Tensor& x) const = 0;
 
+  /// The output features [first, first + count) of forward(x): float32 [..., count].
+  virtual at::Tensor forward_part(const at::Tensor& x, std::int64_t first,
+                                  std::int64_t count) const {
+    return forward(x).narrow(-1, first, count);
+  }
+
+  /// Whether rows of x can't be left out or come in another batch without changing the others: a
+  /// range is taken over all of them at run time, or all of them are being observed.
+  virtual bool needs_whole_batch() const { return false; }
+
   virtual std::int64_t in_features() const = 0;
   virtual std::int64_t out_features() const = 0;
 };
@@ -25,6 +35,8 @@ class FloatLinear final : public Linear {
   FloatLinear(at::Tensor weight, at::Tensor bias);
 
   at::Tensor forward(const at::Tensor& x) const override;
+  at::Tensor forward_part(const at::Tensor& x, std::int64_t first,
+                          std::int64_t count) const override;
   std::int64_t in_features() const override { return weight_.size(1); }
   std::int64_t out_features() const override { return weight_.size(0); }
 

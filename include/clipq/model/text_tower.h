@@ -6,7 +6,8 @@
 
 namespace clipq {
 
-/// CLIP's causal text tower, pooled at the end-of-text token: the one with the largest id.
+/// CLIP's causal text tower, pooled at the end-of-text token: the one with the largest id. What
+/// stands behind the longest text of a batch isn't computed, unless a layer needs the whole batch.
 struct TextTower {
   std::shared_ptr<const Embedding> token_embedding;
   at::Tensor positional_embedding;  ///< [context_length, width]
@@ -17,6 +18,9 @@ struct TextTower {
   /// @param tokens int64 or int32 [batch, length], length at most context_length
   /// @return float32 [batch, embed_dim], not normalized
   at::Tensor encode(const at::Tensor& tokens, const ClipConfig& config) const;
+
+  /// Whether a text's embedding depends on the others of its batch and on their padding.
+  bool needs_whole_batch() const;
 };
 
 }  // namespace clipq

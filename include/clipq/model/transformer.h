@@ -22,11 +22,30 @@ struct Block {
 
   /// @param x float32 [batch, tokens, width]
   at::Tensor forward(const at::Tensor& x, Activation activation) const;
+
+  /// The rows of forward() at one position an item, without computing the others.
+  /// @param positions int64 [batch]
+  /// @return float32 [batch, 1, width]
+  at::Tensor forward_pooled(const at::Tensor& x, const at::Tensor& positions,
+                            Activation activation) const;
+
+  bool needs_whole_batch() const;
+
+ private:
+  at::Tensor add_mlp(const at::Tensor& x, Activation activation) const;
 };
 
 using Transformer = std::vector<Block>;
 
-/// All blocks, one after the other.
-at::Tensor forward(const Transformer& blocks, at::Tensor x, Activation activation);
+/// Whether a layer of the blocks needs the whole batch (Linear::needs_whole_batch).
+bool needs_whole_batch(const Transformer& blocks);
+
+/// All blocks, one after the other, at one position an item. Of the last block only what those
+/// positions need is computed, unless a layer needs the whole batch.
+/// @param x float32 [batch, tokens, width]
+/// @param positions int64 [batch], each in [0, tokens)
+/// @return float32 [batch, width]
+at::Tensor forward_pooled(const Transformer& blocks, at::Tensor x, const at::Tensor& positions,
+                          Activation activation);
 
 }  // namespace clipq

@@ -19,6 +19,13 @@ struct VisualTower {
   /// @param pixels float32 [batch, 3, resolution, resolution], normalized
   /// @return float32 [batch, embed_dim], not normalized
   at::Tensor encode(const at::Tensor& pixels, const ClipConfig& config) const;
+
+  /// What encode() projects.
+  /// @return float32 [batch, width]
+  at::Tensor pool(const at::Tensor& pixels, const ClipConfig& config) const;
+
+  /// Whether an image's embedding depends on the others of its batch.
+  bool needs_whole_batch() const;
 };
 
 /// Images cut into patches: [batch, 3, R, R] to [batch, (R / patch)^2, 3 * patch * patch], patches

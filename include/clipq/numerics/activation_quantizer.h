@@ -16,6 +16,9 @@ class ActivationQuantizer {
   /// x (float32, any shape; tokens are rows of the last dimension) quantized and dequantized.
   at::Tensor simulate(const at::Tensor& x) const;
 
+  /// Whether it takes one range from all rows of its input, so that they depend on each other.
+  bool spans_rows() const;
+
   const QuantizerSpec& spec() const { return spec_; }
   const Scales& scales() const { return scales_; }  ///< undefined tensors if dynamic
 

@@ -14,6 +14,7 @@ class ObservedLinear final : public Linear {
                  std::shared_ptr<RowSample> sample);
 
   at::Tensor forward(const at::Tensor& x) const override;
+  bool needs_whole_batch() const override { return true; }
   std::int64_t in_features() const override { return inner_->in_features(); }
   std::int64_t out_features() const override { return inner_->out_features(); }
 
@@ -41,6 +42,10 @@ class ObservedAttention final : public Attention {
   ObservedAttention(const Attention& attention, AttentionObservers observers);
 
   at::Tensor forward(const at::Tensor& qkv) const override;
+  bool needs_whole_batch() const override { return true; }
+
+ protected:
+  at::Tensor compute(const Heads& heads) const override;
 
  private:
   AttentionObservers observers_;

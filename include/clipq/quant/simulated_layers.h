@@ -44,6 +44,9 @@ class SimulatedLinear final : public Linear {
                   std::optional<ActivationQuantizer> input);
 
   at::Tensor forward(const at::Tensor& x) const override;
+  at::Tensor forward_part(const at::Tensor& x, std::int64_t first,
+                          std::int64_t count) const override;
+  bool needs_whole_batch() const override { return input_ && input_->spans_rows(); }
   std::int64_t in_features() const override { return weight_->columns(); }
   std::int64_t out_features() const override { return weight_->rows(); }
 
@@ -76,12 +79,15 @@ class SimulatedAttention final : public Attention {
  public:
   SimulatedAttention(std::int64_t heads, bool causal, AttentionQuantizers quantizers);
 
-  at::Tensor forward(const at::Tensor& qkv) const override;
+  bool needs_whole_batch() const override;
 
   const AttentionQuantizers& quantizers() const { return quantizers_; }
 
   /// How well each of its quantizers fits the float values of `qkv`.
   std::vector<std::pair<Role, Diagnosis>> diagnose(const at::Tensor& qkv) const;
+
+ protected:
+  at::Tensor compute(const Heads& heads) const override;
 
  private:
   AttentionQuantizers quantizers_;
