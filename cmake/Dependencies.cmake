@@ -9,6 +9,7 @@ find_package(ICU REQUIRED COMPONENTS uc i18n)
 find_package(OpenCV REQUIRED COMPONENTS core imgproc imgcodecs)
 find_package(PkgConfig REQUIRED)
 pkg_check_modules(TURBOJPEG REQUIRED IMPORTED_TARGET libturbojpeg)
+pkg_check_modules(LBFGS REQUIRED IMPORTED_TARGET liblbfgs)
 
 # A LibTorch on CMAKE_PREFIX_PATH (variable or environment) wins; else the wheel in .venv.
 find_package(Torch QUIET)

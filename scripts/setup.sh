@@ -10,11 +10,12 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 packages=(g++ cmake ninja-build ccache pkg-config python3-venv libcli11-dev libspdlog-dev
-          nlohmann-json3-dev libopencv-dev libturbojpeg0-dev libicu-dev zlib1g-dev libssl-dev)
+          nlohmann-json3-dev libopencv-dev libturbojpeg0-dev libicu-dev zlib1g-dev libssl-dev
+          liblbfgs-dev)
 pip_packages=(numpy==2.4.6)
 if [[ ${1:-} == --tests ]]; then
   packages+=(libgtest-dev libgmock-dev)
-  pip_packages+=(pillow==13.0.0 jsonschema==4.26.0)
+  pip_packages+=(pillow==13.0.0 jsonschema==4.26.0 scikit-learn==1.9.1)
 fi
 
 missing=()
@@ -57,7 +58,7 @@ except PackageNotFoundError:
 sys.exit(0 if ok else 1)
 PYTHON
 
-# BPE merges and prompt sets, taken out of their wheels; the packages themselves aren't installed.
+# BPE merges, prompt sets and the ids of ImageNet's classes, taken out of their wheels; the packages themselves aren't installed.
 fetch() {  # wheel requirement, then pairs of path in the wheel and target
   local requirement=$1 folder
   shift
@@ -80,4 +81,6 @@ mkdir -p assets/prompts
     clip_benchmark/datasets/en_classnames.json assets/prompts/en_classnames.json \
     clip_benchmark/datasets/en_zeroshot_classification_templates.json \
     assets/prompts/en_zeroshot_classification_templates.json
+[[ -f assets/prompts/imagenet_wnids.txt ]] ||
+  fetch timm==1.0.20 timm/data/_info/imagenet_synsets.txt assets/prompts/imagenet_wnids.txt
 echo "setup: done"

@@ -100,8 +100,9 @@ CalibrationSource calibration_source(const Dataset& dataset, const CalibrationPl
     if (of_images.count > 0) {
       std::vector<std::int64_t> indices = first_indices(of_images.begin + of_images.count);
       indices.erase(indices.begin(), indices.begin() + of_images.begin);
-      cursor->loader = std::make_unique<Loader>(dataset, std::move(indices), preprocess,
-                                                kMicroBatch, feed.decode_threads);
+      cursor->loader = std::make_unique<Loader>(
+          dataset, std::move(indices), std::vector<Preprocess>{preprocess},
+          LoaderOptions{.batch_size = kMicroBatch, .threads = feed.decode_threads});
     }
     return [cursor](CalibrationBatch& batch) {
       const bool more_pixels = cursor->next_pixels(batch);

@@ -52,8 +52,8 @@ std::vector<Result> demo(const DemoOptions& options) {
     eval_options.models.push_back(quantize_demo(checkpoint, recipe, options));
   }
   eval_options.data = cat("cifar100:", (data / "cifar-100-binary").string());
-  eval_options.classnames = data / "classnames.json";
-  eval_options.templates = data / "templates.json";
+  eval_options.task_options.classnames = data / "classnames.json";
+  eval_options.task_options.templates = (data / "templates.json").string();
   eval_options.decode_threads = options.decode_threads;
   eval_options.model.simulate = true;
   log::info("evaluating");

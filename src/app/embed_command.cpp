@@ -14,11 +14,16 @@ struct Embeddings {
   std::vector<std::string> names;
 };
 
+Encoder encoder_of(const OpenedModel& opened, const EmbedOptions& options) {
+  return {{evaluated(opened)},
+          {.batch_size = options.batch_size, .decode_threads = options.decode_threads}};
+}
+
 Embeddings embed_images(const OpenedModel& opened, const EmbedOptions& options) {
   const auto dataset = open_dataset("images:" + options.images.string());
   Embeddings out;
   for (std::int64_t i = 0; i < dataset->size(); ++i) out.names.push_back(dataset->item_name(i));
-  out.rows = encode_images(opened.model, *dataset, 0, {options.batch_size, options.decode_threads});
+  out.rows = encoder_of(opened, options).images({*dataset, dataset->size(), {}}).rows.front();
   return out;
 }
 
@@ -26,8 +31,7 @@ Embeddings embed_texts(const OpenedModel& opened, const EmbedOptions& options) {
   Embeddings out;
   out.names = read_lines(options.texts);
   if (out.names.empty()) throw InputError(cat(options.texts.string(), " has no lines"));
-  out.rows = encode_texts(opened.model, opened.tokenizer, out.names,
-                          {options.batch_size, options.decode_threads});
+  out.rows = encoder_of(opened, options).texts(out.names).front();
   return out;
 }
 

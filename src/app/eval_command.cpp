@@ -1,100 +1,115 @@
 #include "clipq/app/eval_command.h"
 
 #include <algorithm>
-#include <cmath>
+#include <set>
 
+#include "clipq/app/image_overlap.h"
 #include "clipq/bench/environment.h"
 #include "clipq/core/error.h"
+#include "clipq/core/files.h"
+#include "clipq/core/log.h"
 #include "clipq/core/strings.h"
-#include "clipq/eval/zeroshot_classification.h"
-#include "clipq/text/prompts.h"
+#include "clipq/result/clip_benchmark.h"
 
 namespace clipq {
 namespace {
 
-/// Names for the data set's labels: the file given; else CLIP_benchmark's, which are ImageNet's;
-/// else the data set's own keys with blanks for underscores, as OpenAI's prompts have them.
-std::vector<std::string> class_names_for(const Dataset& dataset,
-                                         const std::filesystem::path& file) {
-  std::vector<std::string> names = dataset.class_keys();
-  const std::size_t classes = names.size();
-  if (!file.empty()) {
-    names = read_class_names(file, dataset.name());
-  } else if (dataset.name() == "imagenet1k") {
-    names = builtin_class_names(dataset.name());
-  } else {
-    for (std::string& name : names) std::replace(name.begin(), name.end(), '_', ' ');
+std::vector<OpenedModel> open_models(const EvalOptions& options) {
+  std::vector<OpenedModel> opened;
+  for (const std::filesystem::path& file : options.models) {
+    opened.push_back(open_model(file, options.model));
   }
-  if (classes > 0 && names.size() != classes) {
-    throw UsageError(cat(dataset.spec(), " has ", classes, " classes, but there are ", names.size(),
-                         " class names; give one for each, in label order, with --classnames"));
-  }
-  return names;
+  return opened;
 }
 
-PromptEnsemble prompts_for(const Dataset& dataset, const EvalOptions& options) {
-  return {class_names_for(dataset, options.classnames),
-          options.templates.empty() ? builtin_templates(dataset.name())
-                                    : read_templates(options.templates, dataset.name())};
+/// Models as the encoder takes them, with labels that differ.
+std::vector<EvaluatedModel> evaluated_models(const std::vector<OpenedModel>& opened) {
+  std::vector<EvaluatedModel> models;
+  std::set<std::string> labels;
+  for (const OpenedModel& each : opened) {
+    models.push_back(evaluated(each));
+    std::string& label = models.back().label;
+    if (!labels.insert(label).second) {
+      label += cat("-", models.size());
+      labels.insert(label);
+    }
+  }
+  return models;
 }
 
-std::unique_ptr<Dataset> open_labelled(const EvalOptions& options) {
-  if (starts_with(options.data, "coco:") || starts_with(options.data, "images:")) {
-    throw UsageError(cat(options.task, " needs labels, and ", options.data, " has none; give ",
-                         "cifar100:, cifar10: or imagefolder:"));
-  }
-  return open_dataset(options.data);
+EncodeOptions encode_options(const EvalOptions& options) {
+  EncodeOptions encode;
+  encode.batch_size = options.batch_size;
+  encode.decode_threads = options.decode_threads;
+  encode.skip_bad = options.skip_bad;
+  if (!options.cache.empty()) encode.cache = FeatureCache(options.cache);
+  encode.save_folder = options.save_folder;
+  return encode;
 }
 
 std::optional<CalibrationInfo> calibration_of(const OpenedModel& opened) {
   if (!opened.quantization || opened.quantization->calibration.is_null()) return std::nullopt;
   const Json& calibration = opened.quantization->calibration;
   if (calibration.value("used_for", "") == "diagnosis") return std::nullopt;
-  return CalibrationInfo{calibration.value("spec", ""), calibration.value("samples", 0)};
+  return CalibrationInfo{calibration.value("spec", ""), calibration.value("samples", 0), 0};
 }
 
-Result classification_result(const std::filesystem::path& file, const Dataset& dataset,
-                             const std::string& dataset_hash, const PromptEnsemble& prompts,
-                             const EvalOptions& options) {
-  const OpenedModel opened = open_model(file, options.model);
-  const std::int64_t items = items_within(options.limit, dataset);
-  const ClassificationMetrics metrics =
-      classify_zeroshot(opened.model, opened.tokenizer, dataset, prompts, options.limit,
-                        {options.batch_size, options.decode_threads});
-  Result result;
-  result.task = options.task;
-  result.model = opened.info;
-  result.data = DataInfo{options.data, items, dataset_hash,
-                         static_cast<std::int64_t>(prompts.templates.size())};
-  result.metrics = {{"acc1", metrics.acc1},
-                    {"acc5", metrics.acc5},
-                    {"mean_per_class_recall", metrics.mean_per_class_recall}};
-  result.calibration = calibration_of(opened);
-  result.settings = {{"batch_size", options.batch_size}};
-  result.environment = current_environment();
-  return result;
+/// Notes how many evaluated images the model was calibrated on, and warns of them.
+void check_overlap(Result& result, const OpenedModel& opened, const ImageSource& source) {
+  if (!result.calibration) return;
+  result.calibration->overlap = count_calibrated(source.content, opened.quantization->calibration);
+  if (result.calibration->overlap == 0) return;
+  result.warnings.push_back(cat(opened.info.path, ": ", result.calibration->overlap, " of ",
+                                source.count, " evaluated images are among those that it was ",
+                                "calibrated on; its accuracy may look better than it is"));
+  log::warn(result.warnings.back());
+}
+
+std::vector<Result> results_of(TaskReport& report, const std::vector<OpenedModel>& opened,
+                               const ImageSource& source, const EvalOptions& options) {
+  for (const std::string& warning : report.warnings) log::warn(warning);
+  std::vector<Result> results;
+  for (std::size_t i = 0; i < opened.size(); ++i) {
+    Result& result = results.emplace_back();
+    result.task = options.task;
+    result.model = opened[i].info;
+    result.data = DataInfo{options.data,          source.dataset.name(), report.items,
+                           source.content.sha256, report.templates,      report.skipped};
+    result.metrics = std::move(report.models[i].metrics);
+    result.outcomes = std::move(report.models[i].outcomes);
+    result.details = std::move(report.models[i].details);
+    result.warnings = report.warnings;
+    result.calibration = calibration_of(opened[i]);
+    check_overlap(result, opened[i], source);
+    result.settings = report.settings;
+    result.settings["batch_size"] = options.batch_size;
+    result.environment = current_environment();
+  }
+  return results;
+}
+
+void write_clip_benchmark(const std::filesystem::path& folder, const std::vector<Result>& results) {
+  for (const Result& result : results) {
+    write_file(folder / clip_benchmark_file_name(result),
+               clip_benchmark_json(result).dump(2) + "\n");
+  }
 }
 
 }  // namespace
 
-std::vector<std::pair<std::string, std::string>> tasks() {
-  return {
-      {"zeroshot_classification", "top-1, top-5 and mean per-class recall by prompt ensembles"}};
-}
-
 std::vector<Result> evaluate(const EvalOptions& options) {
-  std::vector<std::string> names;
-  for (const auto& [name, comment] : tasks()) names.push_back(name);
-  if (std::find(names.begin(), names.end(), options.task) == names.end()) {
-    throw UsageError(cat("unknown task \"", options.task, "\"", suggestion(options.task, names)));
+  const Task& task = find_task(options.task);
+  for (const std::filesystem::path& folder : {options.save_folder, options.clip_benchmark}) {
+    if (!folder.empty()) make_folder(folder);
   }
-  const auto dataset = open_labelled(options);
-  const PromptEnsemble prompts = prompts_for(*dataset, options);
-  const std::string hash = dataset->content_hash();
-  std::vector<Result> results;
-  for (const std::filesystem::path& file : options.models) {
-    results.push_back(classification_result(file, *dataset, hash, prompts, options));
-  }
+  const auto dataset = open_dataset(options.data, options.captions);
+  const std::vector<OpenedModel> opened = open_models(options);
+  const Encoder encoder(evaluated_models(opened), encode_options(options));
+  const std::int64_t count = items_within(options.limit, *dataset);
+  const ImageSource source = {*dataset, count, content_hash(*dataset, count)};
+  TaskReport report = task.run({encoder, source, options.task_options});
+  std::vector<Result> results = results_of(report, opened, source, options);
+  if (!options.clip_benchmark.empty()) write_clip_benchmark(options.clip_benchmark, results);
   return results;
 }
 

@@ -26,6 +26,8 @@ OpenedModel open_artifact(const TorchScriptArchive& archive, const std::string& 
     log::info(cat(where, ": native mode has no integer kernels yet; quantized layers are ",
                   "simulated in float32"));
   }
+  info.float32_bytes = artifact.source.float32_bytes;
+  info.source_bytes = artifact.source.size_bytes;
   return {.model = std::move(artifact.quantized.model),
           .tokenizer = choose_tokenizer(options.bpe, artifact.bpe_vocab, where),
           .info = std::move(info),
@@ -48,6 +50,8 @@ OpenedModel open_checkpoint(TorchScriptArchive archive, const std::string& where
   }
   Source source = {std::filesystem::path(where).filename().string(), info.sha256, info.size_bytes,
                    checkpoint.float32_bytes};
+  info.float32_bytes = checkpoint.float32_bytes;
+  info.source_bytes = info.size_bytes;
   ClipModel model = std::exchange(checkpoint.model, ClipModel());
   return {.model = std::move(model),
           .tokenizer = choose_tokenizer(options.bpe, checkpoint.bpe_vocab, where),
@@ -59,6 +63,11 @@ OpenedModel open_checkpoint(TorchScriptArchive archive, const std::string& where
 }
 
 }  // namespace
+
+EvaluatedModel evaluated(const OpenedModel& opened) {
+  return {&opened.model, &opened.tokenizer, std::filesystem::path(opened.info.path).stem().string(),
+          cat(opened.info.sha256, " ", opened.info.mode)};
+}
 
 OpenedModel open_model(const std::filesystem::path& file, const ModelOptions& options) {
   const std::string where = file.string();

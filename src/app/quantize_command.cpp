@@ -5,11 +5,12 @@
 #include <utility>
 
 #include "clipq/app/calibration_stream.h"
-#include "clipq/app/stopwatch.h"
+#include "clipq/app/image_overlap.h"
 #include "clipq/bench/environment.h"
 #include "clipq/core/error.h"
 #include "clipq/core/files.h"
 #include "clipq/core/log.h"
+#include "clipq/core/stopwatch.h"
 #include "clipq/core/strings.h"
 #include "clipq/core/version.h"
 #include "clipq/quant/quantize_model.h"
@@ -66,12 +67,14 @@ Calibration plan_calibration_on(const OpenedModel& opened, CalibrationFeed feed,
     log::warn(cat("calibrating on ", plan.samples, " samples: ", options.calibration_data,
                   " has no more (", wanted, " were asked for)"));
   }
+  const ContentHash content = content_hash(dataset, plan.images);
   calibration.provenance = {{"spec", options.calibration_data},
                             {"used_for", needed.any() ? "calibration" : "diagnosis"},
                             {"samples", plan.samples},
                             {"images", feed.image ? plan.images : 0},
                             {"captions", feed.text ? plan.captions.size() : 0},
-                            {"sha256", dataset.content_hash()}};
+                            {"sha256", content.sha256},
+                            {"image_hashes", short_hashes(content)}};
   calibration.source = calibration_source(dataset, plan, opened.tokenizer, opened.model, feed);
   return calibration;
 }
@@ -233,7 +236,9 @@ std::string to_text(const QuantizeReport& report) {
   }
   return cat(
       report.quantizers, report.coverage,
-      report.dry_run ? "dry run: nothing was calibrated or written\nsize to come: " : "size: ",
+      report.dry_run ? cat("dry run: nothing was calibrated or written; calibration data are ",
+                           report.needs_data ? "needed" : "not needed", "\nsize to come: ")
+                     : "size: ",
       report.output_bytes, " bytes (", mebibytes(report.output_bytes), "), ",
       ratio(report.float32_bytes), " of the float32 weights (", mebibytes(report.float32_bytes),
       "), ", ratio(report.source_bytes), " of the file given (", mebibytes(report.source_bytes),

@@ -1,6 +1,8 @@
 #include "clipq/bench/latency.h"
 
 #include <ATen/CPUGeneratorImpl.h>
+#include <ATen/ops/arange.h>
+#include <ATen/ops/index_select.h>
 #include <ATen/ops/randint.h>
 #include <ATen/ops/randn.h>
 
@@ -38,12 +40,21 @@ at::Tensor random_tokens(const ClipConfig& config, std::int64_t batch) {
   return tokens;
 }
 
-std::function<void()> image_task(const ClipModel& model, std::int64_t batch) {
+std::function<void()> image_task(const TimedModel& timed, std::int64_t batch) {
+  const ClipModel& model = *timed.model;
   return [&model, pixels = random_pixels(model.config, batch)] { model.encode_image(pixels); };
 }
 
-std::function<void()> text_task(const ClipModel& model, std::int64_t batch) {
+std::function<void()> text_task(const TimedModel& timed, std::int64_t batch) {
+  const ClipModel& model = *timed.model;
   return [&model, tokens = random_tokens(model.config, batch)] { model.encode_text(tokens); };
+}
+
+std::function<void()> prompts_task(const TimedModel& timed, std::int64_t batch) {
+  const at::Tensor rows = at::arange(batch, at::kLong).remainder(timed.prompts.size(0));
+  return [&model = *timed.model, tokens = at::index_select(timed.prompts, 0, rows)] {
+    model.encode_text(tokens);
+  };
 }
 
 }  // namespace
@@ -80,18 +91,22 @@ std::vector<LatencyStats> time_interleaved(const std::vector<std::function<void(
   return stats;
 }
 
-std::vector<Latencies> measure_latencies(const std::vector<const ClipModel*>& models,
+std::vector<Latencies> measure_latencies(const std::vector<TimedModel>& models,
                                          const LatencyOptions& options) {
   std::vector<Latencies> latencies(models.size());
   const auto measure = [&](const char* tower, std::int64_t batch, auto make_task) {
     std::vector<std::function<void()>> tasks;
-    for (const ClipModel* model : models) tasks.push_back(make_task(*model, batch));
+    for (const TimedModel& model : models) tasks.push_back(make_task(model, batch));
     const std::vector<LatencyStats> stats = time_interleaved(tasks, options);
     for (std::size_t i = 0; i < models.size(); ++i) latencies[i][tower][batch] = stats[i];
   };
+  const bool all_have_prompts =
+      std::all_of(models.begin(), models.end(),
+                  [](const TimedModel& model) { return model.prompts.defined(); });
   for (const std::int64_t batch : options.batch_sizes) {
     if (options.image) measure("image", batch, image_task);
     if (options.text) measure("text", batch, text_task);
+    if (options.text && all_have_prompts) measure("text_prompts", batch, prompts_task);
   }
   return latencies;
 }

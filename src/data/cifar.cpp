@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "clipq/core/error.h"
 #include "clipq/core/files.h"
 #include "clipq/core/sha256.h"
@@ -14,7 +16,8 @@ constexpr std::size_t kPlane = std::size_t{kSide} * kSide;
 /// then the red, green and blue planes.
 struct Layout {
   const char* name;
-  const char* default_file;
+  std::vector<std::string> test_files;
+  std::vector<std::string> train_files;
   const char* names_file;
   std::size_t label_bytes;
   int classes;
@@ -22,22 +25,42 @@ struct Layout {
   std::size_t record_bytes() const { return label_bytes + 3 * kPlane; }
 };
 
-constexpr Layout kCifar10{"cifar10", "test_batch.bin", "batches.meta.txt", 1, 10};
-constexpr Layout kCifar100{"cifar100", "test.bin", "fine_label_names.txt", 2, 100};
+Layout cifar10() {
+  return {"cifar10",
+          {"test_batch.bin"},
+          {"data_batch_1.bin", "data_batch_2.bin", "data_batch_3.bin", "data_batch_4.bin",
+           "data_batch_5.bin"},
+          "batches.meta.txt",
+          1,
+          10};
+}
+
+Layout cifar100() {
+  return {"cifar100", {"test.bin"}, {"train.bin"}, "fine_label_names.txt", 2, 100};
+}
+
+/// The files that a source names: its .bin file, or those of the split in its folder.
+std::vector<std::filesystem::path> files_of(const DatasetSource& source, const Layout& layout) {
+  if (source.path.extension() == ".bin") {
+    if (source.split == Split::kTest) return {source.path};
+    throw UsageError(cat("\"", source.spec, "\" is one file, so the training part isn't known; ",
+                         "give the folder"));
+  }
+  require_folder(source.path, cat(layout.name, " folder"));
+  std::vector<std::filesystem::path> files;
+  for (const std::string& name :
+       source.split == Split::kTrain ? layout.train_files : layout.test_files) {
+    files.push_back(source.path / name);
+  }
+  return files;
+}
 
 class Cifar : public Dataset {
  public:
-  Cifar(const DatasetSource& source, const Layout& layout)
-      : Dataset(source.spec), layout_(layout), file_(source.path) {
-    if (file_.extension() != ".bin") {
-      require_folder(file_, cat(layout.name, " folder"));
-      file_ /= layout.default_file;
-    }
-    require_file(file_, cat(layout.name, " file"));
-    bytes_ = read_file(file_);
-    require_whole_records();
-    require_valid_labels();
-    read_class_names();
+  Cifar(const DatasetSource& source, Layout layout)
+      : Dataset(source.spec), layout_(std::move(layout)) {
+    for (const std::filesystem::path& file : files_of(source, layout_)) read_records(file);
+    read_class_names(files_.front().file.parent_path());
   }
 
   std::int64_t size() const override {
@@ -57,7 +80,10 @@ class Cifar : public Dataset {
   }
 
   std::string item_name(std::int64_t i) const override {
-    return cat(file_.filename().string(), ":", i);
+    const auto next = std::find_if(files_.begin(), files_.end(),
+                                   [i](const File& file) { return file.first_record > i; });
+    const File& file = *std::prev(next);
+    return cat(file.file.filename().string(), ":", i - file.first_record);
   }
 
   int label(std::int64_t i) const override {
@@ -68,33 +94,42 @@ class Cifar : public Dataset {
 
   std::string name() const override { return layout_.name; }
 
-  std::string content_hash() const override {
+  std::string image_hash(std::int64_t i) const override {
     Sha256 hash;
-    hash.update(bytes_);
+    hash.update(record(i) + layout_.label_bytes, 3 * kPlane);
     return hash.finish();
   }
 
  private:
+  struct File {
+    std::filesystem::path file;
+    std::int64_t first_record;
+  };
+
   const char* record(std::int64_t i) const { return bytes_.data() + i * layout_.record_bytes(); }
 
-  void require_whole_records() const {
-    if (!bytes_.empty() && bytes_.size() % layout_.record_bytes() == 0) return;
-    throw InputError(cat(file_.string(), " is not a ", layout_.name, " binary file: got ",
-                         bytes_.size(), " bytes, expected a positive multiple of ",
-                         layout_.record_bytes(), " (one record); fetch or unpack it again"));
-  }
-
-  void require_valid_labels() const {
-    for (std::int64_t i = 0; i < size(); ++i) {
+  void read_records(const std::filesystem::path& file) {
+    require_file(file, cat(layout_.name, " file"));
+    const std::string bytes = read_file(file);
+    if (bytes.empty() || bytes.size() % layout_.record_bytes() != 0) {
+      throw InputError(cat(file.string(), " is not a ", layout_.name, " binary file: got ",
+                           bytes.size(), " bytes, expected a positive multiple of ",
+                           layout_.record_bytes(), " (one record); fetch or unpack it again"));
+    }
+    const std::int64_t first = size();
+    files_.push_back({file, first});
+    bytes_ += bytes;
+    for (std::int64_t i = first; i < size(); ++i) {
       if (label(i) < layout_.classes) continue;
-      throw InputError(cat(file_.string(), " is not a ", layout_.name, " binary file: record ", i,
-                           " has label ", label(i), ", expected 0 to ", layout_.classes - 1));
+      throw InputError(cat(file.string(), " is not a ", layout_.name, " binary file: record ",
+                           i - first, " has label ", label(i), ", expected 0 to ",
+                           layout_.classes - 1));
     }
   }
 
   /// The list is optional: without it the classes have no names.
-  void read_class_names() {
-    const std::filesystem::path list = file_.parent_path() / layout_.names_file;
+  void read_class_names(const std::filesystem::path& folder) {
+    const std::filesystem::path list = folder / layout_.names_file;
     if (!std::filesystem::exists(list)) return;
     class_names_ = read_lines(list);
     while (!class_names_.empty() && class_names_.back().empty()) class_names_.pop_back();
@@ -105,7 +140,7 @@ class Cifar : public Dataset {
   }
 
   Layout layout_;
-  std::filesystem::path file_;
+  std::vector<File> files_;
   std::string bytes_;
   std::vector<std::string> class_names_;
 };
@@ -113,11 +148,11 @@ class Cifar : public Dataset {
 }  // namespace
 
 std::unique_ptr<Dataset> open_cifar10(const DatasetSource& source) {
-  return std::make_unique<Cifar>(source, kCifar10);
+  return std::make_unique<Cifar>(source, cifar10());
 }
 
 std::unique_ptr<Dataset> open_cifar100(const DatasetSource& source) {
-  return std::make_unique<Cifar>(source, kCifar100);
+  return std::make_unique<Cifar>(source, cifar100());
 }
 
 }  // namespace clipq

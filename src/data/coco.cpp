@@ -20,11 +20,27 @@ class Coco : public FileDataset {
   std::string name() const override { return "mscoco_captions"; }
 };
 
+/// Pictures with the categories of the objects in them.
+class CocoObjects : public FileDataset {
+ public:
+  CocoObjects(std::string spec, fs::path folder, Items items, std::vector<std::string> categories)
+      : FileDataset(std::move(spec), std::move(folder), std::move(items)),
+        categories_(std::move(categories)) {}
+
+  std::vector<std::string> class_keys() const override { return categories_; }
+  bool multi_label() const override { return true; }
+  std::string name() const override { return "mscoco_objects"; }
+
+ private:
+  std::vector<std::string> categories_;
+};
+
 [[noreturn]] void throw_not_captions(const fs::path& file, const std::string& problem) {
   throw InputError(cat(file.string(), " is not a captions file: ", problem,
                        "; expected COCO's captions JSON (images[id, file_name], "
                        "annotations[image_id, caption]) or Karpathy's (images[filename, split, "
-                       "sentences[raw]])"));
+                       "sentences[raw]]); or COCO's instances (categories[id, name], "
+                       "annotations[image_id, category_id])"));
 }
 
 /// object[key] as T; `where` is the object's place in the file.
@@ -47,8 +63,22 @@ const Json& list(const Json& object, const char* key, const fs::path& file) {
   return *found;
 }
 
-/// The images of the official layout in the order of their ids, as pycocotools gives them.
-Items official_items(const Json& root, const fs::path& file) {
+void require_images(const Items& items, const DatasetSource& source) {
+  std::vector<std::string> missing;
+  for (const FileDataset::Item& item : items) {
+    if (!fs::is_regular_file(source.path / item.name)) missing.push_back(item.name);
+  }
+  if (missing.empty()) return;
+  throw InputError(cat(source.captions.string(), " has captions of pictures that are not in ",
+                       source.path.string(), ": ", first_names(missing), " (", missing.size(),
+                       " of ", items.size(), " are missing); give the folder that the captions ",
+                       "belong to, or a captions file of the pictures that are there"));
+}
+
+/// The images of the official layout in the order of their ids, as pycocotools gives them; `add`
+/// is shown each annotation, where it stands, and the image that it is of.
+template <typename Add>
+Items official_items(const Json& root, const fs::path& file, const Add& add) {
   std::map<std::int64_t, FileDataset::Item> by_id;
   std::size_t count = 0;
   for (const Json& image : list(root, "images", file)) {
@@ -64,11 +94,52 @@ Items official_items(const Json& root, const fs::path& file) {
     if (image == by_id.end()) {
       throw_not_captions(file, cat(where, " is of image ", id, ", which is not in \"images\""));
     }
-    image->second.captions.push_back(field<std::string>(annotation, "caption", file, where));
+    add(annotation, where, image->second);
   }
   Items items;
   for (auto& [id, item] : by_id) items.push_back(std::move(item));
   return items;
+}
+
+Items caption_items(const Json& root, const fs::path& file) {
+  return official_items(
+      root, file, [&](const Json& annotation, const std::string& where, FileDataset::Item& item) {
+        item.captions.push_back(field<std::string>(annotation, "caption", file, where));
+      });
+}
+
+/// Categories in the order of their ids; images without an object stay, as negatives.
+std::unique_ptr<Dataset> open_instances(const Json& root, const DatasetSource& source) {
+  const fs::path& file = source.captions;
+  std::map<std::int64_t, std::string> by_id;
+  for (const Json& category : list(root, "categories", file)) {
+    const std::string where = cat("categories[", by_id.size(), "]");
+    by_id[field<std::int64_t>(category, "id", file, where)] =
+        field<std::string>(category, "name", file, where);
+  }
+  std::map<std::int64_t, int> class_of;
+  std::vector<std::string> names;
+  for (const auto& [id, name] : by_id) {
+    class_of[id] = static_cast<int>(names.size());
+    names.push_back(name);
+  }
+  Items items = official_items(
+      root, file, [&](const Json& annotation, const std::string& where, FileDataset::Item& item) {
+        const auto id = field<std::int64_t>(annotation, "category_id", file, where);
+        const auto found = class_of.find(id);
+        if (found == class_of.end()) {
+          throw_not_captions(file,
+                             cat(where, " has category ", id, ", which is not in \"categories\""));
+        }
+        item.labels.push_back(found->second);
+      });
+  for (FileDataset::Item& item : items) {
+    std::sort(item.labels.begin(), item.labels.end());
+    item.labels.erase(std::unique(item.labels.begin(), item.labels.end()), item.labels.end());
+  }
+  require_images(items, source);
+  return std::make_unique<CocoObjects>(source.spec, source.path, std::move(items),
+                                       std::move(names));
 }
 
 /// Karpathy's file names lie in the folder itself, or below `filepath` (val2014) in it.
@@ -105,27 +176,16 @@ bool is_karpathy(const Json& root, const fs::path& file) {
   return !images.empty() && images.front().is_object() && images.front().contains("sentences");
 }
 
-void require_images(const Items& items, const DatasetSource& source) {
-  std::vector<std::string> missing;
-  for (const FileDataset::Item& item : items) {
-    if (!fs::is_regular_file(source.path / item.name)) missing.push_back(item.name);
-  }
-  if (missing.empty()) return;
-  throw InputError(cat(source.captions.string(), " has captions of pictures that are not in ",
-                       source.path.string(), ": ", first_names(missing), " (", missing.size(),
-                       " of ", items.size(), " are missing); give the folder that the captions ",
-                       "belong to, or a captions file of the pictures that are there"));
-}
-
 }  // namespace
 
 std::unique_ptr<Dataset> open_coco(const DatasetSource& source) {
   require_folder(source.path, "image folder");
   require_file(source.captions, "captions file");
   const Json root = read_json(source.captions);
+  if (root.is_object() && root.contains("categories")) return open_instances(root, source);
   Items items = is_karpathy(root, source.captions)
                     ? karpathy_items(root, source.captions, source.path)
-                    : official_items(root, source.captions);
+                    : caption_items(root, source.captions);
   std::erase_if(items, [](const FileDataset::Item& item) { return item.captions.empty(); });
   if (items.empty()) throw_not_captions(source.captions, "no picture in it has a caption");
   require_images(items, source);

@@ -11,18 +11,20 @@ struct Row {
   const char* name;
   const char* description;
   bool takes_captions;
+  bool has_splits;
   std::unique_ptr<Dataset> (*open)(const DatasetSource&);
 };
 
 constexpr Row kRows[] = {
-    {"cifar100", "CIFAR-100, binary layout: a folder with test.bin, or a .bin file", false,
+    {"cifar100", "CIFAR-100, binary layout: a folder with test.bin, or a .bin file", false, true,
      open_cifar100},
     {"cifar10", "CIFAR-10, binary layout: a folder with test_batch.bin, or a .bin file", false,
-     open_cifar10},
-    {"imagefolder", "one folder of pictures a class, below DIR/val (ImageNet) or DIR", false,
+     true, open_cifar10},
+    {"imagefolder", "one folder of pictures a class, below DIR/val (ImageNet) or DIR", false, true,
      open_image_folder},
-    {"coco", "pictures with a captions file in COCO's or Karpathy's JSON layout", true, open_coco},
-    {"images", "the pictures of one folder, sorted by file name", false, open_images},
+    {"coco", "pictures with captions in COCO's or Karpathy's JSON layout, or COCO's instances",
+     true, false, open_coco},
+    {"images", "the pictures of one folder, sorted by file name", false, false, open_images},
 };
 
 const Row& row_of(const std::string& spec, const std::string& kind) {
@@ -39,6 +41,11 @@ const Row& row_of(const std::string& spec, const std::string& kind) {
 
 int Dataset::label(std::int64_t) const { return -1; }
 
+std::vector<int> Dataset::labels(std::int64_t i) const {
+  const int only = label(i);
+  return only < 0 ? std::vector<int>() : std::vector<int>{only};
+}
+
 const std::vector<std::string>& Dataset::captions(std::int64_t) const {
   static const std::vector<std::string> none;
   return none;
@@ -51,7 +58,7 @@ std::vector<DatasetKind> dataset_kinds() {
 }
 
 std::unique_ptr<Dataset> open_dataset(const std::string& spec,
-                                      const std::filesystem::path& captions) {
+                                      const std::filesystem::path& captions, Split split) {
   const std::size_t colon = spec.find(':');
   if (colon == std::string::npos || colon + 1 == spec.size()) {
     throw UsageError(cat("\"", spec, "\" is not a data set; expected KIND:PATH, for instance ",
@@ -67,7 +74,11 @@ std::unique_ptr<Dataset> open_dataset(const std::string& spec,
         cat("\"", spec, "\" takes no captions, but ", captions.string(),
             " was given; pictures with captions are opened as coco:", spec.substr(colon + 1)));
   }
-  return row.open({spec, spec.substr(colon + 1), captions});
+  if (split == Split::kTrain && !row.has_splits) {
+    throw UsageError(cat("\"", spec, "\" has no training part; expected cifar100:DIR, cifar10:DIR ",
+                         "or imagefolder:DIR"));
+  }
+  return row.open({spec, spec.substr(colon + 1), captions, split});
 }
 
 }  // namespace clipq

@@ -13,6 +13,7 @@ struct DatasetSource {
   std::string spec;
   std::filesystem::path path;
   std::filesystem::path captions;
+  Split split = Split::kTest;
 };
 
 std::unique_ptr<Dataset> open_cifar10(const DatasetSource& source);

@@ -4,8 +4,6 @@
 #include <array>
 #include <utility>
 
-#include "clipq/core/files.h"
-#include "clipq/core/progress.h"
 #include "clipq/core/sha256.h"
 #include "clipq/core/strings.h"
 
@@ -15,12 +13,6 @@ namespace {
 /// The list of torchvision's ImageFolder.
 constexpr std::array<std::string_view, 9> kImageExtensions = {
     ".jpg", ".jpeg", ".png", ".webp", ".bmp", ".ppm", ".pgm", ".tif", ".tiff"};
-
-/// A length before each part, so that different lists can't give the same bytes.
-void hash_part(Sha256& hash, std::string_view part) {
-  hash.update(cat(part.size(), ":"));
-  hash.update(part);
-}
 
 }  // namespace
 
@@ -33,24 +25,18 @@ Image FileDataset::image(std::int64_t i) const { return decode_image(folder_ / i
 
 std::string FileDataset::item_name(std::int64_t i) const { return items_[i].name; }
 
-int FileDataset::label(std::int64_t i) const { return items_[i].label; }
+int FileDataset::label(std::int64_t i) const {
+  return multi_label() || items_[i].labels.empty() ? -1 : items_[i].labels.front();
+}
+
+std::vector<int> FileDataset::labels(std::int64_t i) const { return items_[i].labels; }
 
 const std::vector<std::string>& FileDataset::captions(std::int64_t i) const {
   return items_[i].captions;
 }
 
-std::string FileDataset::content_hash() const {
-  Sha256 hash;
-  Progress progress("hashing data", size());
-  for (const Item& item : items_) {
-    progress.advance();
-    hash_part(hash, item.name);
-    hash_part(hash, read_file(folder_ / item.name));
-    hash_part(hash, cat(item.label));
-    hash_part(hash, cat(item.captions.size()));
-    for (const std::string& caption : item.captions) hash_part(hash, caption);
-  }
-  return hash.finish();
+std::string FileDataset::image_hash(std::int64_t i) const {
+  return sha256_of_file(folder_ / items_[i].name);
 }
 
 bool has_image_extension(const std::filesystem::path& file) {

@@ -14,7 +14,7 @@ class FileDataset : public Dataset {
   /// One picture; `name` is its path relative to the folder.
   struct Item {
     std::string name;
-    int label = -1;
+    std::vector<int> labels;
     std::vector<std::string> captions;
   };
 
@@ -25,7 +25,8 @@ class FileDataset : public Dataset {
   std::string item_name(std::int64_t i) const override;
   int label(std::int64_t i) const override;
   const std::vector<std::string>& captions(std::int64_t i) const override;
-  std::string content_hash() const override;
+  std::vector<int> labels(std::int64_t i) const override;
+  std::string image_hash(std::int64_t i) const override;
 
  private:
   std::filesystem::path folder_;

@@ -47,6 +47,15 @@ std::vector<std::string> class_folders(const fs::path& root) {
   return classes;
 }
 
+/// DIR/val, or DIR itself without one; the training part is DIR/train.
+fs::path split_folder(const DatasetSource& source) {
+  if (source.split == Split::kTrain) {
+    require_folder(source.path / "train", "folder of training images");
+    return source.path / "train";
+  }
+  return fs::is_directory(source.path / "val") ? source.path / "val" : source.path;
+}
+
 /// The pictures of a class folder and of the folders in it, relative to `root`, sorted.
 std::vector<std::string> pictures_of(const fs::path& root, const std::string& class_folder) {
   std::vector<std::string> names;
@@ -64,12 +73,12 @@ std::vector<std::string> pictures_of(const fs::path& root, const std::string& cl
 
 std::unique_ptr<Dataset> open_image_folder(const DatasetSource& source) {
   require_folder(source.path, "image folder");
-  const fs::path root = fs::is_directory(source.path / "val") ? source.path / "val" : source.path;
+  const fs::path root = split_folder(source);
   std::vector<std::string> classes = class_folders(root);
   std::vector<FileDataset::Item> items;
   for (std::size_t label = 0; label < classes.size(); ++label) {
     for (std::string& name : pictures_of(root, classes[label])) {
-      items.push_back({std::move(name), static_cast<int>(label), {}});
+      items.push_back({std::move(name), {static_cast<int>(label)}, {}});
     }
   }
   if (items.empty()) {

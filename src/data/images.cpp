@@ -22,7 +22,7 @@ std::unique_ptr<Dataset> open_images(const DatasetSource& source) {
   std::vector<FileDataset::Item> items;
   for (const auto& entry : std::filesystem::directory_iterator(source.path)) {
     if (entry.is_regular_file() && has_image_extension(entry.path())) {
-      items.push_back({entry.path().filename().string(), -1, {}});
+      items.push_back({entry.path().filename().string(), {}, {}});
     }
   }
   if (items.empty()) {

@@ -29,15 +29,17 @@ struct Slot {
 
 class Loader::Queue {
  public:
-  Queue(const Dataset& dataset, std::vector<std::int64_t> indices, Preprocess preprocess,
-        std::int64_t batch_size, int threads)
+  Queue(const Dataset& dataset, std::vector<std::int64_t> indices,
+        std::vector<Preprocess> preprocesses, const LoaderOptions& options)
       : dataset_(dataset),
         indices_(std::move(indices)),
-        preprocess_(preprocess),
-        batch_size_(batch_size) {
-    if (batch_size < 1) throw InternalError("Loader: the batch size must be at least 1");
+        preprocesses_(std::move(preprocesses)),
+        batch_size_(options.batch_size),
+        keeps_bad_(options.keeps_bad) {
+    if (batch_size_ < 1) throw InternalError("Loader: the batch size must be at least 1");
     for (std::int64_t ahead = 0; ahead < kBatchesAhead; ++ahead) open_slot({});
-    for (int i = 0; i < std::max(threads, 1); ++i) workers_.emplace_back([this] { work(); });
+    for (int i = 0; i < std::max(options.threads, 1); ++i)
+      workers_.emplace_back([this] { work(); });
   }
 
   ~Queue() {
@@ -55,7 +57,7 @@ class Loader::Queue {
     batch_done_.wait(lock, [this] { return slots_.front().pending == 0; });
     if (slots_.front().failure) std::rethrow_exception(slots_.front().failure);
     std::swap(batch, slots_.front().batch);
-    std::vector<float> recycled = std::move(slots_.front().batch.pixels);
+    std::vector<std::vector<float>> recycled = std::move(slots_.front().batch.pixels);
     slots_.pop_front();
     open_slot(std::move(recycled));
     lock.unlock();
@@ -65,18 +67,23 @@ class Loader::Queue {
 
  private:
   /// Makes the next batch available to the workers, if there is one. `pixels` is memory to use.
-  void open_slot(std::vector<float> pixels) {
+  void open_slot(std::vector<std::vector<float>> pixels) {
     const std::int64_t count =
         std::min(batch_size_, static_cast<std::int64_t>(indices_.size()) - next_first_);
     if (count <= 0) return;
-    pixels.resize(count * item_floats());
+    pixels.resize(preprocesses_.size());
+    for (std::size_t i = 0; i < pixels.size(); ++i) {
+      pixels[i].resize(count * item_floats(preprocesses_[i]));
+    }
     Slot& slot = slots_.emplace_back();
-    slot.batch = {next_first_, count, std::move(pixels)};
+    slot.batch = {next_first_, count, std::move(pixels), {}};
     slot.pending = count;
     next_first_ += count;
   }
 
-  std::int64_t item_floats() const { return std::int64_t{3} * preprocess_.size * preprocess_.size; }
+  static std::int64_t item_floats(const Preprocess& preprocess) {
+    return std::int64_t{3} * preprocess.size * preprocess.size;
+  }
 
   /// The first slot with an entry that no worker has taken; null if there is none.
   Slot* slot_with_work() {
@@ -101,6 +108,7 @@ class Loader::Queue {
       lock.unlock();
       std::exception_ptr failure = fill(slot->batch, entry);
       lock.lock();
+      if (failure && keeps_bad_) failure = keep(failure, entry, slot->batch);
       if (failure && (!slot->failure || entry < slot->failed_entry)) {
         slot->failure = std::move(failure);
         slot->failed_entry = entry;
@@ -113,17 +121,37 @@ class Loader::Queue {
   std::exception_ptr fill(PixelBatch& batch, std::int64_t entry) const noexcept {
     try {
       const Image image = dataset_.image(indices_[batch.first + entry]);
-      preprocess(image, preprocess_, batch.pixels.data() + entry * item_floats());
+      for (std::size_t i = 0; i < preprocesses_.size(); ++i) {
+        preprocess(image, preprocesses_[i],
+                   batch.pixels[i].data() + entry * item_floats(preprocesses_[i]));
+      }
       return nullptr;
     } catch (...) {
       return std::current_exception();
     }
   }
 
+  /// Notes an entry that can't be decoded; returns any other failure.
+  static std::exception_ptr keep(const std::exception_ptr& failure, std::int64_t entry,
+                                 PixelBatch& batch) {
+    try {
+      std::rethrow_exception(failure);
+    } catch (const InputError& error) {
+      const auto after =
+          std::find_if(batch.bad.begin(), batch.bad.end(),
+                       [entry](const BadEntry& bad) { return bad.position > entry; });
+      batch.bad.insert(after, {entry, error.what()});
+      return nullptr;
+    } catch (...) {
+      return failure;
+    }
+  }
+
   const Dataset& dataset_;
   const std::vector<std::int64_t> indices_;
-  const Preprocess preprocess_;
+  const std::vector<Preprocess> preprocesses_;
   const std::int64_t batch_size_;
+  const bool keeps_bad_;
 
   std::mutex mutex_;
   std::condition_variable work_available_;
@@ -134,10 +162,10 @@ class Loader::Queue {
   std::vector<std::thread> workers_;
 };
 
-Loader::Loader(const Dataset& dataset, std::vector<std::int64_t> indices, Preprocess preprocess,
-               std::int64_t batch_size, int threads)
+Loader::Loader(const Dataset& dataset, std::vector<std::int64_t> indices,
+               std::vector<Preprocess> preprocesses, const LoaderOptions& options)
     : queue_(
-          std::make_unique<Queue>(dataset, std::move(indices), preprocess, batch_size, threads)) {}
+          std::make_unique<Queue>(dataset, std::move(indices), std::move(preprocesses), options)) {}
 
 Loader::~Loader() = default;
 

@@ -1,18 +1,217 @@
 #include "clipq/eval/encode.h"
 
+#include <ATen/Version.h>
 #include <ATen/ops/cat.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/from_blob.h>
+#include <ATen/ops/index_select.h>
 #include <ATen/ops/tensor.h>
 
 #include <algorithm>
 #include <numeric>
+#include <unordered_map>
+#include <utility>
 
 #include "clipq/core/error.h"
+#include "clipq/core/json.h"
+#include "clipq/core/log.h"
+#include "clipq/core/npy.h"
 #include "clipq/core/progress.h"
+#include "clipq/core/sha256.h"
+#include "clipq/core/stopwatch.h"
 #include "clipq/core/strings.h"
+#include "clipq/core/version.h"
 
 namespace clipq {
+namespace {
+
+constexpr std::size_t kNamesShown = 10;
+
+/// The digest of everything that decides what a model makes of some input; empty if the model
+/// isn't to be cached.
+std::string cache_key(const EvaluatedModel& model, bool whole_batch, std::int64_t batch_size,
+                      const std::string& input) {
+  if (model.identity.empty()) return "";
+  Sha256 hash;
+  hash.update(cat("features 1\nclipq ", kVersion, "\n", at::get_cpu_capability(), "\n",
+                  model.identity, "\n", to_json(model.model->config).dump(), "\nbatch ",
+                  whole_batch ? batch_size : 0, "\n", input));
+  return hash.finish();
+}
+
+std::string describe(const Preprocess& preprocess) {
+  return Json{{"size", preprocess.size}, {"mean", preprocess.mean}, {"std", preprocess.std}}.dump();
+}
+
+at::Tensor encode(const ClipModel& model, const at::Tensor& pixels, ImageFeature feature) {
+  return feature == ImageFeature::kEmbedding ? model.encode_image(pixels)
+                                             : model.pool_image(pixels);
+}
+
+[[noreturn]] void throw_undecodable(const std::vector<std::string>& names,
+                                    const std::string& first_reason, const Dataset& dataset,
+                                    std::int64_t items, std::int64_t allowed) {
+  const std::vector<std::string> shown(names.begin(),
+                                       names.begin() + std::min(kNamesShown, names.size()));
+  throw InputError(cat(dataset.spec(), ": ", names.size(), " of ", items,
+                       " pictures can't be decoded, ", allowed, " are allowed: ", join(shown, ", "),
+                       names.size() > kNamesShown ? ", …" : "", " (the first: ", first_reason,
+                       "); mend or remove them, or go on without ", "them: --skip-bad ",
+                       names.size()));
+}
+
+/// One pass of images through the models that have no cached features.
+class ImagePass {
+ public:
+  ImagePass(const std::vector<const ClipModel*>& models, ImageFeature feature)
+      : models_(models), feature_(feature) {
+    for (const ClipModel* model : models_) {
+      const auto found = std::find(preprocesses_.begin(), preprocesses_.end(), model->preprocess);
+      preprocess_of_.push_back(static_cast<std::size_t>(found - preprocesses_.begin()));
+      if (found == preprocesses_.end()) preprocesses_.push_back(model->preprocess);
+    }
+  }
+
+  void run(const Dataset& dataset, std::int64_t count, const EncodeOptions& options) {
+    Stopwatch wall;
+    Loader loader(dataset, first_indices(count), preprocesses_,
+                  {options.batch_size, options.decode_threads, /*keeps_bad=*/true});
+    for (std::size_t i = 0; i < models_.size(); ++i) rows_.emplace_back();
+    Progress progress("images", count);
+    for (PixelBatch batch; loader.next(batch);) {
+      const std::vector<std::int64_t> good = note_bad(batch, dataset);
+      const bool too_many = static_cast<std::int64_t>(skipped_.size()) > options.skip_bad;
+      if (!good.empty() && !too_many) encode_batch(batch, good);
+      progress.advance(batch.count);
+    }
+    if (static_cast<std::int64_t>(skipped_.size()) > options.skip_bad) {
+      throw_undecodable(skipped_, reason_, dataset, count, options.skip_bad);
+    }
+    if (items_.empty()) throw InputError(cat(dataset.spec(), ": no picture is left"));
+    log::info(cat(items_.size(), " images through ", models_.size(),
+                  models_.size() == 1 ? " model in " : " models in ", fixed(wall.lap(), 1), " s, ",
+                  fixed(forward_seconds_, 1), " s of them in forward passes"));
+  }
+
+  /// The features of the i-th model.
+  at::Tensor features(std::size_t i) const { return at::cat(rows_[i]); }
+
+  const std::vector<std::int64_t>& items() const { return items_; }
+  const std::vector<std::string>& skipped() const { return skipped_; }
+
+ private:
+  /// Positions of the batch that can be used; notes the others.
+  std::vector<std::int64_t> note_bad(const PixelBatch& batch, const Dataset& dataset) {
+    std::vector<std::int64_t> good;
+    auto bad = batch.bad.begin();
+    for (std::int64_t i = 0; i < batch.count; ++i) {
+      if (bad != batch.bad.end() && bad->position == i) {
+        if (skipped_.empty()) reason_ = bad->reason;
+        skipped_.push_back(dataset.item_name(batch.first + i));
+        log::debug(cat("left out: ", bad->reason));
+        ++bad;
+      } else {
+        good.push_back(i);
+        items_.push_back(batch.first + i);
+      }
+    }
+    return good;
+  }
+
+  void encode_batch(PixelBatch& batch, const std::vector<std::int64_t>& good) {
+    Stopwatch watch;
+    for (std::size_t i = 0; i < models_.size(); ++i) {
+      at::Tensor pixels = pixels_of(batch, models_[i]->preprocess, preprocess_of_[i]);
+      if (!batch.bad.empty()) pixels = at::index_select(pixels, 0, at::tensor(good));
+      rows_[i].push_back(encode(*models_[i], pixels, feature_));
+    }
+    forward_seconds_ += watch.lap();
+  }
+
+  std::vector<const ClipModel*> models_;
+  ImageFeature feature_;
+  std::vector<Preprocess> preprocesses_;    ///< the different ones
+  std::vector<std::size_t> preprocess_of_;  ///< by model
+  std::vector<std::vector<at::Tensor>> rows_;
+  std::vector<std::int64_t> items_;
+  std::vector<std::string> skipped_;
+  std::string reason_;
+  double forward_seconds_ = 0;
+};
+
+/// Rows of tokens without their repetitions, shortest first.
+struct DistinctTokens {
+  std::vector<std::int64_t> rows;  ///< of the tokens, one for each distinct text, by length
+  std::vector<std::int64_t> of;    ///< for each text, the place of its like in `rows`
+};
+
+DistinctTokens distinct_tokens(const at::Tensor& tokens) {
+  const std::int64_t length = tokens.size(1);
+  const auto* ids = tokens.const_data_ptr<std::int32_t>();
+  std::unordered_map<std::string, std::int64_t> first;
+  std::vector<std::int64_t> first_like;
+  std::vector<std::int64_t> distinct;
+  for (std::int64_t i = 0; i < tokens.size(0); ++i) {
+    const std::string text(reinterpret_cast<const char*>(ids + i * length),
+                           sizeof(std::int32_t) * length);
+    const auto [found, is_new] = first.emplace(text, i);
+    first_like.push_back(found->second);
+    if (is_new) distinct.push_back(i);
+  }
+  const at::Tensor ends = tokens.argmax(-1);
+  const auto* end_of = ends.const_data_ptr<std::int64_t>();
+  std::stable_sort(distinct.begin(), distinct.end(),
+                   [end_of](std::int64_t a, std::int64_t b) { return end_of[a] < end_of[b]; });
+  std::unordered_map<std::int64_t, std::int64_t> place;
+  for (std::size_t i = 0; i < distinct.size(); ++i) {
+    place[distinct[i]] = static_cast<std::int64_t>(i);
+  }
+  DistinctTokens result{std::move(distinct), {}};
+  for (const std::int64_t like : first_like) result.of.push_back(place[like]);
+  return result;
+}
+
+/// Embeddings of rows of tokens, batch by batch in the order given.
+at::Tensor encode_in_order(const ClipModel& model, const at::Tensor& tokens,
+                           std::int64_t batch_size) {
+  const std::int64_t count = tokens.size(0);
+  at::Tensor embeddings = at::empty({count, model.config.embed_dim});
+  Progress progress("texts", count);
+  for (std::int64_t first = 0; first < count; first += batch_size) {
+    const std::int64_t rows = std::min(batch_size, count - first);
+    embeddings.narrow(0, first, rows).copy_(model.encode_text(tokens.narrow(0, first, rows)));
+    progress.advance(rows);
+  }
+  return embeddings;
+}
+
+at::Tensor encode_tokens(const ClipModel& model, const at::Tensor& tokens,
+                         std::int64_t batch_size) {
+  Stopwatch watch;
+  at::Tensor embeddings;
+  std::size_t distinct_count = 0;
+  if (model.text.needs_whole_batch()) {
+    embeddings = encode_in_order(model, tokens, batch_size);
+    distinct_count = static_cast<std::size_t>(tokens.size(0));
+  } else {
+    const DistinctTokens distinct = distinct_tokens(tokens);
+    distinct_count = distinct.rows.size();
+    const at::Tensor sorted = at::index_select(tokens, 0, at::tensor(distinct.rows));
+    embeddings =
+        at::index_select(encode_in_order(model, sorted, batch_size), 0, at::tensor(distinct.of));
+  }
+  log::info(cat(tokens.size(0), " texts (", distinct_count, " embedded) in ", fixed(watch.lap(), 1),
+                " s"));
+  return embeddings;
+}
+
+std::string digest_of(const at::Tensor& tokens) {
+  Sha256 hash;
+  hash.update(tokens.const_data_ptr(), tokens.nbytes());
+  return hash.finish();
+}
+
+}  // namespace
 
 std::vector<std::int64_t> first_indices(std::int64_t n) {
   std::vector<std::int64_t> indices(static_cast<std::size_t>(n));
@@ -24,8 +223,9 @@ std::int64_t items_within(std::int64_t limit, const Dataset& dataset) {
   return limit > 0 ? std::min(limit, dataset.size()) : dataset.size();
 }
 
-at::Tensor pixels_of(PixelBatch& batch, const Preprocess& preprocess) {
-  return at::from_blob(batch.pixels.data(), {batch.count, 3, preprocess.size, preprocess.size},
+at::Tensor pixels_of(PixelBatch& batch, const Preprocess& preprocess, std::size_t which) {
+  return at::from_blob(batch.pixels[which].data(),
+                       {batch.count, 3, preprocess.size, preprocess.size},
                        at::TensorOptions(at::kFloat));
 }
 
@@ -41,33 +241,67 @@ at::Tensor tokens_of(const std::vector<std::string>& texts, const Tokenizer& tok
       .view({static_cast<std::int64_t>(texts.size()), config.context_length});
 }
 
-at::Tensor encode_images(const ClipModel& model, const Dataset& dataset, std::int64_t limit,
-                         const EncodeOptions& options) {
-  const std::int64_t count = items_within(limit, dataset);
-  Loader loader(dataset, first_indices(count), model.preprocess, options.batch_size,
-                options.decode_threads);
-  at::Tensor embeddings = at::empty({count, model.config.embed_dim});
-  Progress progress("images", count);
-  for (PixelBatch batch; loader.next(batch);) {
-    embeddings.narrow(0, batch.first, batch.count)
-        .copy_(model.encode_image(pixels_of(batch, model.preprocess)));
-    progress.advance(batch.count);
+Encoder::Encoder(std::vector<EvaluatedModel> models, EncodeOptions options)
+    : models_(std::move(models)), options_(std::move(options)) {}
+
+ImageFeatures Encoder::images(const ImageSource& source, ImageFeature feature,
+                              const std::string& name) const {
+  ImageFeatures features;
+  std::vector<std::string> keys;
+  std::vector<const ClipModel*> running;
+  for (const EvaluatedModel& each : models_) {
+    const std::string input = cat(feature == ImageFeature::kEmbedding ? "images " : "pooled ",
+                                  source.content.sha256, "\n", describe(each.model->preprocess));
+    keys.push_back(
+        cache_key(each, each.model->visual.needs_whole_batch(), options_.batch_size, input));
+    const auto cached = keys.back().empty() ? std::nullopt : options_.cache.find(keys.back());
+    features.rows.push_back(cached && cached->size(0) == source.count ? *cached : at::Tensor());
+    if (!features.rows.back().defined()) running.push_back(each.model);
   }
+  features.items = first_indices(source.count);
+  if (!running.empty()) {
+    ImagePass pass(running, feature);
+    pass.run(source.dataset, source.count, options_);
+    features.items = pass.items();
+    features.skipped = pass.skipped();
+    for (std::size_t i = 0, ran = 0; i < models_.size(); ++i) {
+      if (features.rows[i].defined()) continue;
+      features.rows[i] = pass.features(ran++);
+      if (!keys[i].empty() && features.skipped.empty()) {
+        options_.cache.store(keys[i], features.rows[i]);
+      }
+    }
+  }
+  save(features.rows, name);
+  return features;
+}
+
+std::vector<at::Tensor> Encoder::texts(const std::vector<std::string>& texts,
+                                       const std::string& name) const {
+  std::vector<at::Tensor> embeddings;
+  for (const EvaluatedModel& each : models_) {
+    const at::Tensor tokens = tokens_of(texts, *each.tokenizer, each.model->config);
+    const std::string key = cache_key(each, each.model->text.needs_whole_batch(),
+                                      options_.batch_size, cat("texts ", digest_of(tokens)));
+    const auto cached = key.empty() ? std::nullopt : options_.cache.find(key);
+    if (cached && cached->size(0) == tokens.size(0)) {
+      embeddings.push_back(*cached);
+      continue;
+    }
+    embeddings.push_back(encode_tokens(*each.model, tokens, options_.batch_size));
+    if (!key.empty()) options_.cache.store(key, embeddings.back());
+  }
+  save(embeddings, name);
   return embeddings;
 }
 
-at::Tensor encode_texts(const ClipModel& model, const Tokenizer& tokenizer,
-                        const std::vector<std::string>& texts, const EncodeOptions& options) {
-  const at::Tensor tokens = tokens_of(texts, tokenizer, model.config);
-  const std::int64_t count = tokens.size(0);
-  at::Tensor embeddings = at::empty({count, model.config.embed_dim});
-  Progress progress("texts", count);
-  for (std::int64_t first = 0; first < count; first += options.batch_size) {
-    const std::int64_t rows = std::min(options.batch_size, count - first);
-    embeddings.narrow(0, first, rows).copy_(model.encode_text(tokens.narrow(0, first, rows)));
-    progress.advance(rows);
+void Encoder::save(const std::vector<at::Tensor>& features, const std::string& name) const {
+  if (options_.save_folder.empty()) return;
+  for (std::size_t i = 0; i < features.size(); ++i) {
+    const at::Tensor rows = features[i].contiguous();
+    write_npy(options_.save_folder / cat(models_[i].label, "-", name, ".npy"),
+              rows.const_data_ptr<float>(), rows.size(0), rows.size(1));
   }
-  return embeddings;
 }
 
 }  // namespace clipq

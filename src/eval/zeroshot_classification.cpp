@@ -1,44 +1,79 @@
-#include "clipq/eval/zeroshot_classification.h"
+#include <ATen/ops/linear.h>
+#include <ATen/ops/zeros.h>
 
-#include "clipq/core/error.h"
-#include "clipq/core/strings.h"
-#include "clipq/text/prompts.h"
+#include "clipq/eval/average_precision.h"
+#include "clipq/eval/classification.h"
+#include "labelled_prompts.h"
 
 namespace clipq {
+namespace {
 
-at::Tensor build_classifier(const ClipModel& model, const Tokenizer& tokenizer,
-                            const PromptEnsemble& prompts, const EncodeOptions& options) {
-  std::vector<std::string> texts;
-  for (const std::string& name : prompts.class_names) {
-    for (const std::string& prompt_template : prompts.templates) {
-      texts.push_back(fill_template(prompt_template, name));
-    }
+/// Items by classes: which have which.
+at::Tensor targets_of(const std::vector<std::vector<int>>& labels, std::size_t classes) {
+  at::Tensor targets = at::zeros(
+      {static_cast<std::int64_t>(labels.size()), static_cast<std::int64_t>(classes)}, at::kBool);
+  for (std::size_t i = 0; i < labels.size(); ++i) {
+    for (const int label : labels[i]) targets[static_cast<std::int64_t>(i)][label] = true;
   }
-  const at::Tensor embeddings = normalize_rows(encode_texts(model, tokenizer, texts, options));
-  const auto classes = static_cast<std::int64_t>(prompts.class_names.size());
-  return normalize_rows(embeddings.view({classes, -1, embeddings.size(1)}).mean(1));
+  return targets;
 }
 
-ClassificationMetrics classify_zeroshot(const ClipModel& model, const Tokenizer& tokenizer,
-                                        const Dataset& dataset, const PromptEnsemble& prompts,
-                                        std::int64_t limit, const EncodeOptions& options) {
-  const std::int64_t count = items_within(limit, dataset);
-  const auto classes = static_cast<int>(prompts.class_names.size());
-  std::vector<int> labels;
-  for (std::int64_t i = 0; i < count; ++i) {
-    labels.push_back(dataset.label(i));
-    if (labels.back() < 0 || labels.back() >= classes) {
-      throw UsageError(
-          cat(dataset.spec(), ": ", dataset.item_name(i),
-              labels.back() < 0 ? std::string(" has no label") : cat(" has label ", labels.back()),
-              ", but there are ", classes,
-              " class names; zero-shot classification needs a name for every label "
-              "(--classnames)"));
-    }
+Measurement measure_multi_label(const at::Tensor& images, const at::Tensor& classifier,
+                                const LabelSpace& space, bool per_class) {
+  const AveragePrecision precision = average_precision(
+      at::linear(images, classifier), targets_of(space.labels, space.class_names.size()));
+  Measurement measurement;
+  measurement.metrics = {{"mean_average_precision", precision.mean}};
+  if (!per_class) return measurement;
+  std::vector<std::int64_t> items(space.class_names.size(), 0);
+  for (const auto& labels : space.labels) {
+    for (const int label : labels) ++items[label];
   }
-  const at::Tensor classifier = build_classifier(model, tokenizer, prompts, options);
-  const at::Tensor images = normalize_rows(encode_images(model, dataset, limit, options));
-  return classification_metrics(images.matmul(classifier.t()), labels);
+  Json rows = Json::array();
+  for (std::size_t c = 0; c < items.size(); ++c) {
+    rows.push_back(
+        {{"class", space.class_names[c]},
+         {"items", items[c]},
+         {"average_precision", precision.per_class[static_cast<std::int64_t>(c)].item<double>()}});
+  }
+  measurement.details["per_class"] = std::move(rows);
+  return measurement;
+}
+
+Measurement measure_single_label(const at::Tensor& images, const at::Tensor& classifier,
+                                 const LabelSpace& space, bool per_class) {
+  const std::vector<int> labels = space.single_labels();
+  const Predictions predictions = predict(images, classifier.mul(kLogitScale), {}, labels);
+  Measurement measurement =
+      classification_measurement(predictions, labels, space.class_names.size(), "");
+  if (per_class) {
+    measurement.details["per_class"] = per_class_table(predictions, labels, space.class_names);
+  }
+  return measurement;
+}
+
+}  // namespace
+
+TaskReport run_zeroshot_classification(const TaskInput& input) {
+  LabelledPrompts labelled = labelled_prompts(input);
+  LabelSpace& space = labelled.space;
+  const std::vector<at::Tensor> prompts =
+      input.encoder.texts(labelled.ensemble.prompts(), "prompts");
+  const ImageFeatures images = input.encoder.images(input.source);
+  space.keep_items(images.items);
+  TaskReport report;
+  report.items = static_cast<std::int64_t>(images.items.size());
+  report.skipped = images.skipped;
+  report.templates = static_cast<std::int64_t>(labelled.ensemble.templates.size());
+  report.settings = labelled.settings;
+  const auto measure =
+      input.source.dataset.multi_label() ? measure_multi_label : measure_single_label;
+  for (std::size_t i = 0; i < prompts.size(); ++i) {
+    report.models.push_back(measure(normalize_rows(images.rows[i].to(at::kDouble)),
+                                    prompt_classifier(prompts[i], space.class_names.size()), space,
+                                    input.options.per_class));
+  }
+  return report;
 }
 
 }  // namespace clipq

@@ -1,31 +1,17 @@
 #include "clipq/report/result_table.h"
 
-#include <algorithm>
 #include <cmath>
+#include <functional>
 #include <set>
 
 #include "clipq/core/strings.h"
+#include "clipq/report/add_once.h"
 #include "clipq/report/merged_results.h"
+#include "clipq/report/number_text.h"
 #include "clipq/report/table.h"
 
 namespace clipq {
 namespace {
-
-constexpr const char* kNothing = "-";
-constexpr double kPercent = 100;
-
-std::string or_nothing(const std::string& text) { return text.empty() ? kNothing : text; }
-
-std::string number(double value) { return std::isfinite(value) ? fixed(value, 2) : "n/a"; }
-
-/// With its sign; what rounds to zero has none.
-std::string signed_number(double value) {
-  if (!std::isfinite(value)) return "n/a";
-  const double rounded = std::round(value * 100) / 100;
-  return rounded == 0 ? fixed(0, 2) : cat(rounded > 0 ? "+" : "", fixed(rounded, 2));
-}
-
-std::string times(double ratio) { return std::isfinite(ratio) ? fixed(ratio, 2) + "x" : kNothing; }
 
 /// Whether a model occurs in several modes, so that the rows need to say which.
 bool needs_mode_column(const MergedResults& merged) {
@@ -41,6 +27,41 @@ std::string data_mark(const MergedResults& merged, std::size_t data) {
   return merged.data.size() > 1 ? cat("[", data + 1, "] ") : "";
 }
 
+/// How the models' sizes compare with something: a cell a row.
+struct SizeColumn {
+  std::string header;
+  std::vector<std::string> cells;
+};
+
+template <typename Ratio>
+SizeColumn size_column(const std::string& header, const MergedResults& merged, Ratio ratio) {
+  SizeColumn column{header, {}};
+  for (const ModelRow& row : merged.rows) column.cells.push_back(ratio_text(ratio(row.model)));
+  return column;
+}
+
+/// The size to float32 and, where it reads otherwise, to the checkpoint file, which may hold half
+/// precision. Where neither is known, the size to the first row's.
+std::vector<SizeColumn> size_columns(const MergedResults& merged) {
+  const std::vector<std::string> unknown(merged.rows.size(), kNothing);
+  const SizeColumn of_float32 =
+      size_column("of float32", merged, std::mem_fn(&ModelInfo::ratio_to_float32));
+  const SizeColumn of_source =
+      size_column("of file", merged, std::mem_fn(&ModelInfo::ratio_to_source));
+  std::vector<SizeColumn> columns;
+  if (of_float32.cells != unknown) columns.push_back(of_float32);
+  if (of_source.cells != unknown && of_source.cells != of_float32.cells) {
+    columns.push_back(of_source);
+  }
+  if (columns.empty() && merged.rows.size() > 1) {
+    const double base = merged.rows.front().model.size_mib();
+    columns.push_back(size_column(
+        "ratio", merged, [base](const ModelInfo& model) { return model.size_mib() / base; }));
+    columns.back().cells.front().clear();
+  }
+  return columns;
+}
+
 /// Builds the table's columns and rows from the same few questions, so that they can't disagree.
 class Builder {
  public:
@@ -48,11 +69,12 @@ class Builder {
       : merged_(merged),
         base_(merged.rows.front()),
         compares_(merged.rows.size() > 1),
-        shows_mode_(needs_mode_column(merged)) {}
+        shows_mode_(needs_mode_column(merged)),
+        size_columns_(size_columns(merged)) {}
 
   std::string text() const {
     Table table(columns());
-    for (const ModelRow& row : merged_.rows) table.add_row(cells(row));
+    for (std::size_t i = 0; i < merged_.rows.size(); ++i) table.add_row(cells(i));
     return table.text();
   }
 
@@ -60,11 +82,12 @@ class Builder {
   std::vector<Column> columns() const {
     std::vector<Column> columns{{"model"}, {"recipe"}, {"component"}};
     if (shows_mode_) columns.push_back({"mode"});
+    columns.push_back({"MiB", Align::kRight});
+    for (const SizeColumn& each : size_columns_) columns.push_back({each.header, Align::kRight});
     const auto add = [&](const std::string& header, const std::string& comparison) {
       columns.push_back({header, Align::kRight});
       if (compares_) columns.push_back({comparison, Align::kRight});
     };
-    add("MiB", "ratio");
     for (const MetricColumn& each : merged_.metric_columns) {
       add(cat(data_mark(merged_, each.data), each.name, " %"), "points");
     }
@@ -74,15 +97,17 @@ class Builder {
     return columns;
   }
 
-  std::vector<std::string> cells(const ModelRow& row) const {
+  std::vector<std::string> cells(std::size_t index) const {
+    const ModelRow& row = merged_.rows[index];
     std::vector<std::string> cells{model_label(merged_, row), or_nothing(row.model.recipe),
                                    or_nothing(row.model.component)};
     if (shows_mode_) cells.push_back(or_nothing(row.model.mode));
+    cells.push_back(row.model.size_bytes > 0 ? number_text(row.model.size_mib()) : kNothing);
+    for (const SizeColumn& each : size_columns_) cells.push_back(each.cells[index]);
     const auto add = [&](const std::string& value, const std::string& comparison) {
       cells.push_back(value);
       if (compares_) cells.push_back(&row == &base_ ? "" : comparison);
     };
-    add(number(row.model.size_mib()), times(row.model.size_mib() / base_.model.size_mib()));
     for (const MetricColumn& each : merged_.metric_columns)
       add(metric(row, each), points(row, each));
     for (const LatencyColumn& each : merged_.latency_columns) {
@@ -93,43 +118,63 @@ class Builder {
 
   static std::string metric(const ModelRow& row, const MetricColumn& column) {
     const auto found = row.metrics.find(column);
-    return found == row.metrics.end() ? kNothing : number(kPercent * found->second);
+    return found == row.metrics.end() ? kNothing : percent_text(found->second);
   }
 
   std::string points(const ModelRow& row, const MetricColumn& column) const {
     const auto found = row.metrics.find(column);
     const auto base = base_.metrics.find(column);
     if (found == row.metrics.end() || base == base_.metrics.end()) return kNothing;
-    return signed_number(kPercent * (found->second - base->second));
+    const double difference = found->second - base->second;
+    const auto outcomes = row.outcomes.find(column);
+    const auto base_outcomes = base_.outcomes.find(column);
+    if (outcomes == row.outcomes.end() || base_outcomes == base_.outcomes.end() || &row == &base_) {
+      return points_text(difference);
+    }
+    return points_text(difference, paired_difference(base_outcomes->second, outcomes->second));
   }
 
   static std::string latency(const ModelRow& row, const LatencyColumn& column) {
     const auto found = row.latency.find(column);
-    return found == row.latency.end() ? kNothing : number(found->second.stats.median_ms);
+    return found == row.latency.end() ? kNothing : number_text(found->second.stats.median_ms);
   }
 
   std::string speed_up(const ModelRow& row, const LatencyColumn& column) const {
     const auto found = row.latency.find(column);
     const auto base = base_.latency.find(column);
     if (found == row.latency.end() || base == base_.latency.end()) return kNothing;
-    if (found->second.machine != base->second.machine) return kNothing;
-    return times(base->second.stats.median_ms / found->second.stats.median_ms);
+    if (!found->second.comparable_with(base->second)) return kNothing;
+    return ratio_text(base->second.stats.median_ms / found->second.stats.median_ms);
   }
 
   const MergedResults& merged_;
   const ModelRow& base_;
   bool compares_;
   bool shows_mode_;
+  std::vector<SizeColumn> size_columns_;
 };
+
+std::string skipped_line(const DataInfo& data, const std::string& mark) {
+  constexpr std::size_t kNamed = 3;
+  if (data.skipped.empty()) return "";
+  std::vector<std::string> names = data.skipped;
+  if (names.size() > kNamed) {
+    names.resize(kNamed);
+    names.emplace_back("…");
+  }
+  return cat("Skipped: ", mark, data.skipped.size(), data.skipped.size() == 1 ? " item" : " items",
+             " that could not be decoded: ", join(names, ", "), "\n");
+}
 
 std::string data_lines(const MergedResults& merged) {
   std::string lines;
   for (std::size_t i = 0; i < merged.data.size(); ++i) {
     const DataInfo& data = merged.data[i];
     if (data.spec.empty()) continue;
-    lines += cat("Data: ", data_mark(merged, i), data.spec, ", ", data.items, " items");
+    lines += cat("Data: ", data_mark(merged, i), data.spec);
+    if (data.items > 0) lines += cat(", ", data.items, " items");
     if (data.templates > 0) lines += cat(", ", data.templates, " templates");
-    lines += "\n";
+    lines += "\n" + skipped_line(data, data_mark(merged, i));
   }
   return lines;
 }
@@ -138,8 +183,7 @@ std::string data_lines(const MergedResults& merged) {
 std::string modes(const MergedResults& merged) {
   std::vector<std::string> names;
   for (const ModelRow& row : merged.rows) {
-    const std::string mode = or_nothing(row.model.mode);
-    if (std::find(names.begin(), names.end(), mode) == names.end()) names.push_back(mode);
+    add_once(or_nothing(row.model.mode), names);
   }
   if (names.size() == 1) return names.front();
   for (std::string& name : names) {
@@ -159,7 +203,9 @@ std::string result_table(const std::vector<Result>& results) {
   const MergedResults merged = merge_results(results);
   std::string text = Builder(merged).text() + "\n" + data_lines(merged);
   for (const std::string& machine : merged.machines) text += cat("Environment: ", machine, "\n");
-  return text + cat("Mode: ", modes(merged), "\n");
+  text += cat("Mode: ", modes(merged), "\n");
+  for (const std::string& warning : merged.warnings) text += cat("Warning: ", warning, "\n");
+  return text;
 }
 
 }  // namespace clipq

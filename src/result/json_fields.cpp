@@ -60,4 +60,18 @@ std::optional<JsonFields> JsonFields::optional_object(const char* key) const {
   return object(key);
 }
 
+std::vector<std::string> JsonFields::optional_texts(const char* key) const {
+  if (!json_.contains(key)) return {};
+  const Json& values = member(key);
+  if (!values.is_array()) throw_wrong_type(path(key), "a list of strings", values);
+  std::vector<std::string> texts;
+  for (const Json& value : values) {
+    if (!value.is_string()) {
+      throw_wrong_type(cat(path(key), "[", texts.size(), "]"), "a string", value);
+    }
+    texts.push_back(value.get<std::string>());
+  }
+  return texts;
+}
+
 }  // namespace clipq

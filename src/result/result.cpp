@@ -1,10 +1,13 @@
 #include "clipq/result/result.h"
 
-#include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <limits>
 
+#include "clipq/result/clip_benchmark.h"
 #include "clipq/result/json_fields.h"
+#include "outcomes_json.h"
+#include "python_json.h"
 
 namespace clipq {
 namespace {
@@ -15,24 +18,23 @@ void put(Json& json, const char* key, const std::string& text) {
   if (!text.empty()) json[key] = text;
 }
 
-Json model_json(const ModelInfo& model) {
-  Json json = Json::object();
-  json["path"] = model.path;
-  put(json, "sha256", model.sha256);
-  put(json, "recipe", model.recipe);
-  put(json, "component", model.component);
-  json["size_bytes"] = model.size_bytes;
-  json["size_mib"] = model.size_mib();
-  put(json, "mode", model.mode);
-  return json;
+void put(Json& json, const char* key, std::int64_t value) {
+  if (value != 0) json[key] = value;
 }
 
-Json data_json(const DataInfo& data) {
-  Json json = Json::object();
-  json["spec"] = data.spec;
-  json["items"] = data.items;
-  put(json, "sha256", data.sha256);
-  if (data.templates != 0) json["templates"] = data.templates;
+void put(Json& json, const char* key, const std::vector<std::string>& texts) {
+  if (!texts.empty()) json[key] = texts;
+}
+
+/// NaN where a part is unknown, that is 0.
+double ratio(std::int64_t part, std::int64_t whole) {
+  if (part == 0 || whole == 0) return std::numeric_limits<double>::quiet_NaN();
+  return static_cast<double>(part) / static_cast<double>(whole);
+}
+
+Json calibration_json(const CalibrationInfo& calibration) {
+  Json json = {{"spec", calibration.spec}, {"samples", calibration.samples}};
+  put(json, "overlap", calibration.overlap);
   return json;
 }
 
@@ -59,14 +61,22 @@ ModelInfo read_model(const JsonFields& fields) {
   model.sha256 = fields.optional_text("sha256");
   model.recipe = fields.optional_text("recipe");
   model.component = fields.optional_text("component");
-  model.size_bytes = fields.integer("size_bytes");
+  model.size_bytes = fields.optional_integer("size_bytes");
+  model.float32_bytes = fields.optional_integer("float32_bytes");
+  model.source_bytes = fields.optional_integer("source_bytes");
   model.mode = fields.optional_text("mode");
   return model;
 }
 
 DataInfo read_data(const JsonFields& fields) {
-  return {fields.text("spec"), fields.integer("items"), fields.optional_text("sha256"),
-          fields.optional_integer("templates")};
+  DataInfo data;
+  data.spec = fields.text("spec");
+  data.dataset = fields.optional_text("dataset");
+  data.items = fields.optional_integer("items");
+  data.sha256 = fields.optional_text("sha256");
+  data.templates = fields.optional_integer("templates");
+  data.skipped = fields.optional_texts("skipped");
+  return data;
 }
 
 BatchLatencies read_latency(const JsonFields& batches) {
@@ -97,23 +107,56 @@ Environment read_environment(const JsonFields& fields) {
 
 double ModelInfo::size_mib() const { return static_cast<double>(size_bytes) / (1 << 20); }
 
+double ModelInfo::ratio_to_float32() const { return ratio(size_bytes, float32_bytes); }
+
+double ModelInfo::ratio_to_source() const { return ratio(size_bytes, source_bytes); }
+
+Json to_json(const ModelInfo& model) {
+  Json json = Json::object();
+  json["path"] = model.path;
+  put(json, "sha256", model.sha256);
+  put(json, "recipe", model.recipe);
+  put(json, "component", model.component);
+  put(json, "size_bytes", model.size_bytes);
+  if (model.size_bytes != 0) json["size_mib"] = model.size_mib();
+  put(json, "float32_bytes", model.float32_bytes);
+  put(json, "source_bytes", model.source_bytes);
+  if (std::isfinite(model.ratio_to_float32())) json["ratio_to_float32"] = model.ratio_to_float32();
+  if (std::isfinite(model.ratio_to_source())) json["ratio_to_source"] = model.ratio_to_source();
+  put(json, "mode", model.mode);
+  return json;
+}
+
+Json to_json(const DataInfo& data) {
+  Json json = Json::object();
+  json["spec"] = data.spec;
+  put(json, "dataset", data.dataset);
+  put(json, "items", data.items);
+  put(json, "sha256", data.sha256);
+  put(json, "templates", data.templates);
+  put(json, "skipped", data.skipped);
+  return json;
+}
+
 Json to_json(const Result& result) {
   Json json = Json::object();
   json["schema"] = kSchema;
   json["task"] = result.task;
-  json["model"] = model_json(result.model);
-  if (result.data) json["data"] = data_json(*result.data);
+  json["model"] = to_json(result.model);
+  if (result.data) json["data"] = to_json(*result.data);
   for (const auto& [name, value] : result.metrics) {
     json["metrics"][name] = std::isfinite(value) ? Json(value) : Json(nullptr);
   }
   for (const auto& [tower, batches] : result.latency)
     json["latency"][tower] = latency_json(batches);
-  if (result.calibration) {
-    json["calibration"] = {{"spec", result.calibration->spec},
-                           {"samples", result.calibration->samples}};
-  }
+  if (result.calibration) json["calibration"] = calibration_json(*result.calibration);
   if (!result.settings.empty()) json["settings"] = result.settings;
-  json["environment"] = environment_json(result.environment);
+  if (!result.details.empty()) json["details"] = result.details;
+  put(json, "warnings", result.warnings);
+  if (result.environment) json["environment"] = environment_json(*result.environment);
+  for (const auto& [name, outcomes] : result.outcomes) {
+    json["outcomes"][name] = outcomes_json(outcomes);
+  }
   return json;
 }
 
@@ -139,10 +182,20 @@ Result result_from_json(const Json& json, const std::string& where) {
     }
   }
   if (const auto calibration = fields.optional_object("calibration")) {
-    result.calibration = {calibration->text("spec"), calibration->integer("samples")};
+    result.calibration = {calibration->text("spec"), calibration->integer("samples"),
+                          calibration->optional_integer("overlap")};
   }
   if (const auto settings = fields.optional_object("settings")) result.settings = settings->json();
-  result.environment = read_environment(fields.object("environment"));
+  if (const auto details = fields.optional_object("details")) result.details = details->json();
+  result.warnings = fields.optional_texts("warnings");
+  if (const auto environment = fields.optional_object("environment")) {
+    result.environment = read_environment(*environment);
+  }
+  if (const auto outcomes = fields.optional_object("outcomes")) {
+    for (const auto& [name, value] : outcomes->json().items()) {
+      result.outcomes[name] = read_outcomes(outcomes->object(name.c_str()));
+    }
+  }
   return result;
 }
 
@@ -154,13 +207,20 @@ Json results_document(const std::vector<Result>& results) {
 }
 
 std::vector<Result> read_results(const std::filesystem::path& file) {
-  const Json document = read_json(file);
+  const Json document = read_python_json(file);
   const std::string where = file.string();
+  if (is_clip_benchmark_json(document)) return {result_from_clip_benchmark(document, where)};
+  std::vector<Result> results;
+  if (document.is_array() && !document.empty() && is_clip_benchmark_json(document.front())) {
+    for (const Json& each : document) {
+      results.push_back(result_from_clip_benchmark(each, cat(where, ": [", results.size(), "]")));
+    }
+    return results;
+  }
   if (!document.is_object() || !document.contains("results") || !document["results"].is_array()) {
     throw InputError(cat(where, ": expected {\"results\": […]}, got something else; give a file ",
-                         "that clipq eval or clipq bench wrote with -o"));
+                         "that clipq eval or clipq bench wrote with -o, or CLIP_benchmark's JSON"));
   }
-  std::vector<Result> results;
   for (const Json& each : document["results"]) {
     results.push_back(result_from_json(each, cat(where, ": results[", results.size(), "]")));
   }

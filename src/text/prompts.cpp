@@ -1,5 +1,10 @@
 #include "clipq/text/prompts.h"
 
+#include <algorithm>
+#include <iterator>
+#include <map>
+#include <sstream>
+
 #include "clipq/core/assets.h"
 #include "clipq/core/json.h"
 
@@ -56,16 +61,77 @@ std::vector<std::string> with_placeholder(std::vector<std::string> templates,
 
 Json json_asset(const char* name) { return parse_json(asset(name), name); }
 
-}  // namespace
-
-std::vector<std::string> read_class_names(const std::filesystem::path& file,
-                                          const std::string& dataset_name) {
-  return select(read_json(file), dataset_name, file.string(), "");
+std::vector<std::string> clip_benchmark_templates(const std::string& dataset_name) {
+  return select(json_asset(kTemplatesAsset), dataset_name, "built-in templates",
+                "; for another one give --templates");
 }
 
-std::vector<std::string> read_templates(const std::filesystem::path& file,
+std::vector<std::string> imagenet80_templates(const std::string&) {
+  return clip_benchmark_templates("imagenet1k");
+}
+
+std::vector<std::string> imagenet7_templates(const std::string&) {
+  return strings_of(json_asset("templates/imagenet7.json"), "templates/imagenet7.json");
+}
+
+struct TemplateRow {
+  TemplateSet set;
+  std::vector<std::string> (*load)(const std::string& dataset_name);
+};
+
+const std::vector<TemplateRow>& template_rows() {
+  static const std::vector<TemplateRow> rows = {
+      {{"clip_benchmark", "CLIP_benchmark's for the data set (the default)"},
+       clip_benchmark_templates},
+      {{"imagenet80", "OpenAI's 80 for ImageNet"}, imagenet80_templates},
+      {{"imagenet7", "the 7 of them that OpenAI found to do best"}, imagenet7_templates},
+  };
+  return rows;
+}
+
+bool is_names_by_key(const Json& document) {
+  return document.is_object() && !document.empty() &&
+         std::all_of(document.begin(), document.end(),
+                     [](const Json& value) { return value.is_string(); });
+}
+
+}  // namespace
+
+ClassNames read_class_names(const std::filesystem::path& file, const std::string& dataset_name) {
+  const Json document = read_json(file);
+  if (!is_names_by_key(document)) {
+    return {select(document, dataset_name, file.string(), ""), {}};
+  }
+  ClassNames names;
+  for (const auto& [key, name] : document.get<std::map<std::string, std::string>>()) {
+    names.keys.push_back(key);
+    names.names.push_back(name);
+  }
+  return names;
+}
+
+const std::vector<TemplateSet>& template_sets() {
+  static const std::vector<TemplateSet> sets = [] {
+    std::vector<TemplateSet> all;
+    for (const TemplateRow& row : template_rows()) all.push_back(row.set);
+    return all;
+  }();
+  return sets;
+}
+
+std::vector<std::string> load_templates(const std::string& name_or_file,
                                         const std::string& dataset_name) {
-  return with_placeholder(select(read_json(file), dataset_name, file.string(), ""), file.string());
+  std::vector<std::string> names;
+  for (const TemplateRow& row : template_rows()) {
+    if (row.set.name == name_or_file) return row.load(dataset_name);
+    names.push_back(row.set.name);
+  }
+  if (!std::filesystem::exists(name_or_file)) {
+    throw UsageError(cat("--templates ", name_or_file, ": neither a file nor a set of templates (",
+                         join(names, ", "), ")", suggestion(name_or_file, names)));
+  }
+  return with_placeholder(select(read_json(name_or_file), dataset_name, name_or_file, ""),
+                          name_or_file);
 }
 
 std::vector<std::string> builtin_class_names(const std::string& dataset_name) {
@@ -73,9 +139,9 @@ std::vector<std::string> builtin_class_names(const std::string& dataset_name) {
                 "; for another one give --classnames");
 }
 
-std::vector<std::string> builtin_templates(const std::string& dataset_name) {
-  return select(json_asset(kTemplatesAsset), dataset_name, "built-in templates",
-                "; for another one give --templates");
+std::vector<std::string> imagenet_wnids() {
+  std::istringstream lines{std::string(asset("prompts/imagenet_wnids.txt"))};
+  return {std::istream_iterator<std::string>(lines), {}};
 }
 
 std::string fill_template(const std::string& prompt_template, const std::string& class_name) {

@@ -12,6 +12,9 @@ from torch import nn
 from torch.nn import functional as F
 
 CLIPQ = os.environ["CLIPQ"]
+CACHE = tempfile.TemporaryDirectory()  # no test may find features that another run left
+os.environ["XDG_CACHE_HOME"] = CACHE.name
+GOLDEN = pathlib.Path(__file__).resolve().parents[1] / "golden"
 SHARED = pathlib.Path(__file__).resolve().parents[2].parent / "shared"
 MERGES = "#version: test\nr e\nre d</w>\nb l\nbl u\nblu e</w>\n"
 VOCABULARY = 512 + 5 + 2
@@ -146,12 +149,12 @@ def worst_cosine(a, b):
     return F.cosine_similarity(torch.as_tensor(a).double(), torch.as_tensor(b).double(), dim=-1).min().item()
 
 
-def write_cifar(folder, labels=range(40), seed=3):
+def write_cifar(folder, labels=range(40), seed=3, name="test.bin"):
     """CIFAR-100's binary layout with random pictures and 100 class names."""
     folder.mkdir(parents=True, exist_ok=True)
     generator = np.random.default_rng(seed)
     records = [bytes([0, label]) + generator.integers(0, 256, 3072, np.uint8).tobytes() for label in labels]
-    (folder / "test.bin").write_bytes(b"".join(records))
+    (folder / name).write_bytes(b"".join(records))
     (folder / "fine_label_names.txt").write_text("".join(f"class_{i}\n" for i in range(100)))
     (folder / "coarse_label_names.txt").write_text("".join(f"coarse_{i}\n" for i in range(20)))
     return folder

@@ -78,7 +78,7 @@ class Eval(CliTest):
         result = json.loads(text)["results"][0]
         self.assertEqual(result["task"], "bench")
         self.assertEqual(result["environment"]["threads"], 1)
-        for tower in ("image", "text"):
+        for tower in ("image", "text", "text_prompts"):
             self.assertEqual(list(result["latency"][tower]), ["1", "4"])
             times = result["latency"][tower]["4"]
             self.assertGreater(times["min_ms"], 0)
@@ -86,7 +86,7 @@ class Eval(CliTest):
             self.assertLessEqual(times["median_ms"], times["p95_ms"])
             self.assertGreaterEqual(times["repeats"], 10)
         only = json.loads(self.ok("bench", self.path, "--tower", "text", "--seconds", "0.1", "--json"))["results"][0]
-        self.assertEqual(list(only["latency"]), ["text"])
+        self.assertEqual(list(only["latency"]), ["text", "text_prompts"])
 
     def test_results_go_to_stdout_and_nothing_else(self):
         process = clipq("eval", self.path, "--data", f"cifar100:{self.cifar}", *self.prompts, "--limit", "5", "--json",

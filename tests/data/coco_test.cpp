@@ -2,6 +2,7 @@
 
 #include "clipq/core/error.h"
 #include "clipq/core/strings.h"
+#include "clipq/data/content_hash.h"
 #include "clipq/data/dataset.h"
 #include "data/data_files.h"
 #include "temporary_folder.h"
@@ -63,7 +64,32 @@ TEST_F(CocoTest, TheHashFollowsTheCaptions) {
   place("four.png");
   std::string other = kOfficial;
   other.replace(other.find("A four"), 6, "A five");
-  EXPECT_NE(open(kOfficial)->content_hash(), open(other)->content_hash());
+  EXPECT_NE(content_hash(*open(kOfficial), 2).sha256, content_hash(*open(other), 2).sha256);
+}
+
+TEST_F(CocoTest, ReadsInstancesAsSeveralLabels) {
+  place("nine.png");
+  place("four.png");
+  const auto data = open(R"({
+    "images": [{"id": 9, "file_name": "nine.png"}, {"id": 4, "file_name": "four.png"}],
+    "annotations": [{"image_id": 9, "category_id": 18}, {"image_id": 9, "category_id": 1},
+                    {"image_id": 9, "category_id": 18}],
+    "categories": [{"id": 18, "name": "dog"}, {"id": 1, "name": "person"}]})");
+  ASSERT_EQ(data->size(), 2);
+  EXPECT_TRUE(data->multi_label());
+  EXPECT_EQ(data->name(), "mscoco_objects");
+  EXPECT_THAT(data->class_keys(), ElementsAre("person", "dog"));
+  EXPECT_THAT(data->labels(0), ElementsAre());
+  EXPECT_THAT(data->labels(1), ElementsAre(0, 1));
+  EXPECT_EQ(data->label(1), -1);
+}
+
+TEST_F(CocoTest, RefusesInstancesOfUnknownCategories) {
+  place("nine.png");
+  EXPECT_THAT(input_error(R"({"images": [{"id": 9, "file_name": "nine.png"}],
+                              "annotations": [{"image_id": 9, "category_id": 3}],
+                              "categories": [{"id": 1, "name": "person"}]})"),
+              HasSubstr("annotations[0] has category 3, which is not in"));
 }
 
 TEST_F(CocoTest, ReadsTheTestSplitOfKarpathysLayout) {

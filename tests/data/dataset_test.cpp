@@ -1,4 +1,5 @@
 #include "clipq/data/dataset.h"
+#include "clipq/data/content_hash.h"
 
 #include <gmock/gmock.h>
 
@@ -82,7 +83,11 @@ TEST(Cifar, ReadsRecordsOfBothLayouts) {
   EXPECT_EQ(hundred->item_name(2), "test.bin:2");
   EXPECT_THAT(hundred->class_keys(), IsEmpty());
   EXPECT_THAT(hundred->captions(2), IsEmpty());
-  EXPECT_EQ(hundred->content_hash(), sha256_of_file(folder / "test.bin"));
+  Sha256 pixels;
+  pixels.update(cifar_records(3, 2, 97).substr(2, 3072));
+  EXPECT_EQ(hundred->image_hash(0), pixels.finish());
+  EXPECT_THAT(hundred->labels(2), ElementsAre(99));
+  EXPECT_FALSE(hundred->multi_label());
   EXPECT_EQ(ten->size(), 4);
   EXPECT_EQ(ten->name(), "cifar10");
   EXPECT_EQ(ten->label(3), 3);
@@ -100,6 +105,27 @@ TEST(Cifar, TakesAnExplicitFile) {
   testing::TemporaryFolder folder;
   write_file(folder / "train.bin", cifar_records(2, 2));
   EXPECT_EQ(open_dataset(spec("cifar100", folder / "train.bin"))->item_name(1), "train.bin:1");
+}
+
+TEST(Cifar, OpensTheTrainingPart) {
+  testing::TemporaryFolder folder;
+  write_file(folder / "train.bin", cifar_records(2, 2));
+  EXPECT_EQ(open_dataset(spec("cifar100", folder.path()), {}, Split::kTrain)->size(), 2);
+  for (int i = 1; i <= 5; ++i) {
+    write_file(folder / cat("data_batch_", i, ".bin"), cifar_records(i, 1));
+  }
+  const auto data = open_dataset(spec("cifar10", folder.path()), {}, Split::kTrain);
+  ASSERT_EQ(data->size(), 15);
+  EXPECT_EQ(data->item_name(0), "data_batch_1.bin:0");
+  EXPECT_EQ(data->item_name(9), "data_batch_4.bin:3");
+  EXPECT_EQ(data->item_name(14), "data_batch_5.bin:4");
+  EXPECT_EQ(data->label(9), 3);
+  EXPECT_THAT(message_of<UsageError>(
+                  [&] { open_dataset(spec("cifar100", folder / "train.bin"), {}, Split::kTrain); }),
+              HasSubstr("give the folder"));
+  EXPECT_THAT(message_of<UsageError>(
+                  [&] { open_dataset(spec("images", folder.path()), {}, Split::kTrain); }),
+              HasSubstr("no training part"));
 }
 
 TEST(Cifar, ReadsClassNamesWithoutTrailingBlankLines) {
@@ -153,18 +179,35 @@ TEST(Images, AFolderWithoutPicturesIsAnInputError) {
               HasSubstr("has no pictures"));
 }
 
-TEST(Images, TheHashFollowsNamesAndBytes) {
+TEST(Images, TheHashFollowsOrderAndBytes) {
   testing::TemporaryFolder folder;
-  const auto hash = [&] { return open_dataset(spec("images", folder.path()))->content_hash(); };
+  const auto hash = [&] {
+    const auto data = open_dataset(spec("images", folder.path()));
+    return content_hash(*data, data->size()).sha256;
+  };
   place_image(folder / "a.png", "grey.png");
   const std::string first = hash();
   EXPECT_THAT(first, SizeIs(64));
   EXPECT_EQ(hash(), first);
   std::filesystem::rename(folder / "a.png", folder / "b.png");
-  EXPECT_NE(hash(), first);
-  std::filesystem::remove(folder / "b.png");
+  EXPECT_EQ(hash(), first);
   place_image(folder / "a.png", "alpha.png");
-  EXPECT_NE(hash(), first);
+  const std::string both = hash();
+  EXPECT_NE(both, first);
+  std::filesystem::rename(folder / "a.png", folder / "c.png");
+  EXPECT_NE(hash(), both);
+}
+
+TEST(Images, TheHashOfAPartKnowsItsImages) {
+  testing::TemporaryFolder folder;
+  place_image(folder / "a.png", "grey.png");
+  place_image(folder / "b.png", "alpha.png");
+  const auto data = open_dataset(spec("images", folder.path()));
+  const ContentHash all = content_hash(*data, 2);
+  EXPECT_THAT(all.images,
+              ElementsAre(sha256_of_file(folder / "a.png"), sha256_of_file(folder / "b.png")));
+  EXPECT_THAT(content_hash(*data, 1).images, ElementsAre(all.images[0]));
+  EXPECT_NE(content_hash(*data, 1).sha256, all.sha256);
 }
 
 TEST(ImageFolder, LabelsAreTheRanksOfTheSortedFolders) {
@@ -181,6 +224,18 @@ TEST(ImageFolder, LabelsAreTheRanksOfTheSortedFolders) {
   EXPECT_EQ(data->item_name(2), "n02000000/x.png");
   EXPECT_EQ(data->label(1), 0);
   EXPECT_EQ(data->label(2), 1);
+}
+
+TEST(ImageFolder, OpensTheTrainingPart) {
+  testing::TemporaryFolder folder;
+  place_image(folder / "val/dog/x.png");
+  place_image(folder / "train/dog/y.png");
+  EXPECT_EQ(open_dataset(spec("imagefolder", folder.path()), {}, Split::kTrain)->item_name(0),
+            "dog/y.png");
+  std::filesystem::remove_all(folder / "train");
+  EXPECT_THAT(message_of<InputError>(
+                  [&] { open_dataset(spec("imagefolder", folder.path()), {}, Split::kTrain); }),
+              HasSubstr("train does not exist"));
 }
 
 TEST(ImageFolder, WithoutValTheClassesAreInTheFolderItself) {

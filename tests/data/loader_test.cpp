@@ -35,7 +35,7 @@ class Numbers : public Dataset {
   }
   std::string item_name(std::int64_t i) const override { return cat(i); }
   std::string name() const override { return "numbers"; }
-  std::string content_hash() const override { return ""; }
+  std::string image_hash(std::int64_t) const override { return ""; }
 
   std::int64_t broken_from = 1000;
   mutable std::atomic<int> decoded = 0;
@@ -55,17 +55,17 @@ TEST(Loader, KeepsTheOrderOfTheIndices) {
   std::vector<std::int64_t> indices = first_indices(103);
   std::reverse(indices.begin(), indices.end());
   for (const int threads : {0, 1, 4}) {
-    Loader loader(numbers, indices, kPlain, 10, threads);
+    Loader loader(numbers, indices, {kPlain}, {10, threads});
     PixelBatch batch;
     std::int64_t seen = 0;
     while (loader.next(batch)) {
       EXPECT_EQ(batch.first, seen);
       EXPECT_EQ(batch.count, std::min<std::int64_t>(10, 103 - seen));
-      ASSERT_EQ(batch.pixels.size(), batch.count * kItemFloats);
+      ASSERT_EQ(batch.pixels[0].size(), batch.count * kItemFloats);
       for (std::int64_t i = 0; i < batch.count; ++i) {
         const float expected = static_cast<float>(indices[seen + i]) / 255.0f;
-        EXPECT_EQ(batch.pixels[i * kItemFloats], expected);
-        EXPECT_EQ(batch.pixels[(i + 1) * kItemFloats - 1], expected);
+        EXPECT_EQ(batch.pixels[0][i * kItemFloats], expected);
+        EXPECT_EQ(batch.pixels[0][(i + 1) * kItemFloats - 1], expected);
       }
       seen += batch.count;
     }
@@ -76,7 +76,7 @@ TEST(Loader, KeepsTheOrderOfTheIndices) {
 
 TEST(Loader, NoIndicesGiveNoBatch) {
   const Numbers numbers(3);
-  Loader loader(numbers, {}, kPlain, 4, 2);
+  Loader loader(numbers, {}, {kPlain}, {4, 2});
   PixelBatch batch;
   EXPECT_FALSE(loader.next(batch));
 }
@@ -84,13 +84,44 @@ TEST(Loader, NoIndicesGiveNoBatch) {
 TEST(Loader, RethrowsTheFirstFailureOfABatchWhenItsTurnComes) {
   Numbers numbers(100);
   numbers.broken_from = 13;
-  Loader loader(numbers, first_indices(100), kPlain, 8, 4);
+  Loader loader(numbers, first_indices(100), {kPlain}, {8, 4});
   PixelBatch batch;
   EXPECT_TRUE(loader.next(batch));
   EXPECT_THAT(message_of<InputError>([&] { loader.next(batch); }),
               HasSubstr("picture 13 is broken"));
   EXPECT_THAT(message_of<InputError>([&] { loader.next(batch); }),
               HasSubstr("picture 13 is broken"));
+}
+
+TEST(Loader, KeepsBadItemsWhereAsked) {
+  Numbers numbers(20);
+  numbers.broken_from = 13;
+  Loader loader(numbers, first_indices(16), {kPlain}, {8, 4, /*keeps_bad=*/true});
+  PixelBatch batch;
+  ASSERT_TRUE(loader.next(batch));
+  EXPECT_TRUE(batch.bad.empty());
+  ASSERT_TRUE(loader.next(batch));
+  ASSERT_EQ(batch.bad.size(), 3U);
+  for (std::size_t i = 0; i < 3; ++i) {
+    EXPECT_EQ(batch.bad[i].position, static_cast<std::int64_t>(5 + i));
+    EXPECT_EQ(batch.bad[i].reason, cat("picture ", 13 + i, " is broken"));
+  }
+  EXPECT_FLOAT_EQ(batch.pixels[0][4 * kItemFloats], 12 / 255.0f);
+}
+
+TEST(Loader, DecodesOnceForSeveralPreprocessings) {
+  const Numbers numbers(9);
+  const Preprocess larger{4, {0.5f, 0.5f, 0.5f}, {1.0f, 1.0f, 1.0f}};
+  Loader loader(numbers, first_indices(9), {kPlain, larger}, {4, 2});
+  PixelBatch batch;
+  ASSERT_TRUE(loader.next(batch));
+  ASSERT_EQ(batch.pixels.size(), 2U);
+  EXPECT_EQ(batch.pixels[1].size(), 4 * 3 * 4 * 4U);
+  EXPECT_FLOAT_EQ(batch.pixels[0][3 * kItemFloats], 3 / 255.0f);
+  EXPECT_FLOAT_EQ(batch.pixels[1][3 * 3 * 4 * 4], 3 / 255.0f - 0.5f);
+  while (loader.next(batch)) {
+  }
+  EXPECT_EQ(numbers.decoded, 9);
 }
 
 /// Waits until `count` items are decoded and the workers have had time to decode more.
@@ -104,7 +135,7 @@ void wait_for_decoded(const Numbers& numbers, int count) {
 
 TEST(Loader, DecodesOnlyTwoBatchesAhead) {
   const Numbers numbers(100);
-  Loader loader(numbers, first_indices(100), kPlain, 5, 4);
+  Loader loader(numbers, first_indices(100), {kPlain}, {5, 4});
   wait_for_decoded(numbers, 10);
   EXPECT_EQ(numbers.decoded, 10);
   PixelBatch batch;
@@ -116,7 +147,7 @@ TEST(Loader, DecodesOnlyTwoBatchesAhead) {
 TEST(Loader, CanBeDestroyedAtAnyTime) {
   const Numbers numbers(1000);
   for (int taken = 0; taken < 4; ++taken) {
-    Loader loader(numbers, first_indices(1000), kPlain, 4, 3);
+    Loader loader(numbers, first_indices(1000), {kPlain}, {4, 3});
     PixelBatch batch;
     for (int i = 0; i < taken; ++i) ASSERT_TRUE(loader.next(batch));
   }

@@ -4,37 +4,21 @@
 
 #include <limits>
 
+#include "measured_results.h"
+
 namespace clipq {
 namespace {
 
+using testing::benched;
+using ::testing::EndsWith;
+using testing::evaluated;
 using ::testing::HasSubstr;
-
-constexpr std::int64_t kMib = 1 << 20;
-
-Result measured(const std::string& path, const std::string& recipe, std::int64_t size_bytes) {
-  Result result;
-  const bool is_float = recipe.empty();
-  result.model = {
-      path, "", recipe, is_float ? "" : "both", size_bytes, is_float ? "float" : "native"};
-  result.environment = {"0.1.0", "2.13.0", "CPU X", "AVX2", 2, "2026-01-02T03:04:05Z"};
-  return result;
-}
-
-Result evaluated(Result result, double acc1, const std::string& spec = "cifar100:d") {
-  result.task = "zeroshot_classification";
-  result.data = DataInfo{spec, 5000, "", 18};
-  result.metrics = {{"acc1", acc1}};
-  return result;
-}
-
-Result benched(Result result, double image_ms) {
-  result.task = "bench";
-  result.latency["image"][1] = {image_ms, image_ms, image_ms, 10};
-  return result;
-}
-
-const Result kBase = measured("models/base.pt", "", 4 * kMib);
-const Result kInt8 = measured("models/int8.pt", "int8-dynamic", kMib);
+using testing::kBase;
+using testing::kInt8;
+using testing::kMib;
+using testing::measured;
+using ::testing::Not;
+using testing::sized;
 
 TEST(ResultTable, EvalAndBenchOfAModelAreOneRowAgainstTheFirst) {
   EXPECT_EQ(result_table({evaluated(kBase, 0.625), evaluated(kInt8, 0.6205), benched(kBase, 90),
@@ -85,7 +69,7 @@ TEST(ResultTable, ModesOfOneModelAreTwoRows) {
 
 TEST(ResultTable, NoSpeedUpBetweenMachines) {
   Result other = benched(kInt8, 45);
-  other.environment.threads = 1;
+  other.environment->threads = 1;
   const std::string text = result_table({benched(kBase, 90), other});
   EXPECT_THAT(text, HasSubstr("45.00         -\n"));
   EXPECT_THAT(text, HasSubstr("Environment: CPU X, AVX2, 1 thread\n"));
@@ -96,6 +80,67 @@ TEST(ResultTable, EqualFileNamesAreShownWithTheirPaths) {
       result_table({benched(kBase, 1), benched(measured("b/base.pt", "r", 1), 1)});
   EXPECT_THAT(text, HasSubstr("models/base.pt  "));
   EXPECT_THAT(text, HasSubstr("b/base.pt  "));
+}
+
+TEST(ResultTable, SizesAreComparedWithFloat32AndWithTheFile) {
+  const std::int64_t float32 = 5 * kMib;
+  EXPECT_THAT(result_table({sized(kBase, float32, 4 * kMib), sized(kInt8, float32, 4 * kMib)}),
+              HasSubstr("  MiB  of float32  of file\n"
+                        "-------  ------------  ---------  ----  ----------  -------\n"
+                        "base.pt  -             -          4.00       0.80x    1.00x\n"
+                        "int8.pt  int8-dynamic  both       1.00       0.20x    0.25x\n"));
+}
+
+TEST(ResultTable, EqualOrUnknownSizeRatiosAreShownOnce) {
+  const std::string equal =
+      result_table({sized(kBase, 4 * kMib, 4 * kMib), sized(kInt8, 4 * kMib, 4 * kMib)});
+  EXPECT_THAT(equal, HasSubstr("of float32\n"));
+  const std::string half_known = result_table({kBase, sized(kInt8, 4 * kMib, 0)});
+  EXPECT_THAT(half_known, HasSubstr("4.00           -\n"));
+  EXPECT_THAT(half_known, HasSubstr("1.00       0.25x\n"));
+  EXPECT_THAT(result_table({sized(kInt8, 0, 4 * kMib)}), HasSubstr(" MiB  of file\n"));
+}
+
+TEST(ResultTable, PointsHaveAnIntervalWhereOutcomesAreThere) {
+  Result base = evaluated(kBase, 0.5);
+  Result now = evaluated(kInt8, 0.48);
+  base.outcomes["acc1"] = {std::string(25, '0') + std::string(25, '1'), {}, {}};
+  EXPECT_THAT(result_table({base, now}), HasSubstr(" -2.00\n"));
+  now.outcomes["acc1"] = {std::string(26, '0') + std::string(24, '1'), {}, {}};
+  // Bonett and Price by hand: (0 - 1) / 52 +- 1.96 sqrt((3 / 52 - 1 / 52^2) / 52)
+  EXPECT_THAT(result_table({base, now}), HasSubstr(" -2.00 [-8.43, +4.58]\n"));
+  now.data->skipped = {"a.jpg"};
+  EXPECT_THAT(result_table({base, now}), Not(HasSubstr("[-8.43")));
+}
+
+TEST(ResultTable, SkippedItemsAndWarningsStandBelow) {
+  Result base = evaluated(kBase, 0.5);
+  Result now = evaluated(kInt8, 0.5);
+  base.data->skipped = now.data->skipped = {"a.jpg", "b.jpg", "c.jpg", "d.jpg"};
+  base.data->dataset = "cifar100";
+  base.warnings = {"one", "two"};
+  now.warnings = {"two"};
+  EXPECT_THAT(result_table({base, now}),
+              EndsWith("\n\nData: cifar100:d, 5000 items, 18 templates\n"
+                       "Skipped: 4 items that could not be decoded: a.jpg, b.jpg, c.jpg, …\n"
+                       "Environment: CPU X, AVX2, 2 threads\n"
+                       "Mode: float (base.pt), native (int8.pt)\n"
+                       "Warning: one\n"
+                       "Warning: two\n"));
+}
+
+TEST(ResultTable, WhatOtherProgramsDoNotSayIsLeftOut) {
+  Result other;
+  other.model.path = "ViT-B-32 openai";
+  other.data.emplace().spec = "wds/cifar100";
+  other.metrics = {{"acc1", 0.5}};
+  EXPECT_EQ(result_table({other}),
+            "model            recipe  component  MiB  acc1 %\n"
+            "---------------  ------  ---------  ---  ------\n"
+            "ViT-B-32 openai  -       -            -   50.00\n"
+            "\n"
+            "Data: wds/cifar100\n"
+            "Mode: -\n");
 }
 
 TEST(ResultTable, NotANumberIsShownAsSuch) {

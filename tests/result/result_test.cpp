@@ -16,13 +16,17 @@ using ::testing::HasSubstr;
 Result full_result() {
   Result result;
   result.task = "zeroshot_classification";
-  result.model = {"m.pt", "ab12", "fp8-max", "both", 3 << 19, "native"};
-  result.data = DataInfo{"cifar100:d", 5000, "cd34", 18};
+  result.model = {"m.pt", "ab12", "fp8-max", "both", 3 << 19, 6 << 20, 3 << 20, "native"};
+  result.data = DataInfo{"cifar100:d", "cifar100", 5000, "cd34", 18, {"7", "9"}};
   result.metrics = {{"acc1", 0.625}, {"acc5", 0.875}};
   result.latency["image"] = {{32, {40.5, 41, 42, 10}}, {4, {5, 6, 7, 20}}};
   result.latency["text"] = {{1, {1, 2, 3, 30}}};
-  result.calibration = CalibrationInfo{"coco:d", 8192};
+  result.outcomes["acc1"] = {"01101", {3, 0, 3, 1, 0}, {}};
+  result.outcomes["image_retrieval_recall@5"] = {"01101", {}, {2, 3}};
+  result.calibration = CalibrationInfo{"coco:d", 8192, 12};
   result.settings["batch_size"] = 64;
+  result.details["classes"] = {{"apple", 0.5}};
+  result.warnings = {"12 images were calibrated on"};
   result.environment = {"0.1.0", "2.13.0", "CPU", "AVX2", 2, "2026-01-02T03:04:05Z"};
   return result;
 }
@@ -42,16 +46,23 @@ TEST(Result, JsonIsTheDocumentedSchema) {
   const Json expected = parse_json(R"({
     "schema": "clipq.result/1", "task": "zeroshot_classification",
     "model": {"path": "m.pt", "sha256": "ab12", "recipe": "fp8-max", "component": "both",
-              "size_bytes": 1572864, "size_mib": 1.5, "mode": "native"},
-    "data": {"spec": "cifar100:d", "items": 5000, "sha256": "cd34", "templates": 18},
+              "size_bytes": 1572864, "size_mib": 1.5, "float32_bytes": 6291456,
+              "source_bytes": 3145728, "ratio_to_float32": 0.25, "ratio_to_source": 0.5,
+              "mode": "native"},
+    "data": {"spec": "cifar100:d", "dataset": "cifar100", "items": 5000, "sha256": "cd34",
+             "templates": 18, "skipped": ["7", "9"]},
     "metrics": {"acc1": 0.625, "acc5": 0.875},
     "latency": {"image": {"4": {"min_ms": 5.0, "median_ms": 6.0, "p95_ms": 7.0, "repeats": 20},
                           "32": {"min_ms": 40.5, "median_ms": 41.0, "p95_ms": 42.0, "repeats": 10}},
                 "text": {"1": {"min_ms": 1.0, "median_ms": 2.0, "p95_ms": 3.0, "repeats": 30}}},
-    "calibration": {"spec": "coco:d", "samples": 8192},
+    "calibration": {"spec": "coco:d", "samples": 8192, "overlap": 12},
     "settings": {"batch_size": 64},
+    "details": {"classes": {"apple": 0.5}},
+    "warnings": ["12 images were calibrated on"],
     "environment": {"clipq": "0.1.0", "libtorch": "2.13.0", "cpu": "CPU", "isa": "AVX2",
-                    "threads": 2, "time": "2026-01-02T03:04:05Z"}})",
+                    "threads": 2, "time": "2026-01-02T03:04:05Z"},
+    "outcomes": {"acc1": {"hits": "01101", "strata": "3 0 3 1 0"},
+                 "image_retrieval_recall@5": {"hits": "01101", "clusters": "2 3"}}})",
                                    "expected");
   EXPECT_EQ(to_json(full_result()).dump(1), expected.dump(1));
 }
@@ -61,10 +72,12 @@ TEST(Result, WhatDoesNotApplyIsAbsent) {
   result.task = "bench";
   result.model.path = "m.pt";
   const Json json = to_json(result);
-  for (const char* key : {"data", "metrics", "latency", "calibration", "settings"}) {
+  for (const char* key : {"data", "metrics", "outcomes", "latency", "calibration", "settings",
+                          "details", "warnings", "environment"}) {
     EXPECT_FALSE(json.contains(key)) << key;
   }
-  for (const char* key : {"sha256", "recipe", "component", "mode"}) {
+  for (const char* key : {"sha256", "recipe", "component", "mode", "size_bytes", "size_mib",
+                          "float32_bytes", "source_bytes", "ratio_to_float32"}) {
     EXPECT_FALSE(json["model"].contains(key)) << key;
   }
   EXPECT_EQ(to_json(result_from_json(json, "r")), json);
@@ -101,6 +114,39 @@ TEST(Result, WrongFilesNameTheirMember) {
   EXPECT_EQ(
       failure_after(R"([{"op": "move", "from": "/latency/text/1", "path": "/latency/text/b1"}])"),
       "r.latency.text.b1: expected a batch size as the key");
+  EXPECT_EQ(failure_after(R"([{"op": "replace", "path": "/warnings/0", "value": 5}])"),
+            "r.warnings[0]: expected a string, got 5");
+  EXPECT_EQ(failure_after(R"([{"op": "replace", "path": "/data/skipped", "value": "7"}])"),
+            "r.data.skipped: expected a list of strings, got \"7\"");
+  EXPECT_EQ(failure_after(R"([{"op": "replace", "path": "/details", "value": []}])"),
+            "r.details: expected an object, got []");
+}
+
+/// The failure after a member of outcomes.acc1 got that value.
+std::string outcomes_failure(const std::string& key, const std::string& value) {
+  return failure_after(
+      cat(R"([{"op": "add", "path": "/outcomes/acc1/)", key, R"(", "value": ")", value, R"("}])"));
+}
+
+TEST(Result, DamagedOutcomesNameTheirMember) {
+  EXPECT_EQ(outcomes_failure("hits", "01201"),
+            "r.outcomes.acc1.hits: expected a 0 or a 1 for each item, got something else as "
+            "character 3");
+  EXPECT_EQ(outcomes_failure("hits", ""),
+            "r.outcomes.acc1.hits: expected a 0 or a 1 for each item, got none");
+  EXPECT_EQ(outcomes_failure("strata", "1 2"),
+            "r.outcomes.acc1.strata: got 2 numbers, expected one for each of the 5 hits");
+  for (const char* wrong : {"1 x 1 1 1", "1 -1 1 1 1", "1  1 1 1 1", "1 1 1 1 1 ", "1.5 1 1 1 1"}) {
+    EXPECT_THAT(outcomes_failure("strata", wrong),
+                HasSubstr("r.outcomes.acc1.strata: expected whole numbers of at least 0"))
+        << wrong;
+  }
+  EXPECT_EQ(outcomes_failure("clusters", "2 4"),
+            "r.outcomes.acc1.clusters: expected lengths that sum to the 5 hits, got another sum");
+  EXPECT_THAT(outcomes_failure("clusters", "9223372036854775807 9223372036854775807 7"),
+              HasSubstr("got another sum"));
+  EXPECT_THAT(outcomes_failure("clusters", "0 5"),
+              HasSubstr("clusters: expected whole numbers of at least 1"));
 }
 
 TEST(Result, OtherDocumentsAreRefused) {

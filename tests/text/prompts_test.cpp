@@ -36,10 +36,10 @@ class Prompts : public ::testing::Test {
 };
 
 TEST_F(Prompts, PlainListAndObjectByDataSet) {
-  EXPECT_THAT(read_class_names(file(R"(["cat", "dog"])"), "any"), ElementsAre("cat", "dog"));
-  EXPECT_THAT(read_class_names(file(R"({"a": ["x"], "b": ["y", "z"]})"), "b"),
+  EXPECT_THAT(read_class_names(file(R"(["cat", "dog"])"), "any").names, ElementsAre("cat", "dog"));
+  EXPECT_THAT(read_class_names(file(R"({"a": ["x"], "b": ["y", "z"]})"), "b").names,
               ElementsAre("y", "z"));
-  EXPECT_THAT(read_templates(file(R"({"a": ["a {c}."]})"), "a"), ElementsAre("a {c}."));
+  EXPECT_THAT(load_templates(file(R"({"a": ["a {c}."]})"), "a"), ElementsAre("a {c}."));
 }
 
 TEST_F(Prompts, UnknownDataSetNamesTheNearestAndAll) {
@@ -56,14 +56,14 @@ TEST_F(Prompts, WrongContentsNameTheirPlace) {
               HasSubstr("prompts.json: x: expected a list of strings, got object"));
   EXPECT_THAT(message<InputError>([&] { read_class_names(file("[]"), "x"); }),
               HasSubstr("expected a list of strings, got an empty one"));
-  EXPECT_THAT(message<InputError>([&] { read_templates(file(R"(["a {c}", "a {}"])"), "x"); }),
+  EXPECT_THAT(message<InputError>([&] { load_templates(file(R"(["a {c}", "a {}"])"), "x"); }),
               HasSubstr("template \"a {}\" has no placeholder \"{c}\""));
 }
 
 TEST_F(Prompts, BuiltinOnesAreClipBenchmarks) {
   EXPECT_THAT(builtin_class_names("imagenet1k"), SizeIs(1000));
-  EXPECT_THAT(builtin_templates("imagenet1k"), SizeIs(80));
-  EXPECT_EQ(builtin_templates("cifar100").front(), "a photo of a {c}.");
+  EXPECT_THAT(load_templates("clip_benchmark", "imagenet1k"), SizeIs(80));
+  EXPECT_EQ(load_templates("clip_benchmark", "cifar100").front(), "a photo of a {c}.");
   EXPECT_THAT(message<UsageError>([] { builtin_class_names("cifar100"); }),
               HasSubstr("give --classnames"));
 }

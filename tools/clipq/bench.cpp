@@ -31,7 +31,7 @@ void add_bench(CLI::App& app, const CommonOptions& common) {
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
   command->add_option("-o,--output", *output, "Result JSON to write");
-  add_activation_and_mode(*command, *model);
+  add_model_arguments(*command, *model);
   command->callback([options, model, output, tower, &common] {
     if (!output->empty()) require_writable_target(*output);
     options->model = model->options();

@@ -9,28 +9,6 @@
 #include "subcommands.h"
 
 namespace clipq::cli {
-namespace {
-
-void add_activation(CLI::App& command, ModelArguments& arguments) {
-  command.add_option("--activation", arguments.activation,
-                     "MLP activation of a checkpoint: quick_gelu, gelu or gelu_tanh (default: "
-                     "found out from the checkpoint)");
-}
-
-void add_bpe(CLI::App& command, ModelArguments& arguments) {
-  command.add_option("--bpe", arguments.bpe,
-                     "tokenizer merges, plain or gzip (default: the model's own, else OpenAI's)");
-}
-
-void add_mode(CLI::App& command, ModelArguments& arguments) {
-  command
-      .add_option("--mode", arguments.mode,
-                  "native: integer kernels where the machine has them; simulate: the float32 "
-                  "reference numerics")
-      ->capture_default_str();
-}
-
-}  // namespace
 
 ModelOptions ModelArguments::options() const {
   ModelOptions options;
@@ -44,18 +22,20 @@ ModelOptions ModelArguments::options() const {
 }
 
 void add_checkpoint_arguments(CLI::App& command, ModelArguments& arguments) {
-  add_activation(command, arguments);
-  add_bpe(command, arguments);
-}
-
-void add_activation_and_mode(CLI::App& command, ModelArguments& arguments) {
-  add_activation(command, arguments);
-  add_mode(command, arguments);
+  command.add_option("--activation", arguments.activation,
+                     "MLP activation of a checkpoint: quick_gelu, gelu or gelu_tanh (default: "
+                     "found out from the checkpoint)");
+  command.add_option("--bpe", arguments.bpe,
+                     "tokenizer merges, plain or gzip (default: the model's own, else OpenAI's)");
 }
 
 void add_model_arguments(CLI::App& command, ModelArguments& arguments) {
   add_checkpoint_arguments(command, arguments);
-  add_mode(command, arguments);
+  command
+      .add_option("--mode", arguments.mode,
+                  "native: integer kernels where the machine has them; simulate: the float32 "
+                  "reference numerics")
+      ->capture_default_str();
 }
 
 void print_results(const std::vector<Result>& results, const CommonOptions& common,

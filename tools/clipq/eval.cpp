@@ -1,37 +1,134 @@
 #include "clipq/app/eval_command.h"
 
+#include <iostream>
+
+#include "clipq/core/error.h"
 #include "clipq/core/files.h"
+#include "clipq/core/strings.h"
+#include "clipq/report/per_class_table.h"
 #include "subcommands.h"
 
 namespace clipq::cli {
+namespace {
+
+/// What the command line gives in words.
+struct EvalArguments {
+  EvalOptions options;
+  ModelArguments model;
+  std::string classes = "all";
+  std::string probe_features = "embedding";
+  std::string cache = FeatureCache::default_folder().string();
+  bool no_cache = false;
+  std::string output;
+};
+
+void add_data_options(CLI::App& command, EvalArguments& arguments) {
+  EvalOptions& options = arguments.options;
+  command.add_option("--data", options.data, "data set, kind:path (clipq list datasets)")
+      ->required();
+  command.add_option("--captions", options.captions,
+                     "captions of coco: pictures (COCO's or Karpathy's JSON), or COCO's instances");
+  command.add_option("--limit", options.limit, "only the first N items")
+      ->check(CLI::PositiveNumber);
+  command
+      .add_option("--skip-bad", options.skip_bad,
+                  "go on without pictures that can't be decoded, if they are at most N")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
+  command.add_option("--batch-size", options.batch_size, "items a batch")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  command.add_option("--cache", arguments.cache, "folder of the feature cache")
+      ->capture_default_str();
+  command.add_flag("--no-cache", arguments.no_cache, "compute all features, and keep none");
+  command.add_option("--save-features", options.save_folder,
+                     "also write every model's features to this folder, as .npy");
+}
+
+void add_task_options(CLI::App& command, EvalArguments& arguments) {
+  TaskOptions& options = arguments.options.task_options;
+  command.add_option("--task", arguments.options.task, "what to measure (clipq list tasks)")
+      ->capture_default_str();
+  command.add_option(
+      "--classnames", options.classnames,
+      "class names: a JSON list, CLIP_benchmark's object keyed by data set, or names "
+      "keyed by class");
+  command
+      .add_option("--templates", options.templates,
+                  "prompt templates: a set (clipq list templates), or a JSON file")
+      ->capture_default_str();
+  command
+      .add_option("--classes", arguments.classes,
+                  "tell all named classes apart, or only those present in the data")
+      ->capture_default_str();
+  command.add_flag("--per-class", options.per_class, "also a table of classes");
+  command.add_option("--recall-k", options.recall_k, "list lengths of retrieval recall")
+      ->delimiter(',')
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  command.add_option("--pairs", options.map_pairs, "pairs of drift's similarity map")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
+}
+
+void add_probe_options(CLI::App& command, EvalArguments& arguments) {
+  TaskOptions& options = arguments.options.task_options;
+  command.add_option("--train-data", options.train_data,
+                     "linear probe: data set to train on (default: the training part of --data)");
+  command
+      .add_option("--train-limit", options.train_limit,
+                  "linear probe: only the first N training items")
+      ->check(CLI::PositiveNumber);
+  command
+      .add_option("--probe-features", arguments.probe_features,
+                  "linear probe: embedding, or pooled (before the projection)")
+      ->capture_default_str();
+  command.add_option("--probe-c", options.probe_c, "linear probe: inverse of the regularisation")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  command
+      .add_option("--probe-iterations", options.probe_iterations,
+                  "linear probe: L-BFGS iterations at most")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  command.add_flag("--probe-sweep", options.probe_sweep,
+                   "linear probe: choose C on a fifth of the training items");
+}
+
+EvalOptions options_of(const EvalArguments& arguments, const CommonOptions& common) {
+  EvalOptions options = arguments.options;
+  options.model = arguments.model.options();
+  options.decode_threads = decode_threads(common);
+  options.cache = arguments.no_cache ? "" : arguments.cache;
+  options.task_options.classes = parse_class_choice(arguments.classes);
+  if (arguments.probe_features == "pooled") {
+    options.task_options.probe_feature = ImageFeature::kPooled;
+  } else if (arguments.probe_features != "embedding") {
+    throw UsageError(
+        cat("--probe-features ", arguments.probe_features, ": expected embedding or pooled"));
+  }
+  return options;
+}
+
+}  // namespace
 
 void add_eval(CLI::App& app, const CommonOptions& common) {
   auto* command =
       app.add_subcommand("eval", "measure the accuracy of models, the first as baseline");
-  auto options = std::make_shared<EvalOptions>();
-  auto model = std::make_shared<ModelArguments>();
-  auto output = std::make_shared<std::string>();
-  command->add_option("models", options->models, "checkpoints or artifacts")->required();
-  command->add_option("--task", options->task, "what to measure (clipq list tasks)")
-      ->capture_default_str();
-  command->add_option("--data", options->data, "data set, kind:path (clipq list datasets)")
-      ->required();
-  command->add_option("--classnames", options->classnames,
-                      "class names: a JSON list, or CLIP_benchmark's object keyed by data set");
-  command->add_option("--templates", options->templates,
-                      "prompt templates with {c}: a JSON list, or CLIP_benchmark's object");
-  command->add_option("--limit", options->limit, "only the first N items")
-      ->check(CLI::PositiveNumber);
-  command->add_option("--batch-size", options->batch_size, "items a batch")
-      ->check(CLI::PositiveNumber)
-      ->capture_default_str();
-  command->add_option("-o,--output", *output, "Result JSON to write");
-  add_model_arguments(*command, *model);
-  command->callback([options, model, output, &common] {
-    if (!output->empty()) require_writable_target(*output);
-    options->model = model->options();
-    options->decode_threads = decode_threads(common);
-    print_results(evaluate(*options), common, *output);
+  auto arguments = std::make_shared<EvalArguments>();
+  command->add_option("models", arguments->options.models, "checkpoints or artifacts")->required();
+  add_task_options(*command, *arguments);
+  add_data_options(*command, *arguments);
+  add_probe_options(*command, *arguments);
+  command->add_option("-o,--output", arguments->output, "Result JSON to write");
+  command->add_option("--clip-benchmark", arguments->options.clip_benchmark,
+                      "folder to write CLIP_benchmark's JSON files to, one a model");
+  add_model_arguments(*command, arguments->model);
+  command->callback([arguments, &common] {
+    if (!arguments->output.empty()) require_writable_target(arguments->output);
+    const std::vector<Result> results = evaluate(options_of(*arguments, common));
+    print_results(results, common, arguments->output);
+    if (!common.json) std::cout << per_class_table(results);
   });
 }
 

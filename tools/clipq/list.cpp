@@ -2,14 +2,15 @@
 #include <utility>
 #include <vector>
 
-#include "clipq/app/eval_command.h"
 #include "clipq/core/error.h"
 #include "clipq/core/strings.h"
 #include "clipq/data/dataset.h"
+#include "clipq/eval/task.h"
 #include "clipq/numerics/observer.h"
 #include "clipq/quant/algorithm.h"
 #include "clipq/quant/recipe.h"
 #include "clipq/report/table.h"
+#include "clipq/text/prompts.h"
 #include "subcommands.h"
 
 namespace clipq::cli {
@@ -37,6 +38,9 @@ Rows format_rows() { return rows_of(formats()); }
 Rows observer_rows() { return rows_of(observers()); }
 Rows algorithm_rows() { return rows_of(algorithms()); }
 
+Rows task_rows() { return rows_of(tasks()); }
+Rows template_rows() { return rows_of(template_sets()); }
+
 Rows dataset_rows() {
   Rows rows;
   for (const DatasetKind& kind : dataset_kinds()) rows.emplace_back(kind.name, kind.description);
@@ -47,7 +51,8 @@ Rows dataset_rows() {
 const std::vector<std::pair<std::string, Rows (*)()>>& lists() {
   static const std::vector<std::pair<std::string, Rows (*)()>> table = {
       {"recipes", recipe_rows},       {"formats", format_rows},   {"observers", observer_rows},
-      {"algorithms", algorithm_rows}, {"datasets", dataset_rows}, {"tasks", tasks},
+      {"algorithms", algorithm_rows}, {"datasets", dataset_rows}, {"tasks", task_rows},
+      {"templates", template_rows},
   };
   return table;
 }

@@ -44,6 +44,7 @@ int run(int argc, char** argv) {
   add_eval(app, common);
   add_embed(app, common);
   add_bench(app, common);
+  add_compare(app, common);
   add_inspect(app, common);
   add_demo(app, common);
   add_list(app, common);

@@ -22,6 +22,7 @@ void add_quantize(CLI::App& app, const CommonOptions& common);
 void add_eval(CLI::App& app, const CommonOptions& common);
 void add_embed(CLI::App& app, const CommonOptions& common);
 void add_bench(CLI::App& app, const CommonOptions& common);
+void add_compare(CLI::App& app, const CommonOptions& common);
 void add_inspect(CLI::App& app, const CommonOptions& common);
 void add_demo(CLI::App& app, const CommonOptions& common);
 void add_list(CLI::App& app, const CommonOptions& common);
@@ -38,9 +39,6 @@ struct ModelArguments {
 
 /// Adds --activation and --bpe: for commands that read checkpoints.
 void add_checkpoint_arguments(CLI::App& command, ModelArguments& arguments);
-
-/// Adds --activation and --mode: for commands that run models without a tokenizer.
-void add_activation_and_mode(CLI::App& command, ModelArguments& arguments);
 
 /// Adds --activation, --bpe and --mode: for commands that run models.
 void add_model_arguments(CLI::App& command, ModelArguments& arguments);

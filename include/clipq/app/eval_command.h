@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "clipq/app/open_model.h"
+#include "clipq/eval/task.h"
 
 namespace clipq {
 
@@ -12,18 +13,18 @@ namespace clipq {
 struct EvalOptions {
   std::vector<std::filesystem::path> models;
   std::string task = "zeroshot_classification";
-  std::string data;  ///< SPEC
-  std::filesystem::path
-      classnames;  ///< empty: ImageNet's by CLIP_benchmark, else the data set's own
-  std::filesystem::path templates;  ///< empty: CLIP_benchmark's
-  std::int64_t limit = 0;           ///< first items only; 0: all
+  std::string data;                ///< SPEC
+  std::filesystem::path captions;  ///< of the data set, where it needs them
+  std::int64_t limit = 0;          ///< first items only; 0: all
+  TaskOptions task_options;
   std::int64_t batch_size = 64;
   int decode_threads = 2;
+  std::int64_t skip_bad = 0;             ///< so many pictures may be undecodable
+  std::filesystem::path cache;           ///< folder of the feature cache; empty: none
+  std::filesystem::path save_folder;     ///< features are written here; empty: not
+  std::filesystem::path clip_benchmark;  ///< folder for CLIP_benchmark's files; empty: none
   ModelOptions model;
 };
-
-/// The tasks that eval knows, for `clipq list tasks`.
-std::vector<std::pair<std::string, std::string>> tasks();
 
 /// One Result a model, in their order.
 std::vector<Result> evaluate(const EvalOptions& options);

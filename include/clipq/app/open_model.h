@@ -5,6 +5,7 @@
 #include <string>
 
 #include "clipq/artifact/artifact.h"
+#include "clipq/eval/encode.h"
 #include "clipq/model/checkpoint.h"
 #include "clipq/result/result.h"
 #include "clipq/text/tokenizer.h"
@@ -28,6 +29,9 @@ struct OpenedModel {
   std::optional<Quantization> quantization;  ///< of an artifact
   Source source;                             ///< of an artifact: where it came from; else itself
 };
+
+/// The model as evaluations see it; refers to `opened`.
+EvaluatedModel evaluated(const OpenedModel& opened);
 
 /// Opens a checkpoint or an artifact. Throws InputError or UsageError as load_checkpoint and
 /// load_artifact do.

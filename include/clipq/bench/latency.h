@@ -29,12 +29,21 @@ LatencyStats latency_stats(std::vector<double> milliseconds);
 std::vector<LatencyStats> time_interleaved(const std::vector<std::function<void()>>& tasks,
                                            const LatencyOptions& options);
 
-/// Latencies by tower ("image", "text": full context) and batch size, in ms for the whole batch.
+/// A model and what its text tower is timed with besides random ids.
+struct TimedModel {
+  const ClipModel* model = nullptr;
+  at::Tensor prompts;  ///< token ids of real prompts [n, context_length]; undefined: none
+};
+
+/// Latencies by what runs and batch size, in ms for the whole batch: "image"; "text", which fills
+/// the context; "text_prompts", real prompts, behind the longest of which nothing is computed.
 using Latencies = std::map<std::string, BatchLatencies>;
 
-/// Measures all models, interleaved with each other, on fixed random inputs.
+/// Measures all models, interleaved with each other, on fixed inputs: random pixels, random ids,
+/// and the models' prompts, if all have some, taken again from the first one where a batch is
+/// larger.
 /// @return one Latencies a model
-std::vector<Latencies> measure_latencies(const std::vector<const ClipModel*>& models,
+std::vector<Latencies> measure_latencies(const std::vector<TimedModel>& models,
                                          const LatencyOptions& options);
 
 }  // namespace clipq

@@ -39,6 +39,12 @@ class InputError : public Error {
   explicit InputError(const std::string& message) : Error(ExitCode::kInput, message) {}
 };
 
+/// A gate of `compare` is not met; the message says which, what was got and what was expected.
+class GateError : public Error {
+ public:
+  explicit GateError(const std::string& message) : Error(ExitCode::kGate, message) {}
+};
+
 /// Something that can't happen did.
 class InternalError : public Error {
  public:

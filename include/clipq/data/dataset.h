@@ -29,8 +29,16 @@ class Dataset {
   /// What a message or a row of a table calls item i: "test.bin:17", "n01440764/x.JPEG".
   virtual std::string item_name(std::int64_t i) const = 0;
 
-  /// The class of item i, an index into class_keys(); -1 if the data set has no classes.
+  /// The class of item i, an index into class_keys(); -1 if the data set has no classes or items
+  /// have several.
   virtual int label(std::int64_t i) const;
+
+  /// The classes of item i, in ascending order: of a multi-label data set any number of them, else
+  /// {label(i)} or none.
+  virtual std::vector<int> labels(std::int64_t i) const;
+
+  /// Whether items have any number of classes each.
+  virtual bool multi_label() const { return false; }
 
   /// The captions of item i; empty if the data set has none.
   virtual const std::vector<std::string>& captions(std::int64_t i) const;
@@ -42,9 +50,9 @@ class Dataset {
   /// CLIP_benchmark's key ("cifar100", "cifar10", "imagenet1k", "mscoco_captions"), or the kind.
   virtual std::string name() const = 0;
 
-  /// SHA-256 over the items, in order: of CIFAR, the .bin file's digest; of files, over names,
-  /// bytes, labels and captions. Reads every file, so it costs what reading the data set costs.
-  virtual std::string content_hash() const = 0;
+  /// SHA-256 of item i's picture as it is stored: of a file's bytes, of a CIFAR record's pixels.
+  /// Throws InputError if the file can't be read.
+  virtual std::string image_hash(std::int64_t i) const = 0;
 
   const std::string& spec() const { return spec_; }
 
@@ -61,12 +69,19 @@ struct DatasetKind {
 /// All kinds, in the order in which `clipq list datasets` shows them.
 std::vector<DatasetKind> dataset_kinds();
 
+/// Which part of a data set that has both.
+enum class Split { kTest, kTrain };
+
 /// Opens `kind:path` (design.md, section 6). `captions` is a COCO or Karpathy JSON file; `coco`
 /// needs it, the others take none. Of a Karpathy file the images of the split "test" are taken, or
-/// all if it has none.
+/// all if it has none. An instances file of COCO in its place makes a multi-label data set of its
+/// categories.
+/// @param split the training part is CIFAR's train.bin or data_batch_1 to 5.bin, or the class
+///        folders below DIR/train
 /// Throws UsageError if the spec's syntax or kind is wrong or captions are missing or not wanted,
 /// InputError if the data are missing or not what they should be.
 std::unique_ptr<Dataset> open_dataset(const std::string& spec,
-                                      const std::filesystem::path& captions = {});
+                                      const std::filesystem::path& captions = {},
+                                      Split split = Split::kTest);
 
 }  // namespace clipq

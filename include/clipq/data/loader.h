@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "clipq/data/dataset.h"
@@ -9,23 +10,37 @@
 
 namespace clipq {
 
-/// Model inputs of consecutive entries of a Loader's list of indices.
-struct PixelBatch {
-  std::int64_t first = 0;     ///< position of the first entry in the list
-  std::int64_t count = 0;     ///< number of entries
-  std::vector<float> pixels;  ///< [count, 3, size, size]
+/// An entry whose picture can't be decoded.
+struct BadEntry {
+  std::int64_t position = 0;  ///< in the batch
+  std::string reason;
 };
 
-/// Decodes and preprocesses items in worker threads ahead of their use, in the list's order. At
-/// most two batches are held besides the one that the caller has.
+/// Model inputs of consecutive entries of a Loader's list of indices.
+struct PixelBatch {
+  std::int64_t first = 0;  ///< position of the first entry in the list
+  std::int64_t count = 0;  ///< number of entries
+  /// [count, 3, size, size] for each Preprocess; what stands for a bad entry means nothing.
+  std::vector<std::vector<float>> pixels;
+  std::vector<BadEntry> bad;  ///< in order
+};
+
+/// How a Loader works.
+struct LoaderOptions {
+  std::int64_t batch_size = 64;  ///< items a batch, at least 1; the last batch may have fewer
+  int threads = 2;               ///< workers; fewer than 1 means 1
+  bool keeps_bad = false;        ///< whether InputErrors of single items end up in PixelBatch::bad
+};
+
+/// Decodes items once and preprocesses them in every way that is asked for, in worker threads ahead
+/// of their use, in the list's order. At most two batches are held besides the one that the caller
+/// has.
 class Loader {
  public:
   /// @param dataset must outlive the loader
   /// @param indices which items, in which order
-  /// @param batch_size items a batch, at least 1; the last batch may have fewer
-  /// @param threads workers; fewer than 1 means 1
-  Loader(const Dataset& dataset, std::vector<std::int64_t> indices, Preprocess preprocess,
-         std::int64_t batch_size, int threads);
+  Loader(const Dataset& dataset, std::vector<std::int64_t> indices,
+         std::vector<Preprocess> preprocesses, const LoaderOptions& options);
 
   /// Stops the workers after the item that each is at.
   ~Loader();
@@ -33,7 +48,8 @@ class Loader {
   Loader& operator=(const Loader&) = delete;
 
   /// Waits for the next batch and moves it into `batch`, whose memory is used again. Returns false
-  /// after the last one. Rethrows what the first failing item of the batch threw.
+  /// after the last one. Rethrows what the first failing item of the batch threw, unless bad items
+  /// are kept.
   bool next(PixelBatch& batch);
 
  private:

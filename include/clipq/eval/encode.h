@@ -4,21 +4,54 @@
 #include <string>
 #include <vector>
 
-#include "clipq/data/dataset.h"
+#include "clipq/data/content_hash.h"
 #include "clipq/data/loader.h"
+#include "clipq/eval/feature_cache.h"
 #include "clipq/model/clip_model.h"
 #include "clipq/text/tokenizer.h"
 
 namespace clipq {
 
-/// How data are fed to a model.
+/// A model as evaluations see it.
+struct EvaluatedModel {
+  const ClipModel* model = nullptr;
+  const Tokenizer* tokenizer = nullptr;
+  std::string label;     ///< short, and different from the others' of a run
+  std::string identity;  ///< of its weights and how it computes, for the cache; empty: not cached
+};
+
+/// What of an image tower.
+enum class ImageFeature {
+  kEmbedding,  ///< encode_image's: [embed_dim]
+  kPooled      ///< before the projection: [vision_width]
+};
+
+/// The first items of a data set.
+struct ImageSource {
+  const Dataset& dataset;
+  std::int64_t count = 0;
+  ContentHash content;  ///< of these items: for the cache; may be left empty without one
+};
+
+/// How data are fed to models.
 struct EncodeOptions {
   std::int64_t batch_size = 64;
   int decode_threads = 2;
+  std::int64_t skip_bad = 0;  ///< so many pictures may be undecodable
+  FeatureCache cache = {};
+  std::filesystem::path save_folder = {};  ///< features are also written here as .npy; empty: not
+};
+
+/// Embeddings of the same images by several models.
+struct ImageFeatures {
+  std::vector<at::Tensor> rows;      ///< one a model: float32 [items, width], not normalized
+  std::vector<std::int64_t> items;   ///< the data set's items that the rows are of
+  std::vector<std::string> skipped;  ///< names of those that can't be decoded
 };
 
 /// The batch as a float32 tensor [count, 3, size, size] that shares its memory.
-at::Tensor pixels_of(PixelBatch& batch, const Preprocess& preprocess);
+/// @param which of the Loader's preprocessings
+at::Tensor pixels_of(PixelBatch& batch, const Preprocess& preprocess, std::size_t which = 0);
 
 /// Token ids of texts: int32 [texts, context_length] of `config`.
 /// Throws UsageError if the tokenizer's vocabulary isn't the model's.
@@ -28,15 +61,34 @@ at::Tensor tokens_of(const std::vector<std::string>& texts, const Tokenizer& tok
 /// How many items a run over the first `limit` (0: all) of a data set takes.
 std::int64_t items_within(std::int64_t limit, const Dataset& dataset);
 
-/// Embeddings of the first `limit` images (0: all): float32 [n, embed_dim], not normalized.
-at::Tensor encode_images(const ClipModel& model, const Dataset& dataset, std::int64_t limit,
-                         const EncodeOptions& options);
-
-/// Embeddings of texts at full context: float32 [n, embed_dim], not normalized.
-at::Tensor encode_texts(const ClipModel& model, const Tokenizer& tokenizer,
-                        const std::vector<std::string>& texts, const EncodeOptions& options);
-
 /// The indices 0 … n-1.
 std::vector<std::int64_t> first_indices(std::int64_t n);
+
+/// Models and the way in which data are fed to them.
+class Encoder {
+ public:
+  Encoder(std::vector<EvaluatedModel> models, EncodeOptions options);
+
+  /// Features of images by all models. They are decoded once; every model sees the same batches.
+  /// Models whose features are cached don't run.
+  /// @param name what the features are called where they are saved
+  /// Throws InputError that names the pictures if more than skip_bad can't be decoded.
+  ImageFeatures images(const ImageSource& source, ImageFeature feature = ImageFeature::kEmbedding,
+                       const std::string& name = "images") const;
+
+  /// Embeddings of texts by all models: float32 [texts, embed_dim] each, not normalized. Each
+  /// distinct text is embedded once, beside others of its length, unless the model needs the whole
+  /// batch.
+  std::vector<at::Tensor> texts(const std::vector<std::string>& texts,
+                                const std::string& name = "texts") const;
+
+  const std::vector<EvaluatedModel>& models() const { return models_; }
+
+ private:
+  void save(const std::vector<at::Tensor>& features, const std::string& name) const;
+
+  std::vector<EvaluatedModel> models_;
+  EncodeOptions options_;
+};
 
 }  // namespace clipq

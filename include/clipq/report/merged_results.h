@@ -3,6 +3,7 @@
 #include <compare>
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -28,12 +29,16 @@ struct LatencyColumn {
 struct MeasuredLatency {
   LatencyStats stats;
   std::string machine;  ///< machine_text() of where it was measured
+
+  /// Whether the two were measured on the same, known machine.
+  bool comparable_with(const MeasuredLatency& other) const;
 };
 
 /// All that is known about one model in one mode.
 struct ModelRow {
   ModelInfo model;
   std::map<MetricColumn, double> metrics;
+  std::map<MetricColumn, Outcomes> outcomes;
   std::map<LatencyColumn, MeasuredLatency> latency;
 };
 
@@ -45,14 +50,18 @@ struct MergedResults {
   std::vector<MetricColumn> metric_columns;  ///< in order of appearance
   std::set<LatencyColumn> latency_columns;
   std::vector<std::string> machines;  ///< without duplicates, in order of appearance
+  std::vector<std::string> warnings;  ///< likewise
 };
 
-/// Joins Results about the same model (path, digest and mode); of two about the same column, the
-/// later counts.
+/// Whether both are one model in one mode: the same path, digest and mode.
+bool same_model(const ModelInfo& left, const ModelInfo& right);
+
+/// Joins Results about the same model; of two about the same column, the later counts.
 MergedResults merge_results(const std::vector<Result>& results);
 
-/// CPU, instruction set and threads as one phrase, for instance "EPYC 7B12, AVX2, 2 threads".
-std::string machine_text(const Environment& environment);
+/// CPU, instruction set and threads as one phrase, for instance "EPYC 7B12, AVX2, 2 threads"; empty
+/// if unknown.
+std::string machine_text(const std::optional<Environment>& environment);
 
 /// What the row is called: its file name, or its path if another row's file has the same name.
 std::string model_label(const MergedResults& merged, const ModelRow& row);

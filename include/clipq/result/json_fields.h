@@ -2,6 +2,7 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "clipq/core/json.h"
 
@@ -24,6 +25,7 @@ class JsonFields {
   std::string optional_text(const char* key) const;
   std::int64_t optional_integer(const char* key) const;
   std::optional<JsonFields> optional_object(const char* key) const;
+  std::vector<std::string> optional_texts(const char* key) const;
 
   const Json& json() const { return json_; }
 

@@ -16,20 +16,38 @@ namespace clipq {
 struct ModelInfo {
   std::string path;
   std::string sha256;
-  std::string recipe;     ///< the recipe's name
-  std::string component;  ///< "image", "text" or "both": what the recipe was applied to
-  std::int64_t size_bytes = 0;
-  std::string mode;  ///< "float", "simulate" or "native"
+  std::string recipe;              ///< the recipe's name
+  std::string component;           ///< "image", "text" or "both": what the recipe was applied to
+  std::int64_t size_bytes = 0;     ///< of the file; 0: unknown
+  std::int64_t float32_bytes = 0;  ///< all parameters as float32; 0: unknown
+  std::int64_t source_bytes = 0;   ///< the checkpoint file that was brought; 0: unknown
+  std::string mode;                ///< "float", "simulate" or "native"
 
   double size_mib() const;
+
+  /// The file's size as a share of float32_bytes and of source_bytes; NaN if one is unknown.
+  double ratio_to_float32() const;
+  double ratio_to_source() const;
 };
 
 /// The data that it was measured on.
 struct DataInfo {
   std::string spec;
-  std::int64_t items = 0;
-  std::string sha256;          ///< empty: not written
-  std::int64_t templates = 0;  ///< prompt templates; 0: not written
+  std::string dataset;               ///< CLIP_benchmark's key, "cifar100"; empty: not written
+  std::int64_t items = 0;            ///< that were used; 0: unknown
+  std::string sha256;                ///< empty: not written
+  std::int64_t templates = 0;        ///< prompt templates; 0: not written
+  std::vector<std::string> skipped;  ///< items that could not be decoded, by name
+};
+
+/// The items behind a metric that is a mean over them: what paired comparisons are made from.
+struct Outcomes {
+  std::string hits;  ///< a character an item: '1' if it counted, '0' if not
+  /// The class of each item, if the metric is the mean of the classes' means; else empty.
+  std::vector<std::int64_t> strata;
+  /// Lengths of runs of items that belong together (the captions of one image), if they do; the
+  /// lengths sum to the number of items. Empty: every item stands alone.
+  std::vector<std::int64_t> clusters;
 };
 
 /// Times of a whole batch, in milliseconds.
@@ -54,6 +72,7 @@ struct Environment {
 struct CalibrationInfo {
   std::string spec;
   std::int64_t samples = 0;
+  std::int64_t overlap = 0;  ///< images of it that are also among the evaluated ones
 };
 
 /// Batch size -> times.
@@ -66,15 +85,21 @@ struct Result {
   std::optional<DataInfo> data;
   /// CLIP_benchmark's key -> fraction, in the order of writing. NaN is written as null.
   std::vector<std::pair<std::string, double>> metrics;
+  std::map<std::string, Outcomes> outcomes;       ///< by metric
   std::map<std::string, BatchLatencies> latency;  ///< "image", "text", "text_prompts"
   std::optional<CalibrationInfo> calibration;
   /// Choices that change the numbers (batch size, the probe's protocol); an object, empty if none.
   Json settings = Json::object();
-  Environment environment;
+  /// More than numbers that can be compared (a per-class table, a similarity map); an object.
+  Json details = Json::object();
+  std::vector<std::string> warnings;
+  std::optional<Environment> environment;  ///< absent: unknown, as in other programs' files
 };
 
-/// The Result as JSON. What doesn't apply is absent.
+/// The Result, or that part of it, as JSON. What doesn't apply is absent.
 Json to_json(const Result& result);
+Json to_json(const ModelInfo& model);
+Json to_json(const DataInfo& data);
 
 /// Throws InputError that names `where` and the key if the schema is another one, a key is missing
 /// or has the wrong type. Unknown keys are ignored.
@@ -83,7 +108,8 @@ Result result_from_json(const Json& json, const std::string& where);
 /// {"results": [Result, …]}: what -o and --json write.
 Json results_document(const std::vector<Result>& results);
 
-/// Reads such a file. Throws InputError.
+/// Reads such a file, or one that CLIP_benchmark wrote, or a list of CLIP_benchmark's documents.
+/// Throws InputError.
 std::vector<Result> read_results(const std::filesystem::path& file);
 
 }  // namespace clipq

@@ -6,20 +6,36 @@
 
 namespace clipq {
 
-/// Class names in the order of the labels, from a JSON list, or from CLIP_benchmark's JSON object
-/// of such lists keyed by data set. Throws InputError if the file holds neither, UsageError that
-/// names the keys if `dataset_name` isn't among them.
-std::vector<std::string> read_class_names(const std::filesystem::path& file,
-                                          const std::string& dataset_name);
+/// Class names as a file gives them.
+struct ClassNames {
+  std::vector<std::string> names;  ///< in the order of the labels, or of the keys
+  std::vector<std::string> keys;   ///< sorted, one a name; empty if the file has a mere list
+};
 
-/// Prompt templates, likewise. Each must hold the placeholder "{c}", or it is an InputError.
-std::vector<std::string> read_templates(const std::filesystem::path& file,
+/// Class names from a JSON list, from CLIP_benchmark's JSON object of such lists keyed by data set,
+/// or from a JSON object of names keyed by class ("n01440764": "tench"). Throws InputError if the
+/// file holds none of these, UsageError that names the keys if `dataset_name` isn't among them.
+ClassNames read_class_names(const std::filesystem::path& file, const std::string& dataset_name);
+
+/// A template set that is compiled into the program.
+struct TemplateSet {
+  std::string name;
+  std::string comment;
+};
+const std::vector<TemplateSet>& template_sets();
+
+/// Prompt templates from a set's name or a file (a JSON list, or CLIP_benchmark's object of lists
+/// keyed by data set). Each holds the placeholder "{c}". Throws UsageError if it is neither or has
+/// nothing for `dataset_name`, InputError if the file is none of templates.
+std::vector<std::string> load_templates(const std::string& name_or_file,
                                         const std::string& dataset_name);
 
-/// CLIP_benchmark's English class names and templates, which are compiled into the program.
-/// Throw UsageError that names the data sets there are and the option to give instead.
+/// CLIP_benchmark's English class names, which are compiled into the program. Throws UsageError
+/// that names the data sets there are and the option to give instead.
 std::vector<std::string> builtin_class_names(const std::string& dataset_name);
-std::vector<std::string> builtin_templates(const std::string& dataset_name);
+
+/// The ids of ImageNet's 1,000 classes in label order, which is their alphabetical order.
+std::vector<std::string> imagenet_wnids();
 
 /// `prompt_template` with every "{c}" replaced by the class name.
 std::string fill_template(const std::string& prompt_template, const std::string& class_name);

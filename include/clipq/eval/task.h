@@ -1,0 +1,74 @@
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "clipq/core/json.h"
+#include "clipq/eval/encode.h"
+#include "clipq/eval/label_space.h"
+#include "clipq/result/result.h"
+
+namespace clipq {
+
+/// What users may choose about tasks; each task reads what concerns it.
+struct TaskOptions {
+  std::filesystem::path classnames;          ///< empty: label_space's own
+  std::string templates = "clip_benchmark";  ///< a template set or a file
+  ClassChoice classes = ClassChoice::kAll;
+  bool per_class = false;  ///< a table of classes in the Result's details
+  std::vector<std::int64_t> recall_k = {1, 5, 10};
+  std::string train_data;        ///< SPEC; empty: the training part of --data
+  std::int64_t train_limit = 0;  ///< first training items only; 0: all
+  ImageFeature probe_feature = ImageFeature::kEmbedding;
+  double probe_c = 0.316;
+  std::int64_t probe_iterations = 1000;
+  bool probe_sweep = false;    ///< chooses C on a part of the training items
+  std::int64_t map_pairs = 8;  ///< pairs of the similarity map
+};
+
+/// What a task works on.
+struct TaskInput {
+  const Encoder& encoder;  ///< its first model is what the others are compared with
+  const ImageSource& source;
+  const TaskOptions& options;
+};
+
+/// What a task found out about one model.
+struct Measurement {
+  std::vector<std::pair<std::string, double>> metrics;
+  std::map<std::string, Outcomes> outcomes;
+  Json details = Json::object();
+};
+
+/// What a task found out.
+struct TaskReport {
+  std::vector<Measurement> models;
+  std::int64_t items = 0;  ///< evaluated
+  std::int64_t templates = 0;
+  std::vector<std::string> skipped;  ///< items that can't be decoded
+  Json settings = Json::object();    ///< choices that change the numbers
+  std::vector<std::string> warnings;
+};
+
+/// A task by CLIP_benchmark's name.
+struct Task {
+  std::string name;
+  std::string comment;
+  TaskReport (*run)(const TaskInput& input);
+};
+
+/// All tasks, in the order in which `clipq list tasks` shows them.
+const std::vector<Task>& tasks();
+
+/// The task of that name. Throws UsageError that names the nearest.
+const Task& find_task(const std::string& name);
+
+TaskReport run_zeroshot_classification(const TaskInput& input);
+TaskReport run_zeroshot_retrieval(const TaskInput& input);
+TaskReport run_linear_probe(const TaskInput& input);
+TaskReport run_drift(const TaskInput& input);
+
+}  // namespace clipq

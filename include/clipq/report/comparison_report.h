@@ -1,0 +1,32 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "clipq/report/comparison.h"
+#include "clipq/report/gate_check.h"
+
+namespace clipq {
+
+/// What `clipq compare` found.
+struct ComparisonReport {
+  ComparedModels models;
+  std::vector<GateOutcome> gates;
+
+  /// Whether no gate is broken.
+  bool passed() const;
+};
+
+/// A table a new model (metrics in per cent, differences in points with 95 % interval and McNemar's
+/// p), its size, speed-ups and warnings; then a line a gate.
+std::string comparison_text(const ComparisonReport& report);
+
+/// {"base": …, "comparisons": […], "gates": […], "passed": …}; metrics and their differences are
+/// fractions, drops among the gates percentage points. What isn't known is absent or null.
+Json to_json(const ComparisonReport& report);
+
+/// The broken gates as one message: each with its model, what was got and what was expected.
+/// Empty if the report passed.
+std::string broken_gates(const ComparisonReport& report);
+
+}  // namespace clipq

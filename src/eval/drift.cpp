@@ -1,0 +1,202 @@
+#include <ATen/ops/matmul.h>
+#include <ATen/ops/quantile.h>
+#include <ATen/ops/tensor.h>
+
+#include <algorithm>
+#include <set>
+
+#include "clipq/core/error.h"
+#include "clipq/eval/calibration_error.h"
+#include "clipq/eval/captions.h"
+#include "clipq/eval/classification.h"
+#include "clipq/eval/rank_correlation.h"
+#include "labelled_prompts.h"
+
+namespace clipq {
+namespace {
+
+constexpr std::int64_t kBlock = 512;
+
+using Metrics = std::vector<std::pair<std::string, double>>;
+
+/// Mean, first percentile (NumPy's, with linear interpolation) and minimum of the cosines between
+/// the first model's embeddings and another's.
+void add_cosines(Metrics& metrics, const std::string& tower, const at::Tensor& base,
+                 const at::Tensor& other) {
+  const at::Tensor cosines = row_cosines(base, other);
+  metrics.emplace_back(tower + "_cosine_mean", cosines.mean().item<double>());
+  metrics.emplace_back(tower + "_cosine_p1", at::quantile(cosines, 0.01).item<double>());
+  metrics.emplace_back(tower + "_cosine_min", cosines.min().item<double>());
+}
+
+/// A few pairs of an image and its text, by place among the images and the texts.
+struct MapPairs {
+  std::vector<std::int64_t> images;
+  std::vector<std::int64_t> texts;
+};
+
+/// Cosines of each image of the pairs with each text of them.
+Json similarity_map(const MapPairs& pairs, const at::Tensor& images, const at::Tensor& texts,
+                    const std::vector<std::string>& image_names,
+                    const std::vector<std::string>& text_lines) {
+  Json names = Json::array();
+  Json lines = Json::array();
+  Json cosines = Json::array();
+  for (const std::int64_t text : pairs.texts) lines.push_back(text_lines[text]);
+  for (const std::int64_t image : pairs.images) {
+    names.push_back(image_names[image]);
+    Json row = Json::array();
+    for (const std::int64_t text : pairs.texts) {
+      row.push_back(
+          row_cosines(images.narrow(0, image, 1), texts.narrow(0, text, 1)).item<double>());
+    }
+    cosines.push_back(std::move(row));
+  }
+  return {{"images", names}, {"texts", lines}, {"cosines", cosines}};
+}
+
+/// Normalized embeddings of queries and of what is looked for.
+struct Retrieval {
+  Retrieval(const at::Tensor& asked, const at::Tensor& listed)
+      : queries(normalize_rows(asked.to(at::kDouble))),
+        candidates(normalize_rows(listed.to(at::kDouble))) {}
+
+  at::Tensor cosines(std::int64_t first, std::int64_t count) const {
+    return at::matmul(queries.narrow(0, first, count), candidates.t());
+  }
+
+  at::Tensor queries;
+  at::Tensor candidates;
+};
+
+/// The mean over the queries of how alike two models order the candidates, a block at a time.
+double list_correlation(const Retrieval& base, const Retrieval& other) {
+  double sum = 0;
+  std::int64_t queries = 0;
+  for (std::int64_t first = 0; first < base.queries.size(0); first += kBlock) {
+    const std::int64_t count = std::min(kBlock, base.queries.size(0) - first);
+    const RankCorrelation block =
+        rank_correlation(base.cosines(first, count), other.cosines(first, count));
+    if (block.queries == 0) continue;
+    sum += block.mean * static_cast<double>(block.queries);
+    queries += block.queries;
+  }
+  return sum / static_cast<double>(queries);
+}
+
+/// The share of items that two models put into the same class.
+double agreement(const Predictions& base, const Predictions& other) {
+  std::int64_t same = 0;
+  for (std::size_t i = 0; i < base.classes.size(); ++i) {
+    if (base.classes[i] == other.classes[i]) ++same;
+  }
+  return static_cast<double>(same) / static_cast<double>(base.classes.size());
+}
+
+double calibration_error(const Predictions& predictions) {
+  const at::Tensor ranks = at::tensor(predictions.label_ranks);
+  return expected_calibration_error(at::tensor(predictions.confidences), ranks.eq(0));
+}
+
+/// The first image of each of the first classes with the first prompt of its class.
+MapPairs pairs_of_classes(const std::vector<int>& labels, std::int64_t templates,
+                          std::int64_t count) {
+  MapPairs pairs;
+  std::set<int> seen;
+  for (std::size_t i = 0; i < labels.size(); ++i) {
+    if (static_cast<std::int64_t>(pairs.images.size()) == count) break;
+    if (!seen.insert(labels[i]).second) continue;
+    pairs.images.push_back(static_cast<std::int64_t>(i));
+    pairs.texts.push_back(labels[i] * templates);
+  }
+  return pairs;
+}
+
+/// The first images, each with its first caption.
+MapPairs pairs_of_captions(const Captions& captions, std::int64_t count) {
+  MapPairs pairs;
+  for (std::size_t i = 0; i < captions.texts.size(); ++i) {
+    if (static_cast<std::int64_t>(pairs.images.size()) == count) break;
+    if (i > 0 && captions.image_of[i] == captions.image_of[i - 1]) continue;
+    pairs.images.push_back(captions.image_of[i]);
+    pairs.texts.push_back(static_cast<std::int64_t>(i));
+  }
+  return pairs;
+}
+
+std::vector<std::string> names_of(const Dataset& dataset, const std::vector<std::int64_t>& items) {
+  std::vector<std::string> names;
+  for (const std::int64_t item : items) names.push_back(dataset.item_name(item));
+  return names;
+}
+
+/// Drift on images with one label each: texts are the prompts.
+void measure_labelled(TaskReport& report, const TaskInput& input, const ImageFeatures& images) {
+  LabelledPrompts labelled = labelled_prompts(input);
+  labelled.space.keep_items(images.items);
+  const std::vector<int> labels = labelled.space.single_labels();
+  const std::vector<std::string> lines = labelled.ensemble.prompts();
+  const std::vector<at::Tensor> prompts = input.encoder.texts(lines, "prompts");
+  report.templates = static_cast<std::int64_t>(labelled.ensemble.templates.size());
+  report.settings = labelled.settings;
+  const MapPairs pairs = pairs_of_classes(labels, report.templates, input.options.map_pairs);
+  const std::vector<std::string> names = names_of(input.source.dataset, images.items);
+  std::vector<Predictions> predictions;
+  for (std::size_t i = 0; i < prompts.size(); ++i) {
+    Measurement& measurement = report.models[i];
+    add_cosines(measurement.metrics, "text", prompts[0], prompts[i]);
+    predictions.push_back(
+        predict(normalize_rows(images.rows[i].to(at::kDouble)),
+                prompt_classifier(prompts[i], labelled.space.class_names.size()).mul(kLogitScale),
+                {}, labels));
+    measurement.metrics.emplace_back("top1_agreement", agreement(predictions[0], predictions[i]));
+    measurement.metrics.emplace_back("ece", calibration_error(predictions[i]));
+    measurement.details["similarity_map"] =
+        similarity_map(pairs, images.rows[i], prompts[i], names, lines);
+  }
+}
+
+/// Drift on images with captions: texts are the captions.
+void measure_captioned(TaskReport& report, const TaskInput& input, const ImageFeatures& images) {
+  const Captions captions = captions_of(input.source.dataset, images.items);
+  const std::vector<at::Tensor> texts = input.encoder.texts(captions.texts);
+  report.settings = {{"captions", captions.texts.size()}};
+  const MapPairs pairs = pairs_of_captions(captions, input.options.map_pairs);
+  const std::vector<std::string> names = names_of(input.source.dataset, images.items);
+  for (std::size_t i = 0; i < texts.size(); ++i) {
+    Measurement& measurement = report.models[i];
+    add_cosines(measurement.metrics, "text", texts[0], texts[i]);
+    measurement.metrics.emplace_back(
+        "image_rank_correlation",
+        list_correlation({texts[0], images.rows[0]}, {texts[i], images.rows[i]}));
+    measurement.metrics.emplace_back(
+        "text_rank_correlation",
+        list_correlation({images.rows[0], texts[0]}, {images.rows[i], texts[i]}));
+    measurement.details["similarity_map"] =
+        similarity_map(pairs, images.rows[i], texts[i], names, captions.texts);
+  }
+}
+
+}  // namespace
+
+TaskReport run_drift(const TaskInput& input) {
+  if (input.encoder.models().size() < 2) {
+    throw UsageError("drift compares models: give the float one first, and others after it");
+  }
+  const ImageFeatures images = input.encoder.images(input.source);
+  TaskReport report;
+  report.items = static_cast<std::int64_t>(images.items.size());
+  report.skipped = images.skipped;
+  for (const at::Tensor& rows : images.rows) {
+    add_cosines(report.models.emplace_back().metrics, "image", images.rows[0], rows);
+  }
+  const bool captioned = !input.source.dataset.captions(images.items.front()).empty();
+  if (captioned) {
+    measure_captioned(report, input, images);
+  } else if (input.source.dataset.label(images.items.front()) >= 0) {
+    measure_labelled(report, input, images);
+  }
+  return report;
+}
+
+}  // namespace clipq

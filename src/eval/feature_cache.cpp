@@ -1,0 +1,128 @@
+#include "clipq/eval/feature_cache.h"
+
+#include <ATen/ops/empty.h>
+
+#include <algorithm>
+#include <charconv>
+#include <cstdlib>
+#include <cstring>
+#include <utility>
+#include <vector>
+
+#include "clipq/core/error.h"
+#include "clipq/core/files.h"
+#include "clipq/core/log.h"
+#include "clipq/core/sha256.h"
+#include "clipq/core/strings.h"
+
+namespace clipq {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* kExtension = ".features";
+constexpr std::size_t kDigestLength = 64;
+
+std::string digest_of(std::string_view bytes) {
+  Sha256 hash;
+  hash.update(bytes);
+  return hash.finish();
+}
+
+/// A file is the digest of all that follows, then "rows columns\n", then the values.
+std::optional<at::Tensor> parse(std::string_view text) {
+  if (text.size() < kDigestLength) return std::nullopt;
+  const std::string_view digest = text.substr(0, kDigestLength);
+  const std::string_view body = text.substr(kDigestLength);
+  const std::size_t line_end = body.find('\n');
+  if (line_end == std::string_view::npos || digest_of(body) != digest) return std::nullopt;
+  std::int64_t rows = 0;
+  std::int64_t columns = 0;
+  const char* end = body.data() + line_end;
+  const auto first = std::from_chars(body.data(), end, rows);
+  if (first.ec != std::errc() || first.ptr == end) return std::nullopt;
+  if (std::from_chars(first.ptr + 1, end, columns).ec != std::errc()) return std::nullopt;
+  const std::string_view values = body.substr(line_end + 1);
+  if (values.size() != sizeof(float) * rows * columns) return std::nullopt;
+  const at::Tensor features = at::empty({rows, columns});
+  std::memcpy(features.mutable_data_ptr<float>(), values.data(), values.size());
+  return features;
+}
+
+}  // namespace
+
+FeatureCache::FeatureCache(fs::path folder, std::int64_t max_bytes)
+    : folder_(std::move(folder)), max_bytes_(max_bytes) {}
+
+std::optional<at::Tensor> FeatureCache::find(const std::string& key) const {
+  std::error_code missing;
+  if (folder_.empty() || !fs::is_regular_file(file_of(key), missing)) return std::nullopt;
+  try {
+    std::optional<at::Tensor> features = parse(read_file(file_of(key)));
+    if (features) {
+      std::error_code ignored;
+      fs::last_write_time(file_of(key), fs::file_time_type::clock::now(), ignored);
+    } else {
+      log::warn(cat(file_of(key).string(), " is damaged; computing its features again"));
+    }
+    return features;
+  } catch (const InputError& failure) {
+    log::warn(cat("the feature cache isn't used: ", failure.what()));
+    return std::nullopt;
+  }
+}
+
+void FeatureCache::store(const std::string& key, const at::Tensor& features) const {
+  if (folder_.empty()) return;
+  const at::Tensor rows = features.contiguous();
+  std::string body = cat(rows.size(0), " ", rows.size(1), "\n");
+  body.append(reinterpret_cast<const char*>(rows.const_data_ptr<float>()), rows.nbytes());
+  try {
+    make_folder(folder_);
+    AtomicFile file(file_of(key));
+    file.write(digest_of(body));
+    file.write(body);
+    file.commit();
+  } catch (const InputError& failure) {
+    log::warn(cat("features aren't cached: ", failure.what()));
+  }
+  remove_oldest();
+}
+
+fs::path FeatureCache::default_folder() {
+  const char* cache = std::getenv("XDG_CACHE_HOME");
+  if (cache != nullptr && *cache != '\0') return fs::path(cache) / "clipq" / "features";
+  const char* home = std::getenv("HOME");
+  if (home != nullptr && *home != '\0') return fs::path(home) / ".cache" / "clipq" / "features";
+  return {};
+}
+
+fs::path FeatureCache::file_of(const std::string& key) const {
+  return folder_ / (key + kExtension);
+}
+
+void FeatureCache::remove_oldest() const {
+  struct Entry {
+    fs::file_time_type time;
+    std::int64_t bytes;
+    fs::path file;
+  };
+  std::vector<Entry> entries;
+  std::int64_t total = 0;
+  std::error_code failure;
+  for (const auto& file : fs::directory_iterator(folder_, failure)) {
+    if (file.path().extension() != kExtension) continue;
+    const auto bytes = static_cast<std::int64_t>(file.file_size(failure));
+    if (failure) continue;
+    entries.push_back({file.last_write_time(failure), bytes, file.path()});
+    total += bytes;
+  }
+  std::sort(entries.begin(), entries.end(),
+            [](const Entry& left, const Entry& right) { return left.time < right.time; });
+  for (std::size_t i = 0; i < entries.size() && total > max_bytes_; ++i) {
+    total -= entries[i].bytes;
+    fs::remove(entries[i].file, failure);
+  }
+}
+
+}  // namespace clipq

@@ -1,0 +1,133 @@
+#include "clipq/eval/label_space.h"
+
+#include <algorithm>
+
+#include "clipq/core/error.h"
+#include "clipq/core/strings.h"
+#include "clipq/text/prompts.h"
+
+namespace clipq {
+namespace {
+
+constexpr const char* kImageNet = "imagenet1k";
+
+/// The place of each of the data set's classes among `keys`, which are sorted.
+std::vector<int> places_of(const std::vector<std::string>& class_keys,
+                           const std::vector<std::string>& keys, const std::string& where) {
+  std::vector<int> places;
+  for (const std::string& key : class_keys) {
+    const auto found = std::lower_bound(keys.begin(), keys.end(), key);
+    if (found == keys.end() || *found != key) {
+      throw UsageError(cat(where, " has no name for class \"", key, "\"", suggestion(key, keys)));
+    }
+    places.push_back(static_cast<int>(found - keys.begin()));
+  }
+  return places;
+}
+
+std::vector<int> identity(std::size_t classes) {
+  std::vector<int> places(classes);
+  for (std::size_t i = 0; i < classes; ++i) places[i] = static_cast<int>(i);
+  return places;
+}
+
+/// All names, and where each class of the data set stands among them.
+struct NamedClasses {
+  std::vector<std::string> names;
+  std::vector<int> places;
+};
+
+ClassNames own_names(const Dataset& dataset) {
+  if (dataset.name() == kImageNet) return {builtin_class_names(kImageNet), imagenet_wnids()};
+  ClassNames own = {dataset.class_keys(), {}};
+  if (own.names.empty()) {
+    throw UsageError(cat(dataset.spec(), " has no list of class names; give one, in label order, ",
+                         "with --classnames"));
+  }
+  for (std::string& name : own.names) std::replace(name.begin(), name.end(), '_', ' ');
+  return own;
+}
+
+NamedClasses name_classes(const Dataset& dataset, const std::filesystem::path& file) {
+  ClassNames given = file.empty() ? own_names(dataset) : read_class_names(file, dataset.name());
+  const std::string where = file.empty() ? "the built-in list" : file.string();
+  const std::vector<std::string> class_keys = dataset.class_keys();
+  const std::vector<std::string> wnids = imagenet_wnids();
+  const bool part_of_imagenet =
+      dataset.name() == kImageNet && class_keys.size() < given.names.size();
+  if (given.keys.empty() && part_of_imagenet && given.names.size() == wnids.size()) {
+    given.keys = wnids;
+  }
+  if (!given.keys.empty()) return {given.names, places_of(class_keys, given.keys, where)};
+  if (!class_keys.empty() && class_keys.size() != given.names.size()) {
+    throw UsageError(cat(dataset.spec(), " has ", class_keys.size(), " classes, but there are ",
+                         given.names.size(), " class names in ", where,
+                         "; give one for each, in label order, or names by class (", "{\"",
+                         class_keys.front(), "\": …}), with --classnames"));
+  }
+  return {given.names, identity(given.names.size())};
+}
+
+/// Leaves out the classes that no item has.
+void keep_present(LabelSpace& space) {
+  std::vector<int> renumbered(space.class_names.size(), -1);
+  for (const auto& labels : space.labels) {
+    for (const int label : labels) renumbered[label] = 0;
+  }
+  std::vector<std::string> names;
+  for (std::size_t i = 0; i < renumbered.size(); ++i) {
+    if (renumbered[i] < 0) continue;
+    renumbered[i] = static_cast<int>(names.size());
+    names.push_back(space.class_names[i]);
+  }
+  for (auto& labels : space.labels) {
+    for (int& label : labels) label = renumbered[label];
+  }
+  space.class_names = std::move(names);
+}
+
+}  // namespace
+
+ClassChoice parse_class_choice(const std::string& name) {
+  if (name == "all") return ClassChoice::kAll;
+  if (name == "present") return ClassChoice::kPresent;
+  throw UsageError(cat("--classes ", name, ": expected all or present"));
+}
+
+std::vector<int> LabelSpace::single_labels() const {
+  std::vector<int> single;
+  for (const auto& of_item : labels) single.push_back(of_item.front());
+  return single;
+}
+
+void LabelSpace::keep_items(const std::vector<std::int64_t>& items) {
+  std::vector<std::vector<int>> kept;
+  for (const std::int64_t item : items) kept.push_back(std::move(labels[item]));
+  labels = std::move(kept);
+}
+
+LabelSpace label_space(const Dataset& dataset, std::int64_t count,
+                       const std::filesystem::path& names_file, ClassChoice choice) {
+  if (dataset.label(0) < 0 && !dataset.multi_label()) {
+    throw UsageError(cat(dataset.spec(), " has no labels; give cifar100:, cifar10:, imagefolder:, ",
+                         "or coco: with an instances file as --captions"));
+  }
+  NamedClasses named = name_classes(dataset, names_file);
+  LabelSpace space = {std::move(named.names), {}};
+  for (std::int64_t i = 0; i < count; ++i) {
+    std::vector<int> labels = dataset.labels(i);
+    for (int& label : labels) {
+      if (label >= static_cast<int>(named.places.size())) {
+        throw UsageError(cat(dataset.spec(), ": ", dataset.item_name(i), " has label ", label,
+                             ", but there are ", named.places.size(),
+                             " class names; give a name for every label with --classnames"));
+      }
+      label = named.places[label];
+    }
+    space.labels.push_back(std::move(labels));
+  }
+  if (choice == ClassChoice::kPresent) keep_present(space);
+  return space;
+}
+
+}  // namespace clipq

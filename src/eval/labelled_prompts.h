@@ -1,0 +1,19 @@
+#pragma once
+
+#include "clipq/eval/prompt_classifier.h"
+#include "clipq/eval/task.h"
+
+namespace clipq {
+
+/// The classes of an evaluation, and what stands for them in words.
+struct LabelledPrompts {
+  LabelSpace space;
+  PromptEnsemble ensemble;
+  Json settings;  ///< what of it belongs into a Result
+};
+
+/// Classes and prompts as the options choose them. Throws what label_space() and load_templates()
+/// throw.
+LabelledPrompts labelled_prompts(const TaskInput& input);
+
+}  // namespace clipq

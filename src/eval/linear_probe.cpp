@@ -1,0 +1,163 @@
+#include <ATen/ops/index_select.h>
+#include <ATen/ops/tensor.h>
+
+#include <algorithm>
+#include <set>
+
+#include "clipq/core/error.h"
+#include "clipq/core/log.h"
+#include "clipq/core/stopwatch.h"
+#include "clipq/core/strings.h"
+#include "clipq/eval/classification.h"
+#include "clipq/eval/probe.h"
+#include "clipq/eval/task.h"
+
+namespace clipq {
+namespace {
+
+std::unique_ptr<Dataset> open_training_part(const TaskInput& input) {
+  const std::string& given = input.options.train_data;
+  auto train = given.empty() ? open_dataset(input.source.dataset.spec(), {}, Split::kTrain)
+                             : open_dataset(given);
+  if (train->class_keys() != input.source.dataset.class_keys()) {
+    throw UsageError(cat(train->spec(), given.empty() ? " (training part)" : "", " and ",
+                         input.source.dataset.spec(), " have different classes; give training ",
+                         "data of the same classes with --train-data"));
+  }
+  return train;
+}
+
+std::vector<int> labels_of(const Dataset& dataset, const std::vector<std::int64_t>& items) {
+  std::vector<int> labels;
+  for (const std::int64_t item : items) {
+    labels.push_back(dataset.label(item));
+    if (labels.back() < 0) {
+      throw UsageError(cat(dataset.spec(), ": ", dataset.item_name(item), " has no label; the ",
+                           "linear probe needs one of each image"));
+    }
+  }
+  return labels;
+}
+
+/// How many evaluated images are also trained on.
+std::int64_t count_shared(const ContentHash& train, const ContentHash& test) {
+  const std::set<std::string> trained(train.images.begin(), train.images.end());
+  std::int64_t shared = 0;
+  for (const std::string& image : test.images)
+    shared += static_cast<std::int64_t>(trained.count(image));
+  return shared;
+}
+
+Json sweep_json(const Probe& probe) {
+  Json tried = Json::array();
+  for (const TriedC& each : probe.tried) {
+    tried.push_back({{"c", each.c},
+                     {"validation_accuracy", each.accuracy},
+                     {"iterations", each.iterations},
+                     {"converged", each.converged}});
+  }
+  return tried;
+}
+
+/// The probe's own figures, which are of each model.
+Json fit_json(const Probe& probe) {
+  Json fit = {{"c", probe.c},
+              {"iterations", probe.regression.iterations},
+              {"converged", probe.regression.converged}};
+  if (!probe.tried.empty()) fit["tried"] = sweep_json(probe);
+  return fit;
+}
+
+ProbeOptions probe_options(const TaskOptions& options) {
+  ProbeOptions probe;
+  probe.c = options.probe_sweep ? std::nullopt : std::optional<double>(options.probe_c);
+  probe.max_iterations = options.probe_iterations;
+  return probe;
+}
+
+Json settings_of(const TaskOptions& options, const Dataset& train, std::size_t items,
+                 const std::string& sha256) {
+  Json settings = {
+      {"train_data", train.spec()},
+      {"train_items", items},
+      {"train_sha256", sha256},
+      {"features", options.probe_feature == ImageFeature::kEmbedding ? "embedding" : "pooled"},
+      {"max_iterations", options.probe_iterations}};
+  settings["c"] = options.probe_sweep ? Json("sweep") : Json(options.probe_c);
+  return settings;
+}
+
+/// Throws InputError if an item is of a class that isn't trained on.
+void require_trained(const std::vector<int>& labels, int classes, const ImageFeatures& images,
+                     const Dataset& dataset) {
+  for (std::size_t i = 0; i < labels.size(); ++i) {
+    if (labels[i] < classes) continue;
+    throw InputError(cat(dataset.item_name(images.items[i]), " is of class ", labels[i],
+                         ", of which there is no training image"));
+  }
+}
+
+/// Features with the labels of their items.
+struct LabelledFeatures {
+  ImageFeatures images;
+  std::vector<int> labels;
+};
+
+LabelledFeatures features_of(const TaskInput& input, const ImageSource& source,
+                             const std::string& name) {
+  LabelledFeatures features = {input.encoder.images(source, input.options.probe_feature, name), {}};
+  features.labels = labels_of(source.dataset, features.images.items);
+  return features;
+}
+
+/// Trains and tests the probe of the i-th model.
+Measurement measure(const TaskInput& input, const LabelledFeatures& train,
+                    const LabelledFeatures& test, int classes, std::size_t i) {
+  Stopwatch watch;
+  const at::Tensor targets =
+      at::tensor(std::vector<std::int64_t>(train.labels.begin(), train.labels.end()));
+  const Probe probe =
+      train_probe(train.images.rows[i], targets, classes, probe_options(input.options));
+  log::info(cat(input.encoder.models()[i].label, ": probe trained on ", train.labels.size(),
+                " images in ", fixed(watch.lap(), 1), " s, ", probe.regression.iterations,
+                " iterations of the last fit"));
+  const Predictions predictions = predict(test.images.rows[i], probe.regression.weight,
+                                          probe.regression.intercept, test.labels);
+  Measurement measurement = classification_measurement(predictions, test.labels, classes, "lp_");
+  measurement.details["probe"] = fit_json(probe);
+  const std::vector<std::string> names = input.source.dataset.class_keys();
+  if (input.options.per_class && !names.empty()) {
+    measurement.details["per_class"] = per_class_table(predictions, test.labels, names);
+  }
+  return measurement;
+}
+
+}  // namespace
+
+TaskReport run_linear_probe(const TaskInput& input) {
+  const TaskOptions& options = input.options;
+  labels_of(input.source.dataset, {0});
+  const auto dataset = open_training_part(input);
+  const std::int64_t count = items_within(options.train_limit, *dataset);
+  const ImageSource source = {*dataset, count, content_hash(*dataset, count)};
+  const LabelledFeatures train = features_of(input, source, "train-images");
+  const LabelledFeatures test = features_of(input, input.source, "images");
+  const int classes = 1 + *std::max_element(train.labels.begin(), train.labels.end());
+  require_trained(test.labels, classes, test.images, input.source.dataset);
+  TaskReport report;
+  report.items = static_cast<std::int64_t>(test.labels.size());
+  report.skipped = test.images.skipped;
+  report.skipped.insert(report.skipped.end(), train.images.skipped.begin(),
+                        train.images.skipped.end());
+  report.settings = settings_of(options, *dataset, train.labels.size(), source.content.sha256);
+  if (const auto shared = count_shared(source.content, input.source.content); shared > 0) {
+    report.warnings.push_back(cat(shared, " of ", input.source.count, " evaluated images are also ",
+                                  "among those that the probe is trained on"));
+  }
+  for (std::size_t i = 0; i < test.images.rows.size(); ++i) {
+    report.models.push_back(measure(input, train, test, classes, i));
+  }
+  return report;
+}
+
+}  // namespace clipq

@@ -1,0 +1,28 @@
+#include "clipq/eval/task.h"
+
+#include "clipq/core/find_named.h"
+
+namespace clipq {
+
+const std::vector<Task>& tasks() {
+  static const std::vector<Task> table = {
+      {"zeroshot_classification",
+       "top-1, top-5 and mean per-class recall by prompt ensembles; mean average precision where "
+       "images have several labels",
+       run_zeroshot_classification},
+      {"zeroshot_retrieval", "recall@K of images by captions and of captions by images",
+       run_zeroshot_retrieval},
+      {"linear_probe", "accuracy of a logistic regression on image features", run_linear_probe},
+      {"drift",
+       "how far embeddings and decisions have moved from the first model's: cosines, agreement, "
+       "rank correlation, calibration error",
+       run_drift},
+  };
+  return table;
+}
+
+const Task& find_task(const std::string& name) {
+  return find_named(tasks(), name, "task", "--task");
+}
+
+}  // namespace clipq

@@ -1,0 +1,61 @@
+#include "clipq/core/error.h"
+#include "clipq/core/strings.h"
+#include "clipq/eval/captions.h"
+#include "clipq/eval/retrieval_ranks.h"
+#include "clipq/eval/task.h"
+
+namespace clipq {
+namespace {
+
+/// The share of ranks below k, and which they are.
+void add_recall(Measurement& measurement, const std::string& name,
+                const std::vector<std::int64_t>& ranks, std::int64_t k,
+                const std::vector<std::int64_t>& clusters) {
+  std::string hits;
+  std::int64_t found = 0;
+  for (const std::int64_t rank : ranks) {
+    hits.push_back(rank < k ? '1' : '0');
+    if (rank < k) ++found;
+  }
+  measurement.metrics.emplace_back(name,
+                                   static_cast<double>(found) / static_cast<double>(ranks.size()));
+  measurement.outcomes[name] = {hits, {}, clusters};
+}
+
+Measurement measure(const RetrievalRanks& ranks, const std::vector<std::int64_t>& recall_k,
+                    const std::vector<std::int64_t>& captions_per_image) {
+  Measurement measurement;
+  for (const std::int64_t k : recall_k) {
+    add_recall(measurement, cat("image_retrieval_recall@", k), ranks.image_of_text, k,
+               captions_per_image);
+  }
+  for (const std::int64_t k : recall_k) {
+    add_recall(measurement, cat("text_retrieval_recall@", k), ranks.text_of_image, k, {});
+  }
+  return measurement;
+}
+
+}  // namespace
+
+TaskReport run_zeroshot_retrieval(const TaskInput& input) {
+  for (const std::int64_t k : input.options.recall_k) {
+    if (k < 1) throw UsageError(cat("--recall-k ", k, ": expected at least 1"));
+  }
+  captions_of(input.source.dataset, {0});
+  const ImageFeatures images = input.encoder.images(input.source);
+  const Captions captions = captions_of(input.source.dataset, images.items);
+  const std::vector<at::Tensor> texts = input.encoder.texts(captions.texts);
+  std::vector<std::int64_t> captions_per_image(images.items.size(), 0);
+  for (const std::int64_t image : captions.image_of) ++captions_per_image[image];
+  TaskReport report;
+  report.items = static_cast<std::int64_t>(images.items.size());
+  report.skipped = images.skipped;
+  report.settings = {{"captions", captions.texts.size()}};
+  for (std::size_t i = 0; i < texts.size(); ++i) {
+    report.models.push_back(measure(retrieval_ranks(images.rows[i], texts[i], captions.image_of),
+                                    input.options.recall_k, captions_per_image));
+  }
+  return report;
+}
+
+}  // namespace clipq

@@ -1,0 +1,70 @@
+#include "clipq/report/gate.h"
+
+#include <charconv>
+#include <cmath>
+
+#include "clipq/core/error.h"
+#include "clipq/core/strings.h"
+
+namespace clipq {
+namespace {
+
+template <typename Number>
+std::optional<Number> parse_number(const std::string& text) {
+  Number number = 0;
+  const char* const text_end = text.data() + text.size();
+  const auto [end, failure] = std::from_chars(text.data(), text_end, number);
+  if (failure != std::errc() || end != text_end) return std::nullopt;
+  return number;
+}
+
+/// Throws UsageError unless `text` is a finite number of at least 0, or above 0 if `positive`.
+double parse_limit(const std::string& text, bool positive, const std::string& argument,
+                   const char* expected) {
+  const auto limit = parse_number<double>(text);
+  if (!limit || !std::isfinite(*limit) || *limit < 0 || (positive && *limit == 0)) {
+    throw UsageError(cat(argument, ": expected ", expected));
+  }
+  return *limit;
+}
+
+}  // namespace
+
+DropGate parse_drop_gate(const std::string& text) {
+  constexpr const char* kExpected =
+      "METRIC=POINTS with a number of percentage points of at least 0, for instance acc1=0.5";
+  const std::string argument = cat("--max-drop ", text);
+  const std::size_t equals = text.find('=');
+  if (equals == std::string::npos || equals == 0) {
+    throw UsageError(cat(argument, ": expected ", kExpected));
+  }
+  return {text.substr(0, equals), parse_limit(text.substr(equals + 1), false, argument, kExpected)};
+}
+
+SpeedGate parse_speed_gate(const std::string& text) {
+  constexpr const char* kExpected =
+      "S, TOWER=S or TOWER.BATCH=S with a number S above 0, for instance image.32=1.5";
+  const std::string argument = cat("--min-speedup ", text);
+  const std::size_t equals = text.find('=');
+  SpeedGate gate;
+  gate.speed_up = parse_limit(equals == std::string::npos ? text : text.substr(equals + 1), true,
+                              argument, kExpected);
+  if (equals == std::string::npos) return gate;
+  const std::string left = text.substr(0, equals);
+  const std::size_t dot = left.find('.');
+  gate.tower = left.substr(0, dot);
+  if (dot != std::string::npos) {
+    gate.batch_size = parse_number<std::int64_t>(left.substr(dot + 1)).value_or(0);
+  }
+  if (gate.tower.empty() || (dot != std::string::npos && gate.batch_size < 1)) {
+    throw UsageError(cat(argument, ": expected ", kExpected));
+  }
+  return gate;
+}
+
+double parse_size_gate(const std::string& text) {
+  return parse_limit(text, true, cat("--max-size-ratio ", text),
+                     "a number above 0, for instance 0.3");
+}
+
+}  // namespace clipq
