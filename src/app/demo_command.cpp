@@ -65,7 +65,7 @@ std::vector<Result> demo(const DemoOptions& options) {
   bench_options.model.simulate = true;
   log::info("timing");
   for (Result& result : bench(bench_options)) results.push_back(std::move(result));
-  write_file(options.folder / "results.json", results_document(results).dump(2) + "\n");
+  write_file(options.folder / "results.json", json_text(results_document(results)));
   return results;
 }
 

@@ -16,14 +16,18 @@ struct Embeddings {
 
 Encoder encoder_of(const OpenedModel& opened, const EmbedOptions& options) {
   return {{evaluated(opened)},
-          {.batch_size = options.batch_size, .decode_threads = options.decode_threads}};
+          {.batch_size = options.batch_size,
+           .decode_threads = options.decode_threads,
+           .skip_bad = options.skip_bad}};
 }
 
 Embeddings embed_images(const OpenedModel& opened, const EmbedOptions& options) {
   const auto dataset = open_dataset("images:" + options.images.string());
   Embeddings out;
-  for (std::int64_t i = 0; i < dataset->size(); ++i) out.names.push_back(dataset->item_name(i));
-  out.rows = encoder_of(opened, options).images({*dataset, dataset->size(), {}}).rows.front();
+  const ImageFeatures features =
+      encoder_of(opened, options).images({*dataset, dataset->size(), {}});
+  out.rows = features.rows.front();
+  for (const std::int64_t item : features.items) out.names.push_back(dataset->item_name(item));
   return out;
 }
 

@@ -29,10 +29,7 @@ std::vector<EvaluatedModel> evaluated_models(const std::vector<OpenedModel>& ope
   for (const OpenedModel& each : opened) {
     models.push_back(evaluated(each));
     std::string& label = models.back().label;
-    if (!labels.insert(label).second) {
-      label += cat("-", models.size());
-      labels.insert(label);
-    }
+    while (!labels.insert(label).second) label += cat("-", models.size());
   }
   return models;
 }
@@ -82,16 +79,26 @@ std::vector<Result> results_of(TaskReport& report, const std::vector<OpenedModel
     result.calibration = calibration_of(opened[i]);
     check_overlap(result, opened[i], source);
     result.settings = report.settings;
-    result.settings["batch_size"] = options.batch_size;
+    if (opened[i].model.visual.needs_whole_batch() || opened[i].model.text.needs_whole_batch()) {
+      result.settings["batch_size"] = options.batch_size;
+    }
     result.environment = current_environment();
   }
   return results;
 }
 
+/// Writes CLIP_benchmark's files, whose names don't tell models of one name and recipe apart.
 void write_clip_benchmark(const std::filesystem::path& folder, const std::vector<Result>& results) {
+  std::set<std::string> names;
   for (const Result& result : results) {
-    write_file(folder / clip_benchmark_file_name(result),
-               clip_benchmark_json(result).dump(2) + "\n");
+    const std::string name = clip_benchmark_file_name(result);
+    if (!names.insert(name).second) {
+      throw UsageError(
+          cat("--clip-benchmark: two models would be written to ", name, "; rename one of them"));
+    }
+  }
+  for (const Result& result : results) {
+    write_file(folder / clip_benchmark_file_name(result), json_text(clip_benchmark_json(result)));
   }
 }
 
@@ -103,9 +110,10 @@ std::vector<Result> evaluate(const EvalOptions& options) {
     if (!folder.empty()) make_folder(folder);
   }
   const auto dataset = open_dataset(options.data, options.captions);
+  const std::int64_t count = items_within(options.limit, *dataset);
+  task.check({*dataset, count, options.task_options});
   const std::vector<OpenedModel> opened = open_models(options);
   const Encoder encoder(evaluated_models(opened), encode_options(options));
-  const std::int64_t count = items_within(options.limit, *dataset);
   const ImageSource source = {*dataset, count, content_hash(*dataset, count)};
   TaskReport report = task.run({encoder, source, options.task_options});
   std::vector<Result> results = results_of(report, opened, source, options);

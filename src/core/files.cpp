@@ -81,7 +81,7 @@ void make_folder(const fs::path& folder) {
   fs::create_directories(folder, failure);
   if (failure) {
     throw InputError(cat("cannot make the folder ", folder.string(), ": ", failure.message(),
-                         "; choose another with -o"));
+                         "; choose another folder"));
   }
 }
 

@@ -24,6 +24,10 @@ Json read_json(const std::filesystem::path& file) {
   return parse_json(read_file(file), file.string());
 }
 
+std::string json_text(const Json& json) {
+  return json.dump(2, ' ', /*ensure_ascii=*/false, Json::error_handler_t::replace) + "\n";
+}
+
 void require_known_keys(const Json& object, std::initializer_list<const char*> allowed,
                         const std::string& where) {
   if (!object.is_object()) {

@@ -42,14 +42,14 @@ Layout cifar100() {
 /// The files that a source names: its .bin file, or those of the split in its folder.
 std::vector<std::filesystem::path> files_of(const DatasetSource& source, const Layout& layout) {
   if (source.path.extension() == ".bin") {
-    if (source.split == Split::kTest) return {source.path};
+    if (source.split != Split::kTrain) return {source.path};
     throw UsageError(cat("\"", source.spec, "\" is one file, so the training part isn't known; ",
                          "give the folder"));
   }
   require_folder(source.path, cat(layout.name, " folder"));
   std::vector<std::filesystem::path> files;
   for (const std::string& name :
-       source.split == Split::kTrain ? layout.train_files : layout.test_files) {
+       source.split == Split::kTest ? layout.test_files : layout.train_files) {
     files.push_back(source.path / name);
   }
   return files;

@@ -14,11 +14,28 @@ namespace {
 namespace fs = std::filesystem;
 using Items = std::vector<FileDataset::Item>;
 
-class Coco : public FileDataset {
+class Captioned : public FileDataset {
  public:
-  using FileDataset::FileDataset;
-  std::string name() const override { return "mscoco_captions"; }
+  Captioned(std::string spec, fs::path folder, Items items, std::string name)
+      : FileDataset(std::move(spec), std::move(folder), std::move(items)), name_(std::move(name)) {}
+  std::string name() const override { return name_; }
+
+ private:
+  std::string name_;
 };
+
+/// CLIP_benchmark's key. Karpathy's files say which data set they are of; the others are COCO's
+/// unless a name says Flickr.
+std::string captions_name(const Json& root, const DatasetSource& source) {
+  const auto dataset = root.find("dataset");
+  const std::string said = dataset != root.end() && dataset->is_string()
+                               ? dataset->get<std::string>()
+                               : cat(source.path.string(), " ", source.captions.string());
+  for (const char* flickr : {"flickr30k", "flickr8k"}) {
+    if (said.find(flickr) != std::string::npos) return flickr;
+  }
+  return "mscoco_captions";
+}
 
 /// Pictures with the categories of the objects in them.
 class CocoObjects : public FileDataset {
@@ -61,18 +78,6 @@ const Json& list(const Json& object, const char* key, const fs::path& file) {
     throw_not_captions(file, cat("it has no list \"", key, "\""));
   }
   return *found;
-}
-
-void require_images(const Items& items, const DatasetSource& source) {
-  std::vector<std::string> missing;
-  for (const FileDataset::Item& item : items) {
-    if (!fs::is_regular_file(source.path / item.name)) missing.push_back(item.name);
-  }
-  if (missing.empty()) return;
-  throw InputError(cat(source.captions.string(), " has captions of pictures that are not in ",
-                       source.path.string(), ": ", first_names(missing), " (", missing.size(),
-                       " of ", items.size(), " are missing); give the folder that the captions ",
-                       "belong to, or a captions file of the pictures that are there"));
 }
 
 /// The images of the official layout in the order of their ids, as pycocotools gives them; `add`
@@ -189,7 +194,8 @@ std::unique_ptr<Dataset> open_coco(const DatasetSource& source) {
   std::erase_if(items, [](const FileDataset::Item& item) { return item.captions.empty(); });
   if (items.empty()) throw_not_captions(source.captions, "no picture in it has a caption");
   require_images(items, source);
-  return std::make_unique<Coco>(source.spec, source.path, std::move(items));
+  return std::make_unique<Captioned>(source.spec, source.path, std::move(items),
+                                     captions_name(root, source));
 }
 
 }  // namespace clipq

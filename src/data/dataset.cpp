@@ -20,10 +20,12 @@ constexpr Row kRows[] = {
      open_cifar100},
     {"cifar10", "CIFAR-10, binary layout: a folder with test_batch.bin, or a .bin file", false,
      true, open_cifar10},
-    {"imagefolder", "one folder of pictures a class, below DIR/val (ImageNet) or DIR", false, true,
-     open_image_folder},
+    {"imagefolder", "one folder of pictures a class, below DIR/val (ImageNet), DIR/test or DIR",
+     false, true, open_image_folder},
     {"coco", "pictures with captions in COCO's or Karpathy's JSON layout, or COCO's instances",
      true, false, open_coco},
+    {"flickr", "pictures with a Flickr captions file: a header line, then \"name.jpg,caption\"",
+     true, false, open_flickr},
     {"images", "the pictures of one folder, sorted by file name", false, false, open_images},
 };
 

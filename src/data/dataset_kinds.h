@@ -20,6 +20,7 @@ std::unique_ptr<Dataset> open_cifar10(const DatasetSource& source);
 std::unique_ptr<Dataset> open_cifar100(const DatasetSource& source);
 std::unique_ptr<Dataset> open_image_folder(const DatasetSource& source);
 std::unique_ptr<Dataset> open_coco(const DatasetSource& source);
+std::unique_ptr<Dataset> open_flickr(const DatasetSource& source);
 std::unique_ptr<Dataset> open_images(const DatasetSource& source);
 
 }  // namespace clipq

@@ -4,6 +4,7 @@
 #include <array>
 #include <utility>
 
+#include "clipq/core/error.h"
 #include "clipq/core/sha256.h"
 #include "clipq/core/strings.h"
 
@@ -52,6 +53,18 @@ std::string first_names(const std::vector<std::string>& names) {
   const std::vector<std::string> first(names.begin(),
                                        names.begin() + std::min(kShown, names.size()));
   return join(first, ", ") + (names.size() > kShown ? ", …" : "");
+}
+
+void require_images(const std::vector<FileDataset::Item>& items, const DatasetSource& source) {
+  std::vector<std::string> missing;
+  for (const FileDataset::Item& item : items) {
+    if (!std::filesystem::is_regular_file(source.path / item.name)) missing.push_back(item.name);
+  }
+  if (missing.empty()) return;
+  throw InputError(cat(source.captions.string(), " has captions of pictures that are not in ",
+                       source.path.string(), ": ", first_names(missing), " (", missing.size(),
+                       " of ", items.size(), " are missing); give the folder that the captions ",
+                       "belong to, or a captions file of the pictures that are there"));
 }
 
 }  // namespace clipq

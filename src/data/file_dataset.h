@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "clipq/data/dataset.h"
+#include "dataset_kinds.h"
 
 namespace clipq {
 
@@ -32,6 +33,9 @@ class FileDataset : public Dataset {
   std::filesystem::path folder_;
   std::vector<Item> items_;
 };
+
+/// Throws InputError that names pictures of `items` that aren't in the source's folder.
+void require_images(const std::vector<FileDataset::Item>& items, const DatasetSource& source);
 
 /// Whether the file's name ends like a picture's (".jpg", ".PNG", …).
 bool has_image_extension(const std::filesystem::path& file);

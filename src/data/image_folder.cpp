@@ -47,13 +47,15 @@ std::vector<std::string> class_folders(const fs::path& root) {
   return classes;
 }
 
-/// DIR/val, or DIR itself without one; the training part is DIR/train.
+/// The folder that holds the class folders of a split.
 fs::path split_folder(const DatasetSource& source) {
-  if (source.split == Split::kTrain) {
-    require_folder(source.path / "train", "folder of training images");
-    return source.path / "train";
-  }
-  return fs::is_directory(source.path / "val") ? source.path / "val" : source.path;
+  const fs::path train = source.path / "train";
+  const bool has_train = fs::is_directory(train);
+  if (source.split == Split::kTrain) require_folder(train, "folder of training images");
+  if (source.split != Split::kTest && has_train) return train;
+  if (fs::is_directory(source.path / "val")) return source.path / "val";
+  const fs::path test = source.path / "test";
+  return has_train && fs::is_directory(test) ? test : source.path;
 }
 
 /// The pictures of a class folder and of the folders in it, relative to `root`, sorted.

@@ -6,6 +6,7 @@
 #include <set>
 
 #include "clipq/core/error.h"
+#include "clipq/core/strings.h"
 #include "clipq/eval/calibration_error.h"
 #include "clipq/eval/captions.h"
 #include "clipq/eval/classification.h"
@@ -130,9 +131,28 @@ std::vector<std::string> names_of(const Dataset& dataset, const std::vector<std:
   return names;
 }
 
+/// What the text towers are compared on.
+enum class Texts { kNone, kCaptions, kPrompts };
+
+Texts texts_of(const Dataset& dataset) {
+  if (!dataset.captions(0).empty()) return Texts::kCaptions;
+  return dataset.label(0) >= 0 ? Texts::kPrompts : Texts::kNone;
+}
+
+/// Throws UsageError unless all models embed into as many dimensions.
+void require_same_width(const std::vector<EvaluatedModel>& models) {
+  for (const EvaluatedModel& each : models) {
+    const std::int64_t width = each.model->config.embed_dim;
+    const std::int64_t base = models.front().model->config.embed_dim;
+    if (width == base) continue;
+    throw UsageError(cat("drift: embeddings of ", each.label, " have ", width, " dimensions, of ",
+                         models.front().label, " ", base, "; compare models of one architecture"));
+  }
+}
+
 /// Drift on images with one label each: texts are the prompts.
 void measure_labelled(TaskReport& report, const TaskInput& input, const ImageFeatures& images) {
-  LabelledPrompts labelled = labelled_prompts(input);
+  LabelledPrompts labelled = labelled_prompts(input.data());
   labelled.space.keep_items(images.items);
   const std::vector<int> labels = labelled.space.single_labels();
   const std::vector<std::string> lines = labelled.ensemble.prompts();
@@ -179,10 +199,15 @@ void measure_captioned(TaskReport& report, const TaskInput& input, const ImageFe
 
 }  // namespace
 
+void check_drift(const TaskData& data) {
+  if (texts_of(data.dataset) == Texts::kPrompts) labelled_prompts(data);
+}
+
 TaskReport run_drift(const TaskInput& input) {
   if (input.encoder.models().size() < 2) {
     throw UsageError("drift compares models: give the float one first, and others after it");
   }
+  require_same_width(input.encoder.models());
   const ImageFeatures images = input.encoder.images(input.source);
   TaskReport report;
   report.items = static_cast<std::int64_t>(images.items.size());
@@ -190,12 +215,9 @@ TaskReport run_drift(const TaskInput& input) {
   for (const at::Tensor& rows : images.rows) {
     add_cosines(report.models.emplace_back().metrics, "image", images.rows[0], rows);
   }
-  const bool captioned = !input.source.dataset.captions(images.items.front()).empty();
-  if (captioned) {
-    measure_captioned(report, input, images);
-  } else if (input.source.dataset.label(images.items.front()) >= 0) {
-    measure_labelled(report, input, images);
-  }
+  const Texts texts = texts_of(input.source.dataset);
+  if (texts == Texts::kCaptions) measure_captioned(report, input, images);
+  if (texts == Texts::kPrompts) measure_labelled(report, input, images);
   return report;
 }
 

@@ -6,9 +6,11 @@
 #include <ATen/ops/from_blob.h>
 #include <ATen/ops/index_select.h>
 #include <ATen/ops/tensor.h>
+#include <torch/version.h>
 
 #include <algorithm>
 #include <numeric>
+#include <string_view>
 #include <unordered_map>
 #include <utility>
 
@@ -20,7 +22,6 @@
 #include "clipq/core/sha256.h"
 #include "clipq/core/stopwatch.h"
 #include "clipq/core/strings.h"
-#include "clipq/core/version.h"
 
 namespace clipq {
 namespace {
@@ -32,15 +33,18 @@ constexpr std::size_t kNamesShown = 10;
 std::string cache_key(const EvaluatedModel& model, bool whole_batch, std::int64_t batch_size,
                       const std::string& input) {
   if (model.identity.empty()) return "";
-  Sha256 hash;
-  hash.update(cat("features 1\nclipq ", kVersion, "\n", at::get_cpu_capability(), "\n",
-                  model.identity, "\n", to_json(model.model->config).dump(), "\nbatch ",
-                  whole_batch ? batch_size : 0, "\n", input));
-  return hash.finish();
+  static const std::string program = sha256_of_file("/proc/self/exe");
+  return sha256_of(cat(program, "\nLibTorch ", TORCH_VERSION, " ", at::get_cpu_capability(), "\n",
+                       model.identity, "\n", to_json(model.model->config).dump(), "\nbatch ",
+                       whole_batch ? batch_size : 0, "\n", input));
 }
 
 std::string describe(const Preprocess& preprocess) {
   return Json{{"size", preprocess.size}, {"mean", preprocess.mean}, {"std", preprocess.std}}.dump();
+}
+
+std::string_view bytes_of(const at::Tensor& tokens) {
+  return {static_cast<const char*>(tokens.const_data_ptr()), tokens.nbytes()};
 }
 
 at::Tensor encode(const ClipModel& model, const at::Tensor& pixels, ImageFeature feature) {
@@ -205,12 +209,6 @@ at::Tensor encode_tokens(const ClipModel& model, const at::Tensor& tokens,
   return embeddings;
 }
 
-std::string digest_of(const at::Tensor& tokens) {
-  Sha256 hash;
-  hash.update(tokens.const_data_ptr(), tokens.nbytes());
-  return hash.finish();
-}
-
 }  // namespace
 
 std::vector<std::int64_t> first_indices(std::int64_t n) {
@@ -281,8 +279,9 @@ std::vector<at::Tensor> Encoder::texts(const std::vector<std::string>& texts,
   std::vector<at::Tensor> embeddings;
   for (const EvaluatedModel& each : models_) {
     const at::Tensor tokens = tokens_of(texts, *each.tokenizer, each.model->config);
-    const std::string key = cache_key(each, each.model->text.needs_whole_batch(),
-                                      options_.batch_size, cat("texts ", digest_of(tokens)));
+    const std::string key =
+        cache_key(each, each.model->text.needs_whole_batch(), options_.batch_size,
+                  cat("texts ", sha256_of(bytes_of(tokens))));
     const auto cached = key.empty() ? std::nullopt : options_.cache.find(key);
     if (cached && cached->size(0) == tokens.size(0)) {
       embeddings.push_back(*cached);

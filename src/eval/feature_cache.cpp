@@ -23,19 +23,13 @@ namespace fs = std::filesystem;
 constexpr const char* kExtension = ".features";
 constexpr std::size_t kDigestLength = 64;
 
-std::string digest_of(std::string_view bytes) {
-  Sha256 hash;
-  hash.update(bytes);
-  return hash.finish();
-}
-
 /// A file is the digest of all that follows, then "rows columns\n", then the values.
 std::optional<at::Tensor> parse(std::string_view text) {
   if (text.size() < kDigestLength) return std::nullopt;
   const std::string_view digest = text.substr(0, kDigestLength);
   const std::string_view body = text.substr(kDigestLength);
   const std::size_t line_end = body.find('\n');
-  if (line_end == std::string_view::npos || digest_of(body) != digest) return std::nullopt;
+  if (line_end == std::string_view::npos || sha256_of(body) != digest) return std::nullopt;
   std::int64_t rows = 0;
   std::int64_t columns = 0;
   const char* end = body.data() + line_end;
@@ -80,7 +74,7 @@ void FeatureCache::store(const std::string& key, const at::Tensor& features) con
   try {
     make_folder(folder_);
     AtomicFile file(file_of(key));
-    file.write(digest_of(body));
+    file.write(sha256_of(body));
     file.write(body);
     file.commit();
   } catch (const InputError& failure) {
@@ -110,11 +104,14 @@ void FeatureCache::remove_oldest() const {
   std::vector<Entry> entries;
   std::int64_t total = 0;
   std::error_code failure;
-  for (const auto& file : fs::directory_iterator(folder_, failure)) {
-    if (file.path().extension() != kExtension) continue;
-    const auto bytes = static_cast<std::int64_t>(file.file_size(failure));
-    if (failure) continue;
-    entries.push_back({file.last_write_time(failure), bytes, file.path()});
+  for (fs::directory_iterator file(folder_, failure), end; !failure && file != end;
+       file.increment(failure)) {
+    if (file->path().extension() != kExtension) continue;
+    std::error_code gone;
+    const auto bytes = static_cast<std::int64_t>(file->file_size(gone));
+    const auto time = file->last_write_time(gone);
+    if (gone) continue;
+    entries.push_back({time, bytes, file->path()});
     total += bytes;
   }
   std::sort(entries.begin(), entries.end(),

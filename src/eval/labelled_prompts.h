@@ -14,6 +14,6 @@ struct LabelledPrompts {
 
 /// Classes and prompts as the options choose them. Throws what label_space() and load_templates()
 /// throw.
-LabelledPrompts labelled_prompts(const TaskInput& input);
+LabelledPrompts labelled_prompts(const TaskData& data);
 
 }  // namespace clipq

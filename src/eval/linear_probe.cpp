@@ -15,13 +15,13 @@
 namespace clipq {
 namespace {
 
-std::unique_ptr<Dataset> open_training_part(const TaskInput& input) {
-  const std::string& given = input.options.train_data;
-  auto train = given.empty() ? open_dataset(input.source.dataset.spec(), {}, Split::kTrain)
-                             : open_dataset(given);
-  if (train->class_keys() != input.source.dataset.class_keys()) {
+std::unique_ptr<Dataset> open_training_part(const TaskData& data) {
+  const std::string& given = data.options.train_data;
+  auto train = given.empty() ? open_dataset(data.dataset.spec(), {}, Split::kTrain)
+                             : open_dataset(given, {}, Split::kTrainOrAll);
+  if (train->class_keys() != data.dataset.class_keys()) {
     throw UsageError(cat(train->spec(), given.empty() ? " (training part)" : "", " and ",
-                         input.source.dataset.spec(), " have different classes; give training ",
+                         data.dataset.spec(), " have different classes; give training ",
                          "data of the same classes with --train-data"));
   }
   return train;
@@ -72,17 +72,19 @@ ProbeOptions probe_options(const TaskOptions& options) {
   ProbeOptions probe;
   probe.c = options.probe_sweep ? std::nullopt : std::optional<double>(options.probe_c);
   probe.max_iterations = options.probe_iterations;
+  probe.tolerance = options.probe_tolerance;
   return probe;
 }
 
-Json settings_of(const TaskOptions& options, const Dataset& train, std::size_t items,
+Json settings_of(const TaskOptions& options, const ImageFeatures& train,
                  const std::string& sha256) {
   Json settings = {
-      {"train_data", train.spec()},
-      {"train_items", items},
+      {"train_items", train.items.size()},
       {"train_sha256", sha256},
       {"features", options.probe_feature == ImageFeature::kEmbedding ? "embedding" : "pooled"},
-      {"max_iterations", options.probe_iterations}};
+      {"max_iterations", options.probe_iterations},
+      {"tolerance", options.probe_tolerance}};
+  if (!train.skipped.empty()) settings["train_skipped"] = train.skipped;
   settings["c"] = options.probe_sweep ? Json("sweep") : Json(options.probe_c);
   return settings;
 }
@@ -134,10 +136,14 @@ Measurement measure(const TaskInput& input, const LabelledFeatures& train,
 
 }  // namespace
 
+void check_linear_probe(const TaskData& data) {
+  labels_of(data.dataset, {0});
+  open_training_part(data);
+}
+
 TaskReport run_linear_probe(const TaskInput& input) {
   const TaskOptions& options = input.options;
-  labels_of(input.source.dataset, {0});
-  const auto dataset = open_training_part(input);
+  const auto dataset = open_training_part(input.data());
   const std::int64_t count = items_within(options.train_limit, *dataset);
   const ImageSource source = {*dataset, count, content_hash(*dataset, count)};
   const LabelledFeatures train = features_of(input, source, "train-images");
@@ -147,9 +153,7 @@ TaskReport run_linear_probe(const TaskInput& input) {
   TaskReport report;
   report.items = static_cast<std::int64_t>(test.labels.size());
   report.skipped = test.images.skipped;
-  report.skipped.insert(report.skipped.end(), train.images.skipped.begin(),
-                        train.images.skipped.end());
-  report.settings = settings_of(options, *dataset, train.labels.size(), source.content.sha256);
+  report.settings = settings_of(options, train.images, source.content.sha256);
   if (const auto shared = count_shared(source.content, input.source.content); shared > 0) {
     report.warnings.push_back(cat(shared, " of ", input.source.count, " evaluated images are also ",
                                   "among those that the probe is trained on"));

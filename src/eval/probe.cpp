@@ -2,6 +2,7 @@
 
 #include <ATen/ops/empty.h>
 
+#include <algorithm>
 #include <cmath>
 #include <unordered_map>
 #include <utility>
@@ -15,9 +16,7 @@ namespace {
 
 constexpr int kFolds = 5;
 
-LogisticRegressionOptions regression_options(const ProbeOptions& options, double c) {
-  return {c, options.max_iterations, options.tolerance};
-}
+constexpr double kSweepTolerance = 1e-4;
 
 /// Tries values of C on a validation split and remembers the best.
 class Sweep {
@@ -57,8 +56,9 @@ class Sweep {
  private:
   LogisticRegression attempt(double exponent, const LogisticRegression* start) {
     const double c = std::pow(10.0, exponent);
-    LogisticRegression fit = fit_logistic_regression(train_features_, train_labels_, classes_,
-                                                     regression_options(options_, c), start);
+    LogisticRegression fit = fit_logistic_regression(
+        train_features_, train_labels_, classes_,
+        {c, options_.max_iterations, std::max(options_.tolerance, kSweepTolerance)}, start);
     const double accuracy = fit.logits(validate_features_)
                                 .argmax(1)
                                 .eq(validate_labels_)
@@ -112,8 +112,8 @@ Probe train_probe(const at::Tensor& features, const at::Tensor& labels, std::int
     probe.tried = sweep.run();
     probe.c = sweep.best_c();
   }
-  probe.regression =
-      fit_logistic_regression(features, labels, classes, regression_options(options, probe.c));
+  probe.regression = fit_logistic_regression(features, labels, classes,
+                                             {probe.c, options.max_iterations, options.tolerance});
   return probe;
 }
 

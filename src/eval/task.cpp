@@ -9,14 +9,15 @@ const std::vector<Task>& tasks() {
       {"zeroshot_classification",
        "top-1, top-5 and mean per-class recall by prompt ensembles; mean average precision where "
        "images have several labels",
-       run_zeroshot_classification},
+       check_zeroshot_classification, run_zeroshot_classification},
       {"zeroshot_retrieval", "recall@K of images by captions and of captions by images",
-       run_zeroshot_retrieval},
-      {"linear_probe", "accuracy of a logistic regression on image features", run_linear_probe},
+       check_zeroshot_retrieval, run_zeroshot_retrieval},
+      {"linear_probe", "accuracy of a logistic regression on image features", check_linear_probe,
+       run_linear_probe},
       {"drift",
        "how far embeddings and decisions have moved from the first model's: cosines, agreement, "
        "rank correlation, calibration error",
-       run_drift},
+       check_drift, run_drift},
   };
   return table;
 }

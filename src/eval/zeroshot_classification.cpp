@@ -54,8 +54,10 @@ Measurement measure_single_label(const at::Tensor& images, const at::Tensor& cla
 
 }  // namespace
 
+void check_zeroshot_classification(const TaskData& data) { labelled_prompts(data); }
+
 TaskReport run_zeroshot_classification(const TaskInput& input) {
-  LabelledPrompts labelled = labelled_prompts(input);
+  LabelledPrompts labelled = labelled_prompts(input.data());
   LabelSpace& space = labelled.space;
   const std::vector<at::Tensor> prompts =
       input.encoder.texts(labelled.ensemble.prompts(), "prompts");

@@ -37,11 +37,14 @@ Measurement measure(const RetrievalRanks& ranks, const std::vector<std::int64_t>
 
 }  // namespace
 
-TaskReport run_zeroshot_retrieval(const TaskInput& input) {
-  for (const std::int64_t k : input.options.recall_k) {
+void check_zeroshot_retrieval(const TaskData& data) {
+  for (const std::int64_t k : data.options.recall_k) {
     if (k < 1) throw UsageError(cat("--recall-k ", k, ": expected at least 1"));
   }
-  captions_of(input.source.dataset, {0});
+  captions_of(data.dataset, {0});
+}
+
+TaskReport run_zeroshot_retrieval(const TaskInput& input) {
   const ImageFeatures images = input.encoder.images(input.source);
   const Captions captions = captions_of(input.source.dataset, images.items);
   const std::vector<at::Tensor> texts = input.encoder.texts(captions.texts);

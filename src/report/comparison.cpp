@@ -14,7 +14,7 @@ namespace clipq {
 namespace {
 
 /// Metrics that are better when lower; all others are better when higher.
-constexpr std::array<std::string_view, 2> kBetterWhenLower = {"ece", "lp_ece"};
+constexpr std::array<std::string_view, 1> kBetterWhenLower = {"ece"};
 
 bool better_when_lower(const std::string& metric) {
   return std::find(kBetterWhenLower.begin(), kBetterWhenLower.end(), metric) !=
@@ -114,17 +114,28 @@ std::optional<PairedDifference> paired(const std::string& metric, const Result& 
       !have_hashes(*base.data, *now.data)) {
     return std::nullopt;
   }
-  return paired_difference(base_outcomes->second, outcomes->second);
+  const Outcomes& left = base_outcomes->second;
+  const Outcomes& right = outcomes->second;
+  const bool same_items = left.hits.size() == right.hits.size() && left.strata == right.strata &&
+                          left.clusters == right.clusters;
+  return same_items ? std::optional(paired_difference(left, right)) : std::nullopt;
 }
 
-void add_metrics(const Result& base, const Result& now, std::vector<MetricComparison>& metrics) {
+void add_metrics(const Result& base, const Result& now, Comparison& comparison) {
   for (const auto& [name, value] : now.metrics) {
     const auto found =
         std::find_if(base.metrics.begin(), base.metrics.end(),
                      [&name = name](const auto& each) { return each.first == name; });
     if (found == base.metrics.end()) continue;
-    metrics.push_back({now.task, now.data.value_or(DataInfo()), name, found->second, value,
-                       paired(name, base, now)});
+    comparison.metrics.push_back({now.task, now.data.value_or(DataInfo()), name, found->second,
+                                  value, paired(name, base, now)});
+    const bool has_outcomes = base.outcomes.count(name) > 0 && now.outcomes.count(name) > 0 &&
+                              have_hashes(*base.data, *now.data);
+    if (has_outcomes && !comparison.metrics.back().paired) {
+      add_once(cat(name, ": no interval, because base and new model have the outcomes of other ",
+                   "items or classes"),
+               comparison.warnings);
+    }
   }
 }
 
@@ -146,10 +157,16 @@ void add_latencies(const ModelRow& base, const ModelRow& now, Comparison& compar
   }
 }
 
+/// Whether it is the same model, wherever its file lies.
+bool identical(const ModelInfo& left, const ModelInfo& right) {
+  if (left.sha256.empty() || right.sha256.empty()) return same_model(left, right);
+  return left.sha256 == right.sha256 && left.mode == right.mode;
+}
+
 std::vector<Result> results_of(const ModelInfo& model, const std::vector<Result>& results) {
   std::vector<Result> own;
   for (const Result& result : results) {
-    if (same_model(result.model, model)) own.push_back(result);
+    if (identical(result.model, model)) own.push_back(result);
   }
   return own;
 }
@@ -170,6 +187,25 @@ std::string contents(const ModelInfo& model, const std::vector<Result>& results)
   return cat(model.path, " has ", join(measurements, ", "));
 }
 
+/// Warns of what only one of the two was measured on, and notes its metrics.
+void add_unpaired(const std::vector<Result>& results, const std::vector<Result>& others,
+                  const char* side, Comparison& comparison) {
+  for (const Result& result : results) {
+    const bool has_partner = std::any_of(
+        others.begin(), others.end(), [&](const Result& other) { return can_pair(other, result); });
+    if (has_partner) continue;
+    add_once(cat(measurement(result), ": only ", side, " was measured on it"), comparison.warnings);
+    for (const auto& [name, value] : result.metrics) add_once(name, comparison.unpaired_metrics);
+  }
+}
+
+/// The very same model differs by nothing on any sample.
+void make_certain(std::vector<MetricComparison>& metrics) {
+  for (MetricComparison& each : metrics) {
+    if (each.paired) each.paired->low = each.paired->high = each.paired->difference;
+  }
+}
+
 Comparison compare_model(const ModelRow& base, const std::vector<Result>& base_results,
                          const ModelRow& now, const std::vector<Result>& now_results) {
   Comparison comparison;
@@ -177,13 +213,9 @@ Comparison compare_model(const ModelRow& base, const std::vector<Result>& base_r
   std::size_t found = 0;
   for (const Result& result : now_results) {
     const Result* partner = find_partner(base_results, result);
-    if (partner == nullptr) {
-      add_once(cat(measurement(result), ": the base has nothing to compare it with"),
-               comparison.warnings);
-      continue;
-    }
+    if (partner == nullptr) continue;
     ++found;
-    add_metrics(*partner, result, comparison.metrics);
+    add_metrics(*partner, result, comparison);
     add_warnings(*partner, result, comparison.warnings);
   }
   if (found == 0) {
@@ -191,6 +223,9 @@ Comparison compare_model(const ModelRow& base, const std::vector<Result>& base_r
                          "; the new model ", contents(now.model, now_results),
                          "; expected the same task on the same data in both"));
   }
+  if (identical(base.model, now.model)) make_certain(comparison.metrics);
+  add_unpaired(now_results, base_results, "the new model", comparison);
+  add_unpaired(base_results, now_results, "the base", comparison);
   add_latencies(base, now, comparison);
   return comparison;
 }
@@ -224,15 +259,15 @@ ComparedModels compare_results(const std::vector<Result>& base, const std::vecto
   if (base.empty()) throw UsageError("--base: there are no Results in these files");
   const ModelRow base_row = merge_results(base).rows.front();
   const std::vector<Result> base_results = results_of(base_row.model, base);
+  std::vector<ModelRow> rows = merge_results(now).rows;
+  if (rows.empty()) throw UsageError("--new: there are no Results in these files");
+  const auto is_base = [&](const ModelRow& row) { return identical(row.model, base_row.model); };
+  // A build that gives the very same model is compared with itself.
+  if (!std::all_of(rows.begin(), rows.end(), is_base)) std::erase_if(rows, is_base);
   ComparedModels compared{base_row.model, {}};
-  for (const ModelRow& row : merge_results(now).rows) {
-    if (same_model(row.model, base_row.model)) continue;
+  for (const ModelRow& row : rows) {
     compared.comparisons.push_back(
         compare_model(base_row, base_results, row, results_of(row.model, now)));
-  }
-  if (compared.comparisons.empty()) {
-    throw UsageError(cat("--new: there are no Results of a model other than the base, ",
-                         base_row.model.path, "; give files with another path, digest or mode"));
   }
   return compared;
 }

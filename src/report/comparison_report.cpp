@@ -32,17 +32,18 @@ std::string metric_table(const Comparison& comparison) {
   const bool shows_data = has_several_data_sets(comparison);
   std::vector<Column> columns{{"metric"}};
   if (shows_data) columns.push_back({"data"});
-  for (const char* header : {"base %", "new %", "points", "p"}) {
+  for (const char* header : {"base", "new", "difference", "p"}) {
     columns.push_back({header, Align::kRight});
   }
   Table table(columns);
   for (const MetricComparison& each : comparison.metrics) {
-    std::vector<std::string> cells{each.metric};
+    std::vector<std::string> cells{is_plain(each.metric) ? each.metric : each.metric + " %"};
     if (shows_data) cells.push_back(data_name(each.data));
     const double difference = each.now - each.base;
-    cells.push_back(percent_text(each.base));
-    cells.push_back(percent_text(each.now));
-    cells.push_back(each.paired ? points_text(difference, *each.paired) : points_text(difference));
+    cells.push_back(metric_text(each.metric, each.base));
+    cells.push_back(metric_text(each.metric, each.now));
+    cells.push_back(each.paired ? points_text(difference, *each.paired)
+                                : difference_text(each.metric, difference));
     cells.push_back(each.paired ? p_value_text(each.paired->p_value) : kNothing);
     table.add_row(cells);
   }

@@ -74,6 +74,12 @@ class Checker {
                            comparison_.model.path, " don't both have this metric on the same data",
                            alternatives(gate.metric, names)));
     }
+    const auto& unpaired = comparison_.unpaired_metrics;
+    if (std::find(unpaired.begin(), unpaired.end(), gate.metric) != unpaired.end()) {
+      throw UsageError(cat("--max-drop ", gate.metric, ": the base ", base_.path, " and ",
+                           comparison_.model.path, " weren't measured on the same data: ",
+                           join(comparison_.warnings, "; "), "; measure both on all of them"));
+    }
     for (const MetricComparison* metric : metrics) {
       outcomes_.push_back(drop_outcome(gate, *metric, metrics.size() > 1));
     }

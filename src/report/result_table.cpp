@@ -89,7 +89,9 @@ class Builder {
       if (compares_) columns.push_back({comparison, Align::kRight});
     };
     for (const MetricColumn& each : merged_.metric_columns) {
-      add(cat(data_mark(merged_, each.data), each.name, " %"), "points");
+      const bool plain = is_plain(each.name);
+      add(cat(data_mark(merged_, each.data), each.name, plain ? "" : " %"),
+          plain ? "difference" : "points");
     }
     for (const LatencyColumn& each : merged_.latency_columns) {
       add(cat(each.tower, " b", each.batch_size, " ms"), "speed-up");
@@ -118,7 +120,7 @@ class Builder {
 
   static std::string metric(const ModelRow& row, const MetricColumn& column) {
     const auto found = row.metrics.find(column);
-    return found == row.metrics.end() ? kNothing : percent_text(found->second);
+    return found == row.metrics.end() ? kNothing : metric_text(column.name, found->second);
   }
 
   std::string points(const ModelRow& row, const MetricColumn& column) const {
@@ -129,7 +131,7 @@ class Builder {
     const auto outcomes = row.outcomes.find(column);
     const auto base_outcomes = base_.outcomes.find(column);
     if (outcomes == row.outcomes.end() || base_outcomes == base_.outcomes.end() || &row == &base_) {
-      return points_text(difference);
+      return difference_text(column.name, difference);
     }
     return points_text(difference, paired_difference(base_outcomes->second, outcomes->second));
   }

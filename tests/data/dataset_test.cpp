@@ -67,7 +67,7 @@ TEST(DatasetKinds, ListsEachWithADescription) {
     names.push_back(kind.name);
     EXPECT_THAT(kind.description, Not(IsEmpty()));
   }
-  EXPECT_THAT(names, ElementsAre("cifar100", "cifar10", "imagefolder", "coco", "images"));
+  EXPECT_THAT(names, ElementsAre("cifar100", "cifar10", "imagefolder", "coco", "flickr", "images"));
 }
 
 TEST(Cifar, ReadsRecordsOfBothLayouts) {
@@ -236,6 +236,39 @@ TEST(ImageFolder, OpensTheTrainingPart) {
   EXPECT_THAT(message_of<InputError>(
                   [&] { open_dataset(spec("imagefolder", folder.path()), {}, Split::kTrain); }),
               HasSubstr("train does not exist"));
+}
+
+TEST(ImageFolder, TakesTestBesideTrain) {
+  testing::TemporaryFolder folder;
+  place_image(folder / "train/dog/x.png");
+  place_image(folder / "test/dog/y.png");
+  EXPECT_EQ(open_dataset(spec("imagefolder", folder.path()))->item_name(0), "dog/y.png");
+  EXPECT_EQ(open_dataset(spec("imagefolder", folder.path()), {}, Split::kTrainOrAll)->item_name(0),
+            "dog/x.png");
+}
+
+TEST(Flickr, ReadsCaptionsByPicture) {
+  testing::TemporaryFolder folder;
+  place_image(folder / "flickr8k/b.jpg", "grey.png");
+  place_image(folder / "flickr8k/a.jpg", "grey.png");
+  write_file(folder / "captions.txt",
+             "image,caption\nb.jpg,A dog, running .\na.jpg,\"She says \"\"hi\"\" .\"\nb.jpg,Two\n");
+  const auto data = open_dataset(spec("flickr", folder / "flickr8k"), folder / "captions.txt");
+  ASSERT_EQ(data->size(), 2);
+  EXPECT_EQ(data->name(), "flickr8k");
+  EXPECT_EQ(data->item_name(0), "b.jpg");
+  EXPECT_THAT(data->captions(0), ElementsAre("A dog, running .", "Two"));
+  EXPECT_THAT(data->captions(1), ElementsAre("She says \"hi\" ."));
+  write_file(folder / "captions.txt", "image,caption\n{}\n");
+  EXPECT_THAT(message_of<InputError>([&] {
+                open_dataset(spec("flickr", folder / "flickr8k"), folder / "captions.txt");
+              }),
+              AllOf(HasSubstr("captions.txt:2"), HasSubstr("name.jpg,caption")));
+  write_file(folder / "captions.txt", "image,caption\nc.jpg,None\n");
+  EXPECT_THAT(message_of<InputError>([&] {
+                open_dataset(spec("flickr", folder / "flickr8k"), folder / "captions.txt");
+              }),
+              HasSubstr("c.jpg"));
 }
 
 TEST(ImageFolder, WithoutValTheClassesAreInTheFolderItself) {

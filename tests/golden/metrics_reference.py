@@ -57,11 +57,11 @@ def zeroshot_retrieval(images, texts, image_of, ks):
     return metrics
 
 
-def linear_probe(train, train_labels, images, labels, c, iterations=1000):
+def linear_probe(train, train_labels, images, labels, c, iterations=1000, tolerance=1e-4):
     """Metrics, coefficients and intercepts of scikit-learn's logistic regression."""
     from sklearn.linear_model import LogisticRegression
 
-    model = LogisticRegression(C=c, max_iter=iterations).fit(train.astype(np.float64), train_labels)
+    model = LogisticRegression(C=c, max_iter=iterations, tol=tolerance).fit(train.astype(np.float64), train_labels)
     return classification(model.decision_function(images.astype(np.float64)), labels, "lp_"), model
 
 

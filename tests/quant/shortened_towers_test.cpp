@@ -4,7 +4,10 @@
 #include <algorithm>
 
 #include "calibration_batches.h"
+#include "clipq/core/files.h"
+#include "clipq/core/strings.h"
 #include "clipq/quant/quantize_model.h"
+#include "temporary_folder.h"
 
 namespace clipq {
 namespace {
@@ -98,6 +101,43 @@ TEST(ShortenedText, APaddedTextIsEmbeddedLikeTheUnpaddedOne) {
   const at::Tensor tokens = testing::tiny_tokens().narrow(0, 0, 1);
   EXPECT_EQ(max_difference(model.encode_text(tokens), model.encode_text(tokens.narrow(1, 0, 4))),
             0);
+}
+
+/// All activations, attention's too, quantized in one manner.
+ClipModel with_activations(const std::string& attributes) {
+  const testing::TemporaryFolder folder;
+  std::string rules = R"({"match": "*", "enable": false},
+    {"match": "*.weight_quantizer", "format": "int8", "granularity": "channel"})";
+  for (const char* which : {"*resblocks*.input_quantizer", "*_bmm_quantizer", "*softmax_quantizer",
+                            "*bmm2_output_quantizer"}) {
+    rules += cat(R"(, {"match": ")", which, R"(", "format": "int8", )", attributes, "}");
+  }
+  write_file(folder / "recipe.json", cat(R"({"name": "all", "rules": [)", rules, "]}"));
+  const Recipe recipe = load_recipe((folder / "recipe.json").string(), {});
+  ClipModel model = tiny_clip();
+  const Placement placement = place_quantizers(model, recipe, Component::kBoth);
+  return quantize_model(std::move(model), placement, recipe, testing::tiny_batch()).model;
+}
+
+TEST(ShortenedTowersOfEveryManner, GiveWhatAllTokensGive) {
+  for (const char* attributes :
+       {R"("range": "dynamic", "granularity": "token")",
+        R"("range": "dynamic", "granularity": "token", "scheme": "affine")",
+        R"("range": "dynamic", "granularity": "token", "scheme": "twin")",
+        R"("range": "dynamic", "granularity": "group:5")",
+        R"("range": "dynamic", "granularity": "group:5", "scheme": "affine")",
+        R"("range": "static", "granularity": "tensor", "scheme": "affine")",
+        R"("range": "static", "granularity": "tensor", "scheme": "twin")"}) {
+    SCOPED_TRACE(attributes);
+    const ClipModel model = with_activations(attributes);
+    EXPECT_FALSE(model.text.needs_whole_batch());
+    const ClipModel full = in_full(model);
+    expect_equal(model.encode_image(testing::tiny_pixels()),
+                 full.encode_image(testing::tiny_pixels()), true);
+    expect_equal(model.encode_text(testing::tiny_tokens()),
+                 full.encode_text(testing::tiny_tokens()), true);
+  }
+  EXPECT_TRUE(with_activations(R"("range": "dynamic")").text.needs_whole_batch());
 }
 
 TEST(ShortenedText, SoftmaxQuantizersSeeOnlyVisibleTokens) {

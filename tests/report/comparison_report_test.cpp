@@ -36,9 +36,9 @@ TEST(ComparisonReport, TextHasNumbersAndGates) {
   EXPECT_EQ(comparison_text(one_model()),
             "models/int8.pt (int8-dynamic, both, native) against models/base.pt (float)\n"
             "\n"
-            "metric  base %  new %                points      p\n"
-            "------  ------  -----  --------------------  -----\n"
-            "acc1     60.00  59.60  -0.40 [-0.88, +0.08]  0.125\n"
+            "metric   base    new            difference      p\n"
+            "------  -----  -----  --------------------  -----\n"
+            "acc1 %  60.00  59.60  -0.40 [-0.88, +0.08]  0.125\n"
             "\n"
             "Size: 1.00 MiB, 0.25x of the base's file, 4.00 MiB\n"
             "Size: 1.00 MiB, 0.25x of the parameters as float32\n"
@@ -102,8 +102,8 @@ TEST(ComparisonReport, SeveralModelsAndDataSetsAreTold) {
       comparison_text(report({with_outcomes(kBase, 4, 6), other_base, with_outcomes(kInt8, 4, 6),
                               other_data, with_outcomes(measured("fp8.pt", "fp8-max", kMib), 4, 6)},
                              gates));
-  EXPECT_THAT(text, HasSubstr("acc1    cifar100   60.00  60.00  0.00 ["));
-  EXPECT_THAT(text, HasSubstr("acc1    cifar10    75.00  75.00  0.00 ["));
+  EXPECT_THAT(text, HasSubstr("acc1 %  cifar100  60.00  60.00  0.00 ["));
+  EXPECT_THAT(text, HasSubstr("acc1 %  cifar10   75.00  75.00  0.00 ["));
   EXPECT_THAT(text,
               HasSubstr("\n\nfp8.pt (fp8-max, both, native) against models/base.pt (float)\n"));
   EXPECT_THAT(text, HasSubstr("PASS fp8.pt: size 0.25x of the base's file, at most 0.50x\n"));

@@ -140,8 +140,10 @@ TEST(Comparison, WhatHasNoPartnerIsWarnedOf) {
       compare_results({with_outcomes(kBase, 40, 60), benched(kBase, 90)}, {elsewhere, retrieval})
           .comparisons[0];
   EXPECT_THAT(comparison.latencies, IsEmpty());
+  EXPECT_THAT(comparison.unpaired_metrics, ElementsAre("acc1"));
   EXPECT_THAT(comparison.warnings,
-              ElementsAre("zeroshot_retrieval on cifar100: the base has nothing to compare it with",
+              ElementsAre("zeroshot_retrieval on cifar100: only the new model was measured on it",
+                          "zeroshot_classification on cifar100: only the base was measured on it",
                           "no speed-up between different machines: CPU X, AVX2, 2 threads and "
                           "CPU Y, AVX2, 2 threads"));
 }
@@ -164,12 +166,31 @@ TEST(Comparison, SizesAgainstTheFileAndFloat32) {
 
 TEST(Comparison, NothingOnOneSideIsRefused) {
   EXPECT_THAT(refusal({}, {kInt8}), HasSubstr("--base: there are no Results"));
-  EXPECT_THAT(refusal({with_outcomes(kBase, 1, 1)}, {with_outcomes(kBase, 1, 1)}),
-              HasSubstr("--new: there are no Results of a model other than the base, "
-                        "models/base.pt"));
-  Result damaged = with_outcomes(kInt8, 40, 60);
-  damaged.outcomes["acc1"].hits.pop_back();
-  EXPECT_THROW(compare_results({with_outcomes(kBase, 40, 60)}, {damaged}), InputError);
+  EXPECT_THAT(refusal({with_outcomes(kBase, 1, 1)}, {}), HasSubstr("--new: there are no Results"));
+}
+
+TEST(Comparison, OutcomesOfOtherItemsGiveNoIntervalButAWarning) {
+  Result other = with_outcomes(kInt8, 40, 60);
+  other.outcomes["acc1"].hits.pop_back();
+  const Comparison comparison =
+      compare_results({with_outcomes(kBase, 40, 60)}, {other}).comparisons[0];
+  EXPECT_FALSE(comparison.metrics[0].paired);
+  EXPECT_THAT(comparison.warnings,
+              ElementsAre(HasSubstr("acc1: no interval, because base and new model")));
+}
+
+TEST(Comparison, TheSameModelElsewhereIsTheBase) {
+  Result copy = with_outcomes(kBase, 40, 60);
+  copy.model.sha256 = "ab";
+  Result base = copy;
+  copy.model.path = "elsewhere/base.pt";
+  const ComparedModels beside = compare_results({base}, {copy, with_outcomes(kInt8, 30, 70)});
+  ASSERT_EQ(beside.comparisons.size(), 1U);
+  EXPECT_EQ(beside.comparisons[0].model.path, kInt8.model.path);
+  const ComparedModels alone = compare_results({base}, {copy});
+  ASSERT_EQ(alone.comparisons.size(), 1U);
+  EXPECT_EQ(alone.comparisons[0].metrics[0].drop(), 0);
+  EXPECT_EQ(alone.comparisons[0].metrics[0].largest_drop(), 0);
 }
 
 }  // namespace

@@ -20,6 +20,7 @@ void add_bench(CLI::App& app, const CommonOptions& common) {
   command->add_option("--batch-size", options->latency.batch_sizes, "batch sizes, comma-separated")
       ->delimiter(',')
       ->allow_extra_args(false)
+      ->allow_extra_args(false)
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
   command->add_option("--warm-up", options->latency.warm_up, "runs before times count")

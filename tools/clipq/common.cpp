@@ -40,7 +40,7 @@ void add_model_arguments(CLI::App& command, ModelArguments& arguments) {
 
 void print_results(const std::vector<Result>& results, const CommonOptions& common,
                    const std::string& output) {
-  const std::string document = results_document(results).dump(2) + "\n";
+  const std::string document = json_text(results_document(results));
   if (!output.empty()) write_file(output, document);
   std::cout << (common.json ? document : result_table(results));
 }

@@ -35,7 +35,7 @@ void run_compare(const CompareArguments& arguments, const CommonOptions& common)
   const CompareOptions options = arguments.parsed();
   if (!arguments.output.empty()) require_writable_target(arguments.output);
   const ComparisonReport report = compare(options);
-  const std::string document = to_json(report).dump(2) + "\n";
+  const std::string document = json_text(to_json(report));
   if (!arguments.output.empty()) write_file(arguments.output, document);
   std::cout << (common.json ? document : comparison_text(report)) << std::flush;
   if (!report.passed()) throw GateError(broken_gates(report));

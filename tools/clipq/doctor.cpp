@@ -24,7 +24,7 @@ void add_doctor(CLI::App& app, const CommonOptions& common) {
       json[name] = value;
       table.add_row({name, value});
     }
-    std::cout << (common.json ? json.dump(2) + "\n" : table.text());
+    std::cout << (common.json ? json_text(json) : table.text());
   });
 }
 

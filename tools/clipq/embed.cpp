@@ -13,6 +13,11 @@ void add_embed(CLI::App& app, const CommonOptions& common) {
   auto* images = command->add_option("--images", options->images, "folder of images");
   command->add_option("--texts", options->texts, "file with a text a line")->excludes(images);
   command->add_flag("--normalize", options->normalize, "scale every row to length 1");
+  command
+      ->add_option("--skip-bad", options->skip_bad,
+                   "go on without pictures that can't be decoded, if they are at most N")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
   command->add_option("--batch-size", options->batch_size, "items a batch")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
@@ -26,7 +31,7 @@ void add_embed(CLI::App& app, const CommonOptions& common) {
     options->decode_threads = decode_threads(common);
     const Json written = embed(*options);
     if (common.json) {
-      std::cout << written.dump(2) << "\n";
+      std::cout << json_text(written);
     } else {
       std::cout << "wrote " << options->output.string() << ": float32 " << written["shape"].dump()
                 << (options->normalize ? ", normalized" : "") << "; the rows are named in "

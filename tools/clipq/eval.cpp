@@ -27,8 +27,10 @@ void add_data_options(CLI::App& command, EvalArguments& arguments) {
   command.add_option("--data", options.data, "data set, kind:path (clipq list datasets)")
       ->required();
   command.add_option("--captions", options.captions,
-                     "captions of coco: pictures (COCO's or Karpathy's JSON), or COCO's instances");
-  command.add_option("--limit", options.limit, "only the first N items")
+                     "captions of coco: or flickr: pictures, or COCO's instances");
+  command
+      .add_option("--limit", options.limit,
+                  "only the first N items (of class folders those of the first classes)")
       ->check(CLI::PositiveNumber);
   command
       .add_option("--skip-bad", options.skip_bad,
@@ -64,6 +66,7 @@ void add_task_options(CLI::App& command, EvalArguments& arguments) {
   command.add_flag("--per-class", options.per_class, "also a table of classes");
   command.add_option("--recall-k", options.recall_k, "list lengths of retrieval recall")
       ->delimiter(',')
+      ->allow_extra_args(false)
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
   command.add_option("--pairs", options.map_pairs, "pairs of drift's similarity map")
@@ -83,16 +86,25 @@ void add_probe_options(CLI::App& command, EvalArguments& arguments) {
       .add_option("--probe-features", arguments.probe_features,
                   "linear probe: embedding, or pooled (before the projection)")
       ->capture_default_str();
-  command.add_option("--probe-c", options.probe_c, "linear probe: inverse of the regularisation")
-      ->check(CLI::PositiveNumber)
-      ->capture_default_str();
+  auto* c =
+      command
+          .add_option("--probe-c", options.probe_c, "linear probe: inverse of the regularisation")
+          ->check(CLI::PositiveNumber)
+          ->capture_default_str();
   command
       .add_option("--probe-iterations", options.probe_iterations,
                   "linear probe: L-BFGS iterations at most")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
-  command.add_flag("--probe-sweep", options.probe_sweep,
-                   "linear probe: choose C on a fifth of the training items");
+  command
+      .add_option("--probe-tolerance", options.probe_tolerance,
+                  "linear probe: largest component of the gradient at which it has converged")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  command
+      .add_flag("--probe-sweep", options.probe_sweep,
+                "linear probe: choose C on a fifth of the training items")
+      ->excludes(c);
 }
 
 EvalOptions options_of(const EvalArguments& arguments, const CommonOptions& common) {

@@ -14,7 +14,7 @@ void add_inspect(CLI::App& app, const CommonOptions& common) {
   command->callback([file, model, &common] {
     ModelOptions options = model->options();
     const Inspection inspection = inspect(*file, options);
-    std::cout << (common.json ? inspection.json.dump(2) + "\n" : inspection.text);
+    std::cout << (common.json ? json_text(inspection.json) : inspection.text);
   });
 }
 

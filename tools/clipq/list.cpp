@@ -89,7 +89,7 @@ void add_list(CLI::App& app, const CommonOptions& common) {
     if (json.empty()) {
       throw UsageError(cat("list: unknown \"", *which, "\"", suggestion(*which, names)));
     }
-    std::cout << (common.json ? json.dump(2) + "\n" : text);
+    std::cout << (common.json ? json_text(json) : text);
   });
 }
 

@@ -46,7 +46,7 @@ void add_quantize(CLI::App& app, const CommonOptions& common) {
     return_large_blocks_to_system();
     options->decode_threads = decode_threads(common);
     const QuantizeReport report = quantize(*options);
-    std::cout << (common.json ? to_json(report).dump(2) + "\n" : to_text(report));
+    std::cout << (common.json ? json_text(to_json(report)) : to_text(report));
   });
 }
 

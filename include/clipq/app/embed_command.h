@@ -17,6 +17,7 @@ struct EmbedOptions {
   bool normalize = false;
   std::int64_t batch_size = 64;
   int decode_threads = 2;
+  std::int64_t skip_bad = 0;  ///< so many pictures may be undecodable; they have no row
   ModelOptions model;
 };
 

@@ -21,6 +21,10 @@ Json parse_json(std::string_view text, const std::string& where);
 /// Reads and parses a file. Throws InputError if it is missing, unreadable or not JSON.
 Json read_json(const std::filesystem::path& file);
 
+/// The document indented by two blanks, with a line break at its end. Bytes that aren't UTF-8 (of a
+/// file's name) are replaced by U+FFFD.
+std::string json_text(const Json& json);
+
 /// Throws UsageError that names `where` and the nearest valid key if `object` isn't a JSON object
 /// or has a key that isn't in `allowed`.
 void require_known_keys(const Json& object, std::initializer_list<const char*> allowed,

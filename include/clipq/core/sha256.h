@@ -27,6 +27,9 @@ class Sha256 {
   std::unique_ptr<State> state_;
 };
 
+/// The digest of some bytes.
+std::string sha256_of(std::string_view bytes);
+
 /// The digest of a whole file. Throws InputError if it can't be read.
 std::string sha256_of_file(const std::filesystem::path& file);
 

@@ -70,14 +70,19 @@ struct DatasetKind {
 std::vector<DatasetKind> dataset_kinds();
 
 /// Which part of a data set that has both.
-enum class Split { kTest, kTrain };
+enum class Split {
+  kTest,
+  kTrain,
+  kTrainOrAll  ///< the training part where there is one, else what kTest takes
+};
 
 /// Opens `kind:path` (design.md, section 6). `captions` is a COCO or Karpathy JSON file; `coco`
 /// needs it, the others take none. Of a Karpathy file the images of the split "test" are taken, or
 /// all if it has none. An instances file of COCO in its place makes a multi-label data set of its
 /// categories.
 /// @param split the training part is CIFAR's train.bin or data_batch_1 to 5.bin, or the class
-///        folders below DIR/train
+///        folders below DIR/train; the test part of class folders is DIR/val, else DIR/test beside
+///        DIR/train, else DIR itself
 /// Throws UsageError if the spec's syntax or kind is wrong or captions are missing or not wanted,
 /// InputError if the data are missing or not what they should be.
 std::unique_ptr<Dataset> open_dataset(const std::string& spec,

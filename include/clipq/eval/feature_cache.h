@@ -9,7 +9,7 @@
 namespace clipq {
 
 /// Embeddings on the disk, under the digest of all that decides them: another model, other data or
-/// another version of clipq has another key, so what is stale is never found. A file that is
+/// another build of clipq has another key, so what is stale is never found. A file that is
 /// damaged counts as missing; the least recently used ones go when the folder grows too large.
 class FeatureCache {
  public:

@@ -25,8 +25,16 @@ struct TaskOptions {
   ImageFeature probe_feature = ImageFeature::kEmbedding;
   double probe_c = 0.316;
   std::int64_t probe_iterations = 1000;
+  double probe_tolerance = 1e-6;
   bool probe_sweep = false;    ///< chooses C on a part of the training items
   std::int64_t map_pairs = 8;  ///< pairs of the similarity map
+};
+
+/// The first items of a data set and what is chosen about them, before any model is opened.
+struct TaskData {
+  const Dataset& dataset;
+  std::int64_t count = 0;
+  const TaskOptions& options;
 };
 
 /// What a task works on.
@@ -34,6 +42,8 @@ struct TaskInput {
   const Encoder& encoder;  ///< its first model is what the others are compared with
   const ImageSource& source;
   const TaskOptions& options;
+
+  TaskData data() const { return {source.dataset, source.count, options}; }
 };
 
 /// What a task found out about one model.
@@ -57,6 +67,8 @@ struct TaskReport {
 struct Task {
   std::string name;
   std::string comment;
+  /// Throws UsageError or InputError if the data or options can't serve the task; costs little.
+  void (*check)(const TaskData& data);
   TaskReport (*run)(const TaskInput& input);
 };
 
@@ -65,6 +77,11 @@ const std::vector<Task>& tasks();
 
 /// The task of that name. Throws UsageError that names the nearest.
 const Task& find_task(const std::string& name);
+
+void check_zeroshot_classification(const TaskData& data);
+void check_zeroshot_retrieval(const TaskData& data);
+void check_linear_probe(const TaskData& data);
+void check_drift(const TaskData& data);
 
 TaskReport run_zeroshot_classification(const TaskInput& input);
 TaskReport run_zeroshot_retrieval(const TaskInput& input);

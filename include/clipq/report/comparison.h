@@ -40,6 +40,7 @@ struct Comparison {
   ModelInfo model;
   std::vector<MetricComparison> metrics;
   std::vector<LatencyComparison> latencies;
+  std::vector<std::string> unpaired_metrics;  ///< of data that only one of the two has
   std::vector<std::string> warnings;  ///< what makes the numbers less comparable than they look
 };
 
@@ -58,12 +59,12 @@ double size_ratio(const ModelInfo& base, const ModelInfo& now, SizeReference ref
 /// How the data set is called: CLIP_benchmark's key, or its spec if it has none.
 std::string data_name(const DataInfo& data);
 
-/// Compares every model in `now` with the first one in `base`, which may be in `now` too. Results
+/// Compares every model in `now` with the first one in `base`. The base itself, wherever its file
+/// lies, is left out of `now` unless there is no other model. Results
 /// pair by task and data: by hash, number of items and skipped items if both have a hash, else by
 /// CLIP_benchmark's key. Of several partners the one with the most similar settings counts, of
-/// equals the last. Throws UsageError if `base` is empty, if `now` has no other model than the base
-/// or one of which no Result finds a partner; InputError if outcomes of the same data aren't of the
-/// same items.
+/// equals the last. Throws UsageError if either is empty, or if `now` has a model of which no
+/// Result finds a partner.
 ComparedModels compare_results(const std::vector<Result>& base, const std::vector<Result>& now);
 
 }  // namespace clipq

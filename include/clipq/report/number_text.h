@@ -15,6 +15,14 @@ std::string or_nothing(const std::string& text);
 /// Two digits after the point; "n/a" for NaN.
 std::string number_text(double value);
 
+/// Whether a metric is shown as it is, with five digits, and not in per cent: cosines, correlations
+/// and calibration errors.
+bool is_plain(const std::string& metric);
+
+/// A metric's value, and its difference to another, as it is shown.
+std::string metric_text(const std::string& metric, double value);
+std::string difference_text(const std::string& metric, double difference);
+
 /// A fraction in per cent.
 std::string percent_text(double fraction);
 
