@@ -87,18 +87,15 @@ std::vector<Result> results_of(TaskReport& report, const std::vector<OpenedModel
   return results;
 }
 
-/// Writes CLIP_benchmark's files, whose names don't tell models of one name and recipe apart.
+/// Writes CLIP_benchmark's files; a number tells models of one name and recipe apart.
 void write_clip_benchmark(const std::filesystem::path& folder, const std::vector<Result>& results) {
   std::set<std::string> names;
   for (const Result& result : results) {
-    const std::string name = clip_benchmark_file_name(result);
-    if (!names.insert(name).second) {
-      throw UsageError(
-          cat("--clip-benchmark: two models would be written to ", name, "; rename one of them"));
-    }
-  }
-  for (const Result& result : results) {
-    write_file(folder / clip_benchmark_file_name(result), json_text(clip_benchmark_json(result)));
+    const std::string stem =
+        std::filesystem::path(clip_benchmark_file_name(result)).stem().string();
+    std::string name = stem;
+    for (int number = 2; !names.insert(name).second; ++number) name = cat(stem, "-", number);
+    write_file(folder / (name + ".json"), json_text(clip_benchmark_json(result)));
   }
 }
 

@@ -124,7 +124,8 @@ class Errors(CliTest):
 
     def test_data_without_labels(self):
         coco = write_coco(self.folder / "coco")
-        self.fails(2, "needs labels", "eval", self.path, "--data", f"coco:{coco}")
+        self.fails(2, "has no labels", "eval", self.path, "--data", f"images:{coco}")
+        self.fails(2, "needs a captions file", "eval", self.path, "--data", f"coco:{coco}")
 
     def test_options_before_positionals(self):
         self.ok("quantize", "--set", "*.input_quantizer.bits=8", self.path, "-o", self.output)

@@ -221,6 +221,10 @@ class Tasks(CliTest):
         self.assertEqual((document["dataset"], document["task"], document["language"]),
                          ("cifar100", "zeroshot_classification", "en"))
         self.assertTrue((out / "cifar100_float_tiny_en_zeroshot_classification.json").exists())
+        (self.folder / "other").mkdir()
+        twin = shutil.copy(self.path, self.folder / "other")
+        self.results("--data", f"cifar100:{self.folder / 'cifar'}", *self.prompts, "--clip-benchmark", out, models=[self.path, twin])
+        self.assertTrue((out / "cifar100_float_tiny_en_zeroshot_classification-2.json").exists())
 
     def test_wrong_arguments(self):
         cifar = f"cifar100:{self.cifar(range(4))}"
