@@ -116,9 +116,7 @@ std::optional<PairedDifference> paired(const std::string& metric, const Result& 
   }
   const Outcomes& left = base_outcomes->second;
   const Outcomes& right = outcomes->second;
-  const bool same_items = left.hits.size() == right.hits.size() && left.strata == right.strata &&
-                          left.clusters == right.clusters;
-  return same_items ? std::optional(paired_difference(left, right)) : std::nullopt;
+  return same_items(left, right) ? std::optional(paired_difference(left, right)) : std::nullopt;
 }
 
 void add_metrics(const Result& base, const Result& now, Comparison& comparison) {

@@ -16,8 +16,7 @@ namespace {
 constexpr double kZ = 1.959963984540054;  // of a normal distribution's central 95 %
 
 void require_same_items(const Outcomes& base, const Outcomes& now) {
-  const bool same = base.hits.size() == now.hits.size() && base.strata == now.strata &&
-                    base.clusters == now.clusters;
+  const bool same = same_items(base, now);
   if (same && !base.hits.empty()) return;
   throw InputError(
       cat("outcomes cannot be compared item by item: the base has ", base.hits.size(),
@@ -87,6 +86,11 @@ double mcnemar(std::int64_t gained, std::int64_t lost) {
 }
 
 }  // namespace
+
+bool same_items(const Outcomes& base, const Outcomes& now) {
+  return base.hits.size() == now.hits.size() && base.strata == now.strata &&
+         base.clusters == now.clusters;
+}
 
 PairedDifference paired_difference(const Outcomes& base, const Outcomes& now) {
   require_same_items(base, now);

@@ -18,6 +18,9 @@ struct PairedDifference {
   std::int64_t items = 0;
 };
 
+/// Whether both are of the same number of items, of the same classes and in the same groups.
+bool same_items(const Outcomes& base, const Outcomes& now);
+
 /// Throws InputError if the two don't stem from the same items: other counts, strata or clusters.
 PairedDifference paired_difference(const Outcomes& base, const Outcomes& now);
 
