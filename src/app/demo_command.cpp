@@ -55,14 +55,12 @@ std::vector<Result> demo(const DemoOptions& options) {
   eval_options.task_options.classnames = data / "classnames.json";
   eval_options.task_options.templates = (data / "templates.json").string();
   eval_options.decode_threads = options.decode_threads;
-  eval_options.model.simulate = true;
   log::info("evaluating");
   std::vector<Result> results = evaluate(eval_options);
 
   BenchOptions bench_options;
   bench_options.models = eval_options.models;
   bench_options.latency = options.latency;
-  bench_options.model.simulate = true;
   log::info("timing");
   for (Result& result : bench(bench_options)) results.push_back(std::move(result));
   write_file(options.folder / "results.json", json_text(results_document(results)));

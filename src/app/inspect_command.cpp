@@ -98,7 +98,10 @@ void describe_artifact(OpenedModel& opened, Inspection& out) {
 }  // namespace
 
 Inspection inspect(const std::filesystem::path& file, const ModelOptions& options) {
-  OpenedModel opened = open_model(file, options);
+  // Integer kernels would take the layers over that are to be described.
+  ModelOptions as_stored = options;
+  as_stored.simulate = true;
+  OpenedModel opened = open_model(file, as_stored);
   Inspection out;
   out.text = cat(file.string(), ": ", opened.quantization ? "clipq artifact" : "CLIP checkpoint",
                  ", ", mebibytes(opened.info.size_bytes), "\n", config_lines(opened.model.config),

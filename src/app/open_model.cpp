@@ -5,6 +5,7 @@
 #include "clipq/core/log.h"
 #include "clipq/core/sha256.h"
 #include "clipq/core/strings.h"
+#include "clipq/quant/native_model.h"
 
 namespace clipq {
 namespace {
@@ -16,16 +17,33 @@ Tokenizer choose_tokenizer(const std::filesystem::path& bpe,
   return Tokenizer::standard();
 }
 
-OpenedModel open_artifact(const TorchScriptArchive& archive, const std::string& where,
-                          ModelInfo info, const ModelOptions& options) {
+/// Puts an artifact's layers on integer kernels where there are some.
+void make_native(Artifact& artifact, ModelInfo& info, const std::string& where,
+                 const ModelOptions& options) {
+  const IntegerPath* path =
+      options.kernels == "auto" ? nullptr : &find_integer_path(options.kernels, "--kernels");
+  NativeModel native = clipq::make_native(std::move(artifact.quantized.model), path);
+  artifact.quantized.model = std::move(native.model);
+  for (const std::string& layer : native.simulated) log::debug(cat(where, ": simulated ", layer));
+  info.kernels = native.describe();
+  if (info.kernels.empty()) {
+    log::info(cat(where, ": recipe ", info.recipe,
+                  " has nothing for integer kernels; its layers are simulated in float32"));
+    return;
+  }
+  info.mode = "native";
+  log::info(cat(where, ": integer kernels: ", info.kernels));
+}
+
+OpenedModel open_artifact(TorchScriptArchive archive, const std::string& where, ModelInfo info,
+                          const ModelOptions& options) {
   Artifact artifact = load_artifact(archive, where);
+  // Its tensors are freed one by one as the layers that share them are packed.
+  { const TorchScriptArchive released = std::move(archive); }
   info.recipe = artifact.quantized.quantization.recipe_name;
   info.component = artifact.quantized.quantization.component;
   info.mode = "simulate";
-  if (!options.simulate) {
-    log::info(cat(where, ": native mode has no integer kernels yet; quantized layers are ",
-                  "simulated in float32"));
-  }
+  if (!options.simulate) make_native(artifact, info, where, options);
   info.float32_bytes = artifact.source.float32_bytes;
   info.source_bytes = artifact.source.size_bytes;
   return {.model = std::move(artifact.quantized.model),
@@ -66,7 +84,7 @@ OpenedModel open_checkpoint(TorchScriptArchive archive, const std::string& where
 
 EvaluatedModel evaluated(const OpenedModel& opened) {
   return {&opened.model, &opened.tokenizer, std::filesystem::path(opened.info.path).stem().string(),
-          cat(opened.info.sha256, " ", opened.info.mode)};
+          cat(opened.info.sha256, " ", opened.info.mode, " ", opened.info.kernels)};
 }
 
 OpenedModel open_model(const std::filesystem::path& file, const ModelOptions& options) {
@@ -77,7 +95,7 @@ OpenedModel open_model(const std::filesystem::path& file, const ModelOptions& op
   info.size_bytes = static_cast<std::int64_t>(std::filesystem::file_size(file));
   info.sha256 = sha256_of_file(file);
   return is_artifact(archive)
-             ? open_artifact(archive, where, std::move(info), options)
+             ? open_artifact(std::move(archive), where, std::move(info), options)
              : open_checkpoint(std::move(archive), where, std::move(info), options);
 }
 

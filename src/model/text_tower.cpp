@@ -8,7 +8,8 @@ at::Tensor TextTower::encode(const at::Tensor& tokens, const ClipConfig& config)
   const std::int64_t length = cut ? ends.max().item<std::int64_t>() + 1 : tokens.size(1);
   const at::Tensor embedded = token_embedding->forward(tokens.narrow(1, 0, length))
                                   .add(positional_embedding.narrow(0, 0, length));
-  const at::Tensor pooled = forward_pooled(blocks, embedded, ends, config.activation);
+  const at::Tensor pooled = runner ? runner->forward_pooled(embedded, ends)
+                                   : forward_pooled(blocks, embedded, ends, config.activation);
   return text_projection->forward(ln_final.forward(pooled));
 }
 

@@ -22,9 +22,9 @@ at::Tensor VisualTower::pool(const at::Tensor& pixels, const ClipConfig& config)
   const at::Tensor class_tokens = class_embedding.expand({pixels.size(0), 1, config.vision_width});
   const at::Tensor tokens = at::cat({class_tokens, patches}, 1).add(positional_embedding);
   const at::Tensor class_positions = at::zeros({pixels.size(0)}, at::kLong);
-  const at::Tensor pooled =
-      forward_pooled(blocks, ln_pre.forward(tokens), class_positions, config.activation);
-  return ln_post.forward(pooled);
+  const at::Tensor x = ln_pre.forward(tokens);
+  return ln_post.forward(runner ? runner->forward_pooled(x, class_positions)
+                                : forward_pooled(blocks, x, class_positions, config.activation));
 }
 
 bool VisualTower::needs_whole_batch() const {

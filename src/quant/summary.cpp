@@ -2,10 +2,11 @@
 
 #include <algorithm>
 #include <iomanip>
-#include <set>
+#include <map>
 #include <sstream>
 
 #include "clipq/core/strings.h"
+#include "clipq/kernels/integer_linear.h"
 #include "clipq/model/plain_tensors.h"
 
 namespace clipq {
@@ -34,31 +35,42 @@ std::string percent(std::int64_t part, std::int64_t whole) {
          " %";
 }
 
-std::set<std::string> enabled_names(const Quantization& quantization) {
-  std::set<std::string> names;
+using EnabledSpecs = std::map<std::string, QuantizerSpec>;
+
+/// The quantizers that are on, by name.
+EnabledSpecs enabled_specs(const Quantization& quantization) {
+  EnabledSpecs specs;
   for (const QuantizerRecord& record : quantization.quantizers) {
-    if (record.placed.enabled) names.insert(record.placed.name());
+    if (record.placed.enabled) specs[record.placed.name()] = record.placed.spec;
   }
-  return names;
+  return specs;
+}
+
+bool is_native(const QuantizerSpec& weight, const QuantizerSpec& input) {
+  return why_not_integer(weight, input).empty();
 }
 
 void count_linears(Coverage& coverage, const LayerSlots& slots, Tower tower,
-                   const std::set<std::string>& on) {
+                   const EnabledSpecs& on) {
   for (const auto& slot : slots.linears) {
     if (slot.tower != tower) continue;
     const std::int64_t weights = slot.in_features * slot.out_features;
     coverage.parameters += weights + (slot.has_bias ? slot.out_features : 0);
     coverage.multiply_adds += slot.rows * weights;
-    if (on.count(cat(slot.name, ".", name_of(Role::kWeight))) == 0) continue;
+    const auto weight = on.find(cat(slot.name, ".", name_of(Role::kWeight)));
+    const auto input = on.find(cat(slot.name, ".", name_of(Role::kInput)));
+    if (weight == on.end()) continue;
     coverage.parameters_quantized += weights;
-    if (on.count(cat(slot.name, ".", name_of(Role::kInput))) > 0) {
-      coverage.multiply_adds_quantized += slot.rows * weights;
+    if (input == on.end()) continue;
+    coverage.multiply_adds_quantized += slot.rows * weights;
+    if (is_native(weight->second, input->second)) {
+      coverage.multiply_adds_native += slot.rows * weights;
     }
   }
 }
 
 void count_attentions(Coverage& coverage, const LayerSlots& slots, Tower tower, std::int64_t width,
-                      const std::set<std::string>& on) {
+                      const EnabledSpecs& on) {
   for (const auto& slot : slots.attentions) {
     if (slot.tower != tower) continue;
     const std::int64_t product = slot.rows * slot.rows * width;
@@ -73,7 +85,7 @@ void count_attentions(Coverage& coverage, const LayerSlots& slots, Tower tower, 
 }
 
 void count_embeddings(Coverage& coverage, const LayerSlots& slots, Tower tower,
-                      const std::set<std::string>& on) {
+                      const EnabledSpecs& on) {
   for (const auto& slot : slots.embeddings) {
     if (slot.tower != tower) continue;
     const std::int64_t weights = (*slot.layer)->entries() * (*slot.layer)->width();
@@ -92,7 +104,7 @@ Coverage coverage_of(ClipModel& model, const Quantization& quantization, Tower t
     ++coverage.quantizers;
     if (record.placed.enabled) ++coverage.quantizers_on;
   }
-  const std::set<std::string> on = enabled_names(quantization);
+  const EnabledSpecs on = enabled_specs(quantization);
   const LayerSlots slots = layer_slots(model);
   const std::int64_t width =
       tower == Tower::kVisual ? model.config.vision_width : model.config.text_width;
@@ -124,7 +136,8 @@ std::string coverage_lines(ClipModel& model, const Quantization& quantization) {
         cat("coverage ", name_of(tower), ": ", coverage.quantizers_on, " of ", coverage.quantizers,
             " quantizers on, ", percent(coverage.parameters_quantized, coverage.parameters),
             " of parameters, ", percent(coverage.multiply_adds_quantized, coverage.multiply_adds),
-            " of multiply-adds\n");
+            " of multiply-adds; integer kernels for ",
+            percent(coverage.multiply_adds_native, coverage.multiply_adds), "\n");
   }
   return out;
 }

@@ -65,6 +65,7 @@ ModelInfo read_model(const JsonFields& fields) {
   model.float32_bytes = fields.optional_integer("float32_bytes");
   model.source_bytes = fields.optional_integer("source_bytes");
   model.mode = fields.optional_text("mode");
+  model.kernels = fields.optional_text("kernels");
   return model;
 }
 
@@ -124,6 +125,7 @@ Json to_json(const ModelInfo& model) {
   if (std::isfinite(model.ratio_to_float32())) json["ratio_to_float32"] = model.ratio_to_float32();
   if (std::isfinite(model.ratio_to_source())) json["ratio_to_source"] = model.ratio_to_source();
   put(json, "mode", model.mode);
+  put(json, "kernels", model.kernels);
   return json;
 }
 

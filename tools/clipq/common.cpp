@@ -5,6 +5,7 @@
 #include "clipq/core/error.h"
 #include "clipq/core/files.h"
 #include "clipq/core/strings.h"
+#include "clipq/kernels/integer_path.h"
 #include "clipq/report/result_table.h"
 #include "subcommands.h"
 
@@ -18,6 +19,11 @@ ModelOptions ModelArguments::options() const {
     throw UsageError(cat("--mode ", mode, ": expected native or simulate"));
   }
   options.simulate = mode == "simulate";
+  options.kernels = kernels;
+  if (kernels != "auto") {
+    find_integer_path(kernels, "--kernels");
+    if (options.simulate) throw UsageError("--kernels has no effect with --mode simulate");
+  }
   return options;
 }
 
@@ -35,6 +41,10 @@ void add_model_arguments(CLI::App& command, ModelArguments& arguments) {
       .add_option("--mode", arguments.mode,
                   "native: integer kernels where the machine has them; simulate: the float32 "
                   "reference numerics")
+      ->capture_default_str();
+  command
+      .add_option("--kernels", arguments.kernels,
+                  "native: auto, the fastest here for each shape, or one of `clipq list kernels`")
       ->capture_default_str();
 }
 

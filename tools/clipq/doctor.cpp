@@ -2,6 +2,8 @@
 
 #include "clipq/bench/environment.h"
 #include "clipq/core/json.h"
+#include "clipq/core/strings.h"
+#include "clipq/kernels/integer_path.h"
 #include "clipq/quant/recipe.h"
 #include "clipq/report/table.h"
 #include "clipq/text/tokenizer.h"
@@ -13,8 +15,11 @@ void add_doctor(CLI::App& app, const CommonOptions& common) {
   auto* command = app.add_subcommand("doctor", "what this machine and this program offer");
   command->callback([&common] {
     auto facts = machine_facts();
-    facts.emplace_back("execution of quantized layers",
-                       "simulated in float32 (no integer kernels yet)");
+    std::vector<std::string> kernels;
+    for (const IntegerPath& path : integer_paths()) {
+      if (path.supported()) kernels.emplace_back(path.name);
+    }
+    facts.emplace_back("integer kernels", join(kernels, ", "));
     facts.emplace_back("recipes compiled in", join(recipe_names(), ", "));
     facts.emplace_back("standard tokenizer",
                        cat(Tokenizer::standard().vocabulary_size(), " entries"));

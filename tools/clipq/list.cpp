@@ -6,6 +6,7 @@
 #include "clipq/core/strings.h"
 #include "clipq/data/dataset.h"
 #include "clipq/eval/task.h"
+#include "clipq/kernels/integer_path.h"
 #include "clipq/numerics/observer.h"
 #include "clipq/quant/algorithm.h"
 #include "clipq/quant/recipe.h"
@@ -38,6 +39,15 @@ Rows format_rows() { return rows_of(formats()); }
 Rows observer_rows() { return rows_of(observers()); }
 Rows algorithm_rows() { return rows_of(algorithms()); }
 
+/// Whether this machine can run them is part of what they are.
+Rows kernel_rows() {
+  Rows rows;
+  for (const IntegerPath& path : integer_paths()) {
+    rows.emplace_back(path.name, cat(path.comment, path.supported() ? "" : " (not here)"));
+  }
+  return rows;
+}
+
 Rows task_rows() { return rows_of(tasks()); }
 Rows template_rows() { return rows_of(template_sets()); }
 
@@ -52,7 +62,7 @@ const std::vector<std::pair<std::string, Rows (*)()>>& lists() {
   static const std::vector<std::pair<std::string, Rows (*)()>> table = {
       {"recipes", recipe_rows},       {"formats", format_rows},   {"observers", observer_rows},
       {"algorithms", algorithm_rows}, {"datasets", dataset_rows}, {"tasks", task_rows},
-      {"templates", template_rows},
+      {"templates", template_rows},   {"kernels", kernel_rows},
   };
   return table;
 }

@@ -15,8 +15,9 @@ namespace clipq {
 /// What every command that opens a model takes.
 struct ModelOptions {
   std::optional<Activation> activation;  ///< of a checkpoint; empty: found out
-  std::filesystem::path bpe;  ///< tokenizer merges; empty: the model's own, else standard
-  bool simulate = false;      ///< --mode simulate: don't look for integer kernels
+  std::filesystem::path bpe;     ///< tokenizer merges; empty: the model's own, else standard
+  bool simulate = false;         ///< --mode simulate: don't look for integer kernels
+  std::string kernels = "auto";  ///< --kernels: the path of the integer kernels; auto: the fastest
 };
 
 /// A model ready to run, float or quantized.

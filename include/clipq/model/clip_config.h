@@ -4,7 +4,7 @@
 #include <string>
 
 #include "clipq/core/json.h"
-#include "clipq/model/activation.h"
+#include "clipq/numerics/activation.h"
 #include "clipq/model/state_dict.h"
 
 namespace clipq {

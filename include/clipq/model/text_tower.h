@@ -12,6 +12,7 @@ struct TextTower {
   std::shared_ptr<const Embedding> token_embedding;
   at::Tensor positional_embedding;  ///< [context_length, width]
   Transformer blocks;
+  std::shared_ptr<const TransformerRunner> runner;  ///< runs the blocks; absent: layer by layer
   LayerNorm ln_final;
   std::shared_ptr<const Linear> text_projection;  ///< [embed_dim, width], no bias
 

@@ -5,7 +5,7 @@
 #include <optional>
 #include <string>
 
-#include "clipq/model/activation.h"
+#include "clipq/numerics/activation.h"
 #include "clipq/model/state_dict.h"
 
 namespace clipq {

@@ -3,10 +3,10 @@
 #include <memory>
 #include <vector>
 
-#include "clipq/model/activation.h"
 #include "clipq/model/attention.h"
 #include "clipq/model/layer_norm.h"
 #include "clipq/model/linear.h"
+#include "clipq/numerics/activation.h"
 
 namespace clipq {
 
@@ -47,5 +47,14 @@ bool needs_whole_batch(const Transformer& blocks);
 /// @return float32 [batch, width]
 at::Tensor forward_pooled(const Transformer& blocks, at::Tensor x, const at::Tensor& positions,
                           Activation activation);
+
+/// All blocks of a tower in one go, where there is a faster way than layer by layer.
+class TransformerRunner {
+ public:
+  virtual ~TransformerRunner() = default;
+
+  /// As the function of that name.
+  virtual at::Tensor forward_pooled(const at::Tensor& x, const at::Tensor& positions) const = 0;
+};
 
 }  // namespace clipq

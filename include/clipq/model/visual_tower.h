@@ -13,6 +13,7 @@ struct VisualTower {
   at::Tensor positional_embedding;      ///< [patches + 1, width]
   LayerNorm ln_pre;
   Transformer blocks;
+  std::shared_ptr<const TransformerRunner> runner;  ///< runs the blocks; absent: layer by layer
   LayerNorm ln_post;
   std::shared_ptr<const Linear> proj;  ///< [embed_dim, width], no bias
 

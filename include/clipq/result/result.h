@@ -22,6 +22,7 @@ struct ModelInfo {
   std::int64_t float32_bytes = 0;  ///< all parameters as float32; 0: unknown
   std::int64_t source_bytes = 0;   ///< the checkpoint file that was brought; 0: unknown
   std::string mode;                ///< "float", "simulate" or "native"
+  std::string kernels;             ///< native: the integer kernels' paths, "avx512-vnni"
 
   double size_mib() const;
 

@@ -1,4 +1,4 @@
-#include "clipq/model/activation.h"
+#include "clipq/numerics/activation.h"
 
 #include <ATen/ops/gelu.h>
 #include <ATen/ops/sigmoid.h>

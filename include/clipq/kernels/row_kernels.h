@@ -1,0 +1,57 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+
+#include "clipq/kernels/integer_path.h"
+#include "clipq/numerics/activation.h"
+
+namespace clipq {
+
+/// How a row of floats becomes unsigned codes: code = clamp(round(x / scale) + zero_point), half to
+/// even. Symmetric codes are stored with their zero at zero_point.
+struct CodeRule {
+  bool per_row = false;    ///< scale and zero point from each row's range, as scales_for finds them
+  bool symmetric = false;  ///< per row: scale from the largest magnitude; the zero point stays
+  float scale = 1;         ///< unless per row
+  float zero_point = 0;
+  float lowest = 0;  ///< code
+  float highest = 255;
+  float steps = 255;  ///< largest code of the format: what the range is divided by
+};
+
+/// What the codes of a row mean: x = (code - zero_point) * scale.
+struct RowScale {
+  float scale;
+  std::int32_t zero_point;
+};
+
+/// Layer normalization of a row of `width` values, eps 1e-5.
+void normalize_row(const float* x, const float* weight, const float* bias, std::int64_t width,
+                   float* out);
+
+/// The codes of a row of `width` values. A row that the reference numerics would turn into NaN has
+/// the scale NaN.
+RowScale quantize_row(const float* x, std::int64_t width, const CodeRule& rule,
+                      std::uint8_t* codes);
+
+/// What the codes of a row would mean under a rule with a range per row.
+RowScale scale_of_row(const float* x, std::int64_t width, const CodeRule& rule);
+
+/// Turns integer products into floats: (product - zero_point * column_sum) * scale * column_scale
+/// + bias.
+struct TileFinish {
+  const RowScale* rows;             ///< one a row of codes
+  const float* column_scales;       ///< of the weight, one a column
+  const std::int32_t* column_sums;  ///< of the weight's codes
+  const float* bias;                ///< one a column
+  std::optional<Activation> activation;
+  bool add = false;           ///< to what stands in `out`
+  float* out;                 ///< of row 0 and column 0
+  std::ptrdiff_t out_stride;  ///< from a row to the next
+};
+
+void finish_tile(const AccumulatorTile& tile, const TileFinish& finish);
+
+}  // namespace clipq

@@ -1,0 +1,28 @@
+#pragma once
+
+#include <memory>
+
+#include "clipq/kernels/integer_linear.h"
+#include "clipq/model/linear.h"
+
+namespace clipq {
+
+/// A linear with quantized weight and input on integer kernels: what SimulatedLinear computes.
+class NativeLinear final : public Linear {
+ public:
+  explicit NativeLinear(std::shared_ptr<const IntegerLinear> integer);
+
+  at::Tensor forward(const at::Tensor& x) const override;
+  at::Tensor forward_part(const at::Tensor& x, std::int64_t first,
+                          std::int64_t count) const override;
+  bool needs_whole_batch() const override { return integer_->spans_rows(); }
+  std::int64_t in_features() const override { return integer_->in_features(); }
+  std::int64_t out_features() const override { return integer_->out_features(); }
+
+  const std::shared_ptr<const IntegerLinear>& integer() const { return integer_; }
+
+ private:
+  std::shared_ptr<const IntegerLinear> integer_;
+};
+
+}  // namespace clipq

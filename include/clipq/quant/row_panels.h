@@ -1,0 +1,24 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+
+namespace clipq {
+
+/// Rows of an activation cut into panels of about the same size: small enough that what a panel
+/// needs stays in a core's cache, and a multiple of the threads many, so that none waits.
+struct RowPanels {
+  std::int64_t rows;
+  std::int64_t count;
+
+  explicit RowPanels(std::int64_t rows);
+
+  std::int64_t first(std::int64_t panel) const { return rows * panel / count; }
+  std::int64_t size(std::int64_t panel) const { return first(panel + 1) - first(panel); }
+};
+
+/// Calls body(first row, rows) for every panel, in parallel. Exceptions of the body come out here.
+void for_each_panel(std::int64_t rows,
+                    const std::function<void(std::int64_t first, std::int64_t count)>& body);
+
+}  // namespace clipq

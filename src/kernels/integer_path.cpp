@@ -1,0 +1,79 @@
+#include "clipq/kernels/integer_path.h"
+
+#include <limits>
+
+#include "clipq/core/error.h"
+#include "clipq/core/find_named.h"
+#include "clipq/core/strings.h"
+#include "tiled_matrix.h"
+
+namespace clipq {
+namespace {
+
+bool always() { return true; }
+
+bool has_avx2() { return __builtin_cpu_supports("avx2"); }
+
+bool has_avx512() {
+  return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+         __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq");
+}
+
+bool has_avx512_vnni() { return has_avx512() && __builtin_cpu_supports("avx512vnni"); }
+
+bool whatever(const IntegerWeight& /*weight*/) { return true; }
+
+/// Two products fit 16 bits.
+bool pairs_fit(const IntegerWeight& weight) {
+  return 2 * weight.weight_limit * weight.input_limit <= std::numeric_limits<std::int16_t>::max();
+}
+
+/// oneDNN returns the sums as float32, which holds whole numbers up to 2^24. It saturates without
+/// VNNI.
+bool sums_fit_float(const IntegerWeight& weight) {
+  constexpr std::int64_t kLargest = std::int64_t{1} << 24;
+  if (!has_avx512_vnni() && !pairs_fit(weight)) return false;
+  for (std::int64_t row = 0; row < weight.out_features; ++row) {
+    std::int64_t sum = 0;
+    for (std::int64_t k = 0; k < weight.in_features; ++k) {
+      const std::int8_t code = weight.codes[row * weight.in_features + k];
+      sum += code < 0 ? -code : code;
+    }
+    if (sum * weight.input_limit > kLargest) return false;
+  }
+  return true;
+}
+
+template <const TileKernel& kKernel>
+std::unique_ptr<IntegerMatrix> pack_tiled(const IntegerWeight& weight) {
+  return std::make_unique<TiledMatrix>(weight, kKernel);
+}
+
+}  // namespace
+
+const std::vector<IntegerPath>& integer_paths() {
+  static const std::vector<IntegerPath> paths = {
+      {"avx512-vnni", "four products an instruction, AVX512-VNNI", has_avx512_vnni, whatever,
+       pack_tiled<kAvx512VnniKernel>},
+      {"onednn", "LibTorch's oneDNN: AMX, VNNI or AVX2, whichever it finds", has_avx2,
+       sums_fit_float, pack_onednn},
+      {"avx512", "sums of two products in 16 bits, AVX512", has_avx512, pairs_fit,
+       pack_tiled<kAvx512Kernel>},
+      {"avx2", "sums of two products in 16 bits, AVX2", has_avx2, pairs_fit,
+       pack_tiled<kAvx2Kernel>},
+      {"avx2-wide", "codes widened to 16 bits, exact with 8 bits on both sides, AVX2", has_avx2,
+       whatever, pack_tiled<kAvx2WideKernel>},
+      {"portable", "plain C++, any processor", always, whatever, pack_tiled<kPortableKernel>}};
+  return paths;
+}
+
+const IntegerPath& find_integer_path(const std::string& name, const std::string& where) {
+  const IntegerPath& path = find_named(integer_paths(), name, "kernels", where);
+  if (!path.supported()) {
+    throw UsageError(cat(where, ": this processor can't run \"", name, "\" (", path.comment,
+                         "); leave the choice to clipq with \"auto\""));
+  }
+  return path;
+}
+
+}  // namespace clipq

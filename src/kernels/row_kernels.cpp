@@ -1,0 +1,199 @@
+#include "clipq/kernels/row_kernels.h"
+
+#include <cmath>
+#include <limits>
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "row_kernels.cpp"
+#include <hwy/foreach_target.h>
+// After foreach_target.h, which includes this file once for every instruction set.
+#include <hwy/highway.h>
+
+#include "activation_curves-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace clipq {
+namespace HWY_NAMESPACE {
+namespace {
+
+namespace hn = hwy::HWY_NAMESPACE;
+
+using Floats = hn::ScalableTag<float>;
+using Ints = hn::RebindToSigned<Floats>;
+
+/// Calls body(vector tag, offset) for whole vectors, then for the rest one value at a time.
+template <class Body>
+HWY_INLINE void for_each_vector(std::int64_t count, const Body& body) {
+  const Floats d;
+  const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
+  std::int64_t i = 0;
+  for (; i + lanes <= count; i += lanes) body(d, i);
+  for (; i < count; ++i) body(hn::CappedTag<float, 1>(), i);
+}
+
+void NormalizeRow(const float* x, const float* weight, const float* bias, std::int64_t width,
+                  float* out) {
+  const Floats d;
+  const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
+  const std::int64_t whole = width / lanes * lanes;
+  auto sums = hn::Zero(d);
+  for (std::int64_t i = 0; i < whole; i += lanes) sums = hn::Add(sums, hn::LoadU(d, x + i));
+  float sum = hn::GetLane(hn::SumOfLanes(d, sums));
+  for (std::int64_t i = whole; i < width; ++i) sum += x[i];
+  const float mean = sum / static_cast<float>(width);
+  const auto means = hn::Set(d, mean);
+  auto squares = hn::Zero(d);
+  for (std::int64_t i = 0; i < whole; i += lanes) {
+    const auto centred = hn::Sub(hn::LoadU(d, x + i), means);
+    squares = hn::MulAdd(centred, centred, squares);
+  }
+  float square = hn::GetLane(hn::SumOfLanes(d, squares));
+  for (std::int64_t i = whole; i < width; ++i) square += (x[i] - mean) * (x[i] - mean);
+  const float inverse = 1 / std::sqrt(square / static_cast<float>(width) + 1e-5F);
+  for_each_vector(width, [&](auto tag, std::int64_t i) HWY_ATTR {
+    const auto centred = hn::Sub(hn::LoadU(tag, x + i), hn::Set(tag, mean));
+    const auto gain = hn::Mul(hn::Set(tag, inverse), hn::LoadU(tag, weight + i));
+    hn::StoreU(hn::MulAdd(centred, gain, hn::LoadU(tag, bias + i)), tag, out + i);
+  });
+}
+
+/// Least and greatest of `count` values; both NaN if one of them isn't finite.
+struct ValueRange {
+  float min;
+  float max;
+};
+
+ValueRange RangeOfValues(const float* x, std::int64_t count) {
+  const Floats d;
+  const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
+  const std::int64_t whole = count / lanes * lanes;
+  auto least = hn::Set(d, x[0]);
+  auto most = least;
+  auto poison = hn::Zero(d);  // becomes NaN with the first value that isn't finite
+  for (std::int64_t i = 0; i < whole; i += lanes) {
+    const auto values = hn::LoadU(d, x + i);
+    least = hn::Min(least, values);
+    most = hn::Max(most, values);
+    poison = hn::MulAdd(values, hn::Zero(d), poison);
+  }
+  ValueRange range = {hn::GetLane(hn::MinOfLanes(d, least)), hn::GetLane(hn::MaxOfLanes(d, most))};
+  float spoilt = hn::GetLane(hn::SumOfLanes(d, poison));
+  for (std::int64_t i = whole; i < count; ++i) {
+    range.min = x[i] < range.min ? x[i] : range.min;
+    range.max = x[i] > range.max ? x[i] : range.max;
+    spoilt += x[i] * 0;
+  }
+  return {range.min + spoilt, range.max + spoilt};
+}
+
+/// A scale is never less than the smallest normal number; NaN stays NaN.
+float AsScale(float amount) {
+  constexpr float kSmallest = std::numeric_limits<float>::min();
+  return amount < kSmallest ? kSmallest : amount;
+}
+
+RowScale ScaleOfRow(const float* x, std::int64_t width, const CodeRule& rule) {
+  const ValueRange range = RangeOfValues(x, width);
+  if (rule.symmetric) {
+    const float magnitude = -range.min > range.max ? -range.min : range.max;
+    return {AsScale(magnitude / rule.steps), static_cast<std::int32_t>(rule.zero_point)};
+  }
+  const float low = range.min > 0 ? 0 : range.min;
+  const float high = range.max < 0 ? 0 : range.max;
+  const float scale = AsScale((high - low) / rule.steps);
+  if (std::isnan(scale)) return {scale, 0};
+  const float zero = std::nearbyint(-low / scale);
+  return {scale, static_cast<std::int32_t>(zero > rule.steps ? rule.steps : zero)};
+}
+
+RowScale QuantizeRow(const float* x, std::int64_t width, const CodeRule& rule,
+                     std::uint8_t* codes) {
+  RowScale row = {rule.scale, static_cast<std::int32_t>(rule.zero_point)};
+  if (rule.per_row) row = ScaleOfRow(x, width, rule);
+  if (std::isnan(row.scale)) {
+    for (std::int64_t i = 0; i < width; ++i) codes[i] = 0;
+    return row;
+  }
+  const auto zero_point = static_cast<float>(row.zero_point);
+  bool has_nan = false;
+  for_each_vector(width, [&](auto tag, std::int64_t i) HWY_ATTR {
+    const auto values = hn::LoadU(tag, x + i);
+    if (!rule.per_row) has_nan = has_nan || !hn::AllFalse(tag, hn::IsNaN(values));
+    const auto rounded = hn::Round(hn::Div(values, hn::Set(tag, row.scale)));
+    const auto shifted = hn::Add(rounded, hn::Set(tag, zero_point));
+    const auto clamped =
+        hn::Min(hn::Max(shifted, hn::Set(tag, rule.lowest)), hn::Set(tag, rule.highest));
+    const hn::RebindToSigned<decltype(tag)> integers;
+    const hn::Rebind<std::uint8_t, decltype(tag)> bytes;
+    hn::StoreU(hn::DemoteTo(bytes, hn::ConvertTo(integers, clamped)), bytes, codes + i);
+  });
+  if (has_nan) row.scale = std::numeric_limits<float>::quiet_NaN();
+  return row;
+}
+
+template <class Curve>
+void FinishTileWith(const AccumulatorTile& tile, const TileFinish& finish, const Curve& curve) {
+  for (std::int64_t r = 0; r < tile.rows; ++r) {
+    const std::int32_t* products = tile.values + r * tile.stride;
+    const RowScale row = finish.rows[tile.row + r];
+    float* out = finish.out + (tile.row + r) * finish.out_stride + tile.column;
+    for_each_vector(tile.columns, [&](auto tag, std::int64_t c) HWY_ATTR {
+      const hn::RebindToSigned<decltype(tag)> integers;
+      const std::int64_t column = tile.column + c;
+      const auto offset = hn::Mul(hn::LoadU(integers, finish.column_sums + column),
+                                  hn::Set(integers, row.zero_point));
+      const auto sums = hn::ConvertTo(tag, hn::Sub(hn::LoadU(integers, products + c), offset));
+      const auto scales =
+          hn::Mul(hn::LoadU(tag, finish.column_scales + column), hn::Set(tag, row.scale));
+      auto values = curve(tag, hn::MulAdd(sums, scales, hn::LoadU(tag, finish.bias + column)));
+      if (finish.add) values = hn::Add(values, hn::LoadU(tag, out + c));
+      hn::StoreU(values, tag, out + c);
+    });
+  }
+}
+
+void FinishTile(const AccumulatorTile& tile, const TileFinish& finish) {
+  if (!finish.activation) {
+    FinishTileWith(tile, finish, [](auto, auto x) HWY_ATTR { return x; });
+  } else if (*finish.activation == Activation::kQuickGelu) {
+    FinishTileWith(tile, finish, [](auto tag, auto x) HWY_ATTR { return QuickGelu(tag, x); });
+  } else if (*finish.activation == Activation::kGelu) {
+    FinishTileWith(tile, finish, [](auto tag, auto x) HWY_ATTR { return Gelu(tag, x); });
+  } else {
+    FinishTileWith(tile, finish, [](auto tag, auto x) HWY_ATTR { return GeluTanh(tag, x); });
+  }
+}
+
+}  // namespace
+}  // namespace HWY_NAMESPACE
+}  // namespace clipq
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace clipq {
+
+HWY_EXPORT(NormalizeRow);
+HWY_EXPORT(ScaleOfRow);
+HWY_EXPORT(QuantizeRow);
+HWY_EXPORT(FinishTile);
+
+void normalize_row(const float* x, const float* weight, const float* bias, std::int64_t width,
+                   float* out) {
+  HWY_DYNAMIC_DISPATCH(NormalizeRow)(x, weight, bias, width, out);
+}
+
+RowScale scale_of_row(const float* x, std::int64_t width, const CodeRule& rule) {
+  return HWY_DYNAMIC_DISPATCH(ScaleOfRow)(x, width, rule);
+}
+
+RowScale quantize_row(const float* x, std::int64_t width, const CodeRule& rule,
+                      std::uint8_t* codes) {
+  return HWY_DYNAMIC_DISPATCH(QuantizeRow)(x, width, rule, codes);
+}
+
+void finish_tile(const AccumulatorTile& tile, const TileFinish& finish) {
+  HWY_DYNAMIC_DISPATCH(FinishTile)(tile, finish);
+}
+
+}  // namespace clipq
+#endif

@@ -1,0 +1,39 @@
+#include "clipq/quant/native_linear.h"
+
+#include <ATen/ops/empty.h>
+
+#include <utility>
+
+#include "clipq/quant/row_panels.h"
+
+namespace clipq {
+
+NativeLinear::NativeLinear(std::shared_ptr<const IntegerLinear> integer)
+    : integer_(std::move(integer)) {}
+
+at::Tensor NativeLinear::forward(const at::Tensor& x) const {
+  return forward_part(x, 0, out_features());
+}
+
+at::Tensor NativeLinear::forward_part(const at::Tensor& x, std::int64_t first,
+                                      std::int64_t count) const {
+  const at::Tensor input = x.contiguous();
+  std::vector<std::int64_t> shape = x.sizes().vec();
+  shape.back() = count;
+  at::Tensor output = at::empty(shape, x.options());
+  const std::int64_t width = in_features();
+  const float* values = input.const_data_ptr<float>();
+  const CodeRule rule = integer_->rule_for(values, input.numel());
+  float* out = output.mutable_data_ptr<float>();
+  for_each_panel(input.numel() / width, [&](std::int64_t row, std::int64_t rows) {
+    static thread_local CodePanel panel;
+    panel.resize(rows, width);
+    for (std::int64_t r = 0; r < rows; ++r) {
+      panel.quantize(r, values + (row + r) * width, rule);
+    }
+    integer_->run(panel, first, count, {out + row * count, count});
+  });
+  return output;
+}
+
+}  // namespace clipq

@@ -1,0 +1,187 @@
+#include "clipq/quant/native_linear.h"
+
+#include <ATen/ops/linear.h>
+#include <ATen/ops/zeros.h>
+#include <gmock/gmock.h>
+
+#include <algorithm>
+
+#include "clipq/quant/simulated_layers.h"
+#include "tensors.h"
+
+namespace clipq {
+namespace {
+
+using testing::random_normal;
+
+struct InputKind {
+  const char* name;
+  Scheme scheme;
+  RangeKind range;
+  Granularity granularity;
+  int bits;
+  int weight_bits;
+};
+
+const std::vector<InputKind>& input_kinds() {
+  static const std::vector<InputKind> kinds = {
+      {"DynamicToken7", Scheme::kAffine, RangeKind::kDynamic, Granularity::kToken, 7, 8},
+      {"DynamicToken8", Scheme::kAffine, RangeKind::kDynamic, Granularity::kToken, 8, 7},
+      {"DynamicTokenBoth8", Scheme::kAffine, RangeKind::kDynamic, Granularity::kToken, 8, 8},
+      {"DynamicTokenSymmetric", Scheme::kSymmetric, RangeKind::kDynamic, Granularity::kToken, 7, 8},
+      {"DynamicTensor", Scheme::kAffine, RangeKind::kDynamic, Granularity::kTensor, 7, 8},
+      {"DynamicTensorSymmetric", Scheme::kSymmetric, RangeKind::kDynamic, Granularity::kTensor, 8,
+       7},
+      {"Static7", Scheme::kAffine, RangeKind::kStatic, Granularity::kTensor, 7, 8},
+      {"StaticSymmetric8", Scheme::kSymmetric, RangeKind::kStatic, Granularity::kTensor, 8, 7}};
+  return kinds;
+}
+
+ActivationQuantizer quantizer_of(const InputKind& kind, const at::Tensor& x) {
+  QuantizerSpec spec;
+  spec.bits = kind.bits;
+  spec.scheme = kind.scheme;
+  spec.granularity = kind.granularity;
+  spec.range = kind.range;
+  if (kind.range == RangeKind::kDynamic) return ActivationQuantizer::dynamic(spec);
+  return ActivationQuantizer::with_scales(spec, scales_for(spec, range_of(x.mul(0.8), spec)));
+}
+
+SimulatedLinear layer_of(const InputKind& kind, const at::Tensor& x, std::int64_t out,
+                         bool has_bias) {
+  QuantizerSpec spec;
+  spec.bits = kind.weight_bits;
+  spec.granularity = out % 2 == 0 ? Granularity::kChannel : Granularity::kTensor;
+  const at::Tensor weight = random_normal({out, x.size(-1)}, 11);
+  const QuantizedTensor codes = quantize(weight, spec, scales_for(spec, range_of(weight, spec)));
+  return {std::make_shared<StoredWeight>(codes), has_bias ? random_normal({out}, 12) : at::Tensor(),
+          quantizer_of(kind, x)};
+}
+
+NativeLinear native_of(const SimulatedLinear& layer, const IntegerPath& path) {
+  return NativeLinear(std::make_shared<IntegerLinear>(*layer.weight().quantized(), layer.bias(),
+                                                      *layer.input(), &path));
+}
+
+/// What simulate defines, summed in float64, and the magnitude that rounding is relative to.
+struct Reference {
+  Reference(const SimulatedLinear& layer, const at::Tensor& x) {
+    const at::Tensor input = layer.input()->simulate(x).to(at::kDouble);
+    const at::Tensor weight = layer.weight().values().to(at::kDouble);
+    const at::Tensor bias = layer.bias().defined() ? layer.bias().to(at::kDouble) : at::Tensor();
+    values = at::linear(input, weight, bias);
+    magnitude =
+        at::linear(input.abs(), weight.abs(), bias.defined() ? bias.abs() : bias).clamp_min(1e-30);
+  }
+
+  double error(const at::Tensor& y) const {
+    if (y.numel() == 0) return 0;
+    return y.to(at::kDouble).sub(values).abs().div(magnitude).max().item<double>();
+  }
+
+  at::Tensor values;
+  at::Tensor magnitude;
+};
+
+class EveryKernel : public ::testing::TestWithParam<std::tuple<std::string, InputKind>> {
+ protected:
+  /// The path, or nullptr where it isn't for this processor or these codes.
+  const IntegerPath* path_for(const SimulatedLinear& layer) const {
+    for (const IntegerPath& path : integer_paths()) {
+      if (path.name != std::get<0>(GetParam()) || !path.supported()) continue;
+      const at::Tensor& codes = layer.weight().quantized()->codes;
+      const auto limit = static_cast<int>(layer.weight().quantized()->spec.max_code());
+      const InputKind& kind = std::get<1>(GetParam());
+      const int input_limit = (1 << kind.bits) - 1;
+      const IntegerWeight weight = {codes.const_data_ptr<std::int8_t>(), codes.size(0),
+                                    codes.size(1), limit, input_limit};
+      return path.exact(weight) ? &path : nullptr;
+    }
+    return nullptr;
+  }
+
+  void expect_simulated(const at::Tensor& x, std::int64_t out, bool has_bias) {
+    const SimulatedLinear layer = layer_of(std::get<1>(GetParam()), x, out, has_bias);
+    const IntegerPath* path = path_for(layer);
+    if (path == nullptr) return;
+    const NativeLinear native = native_of(layer, *path);
+    const Reference reference(layer, x);
+    EXPECT_LT(reference.error(native.forward(x)), 1e-6) << x.sizes() << " to " << out;
+    ASSERT_EQ(native.forward(x).sizes(), reference.values.sizes());
+    if (out < 4) return;
+    const at::Tensor part = native.forward_part(x, 1, out - 2);
+    EXPECT_TRUE(part.equal(native.forward(x).narrow(-1, 1, out - 2))) << "a part of the outputs";
+  }
+};
+
+TEST_P(EveryKernel, ComputesWhatSimulateDoesOnOddShapes) {
+  for (const auto& [rows, in, out] : std::vector<std::tuple<int, int, int>>{
+           {1, 1, 1}, {1, 64, 64}, {2, 5, 7}, {7, 67, 130}, {97, 33, 18}, {50, 256, 100}}) {
+    expect_simulated(random_normal({rows, in}, 1), out, rows % 2 == 0);
+  }
+  expect_simulated(random_normal({2, 3, 40}, 2), 12, true);
+}
+
+TEST_P(EveryKernel, ComputesWhatSimulateDoesOnManyRows) {
+  expect_simulated(random_normal({10000, 9}, 1), 6, true);
+}
+
+TEST_P(EveryKernel, ComputesWhatSimulateDoesOnExtremeValues) {
+  const at::Tensor x = random_normal({12, 70}, 1);
+  x.select(0, 1).zero_();
+  x.select(0, 2).mul_(1e20);
+  x.select(0, 3).mul_(1e-20);
+  x.select(0, 4).abs_();
+  x.select(0, 5).abs_().neg_();
+  x.select(0, 6).fill_(1);
+  x.select(0, 7).select(0, 3).fill_(1e6);
+  expect_simulated(x, 66, true);
+  expect_simulated(at::zeros({3, 70}), 66, true);
+}
+
+TEST_P(EveryKernel, NoRowsGiveNoRows) {
+  const SimulatedLinear layer =
+      layer_of(std::get<1>(GetParam()), random_normal({4, 8}, 1), 6, true);
+  const IntegerPath* path = path_for(layer);
+  if (path == nullptr) return;
+  EXPECT_EQ(native_of(layer, *path).forward(at::zeros({0, 8})).sizes(), at::IntArrayRef({0, 6}));
+}
+
+std::vector<std::string> path_names() {
+  std::vector<std::string> names;
+  for (const IntegerPath& path : integer_paths()) names.emplace_back(path.name);
+  return names;
+}
+
+INSTANTIATE_TEST_SUITE_P(NativeLinear, EveryKernel,
+                         ::testing::Combine(::testing::ValuesIn(path_names()),
+                                            ::testing::ValuesIn(input_kinds())),
+                         [](const auto& test) {
+                           std::string name = std::get<0>(test.param);
+                           std::replace(name.begin(), name.end(), '-', '_');
+                           return name + "_" + std::get<1>(test.param).name;
+                         });
+
+TEST(NativeLinear, ANaNStaysInItsRow) {
+  const InputKind& kind = input_kinds().front();
+  const at::Tensor x = random_normal({4, 20}, 1);
+  const SimulatedLinear layer = layer_of(kind, x, 6, true);
+  const NativeLinear native(std::make_shared<IntegerLinear>(*layer.weight().quantized(),
+                                                            layer.bias(), *layer.input(), nullptr));
+  x[2][5] = std::numeric_limits<float>::quiet_NaN();
+  const at::Tensor broken = native.forward(x).isnan();
+  EXPECT_TRUE(broken[2].all().item<bool>());
+  EXPECT_EQ(broken.sum().item<std::int64_t>(), 6);
+}
+
+TEST(NativeLinear, APathThatWouldSaturateIsReplaced) {
+  const InputKind kind = {"", Scheme::kAffine, RangeKind::kDynamic, Granularity::kToken, 8, 8};
+  const SimulatedLinear layer = layer_of(kind, random_normal({4, 20}, 1), 6, true);
+  for (const IntegerPath& path : integer_paths()) {
+    if (std::string(path.name) != "avx2" || !path.supported()) continue;
+    EXPECT_STRNE(native_of(layer, path).integer()->path_name(), "avx2");
+  }
+}
+
+}  // namespace
+}  // namespace clipq

@@ -1,0 +1,150 @@
+#include "clipq/quant/native_model.h"
+
+#include <ATen/ops/cat.h>
+#include <ATen/ops/randint.h>
+#include <gmock/gmock.h>
+
+#include <algorithm>
+
+#include "calibration_batches.h"
+#include "clipq/model/layer_slots.h"
+#include "clipq/quant/native_linear.h"
+#include "clipq/quant/quantize_model.h"
+#include "tiny_clip.h"
+
+namespace clipq {
+namespace {
+
+using ::testing::HasSubstr;
+using testing::random_normal;
+
+/// Larger than tiny_config(): several heads, odd widths, chunks of more than one item.
+ClipConfig odd_config() {
+  ClipConfig config = testing::tiny_config();
+  config.image_resolution = 40;
+  config.vision_width = 72;
+  config.vision_heads = 3;
+  config.vision_layers = 3;
+  config.text_width = 40;
+  config.text_heads = 2;
+  config.context_length = 30;
+  return config;
+}
+
+at::Tensor pixels_for(const ClipConfig& config, std::int64_t count) {
+  return random_normal({count, 3, config.image_resolution, config.image_resolution}, 5);
+}
+
+/// Texts of many lengths.
+at::Tensor texts_for(const ClipConfig& config, std::int64_t count) {
+  const at::Tensor tokens = random_normal({count, config.context_length}, 6)
+                                .abs()
+                                .mul(1e3)
+                                .floor()
+                                .remainder(static_cast<double>(config.vocab_size - 2))
+                                .to(at::kLong);
+  for (std::int64_t i = 0; i < count; ++i) {
+    tokens[i][(7 * i + 3) % config.context_length] = config.vocab_size - 1;
+  }
+  return tokens;
+}
+
+ClipModel quantized(const ClipConfig& config, const std::string& recipe_name) {
+  Preprocess preprocess;
+  preprocess.size = static_cast<int>(config.image_resolution);
+  ClipModel model = build_model(config, preprocess, testing::random_state(config), "odd");
+  const Recipe recipe = load_recipe(recipe_name, {});
+  const Placement placement = place_quantizers(model, recipe, Component::kBoth);
+  const auto data = testing::batches_of({{pixels_for(config, 3), texts_for(config, 3)}});
+  return quantize_model(std::move(model), placement, recipe, data).model;
+}
+
+/// A code on the edge may flip with the order of sums, and each flip moves what later layers round:
+/// simulate's own embeddings of a deep model move as far when pixels change by 1e-7. In most items
+/// of one block none flips.
+void expect_same(const ClipModel& native, const ClipModel& simulated, std::int64_t batch) {
+  const ClipConfig& config = simulated.config;
+  const auto expect_near = [&](const at::Tensor& ours, const at::Tensor& reference) {
+    const at::Tensor cosines = row_cosines(ours, reference);
+    EXPECT_GT(cosines.min().item<double>(), 0.999);
+    if (config.vision_layers > 1 || batch < 10) return;
+    EXPECT_GT(cosines.median().item<double>(), 0.999999);
+  };
+  const at::Tensor pixels = pixels_for(config, batch);
+  const at::Tensor tokens = texts_for(config, batch);
+  expect_near(native.encode_image(pixels), simulated.encode_image(pixels));
+  expect_near(native.encode_text(tokens), simulated.encode_text(tokens));
+}
+
+class NativeEveryRecipe : public ::testing::TestWithParam<std::string> {};
+
+TEST_P(NativeEveryRecipe, NativeEmbedsAsSimulateDoes) {
+  ClipConfig one_block = odd_config();
+  one_block.vision_layers = 1;
+  one_block.text_layers = 1;
+  for (const ClipConfig& config : {testing::tiny_config(), odd_config(), one_block}) {
+    const ClipModel simulated = quantized(config, GetParam());
+    const NativeModel native = make_native(simulated, nullptr);
+    for (const std::int64_t batch : {1, 5, 64}) expect_same(native.model, simulated, batch);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(NativeModel, NativeEveryRecipe, ::testing::ValuesIn(recipe_names()),
+                         [](const auto& test) {
+                           std::string name = test.param;
+                           std::replace(name.begin(), name.end(), '-', '_');
+                           return name;
+                         });
+
+TEST(NativeModel, Int8RecipesPutEveryLinearOnIntegerKernels) {
+  for (const char* recipe : {"int8-dynamic", "int8-static", "int8-smooth"}) {
+    NativeModel native = make_native(quantized(odd_config(), recipe), nullptr);
+    for (const LinearSlot& slot : layer_slots(native.model).linears) {
+      EXPECT_NE(dynamic_cast<const NativeLinear*>(slot.layer->get()), nullptr)
+          << recipe << " " << slot.name;
+    }
+    EXPECT_TRUE(native.model.visual.runner && native.model.text.runner) << recipe;
+  }
+}
+
+TEST(NativeModel, EveryPathThatIsExactGivesTheSameEmbeddings) {
+  const ClipModel simulated = quantized(odd_config(), "int8-dynamic");
+  for (const IntegerPath& path : integer_paths()) {
+    if (!path.supported()) continue;
+    const NativeModel native = make_native(simulated, &path);
+    EXPECT_THAT(native.describe(), HasSubstr(path.name));
+    expect_same(native.model, simulated, 9);
+  }
+}
+
+TEST(NativeModel, AnItemDoesNotDependOnItsBatch) {
+  const NativeModel native = make_native(quantized(odd_config(), "int8-dynamic"), nullptr);
+  const at::Tensor pixels = pixels_for(odd_config(), 40);
+  const at::Tensor tokens = texts_for(odd_config(), 40);
+  const at::Tensor images = native.model.encode_image(pixels);
+  const at::Tensor texts = native.model.encode_text(tokens);
+  for (const std::int64_t item : {0, 17, 39}) {
+    EXPECT_GT(
+        row_cosines(native.model.encode_image(pixels.narrow(0, item, 1)), images.narrow(0, item, 1))
+            .min()
+            .item<double>(),
+        0.99999);
+    EXPECT_GT(
+        row_cosines(native.model.encode_text(tokens.narrow(0, item, 1)), texts.narrow(0, item, 1))
+            .min()
+            .item<double>(),
+        0.99999);
+  }
+}
+
+TEST(NativeModel, SaysWhatIsSimulatedAndWhy) {
+  const NativeModel native = make_native(quantized(odd_config(), "int8-static"), nullptr);
+  EXPECT_THAT(native.describe(), HasSubstr("simulated ("));
+  EXPECT_THAT(native.simulated, ::testing::Each(HasSubstr("attention has no integer kernels")));
+  const NativeModel weights = make_native(quantized(odd_config(), "int8-weight-only"), nullptr);
+  EXPECT_EQ(weights.describe(), "");
+  EXPECT_THAT(weights.simulated, ::testing::Contains(HasSubstr("its input is not quantized")));
+}
+
+}  // namespace
+}  // namespace clipq
