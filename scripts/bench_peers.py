@@ -280,7 +280,7 @@ def build_checkpoint(target, model, seed):
 def build_onnx(target, checkpoint, model, tower):
     """ONNX of opset 23, whose Attention ONNX Runtime has a kernel for. On two cores with AVX512-VNNI
     opset 17, the contributed MultiHeadAttention and Attention, and onnxruntime.transformers.optimizer, which
-    fuses SkipLayerNormalization and QuickGelu, gave nothing beyond noise, or were slower."""
+    fuses SkipLayerNormalization and QuickGelu, were slower or within the noise of a busy machine."""
     import torch
 
     module = load_tower(checkpoint, model, tower)
@@ -616,31 +616,36 @@ class Bench:
         self.cosines = {}  # likewise
         self.missing = {}  # of a contender and a tower: why it didn't run
 
-    def start(self, name, title, tower, command):
-        log_path = log_file(self.options.work, f"worker-{self.model}-{tower}-{name}")
-        return Worker(name, title, command, self.environment, log_path)
-
-    def start_peer(self, peer, tower):
+    def command_of_peer(self, peer, tower):
+        """The command of a peer's worker; what it loads is built if it isn't there."""
+        if peer == "torch-compile" and not shutil.which("g++"):
+            raise Failure("torch.compile needs g++, which is not on the path: install it")
         path = self.builds.of_peer(peer, tower)
-        return self.start(peer, PEERS[peer].title, tower, [sys.executable, __file__, "_work", peer, path,
-                                                           self.model, tower, self.options.threads])
+        return [sys.executable, __file__, "_work", peer, path, self.model, tower, self.options.threads]
 
-    def start_clipq(self, recipe, tower):
+    def command_of_clipq(self, recipe):
         artifact = self.builds.of_clipq(self.options.clipq, recipe, self.options.quantize_args)
-        return self.start(clipq_name(recipe), clipq_title(recipe), tower,
-                          [self.options.clipq, "bench", artifact, "--on-request"])
+        return [self.options.clipq, "bench", artifact, "--on-request"]
 
     def workers(self, tower, stack):
-        """Started contenders; one that can't be started is remembered with the reason."""
-        starters = {peer: functools.partial(self.start_peer, peer, tower) for peer in self.options.peers}
-        starters |= {clipq_name(recipe): functools.partial(self.start_clipq, recipe, tower)
-                     for recipe in self.options.recipes}
-        started = []
-        for name, starter in starters.items():
+        """Started contenders; of one that can't be started the reason is remembered. All are built before any
+        is started, as building takes memory too."""
+        titles = {peer: PEERS[peer].title for peer in self.options.peers}
+        builders = {peer: functools.partial(self.command_of_peer, peer, tower) for peer in self.options.peers}
+        for recipe in self.options.recipes:
+            titles[clipq_name(recipe)] = clipq_title(recipe)
+            builders[clipq_name(recipe)] = functools.partial(self.command_of_clipq, recipe)
+        commands = {}
+        for name, builder in builders.items():
             try:
-                if name == "torch-compile" and not shutil.which("g++"):
-                    raise Failure("torch.compile needs g++, which is not on the path: install it")
-                worker = starter()
+                commands[name] = builder()
+            except Failure as failure:
+                self.give_up(name, tower, failure)
+        started = []
+        for name, command in commands.items():
+            log_path = log_file(self.options.work, f"worker-{self.model}-{tower}-{name}")
+            try:
+                worker = Worker(name, titles[name], command, self.environment, log_path)
             except Failure as failure:
                 self.give_up(name, tower, failure)
                 continue
@@ -864,13 +869,14 @@ def machine(options, load):
 def head(facts, options):
     lines = ["# clipq against its peers", "", *(f"- {key}: {value}" for key, value in facts.items()), ""]
     lines.append(
-        "Seeded, untrained CLIPs of OpenAI's architecture with QuickGELU. Every contender is a process on the "
-        "same cores with the same number of threads; they take turns in an order drawn anew each round, one "
-        f"forward each, after a pause of {options.pause:g} ms and a forward of batch 1 that isn't counted. "
+        "Seeded, untrained CLIPs of OpenAI's architecture with QuickGELU. Every contender is a process on "
+        "the same cores with the same number of threads; they take turns in an order drawn anew each round, "
+        "one forward each, "
+        f"after a pause of {options.pause:g} ms and a forward of batch 1 that isn't counted. "
         f"`text` is at full context ({CONTEXT} tokens); `text_prompts`, which only clipq offers, is on real "
         "prompts and held against the peers at full context. Cosines are to PyTorch float32, the worst of "
-        f"all embeddings; below {options.least_cosine} a peer is marked as wrong and doesn't count. What "
-        "isn't INT8 in OpenVINO's INT8 model is computed in the precision that OpenVINO chooses.")
+        f"all; below {options.least_cosine} a peer is marked as wrong and doesn't count. What isn't INT8 "
+        "in OpenVINO's INT8 model is computed in the precision that OpenVINO chooses.")
     return "\n".join(lines) + "\n"
 
 

@@ -1,12 +1,26 @@
 #include "clipq/app/bench_command.h"
 
+#include <fstream>
+#include <map>
+#include <memory>
+#include <sstream>
+#include <utility>
+
 #include "clipq/bench/environment.h"
+#include "clipq/bench/gemm_peak.h"
+#include "clipq/bench/operations.h"
+#include "clipq/bench/profile_model.h"
+#include "clipq/core/error.h"
+#include "clipq/core/stopwatch.h"
+#include "clipq/core/strings.h"
 #include "clipq/eval/prompt_classifier.h"
 #include "clipq/text/prompts.h"
 
 namespace clipq {
 
 namespace {
+
+constexpr int kProfiledRuns = 5;
 
 /// ImageNet's first class names in OpenAI's seven templates: prompts of everyday length. Undefined
 /// if the model's tokenizer isn't known.
@@ -19,27 +33,136 @@ at::Tensor everyday_prompts(const OpenedModel& opened) {
   return tokens_of(ensemble.prompts(), opened.tokenizer, opened.model.config);
 }
 
+double seconds_to_read(const std::filesystem::path& file) {
+  Stopwatch stopwatch;
+  std::ifstream in(file, std::ios::binary);
+  std::vector<char> buffer(1 << 20);
+  while (in.read(buffer.data(), static_cast<std::streamsize>(buffer.size()))) {
+  }
+  return stopwatch.lap();
+}
+
+/// A model, and what opening it took.
+struct LoadedModel {
+  OpenedModel opened;
+  TimedModel timed;
+  Json load;
+};
+
+std::unique_ptr<LoadedModel> load(const std::filesystem::path& file, const ModelOptions& options) {
+  const double read_seconds = seconds_to_read(file);
+  const std::int64_t before = resident_bytes();
+  forget_peak_resident();
+  Stopwatch stopwatch;
+  auto loaded = std::make_unique<LoadedModel>(LoadedModel{open_model(file, options), {}, {}});
+  const double load_seconds = stopwatch.lap();
+  loaded->load = {{"read_seconds", read_seconds},
+                  {"load_seconds", load_seconds},
+                  {"resident_bytes", resident_bytes() - before},
+                  {"peak_resident_bytes", peak_resident_bytes() - before}};
+  loaded->timed = {&loaded->opened.model, everyday_prompts(loaded->opened)};
+  return loaded;
+}
+
+/// Throughput and operations of what was timed, from its median.
+Json rates(const LoadedModel& loaded, const Latencies& latencies, const GemmPeak& peak) {
+  const bool native = loaded.opened.info.mode == "native";
+  const double peak_gops = native ? peak.int8_gops : peak.float32_gops;
+  Json json = Json::object();
+  for (const auto& [what, batches] : latencies) {
+    for (const auto& [batch, stats] : batches) {
+      const std::int64_t operations = timed_task(loaded.timed, what, batch).operations;
+      const double gops = static_cast<double>(operations) / stats.median_ms / 1e6;
+      json[what][std::to_string(batch)] = {
+          {"items_per_second", 1e3 * static_cast<double>(batch) / stats.median_ms},
+          {"operations", operations},
+          {"gops", gops},
+          {"share_of_peak", gops / peak_gops}};
+    }
+  }
+  return json;
+}
+
+/// Milliseconds of every layer in a run, by what was run and batch size; "(rest)" is what no layer
+/// accounts for.
+Json profile_of(const LoadedModel& loaded, const Latencies& latencies) {
+  Json json = Json::object();
+  for (const auto& [what, batches] : latencies) {
+    for (const auto& [batch, stats] : batches) {
+      const auto profile = std::make_shared<LayerProfile>();
+      const ClipModel model = profiled(loaded.opened.model, profile);
+      const TimedTask task = timed_task({&model, loaded.timed.prompts}, what, batch);
+      task.run();
+      const std::map<std::string, double> warm_up = profile->seconds();
+      double rest = 0;
+      for (int i = 0; i < kProfiledRuns; ++i) rest += milliseconds_of(task.run);
+      Json layers = Json::object();
+      for (const auto& [layer, seconds] : profile->seconds()) {
+        const auto before = warm_up.find(layer);
+        const double own = 1e3 * (seconds - (before == warm_up.end() ? 0 : before->second));
+        layers[layer] = own / kProfiledRuns;
+        rest -= own;
+      }
+      layers["(rest)"] = rest / kProfiledRuns;
+      json[what][std::to_string(batch)] = std::move(layers);
+    }
+  }
+  return json;
+}
+
+Json peak_json(const GemmPeak& peak) {
+  return {{"int8_gops", peak.int8_gops},
+          {"int8_kernels", peak.int8_kernels},
+          {"float32_gops", peak.float32_gops}};
+}
+
 }  // namespace
 
 std::vector<Result> bench(const BenchOptions& options) {
-  std::vector<OpenedModel> opened;
-  std::vector<TimedModel> models;
-  opened.reserve(options.models.size());
+  std::vector<std::unique_ptr<LoadedModel>> models;
+  std::vector<TimedModel> timed;
   for (const std::filesystem::path& file : options.models) {
-    opened.push_back(open_model(file, options.model));
-    models.push_back({&opened.back().model, everyday_prompts(opened.back())});
+    models.push_back(load(file, options.model));
+    timed.push_back(models.back()->timed);
   }
-  const std::vector<Latencies> latencies = measure_latencies(models, options.latency);
+  const GemmPeak peak = measure_gemm_peak();
+  const std::vector<Latencies> latencies = measure_latencies(timed, options.latency);
   std::vector<Result> results;
-  for (std::size_t i = 0; i < opened.size(); ++i) {
+  for (std::size_t i = 0; i < models.size(); ++i) {
     Result result;
     result.task = "bench";
-    result.model = opened[i].info;
+    result.model = models[i]->opened.info;
     result.latency = latencies[i];
+    Json& details = result.details["bench"];
+    details = {{"load", models[i]->load},
+               {"gemm_peak", peak_json(peak)},
+               {"rates", rates(*models[i], latencies[i], peak)}};
+    if (options.profile) details["profile_ms"] = profile_of(*models[i], latencies[i]);
     result.environment = current_environment();
     results.push_back(std::move(result));
   }
   return results;
+}
+
+std::function<double(const std::string& request)> bench_on_request(const BenchOptions& options) {
+  if (options.models.size() != 1) throw UsageError("bench --on-request: takes one model");
+  std::shared_ptr<LoadedModel> loaded = load(options.models.front(), options.model);
+  auto tasks = std::make_shared<std::map<std::string, TimedTask>>();
+  return [loaded, tasks](const std::string& request) {
+    std::istringstream words(request);
+    std::string what;
+    std::int64_t batch = 0;
+    if (!(words >> what >> batch) || batch < 1 || !(words >> std::ws).eof()) {
+      throw UsageError(cat("bench --on-request: got \"", request, "\", expected lines such as ",
+                           "\"image 32\""));
+    }
+    const auto known = tasks->find(request);
+    const TimedTask& task =
+        known != tasks->end()
+            ? known->second
+            : tasks->emplace(request, timed_task(loaded->timed, what, batch)).first->second;
+    return milliseconds_of(task.run);
+  };
 }
 
 }  // namespace clipq

@@ -2,9 +2,9 @@
 
 #include <ATen/Parallel.h>
 #include <ATen/Version.h>
-#include <sys/resource.h>
 #include <torch/version.h>
 
+#include <cstdlib>
 #include <ctime>
 #include <fstream>
 
@@ -24,6 +24,12 @@ std::string proc_value(const char* file, std::string_view key) {
     return begin == std::string::npos ? "unknown" : line.substr(begin);
   }
   return "unknown";
+}
+
+/// A line of /proc/self/status, in bytes; 0 if it isn't there.
+std::int64_t kibibytes_of(std::string_view key) {
+  const std::string value = proc_value("/proc/self/status", key);
+  return 1024 * std::strtoll(value.c_str(), nullptr, 10);
 }
 
 std::string utc_now() {
@@ -66,10 +72,13 @@ std::vector<std::pair<std::string, std::string>> machine_facts() {
           {"memory available", proc_value("/proc/meminfo", "MemAvailable")}};
 }
 
-std::int64_t peak_resident_bytes() {
-  rusage usage{};
-  getrusage(RUSAGE_SELF, &usage);
-  return static_cast<std::int64_t>(usage.ru_maxrss) * 1024;
+std::int64_t resident_bytes() { return kibibytes_of("VmRSS"); }
+
+std::int64_t peak_resident_bytes() { return kibibytes_of("VmHWM"); }
+
+void forget_peak_resident() {
+  // See proc(5): 5 resets the peak.
+  std::ofstream("/proc/self/clear_refs") << 5;
 }
 
 }  // namespace clipq

@@ -7,23 +7,18 @@
 #include <ATen/ops/randn.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 
+#include "clipq/bench/operations.h"
+#include "clipq/core/error.h"
 #include "clipq/core/progress.h"
+#include "clipq/core/stopwatch.h"
 #include "clipq/core/strings.h"
 
 namespace clipq {
 namespace {
 
 constexpr std::uint64_t kSeed = 1;
-
-double milliseconds_of(const std::function<void()>& task) {
-  const auto start = std::chrono::steady_clock::now();
-  task();
-  return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start)
-      .count();
-}
 
 at::Tensor random_pixels(const ClipConfig& config, std::int64_t batch) {
   const auto generator = at::make_generator<at::CPUGeneratorImpl>(kSeed);
@@ -40,24 +35,49 @@ at::Tensor random_tokens(const ClipConfig& config, std::int64_t batch) {
   return tokens;
 }
 
-std::function<void()> image_task(const TimedModel& timed, std::int64_t batch) {
-  const ClipModel& model = *timed.model;
-  return [&model, pixels = random_pixels(model.config, batch)] { model.encode_image(pixels); };
-}
-
-std::function<void()> text_task(const TimedModel& timed, std::int64_t batch) {
-  const ClipModel& model = *timed.model;
-  return [&model, tokens = random_tokens(model.config, batch)] { model.encode_text(tokens); };
-}
-
-std::function<void()> prompts_task(const TimedModel& timed, std::int64_t batch) {
+/// Prompts, taken again from the first one where the batch is larger.
+at::Tensor prompt_tokens(const TimedModel& timed, std::int64_t batch) {
   const at::Tensor rows = at::arange(batch, at::kLong).remainder(timed.prompts.size(0));
-  return [&model = *timed.model, tokens = at::index_select(timed.prompts, 0, rows)] {
-    model.encode_text(tokens);
-  };
+  return at::index_select(timed.prompts, 0, rows);
+}
+
+TimedTask text_task(const ClipModel& model, const at::Tensor& tokens) {
+  return {[&model, tokens] { model.encode_text(tokens); }, text_operations(model, tokens)};
 }
 
 }  // namespace
+
+double milliseconds_of(const std::function<void()>& run) {
+  Stopwatch stopwatch;
+  run();
+  return 1e3 * stopwatch.lap();
+}
+
+TimedTask timed_task(const TimedModel& timed, const std::string& what, std::int64_t batch) {
+  const ClipModel& model = *timed.model;
+  if (what == "image") {
+    return {[&model, pixels = random_pixels(model.config, batch)] { model.encode_image(pixels); },
+            image_operations(model, batch)};
+  }
+  if (what == "text") return text_task(model, random_tokens(model.config, batch));
+  if (what == "text_prompts" && timed.prompts.defined()) {
+    return text_task(model, prompt_tokens(timed, batch));
+  }
+  throw UsageError(cat("bench: \"", what, "\" can't be timed; image, text, or text_prompts of a ",
+                       "model whose tokenizer fits its vocabulary can"));
+}
+
+std::vector<std::string> timed_kinds(const std::vector<TimedModel>& models,
+                                     const LatencyOptions& options) {
+  const bool all_have_prompts =
+      std::all_of(models.begin(), models.end(),
+                  [](const TimedModel& model) { return model.prompts.defined(); });
+  std::vector<std::string> kinds;
+  if (options.image) kinds.emplace_back("image");
+  if (options.text) kinds.emplace_back("text");
+  if (options.text && all_have_prompts) kinds.emplace_back("text_prompts");
+  return kinds;
+}
 
 LatencyStats latency_stats(std::vector<double> milliseconds) {
   std::sort(milliseconds.begin(), milliseconds.end());
@@ -94,19 +114,13 @@ std::vector<LatencyStats> time_interleaved(const std::vector<std::function<void(
 std::vector<Latencies> measure_latencies(const std::vector<TimedModel>& models,
                                          const LatencyOptions& options) {
   std::vector<Latencies> latencies(models.size());
-  const auto measure = [&](const char* tower, std::int64_t batch, auto make_task) {
-    std::vector<std::function<void()>> tasks;
-    for (const TimedModel& model : models) tasks.push_back(make_task(model, batch));
-    const std::vector<LatencyStats> stats = time_interleaved(tasks, options);
-    for (std::size_t i = 0; i < models.size(); ++i) latencies[i][tower][batch] = stats[i];
-  };
-  const bool all_have_prompts =
-      std::all_of(models.begin(), models.end(),
-                  [](const TimedModel& model) { return model.prompts.defined(); });
   for (const std::int64_t batch : options.batch_sizes) {
-    if (options.image) measure("image", batch, image_task);
-    if (options.text) measure("text", batch, text_task);
-    if (options.text && all_have_prompts) measure("text_prompts", batch, prompts_task);
+    for (const std::string& what : timed_kinds(models, options)) {
+      std::vector<std::function<void()>> runs;
+      for (const TimedModel& model : models) runs.push_back(timed_task(model, what, batch).run);
+      const std::vector<LatencyStats> stats = time_interleaved(runs, options);
+      for (std::size_t i = 0; i < models.size(); ++i) latencies[i][what][batch] = stats[i];
+    }
   }
   return latencies;
 }

@@ -60,12 +60,13 @@ NativeModel make_native(ClipModel model, const IntegerPath* path) {
     }
   }
   const Activation activation = model.config.activation;
-  const auto runner = [&](const Transformer& blocks) -> std::shared_ptr<const TransformerRunner> {
+  const auto runner = [&](const Transformer& blocks,
+                          Tower tower) -> std::shared_ptr<const TransformerRunner> {
     if (!NativeTransformer::can_run(blocks)) return nullptr;
-    return std::make_shared<NativeTransformer>(blocks, activation);
+    return std::make_shared<NativeTransformer>(blocks, activation, tower);
   };
-  model.visual.runner = runner(model.visual.blocks);
-  model.text.runner = runner(model.text.blocks);
+  model.visual.runner = runner(model.visual.blocks, Tower::kVisual);
+  model.text.runner = runner(model.text.blocks, Tower::kText);
   native.model = std::move(model);
   return native;
 }

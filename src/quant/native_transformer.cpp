@@ -9,6 +9,7 @@
 
 #include "clipq/core/error.h"
 #include "clipq/kernels/float_attention.h"
+#include "clipq/model/layer_slots.h"
 #include "clipq/quant/native_linear.h"
 #include "clipq/quant/row_panels.h"
 
@@ -50,8 +51,9 @@ struct Norm {
 }  // namespace
 
 struct NativeTransformer::Layers {
-  explicit Layers(const Block& shared)
+  Layers(const Block& shared, const std::string& name)
       : block(shared),
+        names(name),
         ln_1(shared.ln_1),
         in_proj(*integer_of(shared.in_proj)),
         out_proj(*integer_of(shared.out_proj)),
@@ -59,7 +61,25 @@ struct NativeTransformer::Layers {
         c_fc(*integer_of(shared.c_fc)),
         c_proj(*integer_of(shared.c_proj)) {}
 
+  /// What the profile calls its parts.
+  struct Names {
+    explicit Names(const std::string& block)
+        : ln_1(block + ".ln_1, attn.in_proj.input_quantizer"),
+          in_proj(block + ".attn.in_proj"),
+          attention(block + ".attn"),
+          out_proj_input(block + ".attn.out_proj.input_quantizer"),
+          out_proj(block + ".attn.out_proj"),
+          ln_2(block + ".ln_2, mlp.c_fc.input_quantizer"),
+          c_fc(block + ".mlp.c_fc"),
+          c_proj_input(block + ".mlp.c_proj.input_quantizer"),
+          c_proj(block + ".mlp.c_proj") {}
+
+    std::string ln_1, in_proj, attention, out_proj_input, out_proj, ln_2, c_fc, c_proj_input,
+        c_proj;
+  };
+
   Block block;  ///< keeps the layers alive
+  Names names;
   Norm ln_1;
   const IntegerLinear& in_proj;
   const IntegerLinear& out_proj;
@@ -103,11 +123,13 @@ class NativeTransformer::Run {
   Run(const NativeTransformer& owner, const Items& items, Scratch& scratch)
       : layers_(owner.layers_),
         activation_(owner.activation_),
+        profile_(owner.profile_.get()),
+        threads_(at::get_num_threads()),
         items_(items),
         scratch_(scratch),
         width_(layers_.front().out_proj.out_features()),
         heads_(layers_.front().block.attention->heads()) {
-    scratch.threads.resize(static_cast<std::size_t>(at::get_num_threads()));
+    scratch.threads.resize(static_cast<std::size_t>(threads_));
     at_least(scratch.projected, items.rows() * 3 * width_);
     at_least(scratch.attended, items.rows() * width_);
     at_least(scratch.queries, items.count() * width_);
@@ -143,6 +165,9 @@ class NativeTransformer::Run {
     return scratch_.threads[static_cast<std::size_t>(at::get_thread_num())];
   }
 
+  /// A timer of what one of the threads does.
+  TimedLayer time(const std::string& layer) const { return {profile_, layer, threads_}; }
+
   bool is_last(std::size_t block) const { return block + 1 == layers_.size(); }
 
   /// LayerNorm and the quantizer of in_proj's input.
@@ -157,11 +182,15 @@ class NativeTransformer::Run {
   void project(std::size_t block, std::int64_t row, std::int64_t rows) {
     const Layers& layers = layers_[block];
     Scratch::Thread& thread = here();
-    thread.codes.resize(rows, width_);
-    for (std::int64_t r = 0; r < rows; ++r) {
-      quantize_normalized(layers.ln_1, layers.in_proj,
-                          scratch_.residual.data() + (row + r) * width_, r, thread);
+    {
+      const TimedLayer timed = time(layers.names.ln_1);
+      thread.codes.resize(rows, width_);
+      for (std::int64_t r = 0; r < rows; ++r) {
+        quantize_normalized(layers.ln_1, layers.in_proj,
+                            scratch_.residual.data() + (row + r) * width_, r, thread);
+      }
     }
+    const TimedLayer timed = time(layers.names.in_proj);
     const std::int64_t first = is_last(block) ? width_ : 0;
     const std::int64_t count = 3 * width_ - first;
     layers.in_proj.run(thread.codes, first, count,
@@ -171,6 +200,7 @@ class NativeTransformer::Run {
   /// The last block's queries of some items' pooled rows, and their residual stream.
   void project_queries(const Layers& layers, std::int64_t item, std::int64_t items) {
     Scratch::Thread& thread = here();
+    const TimedLayer timed = time(layers.names.in_proj);
     thread.codes.resize(items, width_);
     for (std::int64_t i = 0; i < items; ++i) {
       const float* x = scratch_.residual.data() + items_.pooled_row(item + i) * width_;
@@ -184,20 +214,41 @@ class NativeTransformer::Run {
   void finish(const Layers& layers, const float* attended, float* residual, std::int64_t rows) {
     Scratch::Thread& thread = here();
     thread.codes.resize(rows, width_);
-    for (std::int64_t r = 0; r < rows; ++r) {
-      thread.codes.quantize(r, attended + r * width_, layers.out_proj.rule());
+    {
+      const TimedLayer timed = time(layers.names.out_proj_input);
+      for (std::int64_t r = 0; r < rows; ++r) {
+        thread.codes.quantize(r, attended + r * width_, layers.out_proj.rule());
+      }
     }
-    layers.out_proj.run(thread.codes, {.out = residual, .stride = width_, .add = true});
-    for (std::int64_t r = 0; r < rows; ++r) {
-      quantize_normalized(layers.ln_2, layers.c_fc, residual + r * width_, r, thread);
+    {
+      const TimedLayer timed = time(layers.names.out_proj);
+      layers.out_proj.run(thread.codes, {.out = residual, .stride = width_, .add = true});
     }
+    {
+      const TimedLayer timed = time(layers.names.ln_2);
+      for (std::int64_t r = 0; r < rows; ++r) {
+        quantize_normalized(layers.ln_2, layers.c_fc, residual + r * width_, r, thread);
+      }
+    }
+    add_mlp(layers, residual, rows, thread);
+  }
+
+  /// The MLP of codes that stand in thread.codes.
+  void add_mlp(const Layers& layers, float* residual, std::int64_t rows, Scratch::Thread& thread) {
     const std::int64_t hidden_width = layers.c_fc.out_features();
     float* hidden = at_least(thread.hidden, rows * hidden_width);
-    layers.c_fc.run(thread.codes, {hidden, hidden_width, activation_});
-    thread.hidden_codes.resize(rows, hidden_width);
-    for (std::int64_t r = 0; r < rows; ++r) {
-      thread.hidden_codes.quantize(r, hidden + r * hidden_width, layers.c_proj.rule());
+    {
+      const TimedLayer timed = time(layers.names.c_fc);
+      layers.c_fc.run(thread.codes, {hidden, hidden_width, activation_});
     }
+    {
+      const TimedLayer timed = time(layers.names.c_proj_input);
+      thread.hidden_codes.resize(rows, hidden_width);
+      for (std::int64_t r = 0; r < rows; ++r) {
+        thread.hidden_codes.quantize(r, hidden + r * hidden_width, layers.c_proj.rule());
+      }
+    }
+    const TimedLayer timed = time(layers.names.c_proj);
     layers.c_proj.run(thread.hidden_codes, {.out = residual, .stride = width_, .add = true});
   }
 
@@ -210,6 +261,7 @@ class NativeTransformer::Run {
   }
 
   void attend(const Layers& layers) {
+    const TimedLayer timed(profile_, layers.names.attention);
     const Attention& attention = *layers.block.attention;
     if (!is_float(attention)) {
       const at::Tensor qkv = at::from_blob(
@@ -238,6 +290,7 @@ class NativeTransformer::Run {
 
   /// Attention of the pooled rows alone: scratch.attended is [items, width] then.
   void attend_pooled(const Layers& layers) {
+    const TimedLayer timed(profile_, layers.names.attention);
     const Attention& attention = *layers.block.attention;
     if (!is_float(attention)) {
       const at::Tensor queries =
@@ -276,6 +329,8 @@ class NativeTransformer::Run {
 
   const std::vector<Layers>& layers_;
   Activation activation_;
+  LayerProfile* profile_;
+  int threads_;
   const Items& items_;
   Scratch& scratch_;
   std::int64_t width_;
@@ -290,10 +345,19 @@ bool NativeTransformer::can_run(const Transformer& blocks) {
          });
 }
 
-NativeTransformer::NativeTransformer(const Transformer& blocks, Activation activation)
-    : activation_(activation) {
+NativeTransformer::NativeTransformer(const Transformer& blocks, Activation activation, Tower tower)
+    : blocks_(blocks), activation_(activation), tower_(tower) {
   if (!can_run(blocks)) throw InternalError("these blocks can't run on integer kernels alone");
-  for (const Block& block : blocks) layers_.emplace_back(block);
+  for (std::size_t i = 0; i < blocks.size(); ++i) {
+    layers_.emplace_back(blocks[i], block_name(tower, i));
+  }
+}
+
+std::shared_ptr<const NativeTransformer> NativeTransformer::profiled(
+    std::shared_ptr<LayerProfile> profile) const {
+  auto timed = std::make_shared<NativeTransformer>(blocks_, activation_, tower_);
+  timed->profile_ = std::move(profile);
+  return timed;
 }
 
 NativeTransformer::~NativeTransformer() = default;

@@ -1,11 +1,26 @@
 #include "clipq/app/bench_command.h"
 
+#include <iostream>
+
 #include "clipq/core/error.h"
 #include "clipq/core/files.h"
 #include "clipq/core/strings.h"
+#include "clipq/report/bench_table.h"
 #include "subcommands.h"
 
 namespace clipq::cli {
+
+namespace {
+
+void answer_requests(const BenchOptions& options) {
+  const auto milliseconds_of = bench_on_request(options);
+  std::cout << "ready" << std::endl;
+  for (std::string request; std::getline(std::cin, request);) {
+    std::cout << milliseconds_of(request) << std::endl;
+  }
+}
+
+}  // namespace
 
 void add_bench(CLI::App& app, const CommonOptions& common) {
   auto* command = app.add_subcommand("bench", "time models, interleaved, the first as baseline");
@@ -13,13 +28,13 @@ void add_bench(CLI::App& app, const CommonOptions& common) {
   auto model = std::make_shared<ModelArguments>();
   auto output = std::make_shared<std::string>();
   auto tower = std::make_shared<std::string>("both");
+  auto on_request = std::make_shared<bool>(false);
   command->add_option("models", options->models, "checkpoints or artifacts")->required();
   command->add_option("--tower", *tower, "image, text or both")
       ->check(CLI::IsMember({"image", "text", "both"}))
       ->capture_default_str();
   command->add_option("--batch-size", options->latency.batch_sizes, "batch sizes, comma-separated")
       ->delimiter(',')
-      ->allow_extra_args(false)
       ->allow_extra_args(false)
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
@@ -31,14 +46,25 @@ void add_bench(CLI::App& app, const CommonOptions& common) {
                    "time to spend per model, tower and batch size (10 to 100 runs)")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
+  command->add_flag("--profile", options->profile, "also time every layer");
+  command->add_flag("--on-request", *on_request,
+                    "for scripts that take turns with other programs: print \"ready\", then for "
+                    "every line of stdin such as \"image 32\" run once and print the milliseconds");
   command->add_option("-o,--output", *output, "Result JSON to write");
   add_model_arguments(*command, *model);
-  command->callback([options, model, output, tower, &common] {
+  command->callback([options, model, output, tower, on_request, &common] {
+    if (*on_request) {
+      options->model = model->options();
+      answer_requests(*options);
+      return;
+    }
     if (!output->empty()) require_writable_target(*output);
     options->model = model->options();
     options->latency.image = *tower != "text";
     options->latency.text = *tower != "image";
-    print_results(bench(*options), common, *output);
+    const std::vector<Result> results = bench(*options);
+    print_results(results, common, *output);
+    if (!common.json) std::cout << "\n" << bench_table(results);
   });
 }
 

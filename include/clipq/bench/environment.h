@@ -14,7 +14,14 @@ Environment current_environment();
 /// What this machine offers to quantized models, by name and value, for `clipq doctor`.
 std::vector<std::pair<std::string, std::string>> machine_facts();
 
-/// The most memory that this process has held so far, in bytes.
+/// The memory that this process holds, in bytes.
+std::int64_t resident_bytes();
+
+/// The most memory that this process has held so far, or since the last forget_peak_resident(), in
+/// bytes.
 std::int64_t peak_resident_bytes();
+
+/// Makes peak_resident_bytes() start anew. Without effect where the kernel doesn't allow it.
+void forget_peak_resident();
 
 }  // namespace clipq

@@ -39,6 +39,24 @@ struct TimedModel {
 /// the context; "text_prompts", real prompts, behind the longest of which nothing is computed.
 using Latencies = std::map<std::string, BatchLatencies>;
 
+/// One forward of a model on fixed inputs.
+struct TimedTask {
+  std::function<void()> run;
+  std::int64_t operations = 0;  ///< of linears and attention's products; a multiply-add counts two
+};
+
+/// "image", "text" or "text_prompts" of a model at a batch size. Throws UsageError for another name
+/// or if the model has no prompts.
+TimedTask timed_task(const TimedModel& model, const std::string& what, std::int64_t batch);
+
+/// What measure_latencies() would time: those of "image", "text" and "text_prompts" that the options
+/// ask for and all models have.
+std::vector<std::string> timed_kinds(const std::vector<TimedModel>& models,
+                                     const LatencyOptions& options);
+
+/// The time of one run, in milliseconds.
+double milliseconds_of(const std::function<void()>& run);
+
 /// Measures all models, interleaved with each other, on fixed inputs: random pixels, random ids,
 /// and the models' prompts, if all have some, taken again from the first one where a batch is
 /// larger.
