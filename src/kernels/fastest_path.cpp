@@ -19,6 +19,10 @@ constexpr std::int64_t kRows = 48;
 constexpr std::int64_t kMostColumns = 512;
 constexpr int kRepeats = 5;
 
+/// A path listed later, which can't be fused as well or is slower elsewhere, must take less than
+/// this share of the time: short trials are noisy.
+constexpr double kClearlyFaster = 0.85;
+
 /// The shortest time, in seconds, in which a path multiplies kRows rows of codes with a part of the
 /// weight while all threads do the same, as they do in a model.
 double trial(const IntegerPath& path, IntegerWeight weight, const std::vector<std::uint8_t>& codes,
@@ -51,7 +55,7 @@ const IntegerPath& measure(const IntegerWeight& weight) {
                               static_cast<double>(std::min(weight.out_features, kMostColumns));
     log::debug(cat("kernels for ", weight.in_features, " x ", weight.out_features, ": ", path.name,
                    " ", fixed(operations / time / 1e9, 0), " GOP/s on one thread"));
-    if (time < shortest) {
+    if (time < kClearlyFaster * shortest) {
       shortest = time;
       fastest = &path;
     }

@@ -13,7 +13,8 @@ namespace clipq {
 /// (kVectors), and how codes and weights are read, multiplied and added up.
 template <class Dot, int Rows>
 void multiply_rows(const std::uint8_t* codes, std::ptrdiff_t stride, const std::int8_t* weight,
-                   std::int64_t quads, std::int32_t* out) {
+                   std::int64_t quads, const std::int8_t* ahead, std::ptrdiff_t ahead_step,
+                   std::int32_t* out) {
   constexpr int kVectors = Dot::kVectors;
   typename Dot::Vector sums[Rows][kVectors];
 #pragma GCC unroll 16
@@ -31,6 +32,8 @@ void multiply_rows(const std::uint8_t* codes, std::ptrdiff_t stride, const std::
 #pragma GCC unroll 4
       for (int v = 0; v < kVectors; ++v) sums[r][v] = Dot::add(sums[r][v], row, weights[v]);
     }
+    __builtin_prefetch(ahead, 0, 2);
+    ahead += ahead_step;
     codes += 4;
     weight += kVectors * Dot::kBytes;
   }
@@ -46,14 +49,15 @@ void multiply_rows(const std::uint8_t* codes, std::ptrdiff_t stride, const std::
 /// A tile of up to kRows rows, at most 6.
 template <class Dot>
 void multiply_tile(const std::uint8_t* codes, std::ptrdiff_t stride, int rows,
-                   const std::int8_t* weight, std::int64_t quads, std::int32_t* out) {
+                   const std::int8_t* weight, std::int64_t quads, const std::int8_t* ahead,
+                   std::ptrdiff_t ahead_step, std::int32_t* out) {
   using Function = void (*)(const std::uint8_t*, std::ptrdiff_t, const std::int8_t*, std::int64_t,
-                            std::int32_t*);
+                            const std::int8_t*, std::ptrdiff_t, std::int32_t*);
   static constexpr Function kByRows[] = {multiply_rows<Dot, 1>, multiply_rows<Dot, 2>,
                                          multiply_rows<Dot, 3>, multiply_rows<Dot, 4>,
                                          multiply_rows<Dot, 5>, multiply_rows<Dot, 6>};
   static_assert(Dot::kRows <= 6);
-  kByRows[rows - 1](codes, stride, weight, quads, out);
+  kByRows[rows - 1](codes, stride, weight, quads, ahead, ahead_step, out);
 }
 
 /// Four codes as one 32-bit word.

@@ -67,18 +67,32 @@ ValueRange RangeOfValues(const float* x, std::int64_t count) {
   const Floats d;
   const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
   const std::int64_t whole = count / lanes * lanes;
-  auto least = hn::Set(d, x[0]);
-  auto most = least;
-  auto poison = hn::Zero(d);  // becomes NaN with the first value that isn't finite
-  for (std::int64_t i = 0; i < whole; i += lanes) {
+  const auto first = hn::Set(d, x[0]);
+  // Two of each, so that neighbours don't wait for each other. `poison` becomes NaN with the first
+  // value that isn't finite.
+  auto least = first, other_least = first, most = first, other_most = first;
+  auto poison = hn::Zero(d), other_poison = hn::Zero(d);
+  std::int64_t i = 0;
+  for (; i + 2 * lanes <= whole; i += 2 * lanes) {
+    const auto values = hn::LoadU(d, x + i);
+    const auto others = hn::LoadU(d, x + i + lanes);
+    least = hn::Min(least, values);
+    other_least = hn::Min(other_least, others);
+    most = hn::Max(most, values);
+    other_most = hn::Max(other_most, others);
+    poison = hn::MulAdd(values, hn::Zero(d), poison);
+    other_poison = hn::MulAdd(others, hn::Zero(d), other_poison);
+  }
+  if (i < whole) {
     const auto values = hn::LoadU(d, x + i);
     least = hn::Min(least, values);
     most = hn::Max(most, values);
     poison = hn::MulAdd(values, hn::Zero(d), poison);
   }
-  ValueRange range = {hn::GetLane(hn::MinOfLanes(d, least)), hn::GetLane(hn::MaxOfLanes(d, most))};
-  float spoilt = hn::GetLane(hn::SumOfLanes(d, poison));
-  for (std::int64_t i = whole; i < count; ++i) {
+  ValueRange range = {hn::GetLane(hn::MinOfLanes(d, hn::Min(least, other_least))),
+                      hn::GetLane(hn::MaxOfLanes(d, hn::Max(most, other_most)))};
+  float spoilt = hn::GetLane(hn::SumOfLanes(d, hn::Add(poison, other_poison)));
+  for (i = whole; i < count; ++i) {
     range.min = x[i] < range.min ? x[i] : range.min;
     range.max = x[i] > range.max ? x[i] : range.max;
     spoilt += x[i] * 0;
@@ -131,24 +145,52 @@ RowScale QuantizeRow(const float* x, std::int64_t width, const CodeRule& rule,
   return row;
 }
 
-template <class Curve>
-void FinishTileWith(const AccumulatorTile& tile, const TileFinish& finish, const Curve& curve) {
+/// `count` vectors of a tile from column `first` on; what belongs to columns stays in registers.
+template <int kVectors, class D, class Curve>
+HWY_INLINE void FinishVectors(D d, const AccumulatorTile& tile, const TileFinish& finish,
+                              std::int64_t first, const Curve& curve) {
+  const hn::RebindToSigned<D> integers;
+  const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
+  hn::Vec<decltype(integers)> sums[kVectors];
+  hn::Vec<D> scales[kVectors];
+  hn::Vec<D> biases[kVectors];
+#pragma GCC unroll 4
+  for (int v = 0; v < kVectors; ++v) {
+    const std::int64_t column = tile.column + first + v * lanes;
+    sums[v] = hn::LoadU(integers, finish.column_sums + column);
+    scales[v] = hn::LoadU(d, finish.column_scales + column);
+    biases[v] = hn::LoadU(d, finish.bias + column);
+  }
   for (std::int64_t r = 0; r < tile.rows; ++r) {
-    const std::int32_t* products = tile.values + r * tile.stride;
-    const RowScale row = finish.rows[tile.row + r];
-    float* out = finish.out + (tile.row + r) * finish.out_stride + tile.column;
-    for_each_vector(tile.columns, [&](auto tag, std::int64_t c) HWY_ATTR {
-      const hn::RebindToSigned<decltype(tag)> integers;
-      const std::int64_t column = tile.column + c;
-      const auto offset = hn::Mul(hn::LoadU(integers, finish.column_sums + column),
-                                  hn::Set(integers, row.zero_point));
-      const auto sums = hn::ConvertTo(tag, hn::Sub(hn::LoadU(integers, products + c), offset));
-      const auto scales =
-          hn::Mul(hn::LoadU(tag, finish.column_scales + column), hn::Set(tag, row.scale));
-      auto values = curve(tag, hn::MulAdd(sums, scales, hn::LoadU(tag, finish.bias + column)));
-      if (finish.add) values = hn::Add(values, hn::LoadU(tag, out + c));
-      hn::StoreU(values, tag, out + c);
-    });
+    const std::int32_t* products = tile.values + r * tile.stride + first;
+    const RowScale& row = finish.rows[tile.row + r];
+    const auto zero_point = hn::Set(integers, row.zero_point);
+    const auto row_scale = hn::Set(d, row.scale);
+    float* out = finish.out + (tile.row + r) * finish.out_stride + tile.column + first;
+#pragma GCC unroll 4
+    for (int v = 0; v < kVectors; ++v) {
+      const auto product = hn::LoadU(integers, products + v * lanes);
+      const auto exact = hn::ConvertTo(d, hn::Sub(product, hn::Mul(sums[v], zero_point)));
+      auto values = curve(d, hn::MulAdd(exact, hn::Mul(scales[v], row_scale), biases[v]));
+      if (finish.add) values = hn::Add(values, hn::LoadU(d, out + v * lanes));
+      hn::StoreU(values, d, out + v * lanes);
+    }
+  }
+}
+
+template <class Curve>
+HWY_INLINE void FinishTileWith(const AccumulatorTile& tile, const TileFinish& finish,
+                               const Curve& curve) {
+  constexpr int kVectors = HWY_TARGET <= HWY_AVX3 ? 4 : 2;
+  const Floats d;
+  const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
+  std::int64_t c = 0;
+  for (; c + kVectors * lanes <= tile.columns; c += kVectors * lanes) {
+    FinishVectors<kVectors>(d, tile, finish, c, curve);
+  }
+  for (; c + lanes <= tile.columns; c += lanes) FinishVectors<1>(d, tile, finish, c, curve);
+  for (; c < tile.columns; ++c) {
+    FinishVectors<1>(hn::CappedTag<float, 1>(), tile, finish, c, curve);
   }
 }
 

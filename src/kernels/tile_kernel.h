@@ -11,9 +11,11 @@ struct TileKernel {
   int columns;  ///< of every tile
   /// out[r][c] = sum over k of codes[r][k] * weight[k][c] for up to `rows` rows.
   /// @param weight [quads][columns][4]: four neighbouring k side by side, 64-byte aligned
+  /// @param ahead brought into the cache on the way: `ahead_step` bytes a quad
   /// @param out [rows][columns], 64-byte aligned
   void (*multiply)(const std::uint8_t* codes, std::ptrdiff_t stride, int rows,
-                   const std::int8_t* weight, std::int64_t quads, std::int32_t* out);
+                   const std::int8_t* weight, std::int64_t quads, const std::int8_t* ahead,
+                   std::ptrdiff_t ahead_step, std::int32_t* out);
 };
 
 extern const TileKernel kAvx512VnniKernel;

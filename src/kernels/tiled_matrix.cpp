@@ -41,13 +41,18 @@ void TiledMatrix::multiply(const std::uint8_t* codes, std::int64_t rows, std::pt
   const std::int64_t end = first + count;
   for (std::int64_t stripe = first / width; stripe * width < end; ++stripe) {
     const std::int8_t* weight = stripes_.get() + stripe * width * quads_ * kQuad;
+    // Each tile brings its share of the next stripe into the cache.
+    const std::int64_t stripe_bytes = width * quads_ * kQuad;
+    const bool has_next = (stripe + 1) * width < end;
+    const std::int8_t* next = has_next ? weight + stripe_bytes : weight;
+    const std::int64_t step = has_next ? width * kQuad / tiles : 0;
     const std::int64_t begin = std::max(first, stripe * width);
     const std::int64_t columns = std::min(end, (stripe + 1) * width) - begin;
     for (std::int64_t tile = 0; tile < tiles; ++tile) {
       const std::int64_t row = rows * tile / tiles;
       const std::int64_t tile_rows = rows * (tile + 1) / tiles - row;
       kernel_.multiply(codes + row * stride, stride, static_cast<int>(tile_rows), weight, quads_,
-                       values);
+                       next + tile * step * quads_, step, values);
       consume({values + (begin - stripe * width), width, row, tile_rows, begin, columns});
     }
   }

@@ -5,13 +5,10 @@
 #include <ATen/ops/from_blob.h>
 
 #include <algorithm>
-#include <cstring>
 
-#include "clipq/core/error.h"
-#include "clipq/kernels/float_attention.h"
 #include "clipq/model/layer_slots.h"
-#include "clipq/quant/native_linear.h"
 #include "clipq/quant/row_panels.h"
+#include "native_block.h"
 
 namespace clipq {
 namespace {
@@ -20,90 +17,18 @@ namespace {
 /// paid for, few enough that their activations stay in the last-level cache.
 constexpr std::int64_t kChunkRows = 512;
 
-const IntegerLinear* integer_of(const std::shared_ptr<const Linear>& layer) {
-  const auto* native = dynamic_cast<const NativeLinear*>(layer.get());
-  return native == nullptr ? nullptr : native->integer().get();
-}
-
-bool is_float(const Attention& attention) {
-  return dynamic_cast<const FloatAttention*>(&attention) != nullptr;
-}
-
-/// At least `count` values; what is large enough is kept.
-float* at_least(std::vector<float>& values, std::int64_t count) {
-  if (values.size() < static_cast<std::size_t>(count))
-    values.resize(static_cast<std::size_t>(count));
-  return values.data();
-}
-
-struct Norm {
-  explicit Norm(const LayerNorm& norm)
-      : weight(norm.weight.contiguous()), bias(norm.bias.contiguous()) {}
-
-  void apply(const float* x, std::int64_t width, float* out) const {
-    normalize_row(x, weight.const_data_ptr<float>(), bias.const_data_ptr<float>(), width, out);
-  }
-
-  at::Tensor weight;
-  at::Tensor bias;
-};
+/// Rows of an item, on average, for which a thread reads all of a block's weights.
+constexpr std::int64_t kLongItem = 24;
 
 }  // namespace
 
-struct NativeTransformer::Layers {
-  Layers(const Block& shared, const std::string& name)
-      : block(shared),
-        names(name),
-        ln_1(shared.ln_1),
-        in_proj(*integer_of(shared.in_proj)),
-        out_proj(*integer_of(shared.out_proj)),
-        ln_2(shared.ln_2),
-        c_fc(*integer_of(shared.c_fc)),
-        c_proj(*integer_of(shared.c_proj)) {}
-
-  /// What the profile calls its parts.
-  struct Names {
-    explicit Names(const std::string& block)
-        : ln_1(block + ".ln_1, attn.in_proj.input_quantizer"),
-          in_proj(block + ".attn.in_proj"),
-          attention(block + ".attn"),
-          out_proj_input(block + ".attn.out_proj.input_quantizer"),
-          out_proj(block + ".attn.out_proj"),
-          ln_2(block + ".ln_2, mlp.c_fc.input_quantizer"),
-          c_fc(block + ".mlp.c_fc"),
-          c_proj_input(block + ".mlp.c_proj.input_quantizer"),
-          c_proj(block + ".mlp.c_proj") {}
-
-    std::string ln_1, in_proj, attention, out_proj_input, out_proj, ln_2, c_fc, c_proj_input,
-        c_proj;
-  };
-
-  Block block;  ///< keeps the layers alive
-  Names names;
-  Norm ln_1;
-  const IntegerLinear& in_proj;
-  const IntegerLinear& out_proj;
-  Norm ln_2;
-  const IntegerLinear& c_fc;
-  const IntegerLinear& c_proj;
-};
-
 struct NativeTransformer::Scratch {
-  /// What one thread works on.
-  struct Thread {
-    CodePanel codes;
-    CodePanel hidden_codes;
-    std::vector<float> row;
-    std::vector<float> hidden;
-    std::vector<float> attention;
-  };
-
   std::vector<float> residual;   ///< [rows, width]
   std::vector<float> projected;  ///< [rows, 3 * width], in the last block [rows, 2 * width]
   std::vector<float> queries;    ///< [items, width], of the last block
-  std::vector<float> attended;   ///< [rows, width]
+  std::vector<float> attended;   ///< [rows, width], in the last block [items, width]
   std::vector<float> pooled;     ///< [items, width], the residual stream of the last block
-  std::vector<Thread> threads;
+  std::vector<BlockScratch> threads;
 };
 
 /// Items that go through the tower together, one behind the other.
@@ -117,140 +42,63 @@ struct NativeTransformer::Items {
   std::int64_t pooled_row(std::int64_t item) const { return first_row[item] + position[item]; }
 };
 
-/// One pass of some items through the blocks.
+/// One pass of some items through the blocks, from scratch.residual to scratch.pooled.
 class NativeTransformer::Run {
  public:
   Run(const NativeTransformer& owner, const Items& items, Scratch& scratch)
-      : layers_(owner.layers_),
-        activation_(owner.activation_),
+      : blocks_(owner.blocks_),
         profile_(owner.profile_.get()),
-        threads_(at::get_num_threads()),
         items_(items),
         scratch_(scratch),
-        width_(layers_.front().out_proj.out_features()),
-        heads_(layers_.front().block.attention->heads()) {
-    scratch.threads.resize(static_cast<std::size_t>(threads_));
-    at_least(scratch.projected, items.rows() * 3 * width_);
-    at_least(scratch.attended, items.rows() * width_);
-    at_least(scratch.queries, items.count() * width_);
-    at_least(scratch.pooled, items.count() * width_);
+        width_(blocks_.front().width()),
+        heads_(blocks_.front().heads()),
+        residual_(scratch.residual.data()),
+        attended_(at_least(scratch.attended, items.rows() * width_)),
+        queries_(at_least(scratch.queries, items.count() * width_)),
+        pooled_(at_least(scratch.pooled, items.count() * width_)) {
+    scratch.threads.resize(static_cast<std::size_t>(at::get_num_threads()));
+    for (BlockScratch& thread : scratch.threads) {
+      thread.profile = profile_;
+      thread.threads = at::get_num_threads();
+    }
   }
 
-  /// From scratch.residual to scratch.pooled.
-  void run() {
-    const std::size_t last = layers_.size() - 1;
+  /// Each thread takes items of its own through all blocks. They go through a block one after the
+  /// other, so that its weights are read from memory once.
+  void by_items() {
+    at::parallel_for(0, items_.count(), 1, [&](std::int64_t begin, std::int64_t end) {
+      for (std::size_t i = 0; i + 1 < blocks_.size(); ++i) {
+        for (std::int64_t item = begin; item < end; ++item) whole_block(blocks_[i], item);
+      }
+      project_queries(begin, end - begin);
+      for (std::int64_t item = begin; item < end; ++item) pool(item);
+      finish_pooled(begin, end - begin);
+    });
+  }
+
+  /// Threads share the rows of all items, and meet before and after each attention.
+  void by_rows() {
+    projected_ = at_least(scratch_.projected, items_.rows() * 3 * width_);
     for_each_panel(items_.rows(),
                    [&](std::int64_t row, std::int64_t rows) { project(0, row, rows); });
-    for (std::size_t i = 0; i < last; ++i) {
-      attend(layers_[i]);
+    for (std::size_t i = 0; i + 1 < blocks_.size(); ++i) {
+      attend(blocks_[i]);
       for_each_panel(items_.rows(), [&](std::int64_t row, std::int64_t rows) {
-        float* residual = scratch_.residual.data() + row * width_;
-        finish(layers_[i], scratch_.attended.data() + row * width_, residual, rows);
+        blocks_[i].finish(attended_ + row * width_, residual_ + row * width_, rows, here());
         project(i + 1, row, rows);
       });
     }
-    const Layers& layers = layers_[last];
-    for_each_panel(items_.count(), [&](std::int64_t item, std::int64_t items) {
-      project_queries(layers, item, items);
-    });
-    attend_pooled(layers);
-    for_each_panel(items_.count(), [&](std::int64_t item, std::int64_t items) {
-      finish(layers, scratch_.attended.data() + item * width_,
-             scratch_.pooled.data() + item * width_, items);
-    });
+    for_each_panel(items_.count(),
+                   [&](std::int64_t item, std::int64_t items) { project_queries(item, items); });
+    attend_pooled(blocks_.back());
+    for_each_panel(items_.count(),
+                   [&](std::int64_t item, std::int64_t items) { finish_pooled(item, items); });
   }
 
  private:
-  Scratch::Thread& here() {
-    return scratch_.threads[static_cast<std::size_t>(at::get_thread_num())];
-  }
+  BlockScratch& here() { return scratch_.threads[static_cast<std::size_t>(at::get_thread_num())]; }
 
-  /// A timer of what one of the threads does.
-  TimedLayer time(const std::string& layer) const { return {profile_, layer, threads_}; }
-
-  bool is_last(std::size_t block) const { return block + 1 == layers_.size(); }
-
-  /// LayerNorm and the quantizer of in_proj's input.
-  void quantize_normalized(const Norm& norm, const IntegerLinear& linear, const float* x,
-                           std::int64_t row, Scratch::Thread& thread) const {
-    float* normalized = at_least(thread.row, width_);
-    norm.apply(x, width_, normalized);
-    thread.codes.quantize(row, normalized, linear.rule());
-  }
-
-  /// Queries, keys and values of some rows; in the last block keys and values.
-  void project(std::size_t block, std::int64_t row, std::int64_t rows) {
-    const Layers& layers = layers_[block];
-    Scratch::Thread& thread = here();
-    {
-      const TimedLayer timed = time(layers.names.ln_1);
-      thread.codes.resize(rows, width_);
-      for (std::int64_t r = 0; r < rows; ++r) {
-        quantize_normalized(layers.ln_1, layers.in_proj,
-                            scratch_.residual.data() + (row + r) * width_, r, thread);
-      }
-    }
-    const TimedLayer timed = time(layers.names.in_proj);
-    const std::int64_t first = is_last(block) ? width_ : 0;
-    const std::int64_t count = 3 * width_ - first;
-    layers.in_proj.run(thread.codes, first, count,
-                       {scratch_.projected.data() + row * count, count});
-  }
-
-  /// The last block's queries of some items' pooled rows, and their residual stream.
-  void project_queries(const Layers& layers, std::int64_t item, std::int64_t items) {
-    Scratch::Thread& thread = here();
-    const TimedLayer timed = time(layers.names.in_proj);
-    thread.codes.resize(items, width_);
-    for (std::int64_t i = 0; i < items; ++i) {
-      const float* x = scratch_.residual.data() + items_.pooled_row(item + i) * width_;
-      std::copy_n(x, width_, scratch_.pooled.data() + (item + i) * width_);
-      quantize_normalized(layers.ln_1, layers.in_proj, x, i, thread);
-    }
-    layers.in_proj.run(thread.codes, 0, width_, {scratch_.queries.data() + item * width_, width_});
-  }
-
-  /// Everything behind attention, added to the residual stream of some rows.
-  void finish(const Layers& layers, const float* attended, float* residual, std::int64_t rows) {
-    Scratch::Thread& thread = here();
-    thread.codes.resize(rows, width_);
-    {
-      const TimedLayer timed = time(layers.names.out_proj_input);
-      for (std::int64_t r = 0; r < rows; ++r) {
-        thread.codes.quantize(r, attended + r * width_, layers.out_proj.rule());
-      }
-    }
-    {
-      const TimedLayer timed = time(layers.names.out_proj);
-      layers.out_proj.run(thread.codes, {.out = residual, .stride = width_, .add = true});
-    }
-    {
-      const TimedLayer timed = time(layers.names.ln_2);
-      for (std::int64_t r = 0; r < rows; ++r) {
-        quantize_normalized(layers.ln_2, layers.c_fc, residual + r * width_, r, thread);
-      }
-    }
-    add_mlp(layers, residual, rows, thread);
-  }
-
-  /// The MLP of codes that stand in thread.codes.
-  void add_mlp(const Layers& layers, float* residual, std::int64_t rows, Scratch::Thread& thread) {
-    const std::int64_t hidden_width = layers.c_fc.out_features();
-    float* hidden = at_least(thread.hidden, rows * hidden_width);
-    {
-      const TimedLayer timed = time(layers.names.c_fc);
-      layers.c_fc.run(thread.codes, {hidden, hidden_width, activation_});
-    }
-    {
-      const TimedLayer timed = time(layers.names.c_proj_input);
-      thread.hidden_codes.resize(rows, hidden_width);
-      for (std::int64_t r = 0; r < rows; ++r) {
-        thread.hidden_codes.quantize(r, hidden + r * hidden_width, layers.c_proj.rule());
-      }
-    }
-    const TimedLayer timed = time(layers.names.c_proj);
-    layers.c_proj.run(thread.hidden_codes, {.out = residual, .stride = width_, .add = true});
-  }
+  float* residual_of(std::int64_t item) { return residual_ + items_.first_row[item] * width_; }
 
   /// Calls body(item, head) for all of them, in parallel.
   template <class Body>
@@ -260,107 +108,140 @@ class NativeTransformer::Run {
     });
   }
 
-  void attend(const Layers& layers) {
-    const TimedLayer timed(profile_, layers.names.attention);
-    const Attention& attention = *layers.block.attention;
-    if (!is_float(attention)) {
-      const at::Tensor qkv = at::from_blob(
-          scratch_.projected.data(), {items_.count(), items_.length(0), 3 * width_}, at::kFloat);
-      keep(attention.forward(qkv));
+  /// What attention of all of an item's rows reads and writes.
+  ProjectedItem item_of(std::int64_t item, const float* projected, float* out, bool causal) const {
+    return {projected,
+            3 * width_,
+            items_.length(item),
+            projected + width_,
+            3 * width_,
+            items_.length(item),
+            causal,
+            out};
+  }
+
+  /// The same for its pooled row alone.
+  ProjectedItem pooled_item(std::int64_t item, const float* keys) const {
+    const bool causal = blocks_.back().attention().causal();
+    const std::int64_t tokens = causal ? items_.position[item] + 1 : items_.length(item);
+    return {queries_ + item * width_, width_, 1, keys, 2 * width_, tokens, false,
+            attended_ + item * width_};
+  }
+
+  void whole_block(const NativeBlock& block, std::int64_t item) {
+    BlockScratch& thread = here();
+    const std::int64_t rows = items_.length(item);
+    float* projected = at_least(thread.projected, rows * 3 * width_);
+    float* attended = at_least(thread.attended, rows * width_);
+    block.project(residual_of(item), rows, 0, 3 * width_, projected, thread);
+    const ProjectedItem all = item_of(item, projected, attended, block.attention().causal());
+    for (std::int64_t head = 0; head < heads_; ++head) block.attend(all, head, thread);
+    block.finish(attended, residual_of(item), rows, thread);
+  }
+
+  /// An item's keys and values in the last block, and attention of its pooled row.
+  void pool(std::int64_t item) {
+    BlockScratch& thread = here();
+    const NativeBlock& block = blocks_.back();
+    const std::int64_t rows = items_.length(item);
+    float* keys = at_least(thread.projected, rows * 2 * width_);
+    block.project(residual_of(item), rows, width_, 2 * width_, keys, thread);
+    const ProjectedItem projected = pooled_item(item, keys);
+    for (std::int64_t head = 0; head < heads_; ++head) block.attend(projected, head, thread);
+  }
+
+  /// Queries, keys and values of some rows; in the last block keys and values.
+  void project(std::size_t block, std::int64_t row, std::int64_t rows) {
+    const std::int64_t first = block + 1 == blocks_.size() ? width_ : 0;
+    const std::int64_t count = 3 * width_ - first;
+    blocks_[block].project(residual_ + row * width_, rows, first, count, projected_ + row * count,
+                           here());
+  }
+
+  /// The last block's queries of some items' pooled rows, and their residual stream.
+  void project_queries(std::int64_t first, std::int64_t count) {
+    for (std::int64_t item = first; item < first + count; ++item) {
+      std::copy_n(residual_ + items_.pooled_row(item) * width_, width_, pooled_ + item * width_);
+    }
+    blocks_.back().project(pooled_ + first * width_, count, 0, width_, queries_ + first * width_,
+                           here());
+  }
+
+  void finish_pooled(std::int64_t first, std::int64_t count) {
+    blocks_.back().finish(attended_ + first * width_, pooled_ + first * width_, count, here());
+  }
+
+  void attend(const NativeBlock& block) {
+    if (!block.has_float_attention()) {
+      const TimedLayer timed(profile_, block.attention_name());
+      const at::Tensor qkv =
+          at::from_blob(projected_, {items_.count(), items_.length(0), 3 * width_}, at::kFloat);
+      keep(block.attention().forward(qkv));
       return;
     }
     for_each_head([&](std::int64_t item, std::int64_t head) {
-      const std::int64_t head_width = width_ / heads_;
       const std::int64_t row = items_.first_row[item];
-      const float* queries = scratch_.projected.data() + row * 3 * width_ + head * head_width;
-      attend_head({.queries = queries,
-                   .query_stride = 3 * width_,
-                   .query_rows = items_.length(item),
-                   .keys = queries + width_,
-                   .values = queries + 2 * width_,
-                   .key_stride = 3 * width_,
-                   .tokens = items_.length(item),
-                   .head_width = head_width,
-                   .causal = attention.causal(),
-                   .out = scratch_.attended.data() + row * width_ + head * head_width,
-                   .out_stride = width_},
-                  here().attention);
+      block.attend(item_of(item, projected_ + row * 3 * width_, attended_ + row * width_,
+                           block.attention().causal()),
+                   head, here());
     });
   }
 
-  /// Attention of the pooled rows alone: scratch.attended is [items, width] then.
-  void attend_pooled(const Layers& layers) {
-    const TimedLayer timed(profile_, layers.names.attention);
-    const Attention& attention = *layers.block.attention;
-    if (!is_float(attention)) {
-      const at::Tensor queries =
-          at::from_blob(scratch_.queries.data(), {items_.count(), 1, width_}, at::kFloat);
-      const at::Tensor keys_and_values = at::from_blob(
-          scratch_.projected.data(), {items_.count(), items_.length(0), 2 * width_}, at::kFloat);
-      const at::Tensor positions = at::from_blob(const_cast<std::int64_t*>(items_.position.data()),
-                                                 {items_.count()}, at::kLong);
-      keep(attention.forward_pooled(queries, keys_and_values, positions));
+  void attend_pooled(const NativeBlock& block) {
+    if (!block.has_float_attention()) {
+      const TimedLayer timed(profile_, block.attention_name());
+      const at::Tensor queries = at::from_blob(queries_, {items_.count(), 1, width_}, at::kFloat);
+      const at::Tensor keys_and_values =
+          at::from_blob(projected_, {items_.count(), items_.length(0), 2 * width_}, at::kFloat);
+      std::vector<std::int64_t> positions = items_.position;
+      keep(block.attention().forward_pooled(
+          queries, keys_and_values, at::from_blob(positions.data(), {items_.count()}, at::kLong)));
       return;
     }
     for_each_head([&](std::int64_t item, std::int64_t head) {
-      const std::int64_t head_width = width_ / heads_;
-      const std::int64_t column = head * head_width;
-      const float* keys = scratch_.projected.data() + items_.first_row[item] * 2 * width_ + column;
-      attend_head({.queries = scratch_.queries.data() + item * width_ + column,
-                   .query_stride = width_,
-                   .query_rows = 1,
-                   .keys = keys,
-                   .values = keys + width_,
-                   .key_stride = 2 * width_,
-                   .tokens = attention.causal() ? items_.position[item] + 1 : items_.length(item),
-                   .head_width = head_width,
-                   .causal = false,
-                   .out = scratch_.attended.data() + item * width_ + column,
-                   .out_stride = width_},
-                  here().attention);
+      const float* keys = projected_ + items_.first_row[item] * 2 * width_;
+      block.attend(pooled_item(item, keys), head, here());
     });
   }
 
   /// Copies what a layer of LibTorch's returned to scratch.attended.
   void keep(const at::Tensor& attended) {
     const at::Tensor values = attended.contiguous();
-    std::copy_n(values.const_data_ptr<float>(), values.numel(), scratch_.attended.data());
+    std::copy_n(values.const_data_ptr<float>(), values.numel(), attended_);
   }
 
-  const std::vector<Layers>& layers_;
-  Activation activation_;
+  const std::vector<NativeBlock>& blocks_;
   LayerProfile* profile_;
-  int threads_;
   const Items& items_;
   Scratch& scratch_;
   std::int64_t width_;
   std::int64_t heads_;
+  float* residual_;
+  float* attended_;
+  float* queries_;
+  float* pooled_;
+  float* projected_ = nullptr;
 };
 
 bool NativeTransformer::can_run(const Transformer& blocks) {
-  return !blocks.empty() && !clipq::needs_whole_batch(blocks) &&
-         std::all_of(blocks.begin(), blocks.end(), [](const Block& block) {
-           return integer_of(block.in_proj) != nullptr && integer_of(block.out_proj) != nullptr &&
-                  integer_of(block.c_fc) != nullptr && integer_of(block.c_proj) != nullptr;
-         });
+  return !blocks.empty() && std::all_of(blocks.begin(), blocks.end(), NativeBlock::can_run);
 }
 
 NativeTransformer::NativeTransformer(const Transformer& blocks, Activation activation, Tower tower)
-    : blocks_(blocks), activation_(activation), tower_(tower) {
-  if (!can_run(blocks)) throw InternalError("these blocks can't run on integer kernels alone");
+    : layers_(blocks), activation_(activation), tower_(tower) {
   for (std::size_t i = 0; i < blocks.size(); ++i) {
-    layers_.emplace_back(blocks[i], block_name(tower, i));
+    blocks_.emplace_back(blocks[i], block_name(tower, i), activation);
   }
 }
 
+NativeTransformer::~NativeTransformer() = default;
+
 std::shared_ptr<const NativeTransformer> NativeTransformer::profiled(
     std::shared_ptr<LayerProfile> profile) const {
-  auto timed = std::make_shared<NativeTransformer>(blocks_, activation_, tower_);
+  auto timed = std::make_shared<NativeTransformer>(layers_, activation_, tower_);
   timed->profile_ = std::move(profile);
   return timed;
 }
-
-NativeTransformer::~NativeTransformer() = default;
 
 std::unique_ptr<NativeTransformer::Scratch> NativeTransformer::borrow_scratch() const {
   const std::lock_guard lock(mutex_);
@@ -383,10 +264,11 @@ at::Tensor NativeTransformer::forward_pooled(const at::Tensor& x,
   const std::int64_t tokens = x.size(1);
   const std::int64_t width = x.size(2);
   at::Tensor output = at::empty({count, width}, x.options());
-  const bool all_float = std::all_of(layers_.begin(), layers_.end(), [](const Layers& layers) {
-    return is_float(*layers.block.attention);
+  const bool all_float = std::all_of(blocks_.begin(), blocks_.end(), [](const NativeBlock& block) {
+    return block.has_float_attention();
   });
-  const bool cut = all_float && layers_.front().block.attention->causal();
+  const bool cut = all_float && blocks_.front().attention().causal();
+  const std::int64_t threads = at::get_num_threads();
   const std::int64_t chunks = (count * tokens + kChunkRows - 1) / kChunkRows;
   std::unique_ptr<Scratch> scratch = borrow_scratch();
   for (std::int64_t chunk = 0; chunk < chunks; ++chunk) {
@@ -406,7 +288,13 @@ at::Tensor NativeTransformer::forward_pooled(const at::Tensor& x,
                   items.length(item - begin) * width,
                   residual + items.first_row[item - begin] * width);
     }
-    Run(*this, items, *scratch).run();
+    Run run(*this, items, *scratch);
+    const bool long_items = items.rows() >= kLongItem * items.count();
+    if (all_float && long_items && items.count() >= 2 * threads) {
+      run.by_items();
+    } else {
+      run.by_rows();
+    }
     std::copy_n(scratch->pooled.data(), (end - begin) * width,
                 output.mutable_data_ptr<float>() + begin * width);
   }

@@ -78,8 +78,8 @@ std::string load_text(const std::vector<const Result*>& results) {
 std::string peak_text(const Result& result) {
   const Json peak = result.details[kBench].value("gemm_peak", Json::object());
   return cat("GEMM peak of this machine: INT8 ", fixed(number(peak, "int8_gops"), 0), " GOP/s (",
-             peak.value("int8_kernels", ""), "), float32 ",
-             fixed(number(peak, "float32_gops"), 0), " GFLOP/s\n");
+             peak.value("int8_kernels", ""), "), float32 ", fixed(number(peak, "float32_gops"), 0),
+             " GFLOP/s\n");
 }
 
 /// The slowest layers of one model, one column a tower and batch size.
@@ -115,8 +115,8 @@ std::string bench_table(const std::vector<Result>& results) {
     if (result.details.contains(kBench)) benched.push_back(&result);
   }
   if (benched.empty()) return "";
-  std::string text = cat(rates_text(benched), "\n", load_text(benched), "\n",
-                         peak_text(*benched.front()));
+  std::string text =
+      cat(rates_text(benched), "\n", load_text(benched), "\n", peak_text(*benched.front()));
   for (const Result* result : benched) text += profile_text(*result);
   return text;
 }

@@ -11,7 +11,7 @@ struct RowPanels {
   std::int64_t rows;
   std::int64_t count;
 
-  explicit RowPanels(std::int64_t rows);
+  RowPanels(std::int64_t rows, std::int64_t threads);
 
   std::int64_t first(std::int64_t panel) const { return rows * panel / count; }
   std::int64_t size(std::int64_t panel) const { return first(panel + 1) - first(panel); }

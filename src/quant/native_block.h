@@ -1,0 +1,102 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "clipq/kernels/integer_linear.h"
+#include "clipq/model/layer_profile.h"
+#include "clipq/model/transformer.h"
+
+namespace clipq {
+
+/// At least `count` values; what is large enough is kept.
+float* at_least(std::vector<float>& values, std::int64_t count);
+
+/// What one thread works on.
+struct BlockScratch {
+  CodePanel codes;
+  CodePanel hidden_codes;
+  std::vector<float> row;
+  std::vector<float> hidden;
+  std::vector<float> attention;
+  std::vector<float> projected;  ///< queries, keys and values of one item
+  std::vector<float> attended;   ///< of one item
+  LayerProfile* profile = nullptr;
+  int threads = 1;  ///< that share the work, for the profile
+};
+
+/// Queries, keys and values of one item as in_proj leaves them, all heads side by side.
+struct ProjectedItem {
+  const float* queries;  ///< [query_rows][width]
+  std::ptrdiff_t query_stride;
+  std::int64_t query_rows;
+  const float* keys;  ///< [tokens][width], the values `width` floats behind them
+  std::ptrdiff_t key_stride;
+  std::int64_t tokens;
+  bool causal;
+  float* out;  ///< [query_rows][width]
+};
+
+/// One block on integer kernels. Every function works on the calling thread alone.
+class NativeBlock {
+ public:
+  /// Whether every linear of the block is native and none needs the whole batch.
+  static bool can_run(const Block& block);
+
+  /// @param block as can_run() wants it; its layers are shared
+  /// @param name canonical path, for the profile
+  NativeBlock(const Block& block, const std::string& name, Activation activation);
+
+  const Attention& attention() const { return *block_.attention; }
+  bool has_float_attention() const;
+  std::int64_t width() const { return out_proj_.out_features(); }
+  std::int64_t heads() const { return block_.attention->heads(); }
+  const std::string& attention_name() const { return names_.attention; }
+
+  /// The columns [first, first + count) of in_proj(ln_1(residual)).
+  /// @param residual [rows][width]
+  /// @param out [rows][count]
+  void project(const float* residual, std::int64_t rows, std::int64_t first, std::int64_t count,
+               float* out, BlockScratch& scratch) const;
+
+  /// One head of an item's attention in float32.
+  void attend(const ProjectedItem& item, std::int64_t head, BlockScratch& scratch) const;
+
+  /// residual += out_proj(attended), then residual += mlp(ln_2(residual)).
+  /// @param attended, residual [rows][width]
+  void finish(const float* attended, float* residual, std::int64_t rows,
+              BlockScratch& scratch) const;
+
+ private:
+  struct Norm {
+    explicit Norm(const LayerNorm& norm);
+    at::Tensor weight;
+    at::Tensor bias;
+  };
+
+  /// What the profile calls the block's parts.
+  struct Names {
+    explicit Names(const std::string& block);
+    std::string ln_1, in_proj, attention, out_proj_input, out_proj, ln_2, c_fc, c_proj_input,
+        c_proj;
+  };
+
+  void quantize_normalized(const Norm& norm, const IntegerLinear& linear, const float* x,
+                           std::int64_t rows, BlockScratch& scratch) const;
+  void finish_panel(const float* attended, float* residual, std::int64_t rows,
+                    BlockScratch& scratch) const;
+  void add_mlp(float* residual, std::int64_t rows, BlockScratch& scratch) const;
+
+  Block block_;  ///< keeps the layers alive
+  Names names_;
+  Activation activation_;
+  Norm ln_1_;
+  const IntegerLinear& in_proj_;
+  const IntegerLinear& out_proj_;
+  Norm ln_2_;
+  const IntegerLinear& c_fc_;
+  const IntegerLinear& c_proj_;
+};
+
+}  // namespace clipq
