@@ -120,6 +120,35 @@ RowScale ScaleOfRow(const float* x, std::int64_t width, const CodeRule& rule) {
   return {scale, static_cast<std::int32_t>(zero > rule.steps ? rule.steps : zero)};
 }
 
+/// Quantizes vectors of floats. Its members are copies, since stores of bytes may alias anything.
+template <class D>
+class VectorQuantizer {
+ public:
+  VectorQuantizer(D d, const CodeRule& rule, const RowScale& row)
+      : scale_(hn::Set(d, row.scale)),
+        zero_point_(hn::Set(d, static_cast<float>(row.zero_point))),
+        lowest_(hn::Set(d, rule.lowest)),
+        highest_(hn::Set(d, rule.highest)),
+        nan_(hn::Zero(d)) {}
+
+  HWY_INLINE void operator()(D d, const float* x, std::uint8_t* codes) {
+    const auto values = hn::LoadU(d, x);
+    nan_ = hn::Or(nan_, hn::VecFromMask(d, hn::IsNaN(values)));
+    const auto shifted = hn::Add(hn::Round(hn::Div(values, scale_)), zero_point_);
+    const auto clamped = hn::Min(hn::Max(shifted, lowest_), highest_);
+    const hn::RebindToUnsigned<D> words;
+    const hn::Rebind<std::uint8_t, D> bytes;
+    const auto integers = hn::BitCast(words, hn::ConvertTo(hn::RebindToSigned<D>(), clamped));
+    hn::StoreU(hn::TruncateTo(bytes, integers), bytes, codes);
+  }
+
+  bool saw_nan(D d) const { return !hn::AllFalse(d, hn::IsNaN(nan_)); }
+
+ private:
+  using V = hn::Vec<D>;
+  V scale_, zero_point_, lowest_, highest_, nan_;
+};
+
 RowScale QuantizeRow(const float* x, std::int64_t width, const CodeRule& rule,
                      std::uint8_t* codes) {
   RowScale row = {rule.scale, static_cast<std::int32_t>(rule.zero_point)};
@@ -128,20 +157,17 @@ RowScale QuantizeRow(const float* x, std::int64_t width, const CodeRule& rule,
     for (std::int64_t i = 0; i < width; ++i) codes[i] = 0;
     return row;
   }
-  const auto zero_point = static_cast<float>(row.zero_point);
-  bool has_nan = false;
-  for_each_vector(width, [&](auto tag, std::int64_t i) HWY_ATTR {
-    const auto values = hn::LoadU(tag, x + i);
-    if (!rule.per_row) has_nan = has_nan || !hn::AllFalse(tag, hn::IsNaN(values));
-    const auto rounded = hn::Round(hn::Div(values, hn::Set(tag, row.scale)));
-    const auto shifted = hn::Add(rounded, hn::Set(tag, zero_point));
-    const auto clamped =
-        hn::Min(hn::Max(shifted, hn::Set(tag, rule.lowest)), hn::Set(tag, rule.highest));
-    const hn::RebindToSigned<decltype(tag)> integers;
-    const hn::Rebind<std::uint8_t, decltype(tag)> bytes;
-    hn::StoreU(hn::DemoteTo(bytes, hn::ConvertTo(integers, clamped)), bytes, codes + i);
-  });
-  if (has_nan) row.scale = std::numeric_limits<float>::quiet_NaN();
+  const Floats d;
+  const hn::CappedTag<float, 1> one;
+  const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
+  VectorQuantizer<Floats> quantize_vector(d, rule, row);
+  std::int64_t i = 0;
+  for (; i + lanes <= width; i += lanes) quantize_vector(d, x + i, codes + i);
+  VectorQuantizer<hn::CappedTag<float, 1>> quantize_one(one, rule, row);
+  for (; i < width; ++i) quantize_one(one, x + i, codes + i);
+  if (quantize_vector.saw_nan(d) || quantize_one.saw_nan(one)) {
+    row.scale = std::numeric_limits<float>::quiet_NaN();
+  }
   return row;
 }
 

@@ -1,0 +1,178 @@
+#include "tower_pass.h"
+
+#include <ATen/Parallel.h>
+#include <ATen/ops/from_blob.h>
+
+#include <algorithm>
+
+#include "clipq/quant/row_panels.h"
+
+namespace clipq {
+namespace {
+
+BlockScratch& here(std::vector<BlockScratch>& threads) {
+  return threads[static_cast<std::size_t>(at::get_thread_num())];
+}
+
+}  // namespace
+
+TowerPass::TowerPass(const std::vector<NativeBlock>& blocks, const TowerBatch& batch,
+                     std::int64_t begin, std::int64_t end, PassScratch& scratch)
+    : blocks_(blocks),
+      items_(batch.items(begin, end)),
+      width_(blocks.front().width()),
+      heads_(blocks.front().heads()),
+      residual_(at_least(scratch.residual, items_.rows() * width_)),
+      attended_(at_least(scratch.attended, items_.rows() * width_)),
+      queries_(at_least(scratch.queries, items_.count() * width_)),
+      pooled_(at_least(scratch.pooled, items_.count() * width_)),
+      projected_(scratch.projected) {
+  batch.copy_rows(items_, begin, residual_);
+}
+
+void TowerPass::by_items(BlockScratch& thread, float* out) {
+  // Items go through a block one after the other, so that its weights are read from memory once.
+  for (std::size_t i = 0; i + 1 < blocks_.size(); ++i) {
+    for (std::int64_t item = 0; item < items_.count(); ++item) {
+      whole_block(blocks_[i], item, thread);
+    }
+  }
+  project_queries(0, items_.count(), thread);
+  for (std::int64_t item = 0; item < items_.count(); ++item) pool(item, thread);
+  finish_pooled(0, items_.count(), thread);
+  std::copy_n(pooled_, items_.count() * width_, out);
+}
+
+void TowerPass::by_rows(std::vector<BlockScratch>& threads, float* out) {
+  at_least(projected_, items_.rows() * 3 * width_);
+  for_each_panel(items_.rows(), [&](std::int64_t row, std::int64_t rows) {
+    project(0, row, rows, here(threads));
+  });
+  for (std::size_t i = 0; i + 1 < blocks_.size(); ++i) {
+    attend(blocks_[i], threads);
+    for_each_panel(items_.rows(), [&](std::int64_t row, std::int64_t rows) {
+      BlockScratch& thread = here(threads);
+      blocks_[i].finish(attended_ + row * width_, residual_ + row * width_, rows, thread);
+      project(i + 1, row, rows, thread);
+    });
+  }
+  for_each_panel(items_.count(), [&](std::int64_t item, std::int64_t items) {
+    project_queries(item, items, here(threads));
+  });
+  attend_pooled(blocks_.back(), threads);
+  for_each_panel(items_.count(), [&](std::int64_t item, std::int64_t items) {
+    finish_pooled(item, items, here(threads));
+  });
+  std::copy_n(pooled_, items_.count() * width_, out);
+}
+
+/// What attention of all of an item's rows reads and writes.
+ProjectedItem TowerPass::item_of(std::int64_t item, const float* projected, float* out) const {
+  return {.queries = projected,
+          .query_stride = 3 * width_,
+          .query_rows = items_.length(item),
+          .keys = projected + width_,
+          .key_stride = 3 * width_,
+          .tokens = items_.length(item),
+          .causal = blocks_.front().attention().causal(),
+          .out = out};
+}
+
+/// The same for its pooled row alone, in the last block.
+ProjectedItem TowerPass::pooled_item(std::int64_t item, const float* keys) const {
+  const bool causal = blocks_.back().attention().causal();
+  return {.queries = queries_ + item * width_,
+          .query_stride = width_,
+          .query_rows = 1,
+          .keys = keys,
+          .key_stride = 2 * width_,
+          .tokens = causal ? items_.position[item] + 1 : items_.length(item),
+          .causal = false,
+          .out = attended_ + item * width_};
+}
+
+void TowerPass::whole_block(const NativeBlock& block, std::int64_t item, BlockScratch& thread) {
+  const std::int64_t rows = items_.length(item);
+  float* projected = at_least(thread.projected, rows * 3 * width_);
+  float* attended = at_least(thread.attended, rows * width_);
+  block.project(residual_of(item), rows, 0, 3 * width_, projected, thread);
+  const ProjectedItem all = item_of(item, projected, attended);
+  for (std::int64_t head = 0; head < heads_; ++head) block.attend(all, head, thread);
+  block.finish(attended, residual_of(item), rows, thread);
+}
+
+/// An item's keys and values in the last block, and attention of its pooled row.
+void TowerPass::pool(std::int64_t item, BlockScratch& thread) {
+  const std::int64_t rows = items_.length(item);
+  float* keys = at_least(thread.projected, rows * 2 * width_);
+  blocks_.back().project(residual_of(item), rows, width_, 2 * width_, keys, thread);
+  const ProjectedItem pooled = pooled_item(item, keys);
+  for (std::int64_t head = 0; head < heads_; ++head) blocks_.back().attend(pooled, head, thread);
+}
+
+/// Queries, keys and values of some rows; in the last block keys and values.
+void TowerPass::project(std::size_t block, std::int64_t row, std::int64_t rows,
+                        BlockScratch& thread) {
+  const std::int64_t first = block + 1 == blocks_.size() ? width_ : 0;
+  const std::int64_t count = 3 * width_ - first;
+  blocks_[block].project(residual_ + row * width_, rows, first, count,
+                         projected_.data() + row * count, thread);
+}
+
+/// The last block's queries of some items' pooled rows, and their residual stream.
+void TowerPass::project_queries(std::int64_t first, std::int64_t count, BlockScratch& thread) {
+  for (std::int64_t item = first; item < first + count; ++item) {
+    std::copy_n(residual_ + items_.pooled_row(item) * width_, width_, pooled_ + item * width_);
+  }
+  blocks_.back().project(pooled_ + first * width_, count, 0, width_, queries_ + first * width_,
+                         thread);
+}
+
+void TowerPass::finish_pooled(std::int64_t first, std::int64_t count, BlockScratch& thread) {
+  blocks_.back().finish(attended_ + first * width_, pooled_ + first * width_, count, thread);
+}
+
+void TowerPass::attend(const NativeBlock& block, std::vector<BlockScratch>& threads) {
+  float* projected = projected_.data();
+  if (!block.has_float_attention()) {
+    const TimedLayer timed(threads.front().profile, block.attention_name());
+    keep(block.attention().forward(
+        at::from_blob(projected, {items_.count(), items_.length(0), 3 * width_}, at::kFloat)));
+    return;
+  }
+  at::parallel_for(0, items_.count() * heads_, 1, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t i = begin; i < end; ++i) {
+      const std::int64_t row = items_.first_row[i / heads_];
+      block.attend(item_of(i / heads_, projected + row * 3 * width_, attended_ + row * width_),
+                   i % heads_, here(threads));
+    }
+  });
+}
+
+/// Attention of the pooled rows alone.
+void TowerPass::attend_pooled(const NativeBlock& block, std::vector<BlockScratch>& threads) {
+  float* projected = projected_.data();
+  if (!block.has_float_attention()) {
+    const TimedLayer timed(threads.front().profile, block.attention_name());
+    keep(block.attention().forward_pooled(
+        at::from_blob(queries_, {items_.count(), 1, width_}, at::kFloat),
+        at::from_blob(projected, {items_.count(), items_.length(0), 2 * width_}, at::kFloat),
+        at::from_blob(items_.position.data(), {items_.count()}, at::kLong)));
+    return;
+  }
+  at::parallel_for(0, items_.count() * heads_, 1, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t i = begin; i < end; ++i) {
+      const std::int64_t item = i / heads_;
+      block.attend(pooled_item(item, projected + items_.first_row[item] * 2 * width_), i % heads_,
+                   here(threads));
+    }
+  });
+}
+
+/// Copies what a layer of LibTorch's returned.
+void TowerPass::keep(const at::Tensor& attended) {
+  const at::Tensor values = attended.contiguous();
+  std::copy_n(values.const_data_ptr<float>(), values.numel(), attended_);
+}
+
+}  // namespace clipq

@@ -1,0 +1,60 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <vector>
+
+#include "native_block.h"
+#include "tower_items.h"
+
+namespace clipq {
+
+/// Buffers of a pass, kept from one to the next.
+struct PassScratch {
+  std::vector<float> residual;   ///< [rows, width]
+  std::vector<float> projected;  ///< [rows, 3 * width], in the last block [rows, 2 * width]
+  std::vector<float> queries;    ///< [items, width], of the last block
+  std::vector<float> attended;   ///< [rows, width], in the last block [items, width]
+  std::vector<float> pooled;     ///< [items, width], the residual stream of the last block
+};
+
+/// One pass of some items through the blocks of a tower.
+class TowerPass {
+ public:
+  TowerPass(const std::vector<NativeBlock>& blocks, const TowerBatch& batch, std::int64_t begin,
+            std::int64_t end, PassScratch& scratch);
+
+  /// On the calling thread: each item goes through a block by itself, so that all that is computed
+  /// of it there stays in the core's cache. Wants attention in float32.
+  /// @param out [items, width]: the pooled rows
+  void by_items(BlockScratch& thread, float* out);
+
+  /// On all threads, which share the rows of all items and meet before and after each attention.
+  void by_rows(std::vector<BlockScratch>& threads, float* out);
+
+ private:
+  float* residual_of(std::int64_t item) { return residual_ + items_.first_row[item] * width_; }
+  ProjectedItem item_of(std::int64_t item, const float* projected, float* out) const;
+  ProjectedItem pooled_item(std::int64_t item, const float* keys) const;
+
+  void whole_block(const NativeBlock& block, std::int64_t item, BlockScratch& thread);
+  void pool(std::int64_t item, BlockScratch& thread);
+  void project(std::size_t block, std::int64_t row, std::int64_t rows, BlockScratch& thread);
+  void project_queries(std::int64_t first, std::int64_t count, BlockScratch& thread);
+  void finish_pooled(std::int64_t first, std::int64_t count, BlockScratch& thread);
+  void attend(const NativeBlock& block, std::vector<BlockScratch>& threads);
+  void attend_pooled(const NativeBlock& block, std::vector<BlockScratch>& threads);
+  void keep(const at::Tensor& attended);
+
+  const std::vector<NativeBlock>& blocks_;
+  TowerItems items_;
+  std::int64_t width_;
+  std::int64_t heads_;
+  float* residual_;
+  float* attended_;
+  float* queries_;
+  float* pooled_;
+  std::vector<float>& projected_;
+};
+
+}  // namespace clipq
