@@ -8,8 +8,9 @@
 #define HWY_TARGET_INCLUDE "float_attention.cpp"
 #include <hwy/foreach_target.h>
 // After foreach_target.h, which includes this file once for every instruction set.
-#include <hwy/contrib/math/math-inl.h>
 #include <hwy/highway.h>
+
+#include "curves-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace clipq {
@@ -128,7 +129,7 @@ HWY_INLINE void Transpose(const float* x, std::ptrdiff_t x_stride, std::int64_t 
   }
 }
 
-/// exp(x - max) of `count` scores in place, zeros behind them up to `padded`; returns 1 / sum.
+/// 2^(x - max) of `count` scores in place, zeros behind them up to `padded`; returns 1 / sum.
 HWY_INLINE float Exponentials(float* scores, std::int64_t count, std::int64_t padded) {
   const Floats d;
   const std::int64_t lanes = LanesOf();
@@ -142,7 +143,7 @@ HWY_INLINE float Exponentials(float* scores, std::int64_t count, std::int64_t pa
   const auto offset = hn::MaxOfLanes(d, most);
   auto sums = hn::Zero(d);
   for (std::int64_t i = 0; i < padded; i += lanes) {
-    const auto values = hn::Exp(d, hn::Sub(hn::LoadU(d, scores + i), offset));
+    const auto values = Exp2(d, hn::Sub(hn::LoadU(d, scores + i), offset));
     sums = hn::Add(sums, values);
     hn::StoreU(values, d, scores + i);
   }
@@ -164,7 +165,8 @@ void AttendHead(const HeadView& head, std::vector<float>& scratch) {
   for (std::int64_t c = 0; c < head.head_width; ++c) {
     std::fill(keys + c * tokens + head.tokens, keys + (c + 1) * tokens, 0.0F);
   }
-  const float scale = 1 / std::sqrt(static_cast<float>(head.head_width));
+  // Scores to the base 2 make softmax a power of 2.
+  const float scale = kLog2OfE / std::sqrt(static_cast<float>(head.head_width));
   const std::int64_t whole_width = head.head_width / lanes * lanes;
   for (std::int64_t first = 0; first < head.query_rows; first += kRows) {
     const std::int64_t rows = std::min<std::int64_t>(kRows, head.query_rows - first);
