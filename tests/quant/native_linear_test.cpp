@@ -23,6 +23,8 @@ struct InputKind {
   int weight_bits;
 };
 
+void PrintTo(const InputKind& kind, std::ostream* out) { *out << kind.name; }
+
 const std::vector<InputKind>& input_kinds() {
   static const std::vector<InputKind> kinds = {
       {"DynamicToken7", Scheme::kAffine, RangeKind::kDynamic, Granularity::kToken, 7, 8},

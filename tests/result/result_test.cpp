@@ -16,7 +16,7 @@ using ::testing::HasSubstr;
 Result full_result() {
   Result result;
   result.task = "zeroshot_classification";
-  result.model = {"m.pt", "ab12", "fp8-max", "both", 3 << 19, 6 << 20, 3 << 20, "native"};
+  result.model = {"m.pt", "ab12", "fp8-max", "both", 3 << 19, 6 << 20, 3 << 20, "native", "avx2"};
   result.data = DataInfo{"cifar100:d", "cifar100", 5000, "cd34", 18, {"7", "9"}};
   result.metrics = {{"acc1", 0.625}, {"acc5", 0.875}};
   result.latency["image"] = {{32, {40.5, 41, 42, 10}}, {4, {5, 6, 7, 20}}};
@@ -48,7 +48,7 @@ TEST(Result, JsonIsTheDocumentedSchema) {
     "model": {"path": "m.pt", "sha256": "ab12", "recipe": "fp8-max", "component": "both",
               "size_bytes": 1572864, "size_mib": 1.5, "float32_bytes": 6291456,
               "source_bytes": 3145728, "ratio_to_float32": 0.25, "ratio_to_source": 0.5,
-              "mode": "native"},
+              "mode": "native", "kernels": "avx2"},
     "data": {"spec": "cifar100:d", "dataset": "cifar100", "items": 5000, "sha256": "cd34",
              "templates": 18, "skipped": ["7", "9"]},
     "metrics": {"acc1": 0.625, "acc5": 0.875},

@@ -1,0 +1,68 @@
+#include "clipq/bench/operations.h"
+
+#include <ATen/ops/full.h>
+#include <gmock/gmock.h>
+
+#include "clipq/bench/gemm_peak.h"
+#include "clipq/bench/latency.h"
+#include "clipq/bench/profile_model.h"
+#include "clipq/core/error.h"
+#include "tiny_clip.h"
+
+namespace clipq {
+namespace {
+
+using ::testing::Contains;
+using ::testing::HasSubstr;
+using ::testing::Key;
+using ::testing::Not;
+
+TEST(Operations, OfImagesCountTheLastBlockForThePooledTokenOnly) {
+  // tiny_config(): 4 patches of 192 values, 5 tokens of width 64, 2 blocks, embeddings of 32.
+  const std::int64_t patches = 4 * 192 * 64;
+  const std::int64_t whole_block = 5 * 12 * 64 * 64 + 2 * 5 * 5 * 64;
+  const std::int64_t last_block = 5 * 2 * 64 * 64 + 10 * 64 * 64 + 2 * 5 * 64;
+  const std::int64_t item = patches + whole_block + last_block + 64 * 32;
+  EXPECT_EQ(image_operations(testing::tiny_clip(), 3), 2 * 3 * item);
+}
+
+TEST(Operations, OfTextsEndWithTheLongest) {
+  const ClipModel model = testing::tiny_clip();
+  at::Tensor tokens = at::full({2, 12}, 1, at::kLong);
+  tokens[0][3] = 39;
+  tokens[1][5] = 39;
+  const std::int64_t whole_block = 6 * 12 * 64 * 64 + 2 * 6 * 6 * 64;
+  const std::int64_t last_block = 6 * 2 * 64 * 64 + 10 * 64 * 64 + 2 * 6 * 64;
+  EXPECT_EQ(text_operations(model, tokens), 2 * 2 * (whole_block + last_block + 64 * 32));
+}
+
+TEST(GemmPeak, IsMeasured) {
+  const GemmPeak peak = measure_gemm_peak();
+  EXPECT_GT(peak.int8_gops, 0);
+  EXPECT_GT(peak.float32_gops, 0);
+  EXPECT_FALSE(peak.int8_kernels.empty());
+}
+
+TEST(TimedTask, IsForImagesTextsAndPrompts) {
+  const ClipModel model = testing::tiny_clip();
+  const TimedModel timed = {&model, {}};
+  EXPECT_EQ(timed_task(timed, "image", 2).operations, image_operations(model, 2));
+  timed_task(timed, "text", 1).run();
+  EXPECT_THROW(timed_task(timed, "text_prompts", 1), UsageError);
+  EXPECT_THROW(timed_task(timed, "sound", 1), UsageError);
+}
+
+TEST(Profiled, GivesTheSameEmbeddingsAndTimesEveryLinear) {
+  const ClipModel model = testing::tiny_clip();
+  const auto profile = std::make_shared<LayerProfile>();
+  const ClipModel timed = profiled(model, profile);
+  EXPECT_TRUE(
+      timed.encode_image(testing::tiny_pixels()).equal(model.encode_image(testing::tiny_pixels())));
+  const std::map<std::string, double> seconds = profile->seconds();
+  EXPECT_THAT(seconds, Contains(Key("visual.conv1")));
+  EXPECT_THAT(seconds, Contains(Key("visual.transformer.resblocks.1.mlp.c_proj")));
+  EXPECT_THAT(seconds, Not(Contains(Key(HasSubstr("token_embedding")))));
+}
+
+}  // namespace
+}  // namespace clipq

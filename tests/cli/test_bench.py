@@ -1,0 +1,108 @@
+"""`clipq bench` and integer kernels: figures recomputed from each other, every path, runs on request."""
+
+import json
+import unittest
+
+import numpy as np
+
+from support import CliTest, clipq
+
+
+class Bench(CliTest):
+    def setUp(self):
+        super().setUp()
+        self.path, _ = self.checkpoint()
+        self.artifact = self.folder / "int8.pt"
+        self.ok("quantize", self.path, "-o", self.artifact)
+
+    def bench(self, *arguments):
+        return json.loads(self.ok("bench", *arguments, "--seconds", "0.1", "--json"))["results"]
+
+    def test_figures_follow_from_each_other(self):
+        for result in self.bench(self.path, self.artifact, "--batch-size", "1,3"):
+            details = result["details"]["bench"]
+            native = result["model"]["mode"] == "native"
+            peak = details["gemm_peak"]["int8_gops" if native else "float32_gops"]
+            self.assertGreater(peak, 0)
+            for what, batches in result["latency"].items():
+                for batch, times in batches.items():
+                    rates = details["rates"][what][batch]
+                    gops = rates["operations"] / times["median_ms"] / 1e6
+                    self.assertAlmostEqual(rates["items_per_second"], int(batch) * 1000 / times["median_ms"], 6)
+                    self.assertAlmostEqual(rates["gops"], gops, 6)
+                    self.assertAlmostEqual(rates["share_of_peak"], gops / peak, 9)
+            self.assertGreater(details["load"]["load_seconds"], 0)
+            self.assertGreater(details["load"]["peak_resident_bytes"], 0)
+
+    def test_the_artifact_runs_on_integer_kernels(self):
+        base, quantized = self.bench(self.path, self.artifact, "--tower", "text")
+        self.assertEqual(base["model"]["mode"], "float")
+        self.assertNotIn("kernels", base["model"])
+        self.assertEqual(quantized["model"]["mode"], "native")
+        self.assertTrue(quantized["model"]["kernels"])
+
+    def test_table(self):
+        text = self.ok("bench", self.path, self.artifact, "--seconds", "0.1", "--batch-size", "2", "--tower", "image")
+        self.assertRegex(text, r"image b2 +tiny\.pt +[\d.]+ +[\d.]+ +[\d.]+ +\d+")
+        self.assertRegex(text, r"GEMM peak of this machine: INT8 \d+ GOP/s \(\S+\), float32 \d+ GFLOP/s")
+        self.assertRegex(text, r"int8\.pt +native")
+
+    def test_profile_names_every_layer(self):
+        for path in (self.path, self.artifact):
+            result, = self.bench(path, "--profile", "--batch-size", "4")
+            profile = result["details"]["bench"]["profile_ms"]
+            for what, prefix in (("image", "visual."), ("text", "")):
+                layers = profile[what]["4"]
+                for layer in ("attn.in_proj", "attn.out_proj", "mlp.c_fc", "mlp.c_proj"):
+                    self.assertIn(f"{prefix}transformer.resblocks.0.{layer}", layers)
+                self.assertIn("(rest)", layers)
+                self.assertGreater(sum(layers.values()), 0)
+            self.assertIn("visual.conv1", profile["image"]["4"])
+            self.assertIn("token_embedding", profile["text"]["4"])
+
+    def test_runs_on_request(self):
+        process = clipq("bench", self.artifact, "--on-request", input="image 2\ntext 1\nimage 2\n")
+        self.assertEqual(process.returncode, 0, process.stderr)
+        first, *times = process.stdout.split()
+        self.assertEqual(first, "ready")
+        self.assertEqual(len(times), 3)
+        self.assertTrue(all(float(time) > 0 for time in times))
+
+    def test_bad_requests(self):
+        for request in ("image", "image 0", "picture 1", "image 1 2"):
+            self.fails(2, request.split()[0], "bench", self.artifact, "--on-request", input=request + "\n")
+        self.fails(2, "takes one model", "bench", self.path, self.artifact, "--on-request")
+
+    def embeddings(self, *arguments):
+        out = self.folder / "out.npy"
+        texts = self.folder / "texts.txt"
+        texts.write_text("\n".join(f"{'a ' * (i % 9)}photo of {i}" for i in range(40)))
+        self.ok("embed", self.artifact, "--texts", texts, "--normalize", "-o", out, *arguments)
+        return np.load(out).astype(np.float64)
+
+    def test_every_path_embeds_as_simulate_does(self):
+        simulated = self.embeddings("--mode", "simulate")
+        listed = json.loads(self.ok("list", "kernels", "--json"))["kernels"]
+        here = [row["name"] for row in listed if "(not here)" not in row["comment"]]
+        self.assertIn("portable", here)
+        for path in ["auto", *here]:
+            cosines = (simulated * self.embeddings("--kernels", path)).sum(1)
+            self.assertGreater(cosines.min(), 0.999, path)
+        for row in listed:
+            if row["name"] not in here:
+                self.fails(2, "this processor can't run", "embed", self.artifact, "--texts", self.folder / "texts.txt",
+                           "-o", self.folder / "x.npy", "--kernels", row["name"])
+
+    def test_wrong_kernels(self):
+        self.fails(2, "unknown kernels \"avx513\"", "bench", self.artifact, "--kernels", "avx513")
+        self.fails(2, "no effect with --mode simulate", "bench", self.artifact, "--kernels", "portable", "--mode", "simulate")
+
+    def test_what_has_no_integer_kernels_is_simulated(self):
+        self.ok("quantize", self.path, "--recipe", "int8-weight-only", "-o", self.folder / "w.pt")
+        process = clipq("bench", self.folder / "w.pt", "--seconds", "0.1", "--json")
+        self.assertEqual(json.loads(process.stdout)["results"][0]["model"]["mode"], "simulate")
+        self.assertRegex(process.stderr, "has nothing for integer kernels")
+
+
+if __name__ == "__main__":
+    unittest.main()
