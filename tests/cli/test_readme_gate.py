@@ -27,7 +27,8 @@ class Gate(CliTest):
         broken = self.gate("--max-drop", "acc1=100", "--max-size-ratio", "0.01")
         self.assertEqual(broken.returncode, 4, broken.stderr)
         self.assertRegex(broken.stderr, "size")
-        uncertain = self.gate("--max-drop", "acc1=0.1", "--require-certain")
+        # One code that flips may change an item on one machine and not on another.
+        uncertain = self.gate("--max-drop", "acc1=2.2", "--require-certain")
         self.assertEqual(uncertain.returncode, 4, uncertain.stderr)
         self.assertRegex(uncertain.stderr, "100 items|too small")
 
