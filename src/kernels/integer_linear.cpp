@@ -52,6 +52,18 @@ void CodePanel::resize(std::int64_t rows, std::int64_t width) {
     scales_.resize(static_cast<std::size_t>(rows));
 }
 
+std::uint8_t* CodePanel::receive(const CodeRule& rule, const RowScale* sources) {
+  const RowScale scale = {rule.scale, static_cast<std::int32_t>(rule.zero_point)};
+  for (std::int64_t row = 0; row < rows_; ++row) {
+    RowScale& own = scales_[static_cast<std::size_t>(row)];
+    own = scale;
+    if (std::isnan(sources[row].scale)) own.scale = sources[row].scale;  // a row of NaNs stays one
+    std::uint8_t* codes = codes_.get() + row * stride_;
+    std::fill(codes + width_, codes + stride_, std::uint8_t{0});
+  }
+  return codes_.get();
+}
+
 void CodePanel::quantize(std::int64_t row, const float* x, const CodeRule& rule) {
   std::uint8_t* codes = codes_.get() + row * stride_;
   scales_[static_cast<std::size_t>(row)] = quantize_row(x, width_, rule, codes);
@@ -105,12 +117,40 @@ CodeRule IntegerLinear::rule_for(const float* x, std::int64_t count) const {
   return rule;
 }
 
-void IntegerLinear::run(const CodePanel& panel, std::int64_t first, std::int64_t count,
-                        const LinearOutput& output) const {
-  const TileFinish finish = {panel.scales(),    scales_.data(), sums_.data(),       bias_.data(),
-                             output.activation, output.add,     output.out - first, output.stride};
+TileFinish IntegerLinear::finish_of(const CodePanel& panel) const {
+  TileFinish finish{};
+  finish.rows = panel.scales();
+  finish.column_scales = scales_.data();
+  finish.column_sums = sums_.data();
+  finish.bias = bias_.data();
+  return finish;
+}
+
+void IntegerLinear::multiply(const CodePanel& panel, std::int64_t first, std::int64_t count,
+                             const TileFinish& finish) const {
   matrix_->multiply(panel.codes(), panel.rows(), panel.stride(), first, count,
                     [&finish](const AccumulatorTile& tile) { finish_tile(tile, finish); });
+}
+
+void IntegerLinear::run(const CodePanel& panel, std::int64_t first, std::int64_t count,
+                        const LinearOutput& output) const {
+  TileFinish finish = finish_of(panel);
+  finish.activation = output.activation;
+  finish.add = output.add;
+  finish.out = output.out - first;
+  finish.out_stride = output.stride;
+  multiply(panel, first, count, finish);
+}
+
+void IntegerLinear::run_to_codes(const CodePanel& panel, Activation activation,
+                                 const CodeRule& rule, CodePanel& output) const {
+  output.resize(panel.rows(), out_features());
+  TileFinish finish = finish_of(panel);
+  finish.activation = activation;
+  finish.rule = &rule;
+  finish.codes = output.receive(rule, panel.scales());
+  finish.codes_stride = output.stride();
+  multiply(panel, 0, out_features(), finish);
 }
 
 }  // namespace clipq

@@ -145,12 +145,10 @@ class VectorQuantizer {
         zero_point_(hn::Set(hn::RebindToSigned<D>(), row.zero_point)),
         nan_(hn::Zero(d)) {}
 
-  HWY_INLINE void operator()(D d, const float* x, std::uint8_t* codes) {
-    const auto values = hn::LoadU(d, x);
+  HWY_INLINE void operator()(D d, hn::Vec<D> values, std::uint8_t* codes) {
     if constexpr (kLooksForNan) nan_ = hn::Or(nan_, hn::VecFromMask(d, hn::IsNaN(values)));
     // The ends are whole numbers, so that clamping before rounding gives the same.
-    const auto clamped =
-        hn::Min(hn::Max(Quotient(values, scale_, inverse_), lowest_), highest_);
+    const auto clamped = hn::Min(hn::Max(Quotient(values, scale_, inverse_), lowest_), highest_);
     const hn::RebindToUnsigned<D> words;
     const hn::Rebind<std::uint8_t, D> bytes;
     const auto integers = hn::BitCast(words, hn::Add(hn::NearestInt(clamped), zero_point_));
@@ -175,9 +173,9 @@ bool QuantizeValues(const float* x, std::int64_t width, const CodeRule& rule, co
   const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
   VectorQuantizer<kLooksForNan, Floats> quantize_vector(d, rule, row);
   std::int64_t i = 0;
-  for (; i + lanes <= width; i += lanes) quantize_vector(d, x + i, codes + i);
+  for (; i + lanes <= width; i += lanes) quantize_vector(d, hn::LoadU(d, x + i), codes + i);
   VectorQuantizer<kLooksForNan, hn::CappedTag<float, 1>> quantize_one(one, rule, row);
-  for (; i < width; ++i) quantize_one(one, x + i, codes + i);
+  for (; i < width; ++i) quantize_one(one, hn::LoadU(one, x + i), codes + i);
   return quantize_vector.saw_nan(d) || quantize_one.saw_nan(one);
 }
 
@@ -200,7 +198,7 @@ RowScale QuantizeRow(const float* x, std::int64_t width, const CodeRule& rule,
 }
 
 /// `count` vectors of a tile from column `first` on; what belongs to columns stays in registers.
-template <int kVectors, class D, class Curve>
+template <int kVectors, bool kToCodes, class D, class Curve>
 HWY_INLINE void FinishVectors(D d, const AccumulatorTile& tile, const TileFinish& finish,
                               std::int64_t first, const Curve& curve) {
   const hn::RebindToSigned<D> integers;
@@ -215,6 +213,9 @@ HWY_INLINE void FinishVectors(D d, const AccumulatorTile& tile, const TileFinish
     scales[v] = hn::LoadU(d, finish.column_scales + column);
     biases[v] = hn::LoadU(d, finish.bias + column);
   }
+  const CodeRule rule = kToCodes ? *finish.rule : CodeRule();
+  VectorQuantizer<false, D> quantize_vector(
+      d, rule, {rule.scale, static_cast<std::int32_t>(rule.zero_point)});
   for (std::int64_t r = 0; r < tile.rows; ++r) {
     const std::int32_t* products = tile.values + r * tile.stride + first;
     const RowScale& row = finish.rows[tile.row + r];
@@ -226,25 +227,42 @@ HWY_INLINE void FinishVectors(D d, const AccumulatorTile& tile, const TileFinish
       const auto product = hn::LoadU(integers, products + v * lanes);
       const auto exact = hn::ConvertTo(d, hn::Sub(product, hn::Mul(sums[v], zero_point)));
       auto values = curve(d, hn::MulAdd(exact, hn::Mul(scales[v], row_scale), biases[v]));
+      if constexpr (kToCodes) {
+        quantize_vector(
+            d, values,
+            finish.codes + (tile.row + r) * finish.codes_stride + tile.column + first + v * lanes);
+        continue;
+      }
       if (finish.add) values = hn::Add(values, hn::LoadU(d, out + v * lanes));
       hn::StoreU(values, d, out + v * lanes);
     }
   }
 }
 
-template <class Curve>
-HWY_INLINE void FinishTileWith(const AccumulatorTile& tile, const TileFinish& finish,
-                               const Curve& curve) {
+template <bool kToCodes, class Curve>
+HWY_INLINE void FinishTileTo(const AccumulatorTile& tile, const TileFinish& finish,
+                             const Curve& curve) {
   constexpr int kVectors = HWY_TARGET <= HWY_AVX3 ? 4 : 2;
   const Floats d;
   const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
   std::int64_t c = 0;
   for (; c + kVectors * lanes <= tile.columns; c += kVectors * lanes) {
-    FinishVectors<kVectors>(d, tile, finish, c, curve);
+    FinishVectors<kVectors, kToCodes>(d, tile, finish, c, curve);
   }
-  for (; c + lanes <= tile.columns; c += lanes) FinishVectors<1>(d, tile, finish, c, curve);
+  for (; c + lanes <= tile.columns; c += lanes)
+    FinishVectors<1, kToCodes>(d, tile, finish, c, curve);
   for (; c < tile.columns; ++c) {
-    FinishVectors<1>(hn::CappedTag<float, 1>(), tile, finish, c, curve);
+    FinishVectors<1, kToCodes>(hn::CappedTag<float, 1>(), tile, finish, c, curve);
+  }
+}
+
+template <class Curve>
+HWY_INLINE void FinishTileWith(const AccumulatorTile& tile, const TileFinish& finish,
+                               const Curve& curve) {
+  if (finish.codes != nullptr) {
+    FinishTileTo<true>(tile, finish, curve);
+  } else {
+    FinishTileTo<false>(tile, finish, curve);
   }
 }
 

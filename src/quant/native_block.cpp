@@ -140,19 +140,27 @@ void NativeBlock::finish_panel(const float* attended, float* residual, std::int6
   add_mlp(residual, rows, scratch);
 }
 
-void NativeBlock::add_mlp(float* residual, std::int64_t rows, BlockScratch& scratch) const {
+void NativeBlock::hidden_by_rows(std::int64_t rows, BlockScratch& scratch) const {
   const std::int64_t hidden_width = c_fc_.out_features();
   float* hidden = at_least(scratch.hidden, rows * hidden_width);
   {
     const TimedLayer timed = time(scratch, names_.c_fc);
     c_fc_.run(scratch.codes, {hidden, hidden_width, activation_});
   }
-  {
-    const TimedLayer timed = time(scratch, names_.c_proj_input);
-    scratch.hidden_codes.resize(rows, hidden_width);
-    for (std::int64_t r = 0; r < rows; ++r) {
-      scratch.hidden_codes.quantize(r, hidden + r * hidden_width, c_proj_.rule());
-    }
+  const TimedLayer timed = time(scratch, names_.c_proj_input);
+  scratch.hidden_codes.resize(rows, hidden_width);
+  for (std::int64_t r = 0; r < rows; ++r) {
+    scratch.hidden_codes.quantize(r, hidden + r * hidden_width, c_proj_.rule());
+  }
+}
+
+void NativeBlock::add_mlp(float* residual, std::int64_t rows, BlockScratch& scratch) const {
+  if (c_proj_.rule().per_row) {
+    // A row's range is known when all of it is.
+    hidden_by_rows(rows, scratch);
+  } else {
+    const TimedLayer timed = time(scratch, names_.c_fc);
+    c_fc_.run_to_codes(scratch.codes, activation_, c_proj_.rule(), scratch.hidden_codes);
   }
   const TimedLayer timed = time(scratch, names_.c_proj);
   c_proj_.run(scratch.hidden_codes, {.out = residual, .stride = width(), .add = true});

@@ -86,6 +86,7 @@ class NativeBlock {
                            std::int64_t rows, BlockScratch& scratch) const;
   void finish_panel(const float* attended, float* residual, std::int64_t rows,
                     BlockScratch& scratch) const;
+  void hidden_by_rows(std::int64_t rows, BlockScratch& scratch) const;
   void add_mlp(float* residual, std::int64_t rows, BlockScratch& scratch) const;
 
   Block block_;  ///< keeps the layers alive

@@ -19,6 +19,10 @@ class CodePanel {
   /// Makes room for `rows` rows of `width` codes; keeps what is large enough.
   void resize(std::int64_t rows, std::int64_t width);
 
+  /// Makes the rows those of a linear's output by a rule without a range per row, as
+  /// IntegerLinear::run_to_codes() writes them.
+  std::uint8_t* receive(const CodeRule& rule, const RowScale* sources);
+
   /// Quantizes x [width] as row `row`.
   void quantize(std::int64_t row, const float* x, const CodeRule& rule);
 
@@ -75,9 +79,18 @@ class IntegerLinear {
     run(panel, 0, out_features(), output);
   }
 
+  /// All output features, activated, as codes of the layer that reads them, whose rule has no range
+  /// per row. Sizes `output`.
+  void run_to_codes(const CodePanel& panel, Activation activation, const CodeRule& rule,
+                    CodePanel& output) const;
+
   const char* path_name() const { return path_->name; }
 
  private:
+  TileFinish finish_of(const CodePanel& panel) const;
+  void multiply(const CodePanel& panel, std::int64_t first, std::int64_t count,
+                const TileFinish& finish) const;
+
   std::int64_t in_features_;
   CodeRule rule_;
   bool spans_rows_;

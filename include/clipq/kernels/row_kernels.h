@@ -50,6 +50,11 @@ struct TileFinish {
   bool add = false;           ///< to what stands in `out`
   float* out;                 ///< of row 0 and column 0
   std::ptrdiff_t out_stride;  ///< from a row to the next
+  /// Not null: the results become codes by this rule, which has no range per row, and go here and
+  /// not to `out`.
+  std::uint8_t* codes = nullptr;
+  std::ptrdiff_t codes_stride = 0;
+  const CodeRule* rule = nullptr;
 };
 
 void finish_tile(const AccumulatorTile& tile, const TileFinish& finish);
