@@ -4,6 +4,7 @@
 #include <ATen/ops/empty.h>
 
 #include <algorithm>
+#include <atomic>
 
 #include "clipq/model/layer_slots.h"
 #include "tower_pass.h"
@@ -14,7 +15,7 @@ namespace {
 /// Rows that go through the tower together: enough that reading a block's weights from memory is
 /// paid for, few enough that their activations stay in the last-level cache.
 constexpr std::int64_t kRowsOfThreads = 512;
-constexpr std::int64_t kRowsOfOneThread = 256;
+constexpr std::int64_t kRowsOfOneThread = 128;
 
 /// Rows of an item for which it pays that a thread reads all of a block's weights.
 constexpr std::int64_t kLongItem = 24;
@@ -84,18 +85,22 @@ at::Tensor NativeTransformer::forward_pooled(const at::Tensor& x,
   const bool by_items =
       all_float && batch.count() >= 2 * threads && rows >= kLongItem * batch.count();
   const std::int64_t most = by_items ? kRowsOfOneThread : kRowsOfThreads;
-  // A multiple of the threads where each takes passes of its own, and no pass without items.
-  const std::int64_t step = by_items ? threads : 1;
-  const std::int64_t passes =
-      std::min((rows + most * step - 1) / (most * step) * step, batch.count());
-  const auto first = [&](std::int64_t pass) { return batch.count() * pass / passes; };
+  const std::int64_t items_a_pass =
+      std::clamp<std::int64_t>(most * batch.count() / std::max<std::int64_t>(rows, 1), 1,
+                               std::max<std::int64_t>(batch.count(), 1));
+  const std::int64_t passes = (batch.count() + items_a_pass - 1) / items_a_pass;
+  const auto first = [&](std::int64_t pass) {
+    return std::min(pass * items_a_pass, batch.count());
+  };
   const auto pass_at = [&](std::int64_t pass, PassScratch& buffers) {
     return TowerPass(blocks_, batch, first(pass), first(pass + 1), buffers);
   };
   if (by_items) {
-    at::parallel_for(0, passes, 1, [&](std::int64_t begin, std::int64_t end) {
+    // Threads take passes as they come: one that another program holds up doesn't hold up the rest.
+    std::atomic<std::int64_t> next = 0;
+    at::parallel_for(0, threads, 1, [&](std::int64_t /*begin*/, std::int64_t /*end*/) {
       const auto thread = static_cast<std::size_t>(at::get_thread_num());
-      for (std::int64_t pass = begin; pass < end; ++pass) {
+      for (std::int64_t pass = next++; pass < passes; pass = next++) {
         pass_at(pass, scratch->passes[thread])
             .by_items(scratch->threads[thread], out + first(pass) * batch.width());
       }
