@@ -1,5 +1,7 @@
 #include "clipq/bench/operations.h"
 
+#include <algorithm>
+
 namespace clipq {
 namespace {
 
@@ -12,6 +14,13 @@ std::int64_t block_multiply_adds(std::int64_t blocks, std::int64_t width, std::i
   if (!shortened) return blocks * whole;
   const std::int64_t last = 2 * width * width * tokens + 10 * width * width + 2 * width * tokens;
   return (blocks - 1) * whole + last;
+}
+
+/// Whether a runner can leave out what a causal mask hides: LibTorch's attention computes it all.
+bool has_float_attention(const Transformer& blocks) {
+  return std::all_of(blocks.begin(), blocks.end(), [](const Block& block) {
+    return dynamic_cast<const FloatAttention*>(block.attention.get()) != nullptr;
+  });
 }
 
 }  // namespace
@@ -31,7 +40,7 @@ std::int64_t image_operations(const ClipModel& model, std::int64_t batch) {
 std::int64_t text_operations(const ClipModel& model, const at::Tensor& tokens) {
   const ClipConfig& config = model.config;
   const bool shortened = !needs_whole_batch(model.text.blocks);
-  const bool runner = model.text.runner != nullptr;
+  const bool runner = model.text.runner != nullptr && has_float_attention(model.text.blocks);
   const at::Tensor ends = tokens.argmax(-1).add(1);
   const auto longest = shortened ? ends.max().item<std::int64_t>() : tokens.size(1);
   std::int64_t sum = 0;
