@@ -49,18 +49,25 @@ struct LoadedModel {
   Json load;
 };
 
+std::unique_ptr<LoadedModel> with_prompts(OpenedModel opened) {
+  auto loaded = std::make_unique<LoadedModel>(LoadedModel{std::move(opened), {}, {}});
+  loaded->timed = {&loaded->opened.model, everyday_prompts(loaded->opened)};
+  return loaded;
+}
+
 std::unique_ptr<LoadedModel> load(const std::filesystem::path& file, const ModelOptions& options) {
   const double read_seconds = seconds_to_read(file);
   const std::int64_t before = resident_bytes();
   forget_peak_resident();
   Stopwatch stopwatch;
-  auto loaded = std::make_unique<LoadedModel>(LoadedModel{open_model(file, options), {}, {}});
+  OpenedModel opened = open_model(file, options);
   const double load_seconds = stopwatch.lap();
-  loaded->load = {{"read_seconds", read_seconds},
+  Json figures = {{"read_seconds", read_seconds},
                   {"load_seconds", load_seconds},
                   {"resident_bytes", resident_bytes() - before},
                   {"peak_resident_bytes", peak_resident_bytes() - before}};
-  loaded->timed = {&loaded->opened.model, everyday_prompts(loaded->opened)};
+  std::unique_ptr<LoadedModel> loaded = with_prompts(std::move(opened));
+  loaded->load = std::move(figures);
   return loaded;
 }
 
@@ -146,7 +153,8 @@ std::vector<Result> bench(const BenchOptions& options) {
 
 std::function<double(const std::string& request)> bench_on_request(const BenchOptions& options) {
   if (options.models.size() != 1) throw UsageError("bench --on-request: takes one model");
-  std::shared_ptr<LoadedModel> loaded = load(options.models.front(), options.model);
+  std::shared_ptr<LoadedModel> loaded =
+      with_prompts(open_model(options.models.front(), options.model));
   auto tasks = std::make_shared<std::map<std::string, TimedTask>>();
   return [loaded, tasks](const std::string& request) {
     std::istringstream words(request);

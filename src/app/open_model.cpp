@@ -20,9 +20,7 @@ Tokenizer choose_tokenizer(const std::filesystem::path& bpe,
 /// Puts an artifact's layers on integer kernels where there are some.
 void make_native(Artifact& artifact, ModelInfo& info, const std::string& where,
                  const ModelOptions& options) {
-  const IntegerPath* path =
-      options.kernels == "auto" ? nullptr : &find_integer_path(options.kernels, "--kernels");
-  NativeModel native = clipq::make_native(std::move(artifact.quantized.model), path);
+  NativeModel native = clipq::make_native(std::move(artifact.quantized.model), options.kernels);
   artifact.quantized.model = std::move(native.model);
   for (const std::string& layer : native.simulated) log::debug(cat(where, ": simulated ", layer));
   info.kernels = native.describe();
@@ -37,9 +35,9 @@ void make_native(Artifact& artifact, ModelInfo& info, const std::string& where,
 
 OpenedModel open_artifact(TorchScriptArchive archive, const std::string& where, ModelInfo info,
                           const ModelOptions& options) {
-  Artifact artifact = load_artifact(archive, where);
-  // Its tensors are freed one by one as the layers that share them are packed.
-  { const TorchScriptArchive released = std::move(archive); }
+  // The archive ends here: its tensors are freed one by one as the layers that share them are
+  // packed.
+  Artifact artifact = load_artifact(TorchScriptArchive(std::move(archive)), where);
   info.recipe = artifact.quantized.quantization.recipe_name;
   info.component = artifact.quantized.quantization.component;
   info.mode = "simulate";

@@ -8,7 +8,6 @@
 #include <algorithm>
 #include <functional>
 #include <limits>
-#include <string_view>
 
 #include "clipq/core/stopwatch.h"
 #include "clipq/kernels/integer_path.h"
@@ -61,13 +60,11 @@ GemmPeak measure_gemm_peak() {
   const std::vector<std::uint8_t> codes(kRows * kDepth, 1);
   const IntegerWeight plain = {weight.data(), kColumns, kDepth, 127, 127};
   GemmPeak peak;
-  for (const IntegerPath& path : integer_paths()) {
-    const bool last_resort = std::string_view(path.name) == "portable";
-    if (!path.supported() || !path.exact(plain) || (last_resort && peak.int8_gops > 0)) continue;
-    const double gops = int8_gops(*path.pack(plain), codes);
+  for (const IntegerPath* path : usable_integer_paths(plain)) {
+    const double gops = int8_gops(*path->pack(plain), codes);
     if (gops <= peak.int8_gops) continue;
     peak.int8_gops = gops;
-    peak.int8_kernels = path.name;
+    peak.int8_kernels = path->name;
   }
   peak.float32_gops = float32_gops();
   return peak;

@@ -45,6 +45,19 @@ TimedTask text_task(const ClipModel& model, const at::Tensor& tokens) {
   return {[&model, tokens] { model.encode_text(tokens); }, text_operations(model, tokens)};
 }
 
+/// Those of "image", "text" and "text_prompts" that the options ask for and all models have.
+std::vector<std::string> timed_kinds(const std::vector<TimedModel>& models,
+                                     const LatencyOptions& options) {
+  const bool all_have_prompts =
+      std::all_of(models.begin(), models.end(),
+                  [](const TimedModel& model) { return model.prompts.defined(); });
+  std::vector<std::string> kinds;
+  if (options.image) kinds.emplace_back("image");
+  if (options.text) kinds.emplace_back("text");
+  if (options.text && all_have_prompts) kinds.emplace_back("text_prompts");
+  return kinds;
+}
+
 }  // namespace
 
 double milliseconds_of(const std::function<void()>& run) {
@@ -65,18 +78,6 @@ TimedTask timed_task(const TimedModel& timed, const std::string& what, std::int6
   }
   throw UsageError(cat("bench: \"", what, "\" can't be timed; image, text, or text_prompts of a ",
                        "model whose tokenizer fits its vocabulary can"));
-}
-
-std::vector<std::string> timed_kinds(const std::vector<TimedModel>& models,
-                                     const LatencyOptions& options) {
-  const bool all_have_prompts =
-      std::all_of(models.begin(), models.end(),
-                  [](const TimedModel& model) { return model.prompts.defined(); });
-  std::vector<std::string> kinds;
-  if (options.image) kinds.emplace_back("image");
-  if (options.text) kinds.emplace_back("text");
-  if (options.text && all_have_prompts) kinds.emplace_back("text_prompts");
-  return kinds;
 }
 
 LatencyStats latency_stats(std::vector<double> milliseconds) {

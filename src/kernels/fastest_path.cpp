@@ -47,17 +47,15 @@ const IntegerPath& measure(const IntegerWeight& weight) {
   const std::vector<std::uint8_t> codes(static_cast<std::size_t>(kRows * stride), 1);
   const IntegerPath* fastest = nullptr;
   double shortest = std::numeric_limits<double>::infinity();
-  for (const IntegerPath& path : integer_paths()) {
-    const bool last_resort = std::string_view(path.name) == "portable";
-    if (!path.supported() || !path.exact(weight) || (last_resort && fastest != nullptr)) continue;
-    const double time = trial(path, weight, codes, stride);
+  for (const IntegerPath* path : usable_integer_paths(weight)) {
+    const double time = trial(*path, weight, codes, stride);
     const double operations = 2.0 * static_cast<double>(kRows * weight.in_features) *
                               static_cast<double>(std::min(weight.out_features, kMostColumns));
-    log::debug(cat("kernels for ", weight.in_features, " x ", weight.out_features, ": ", path.name,
+    log::debug(cat("kernels for ", weight.in_features, " x ", weight.out_features, ": ", path->name,
                    " ", fixed(operations / time / 1e9, 0), " GOP/s on one thread"));
     if (time < kClearlyFaster * shortest) {
       shortest = time;
-      fastest = &path;
+      fastest = path;
     }
   }
   if (fastest == nullptr) throw InternalError("no integer kernels for a weight");

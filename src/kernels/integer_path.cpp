@@ -67,6 +67,16 @@ const std::vector<IntegerPath>& integer_paths() {
   return paths;
 }
 
+std::vector<const IntegerPath*> usable_integer_paths(const IntegerWeight& weight) {
+  std::vector<const IntegerPath*> usable;
+  for (const IntegerPath& path : integer_paths()) {
+    const bool last_resort = &path == &integer_paths().back();
+    if (last_resort && !usable.empty()) continue;
+    if (path.supported() && path.exact(weight)) usable.push_back(&path);
+  }
+  return usable;
+}
+
 const IntegerPath& find_integer_path(const std::string& name, const std::string& where) {
   const IntegerPath& path = find_named(integer_paths(), name, "kernels", where);
   if (!path.supported()) {

@@ -20,7 +20,6 @@ namespace {
 namespace hn = hwy::HWY_NAMESPACE;
 
 using Floats = hn::ScalableTag<float>;
-using Ints = hn::RebindToSigned<Floats>;
 
 /// Calls body(vector tag, offset) for whole vectors, then for the rest one value at a time.
 template <class Body>

@@ -14,6 +14,14 @@ BlockScratch& here(std::vector<BlockScratch>& threads) {
   return threads[static_cast<std::size_t>(at::get_thread_num())];
 }
 
+/// Calls body(item, head) for all of them, in parallel.
+template <class Body>
+void for_each_head(std::int64_t items, std::int64_t heads, const Body& body) {
+  at::parallel_for(0, items * heads, 1, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t i = begin; i < end; ++i) body(i / heads, i % heads);
+  });
+}
+
 }  // namespace
 
 TowerPass::TowerPass(const std::vector<NativeBlock>& blocks, const TowerBatch& batch,
@@ -140,12 +148,10 @@ void TowerPass::attend(const NativeBlock& block, std::vector<BlockScratch>& thre
         at::from_blob(projected, {items_.count(), items_.length(0), 3 * width_}, at::kFloat)));
     return;
   }
-  at::parallel_for(0, items_.count() * heads_, 1, [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t i = begin; i < end; ++i) {
-      const std::int64_t row = items_.first_row[i / heads_];
-      block.attend(item_of(i / heads_, projected + row * 3 * width_, attended_ + row * width_),
-                   i % heads_, here(threads));
-    }
+  for_each_head(items_.count(), heads_, [&](std::int64_t item, std::int64_t head) {
+    const std::int64_t row = items_.first_row[item];
+    block.attend(item_of(item, projected + row * 3 * width_, attended_ + row * width_), head,
+                 here(threads));
   });
 }
 
@@ -160,12 +166,9 @@ void TowerPass::attend_pooled(const NativeBlock& block, std::vector<BlockScratch
         at::from_blob(items_.position.data(), {items_.count()}, at::kLong)));
     return;
   }
-  at::parallel_for(0, items_.count() * heads_, 1, [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t i = begin; i < end; ++i) {
-      const std::int64_t item = i / heads_;
-      block.attend(pooled_item(item, projected + items_.first_row[item] * 2 * width_), i % heads_,
-                   here(threads));
-    }
+  for_each_head(items_.count(), heads_, [&](std::int64_t item, std::int64_t head) {
+    block.attend(pooled_item(item, projected + items_.first_row[item] * 2 * width_), head,
+                 here(threads));
   });
 }
 

@@ -19,9 +19,8 @@ ModelOptions ModelArguments::options() const {
     throw UsageError(cat("--mode ", mode, ": expected native or simulate"));
   }
   options.simulate = mode == "simulate";
-  options.kernels = kernels;
   if (kernels != "auto") {
-    find_integer_path(kernels, "--kernels");
+    options.kernels = &find_integer_path(kernels, "--kernels");
     if (options.simulate) throw UsageError("--kernels has no effect with --mode simulate");
   }
   return options;

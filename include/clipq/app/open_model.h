@@ -6,6 +6,7 @@
 
 #include "clipq/artifact/artifact.h"
 #include "clipq/eval/encode.h"
+#include "clipq/kernels/integer_path.h"
 #include "clipq/model/checkpoint.h"
 #include "clipq/result/result.h"
 #include "clipq/text/tokenizer.h"
@@ -15,9 +16,9 @@ namespace clipq {
 /// What every command that opens a model takes.
 struct ModelOptions {
   std::optional<Activation> activation;  ///< of a checkpoint; empty: found out
-  std::filesystem::path bpe;     ///< tokenizer merges; empty: the model's own, else standard
-  bool simulate = false;         ///< --mode simulate: don't look for integer kernels
-  std::string kernels = "auto";  ///< --kernels: the path of the integer kernels; auto: the fastest
+  std::filesystem::path bpe;  ///< tokenizer merges; empty: the model's own, else standard
+  bool simulate = false;      ///< --mode simulate: don't look for integer kernels
+  const IntegerPath* kernels = nullptr;  ///< --kernels; nullptr: the fastest for each shape
 };
 
 /// A model ready to run, float or quantized.

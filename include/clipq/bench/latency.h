@@ -49,11 +49,6 @@ struct TimedTask {
 /// or if the model has no prompts.
 TimedTask timed_task(const TimedModel& model, const std::string& what, std::int64_t batch);
 
-/// What measure_latencies() would time: those of "image", "text" and "text_prompts" that the options
-/// ask for and all models have.
-std::vector<std::string> timed_kinds(const std::vector<TimedModel>& models,
-                                     const LatencyOptions& options);
-
 /// The time of one run, in milliseconds.
 double milliseconds_of(const std::function<void()>& run);
 

@@ -62,6 +62,10 @@ const std::vector<IntegerPath>& integer_paths();
 /// The path of that name. Throws UsageError with the valid names, or if the processor lacks it.
 const IntegerPath& find_integer_path(const std::string& name, const std::string& where);
 
+/// The paths that this processor has and that are exact for the weight, in the table's order; the
+/// portable one only if there is no other.
+std::vector<const IntegerPath*> usable_integer_paths(const IntegerWeight& weight);
+
 /// The path that is the fastest here for weights of that shape: each that is exact multiplies a
 /// part of the weight a few times, once for every shape in a process.
 const IntegerPath& fastest_integer_path(const IntegerWeight& weight);
