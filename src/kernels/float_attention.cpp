@@ -1,8 +1,7 @@
-#include "clipq/kernels/float_attention.h"
+#include "attend_head.h"
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "float_attention.cpp"
@@ -10,7 +9,7 @@
 // After foreach_target.h, which includes this file once for every instruction set.
 #include <hwy/highway.h>
 
-#include "curves-inl.h"
+#include "attention-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace clipq {
@@ -26,10 +25,6 @@ constexpr int kRows = 6;
 constexpr int kVectors = HWY_TARGET <= HWY_AVX3 ? 4 : 2;
 
 HWY_INLINE std::int64_t LanesOf() { return static_cast<std::int64_t>(hn::Lanes(Floats())); }
-
-HWY_INLINE std::int64_t RoundUp(std::int64_t n, std::int64_t step) {
-  return (n + step - 1) / step * step;
-}
 
 /// c[r][0 .. V vectors) = scale * sum over k < depth of a[r][k] * b[k][...], for `R` rows.
 template <int R, int V>
@@ -91,56 +86,11 @@ HWY_INLINE void Multiply(std::int64_t rows, const float* a, std::ptrdiff_t a_str
   kByRows[rows - 1](a, a_stride, depth, b, b_stride, columns, scale, c, c_stride);
 }
 
-/// `rows` rows of x as columns of `out`, whose rows are `stride` apart.
-HWY_INLINE void Transpose(const float* x, std::ptrdiff_t x_stride, std::int64_t rows,
-                          std::int64_t width, float* out, std::ptrdiff_t stride) {
-#if HWY_TARGET == HWY_SCALAR
-  const std::int64_t whole_rows = 0;
-  const std::int64_t whole_width = 0;
-#else
-  const hn::FixedTag<float, 4> d;
-  const hn::Repartition<double, decltype(d)> pairs;
-  const std::int64_t whole_rows = rows / 4 * 4;
-  const std::int64_t whole_width = width / 4 * 4;
-  for (std::int64_t r = 0; r < whole_rows; r += 4) {
-    for (std::int64_t c = 0; c < whole_width; c += 4) {
-      const float* source = x + r * x_stride + c;
-      const auto v0 = hn::LoadU(d, source);
-      const auto v1 = hn::LoadU(d, source + x_stride);
-      const auto v2 = hn::LoadU(d, source + 2 * x_stride);
-      const auto v3 = hn::LoadU(d, source + 3 * x_stride);
-      const auto low01 = hn::BitCast(pairs, hn::InterleaveLower(d, v0, v1));
-      const auto low23 = hn::BitCast(pairs, hn::InterleaveLower(d, v2, v3));
-      const auto high01 = hn::BitCast(pairs, hn::InterleaveUpper(d, v0, v1));
-      const auto high23 = hn::BitCast(pairs, hn::InterleaveUpper(d, v2, v3));
-      float* target = out + c * stride + r;
-      hn::StoreU(hn::BitCast(d, hn::InterleaveLower(pairs, low01, low23)), d, target);
-      hn::StoreU(hn::BitCast(d, hn::InterleaveUpper(pairs, low01, low23)), d, target + stride);
-      hn::StoreU(hn::BitCast(d, hn::InterleaveLower(pairs, high01, high23)), d,
-                 target + 2 * stride);
-      hn::StoreU(hn::BitCast(d, hn::InterleaveUpper(pairs, high01, high23)), d,
-                 target + 3 * stride);
-    }
-  }
-#endif
-  for (std::int64_t r = 0; r < rows; ++r) {
-    const std::int64_t first = r < whole_rows ? whole_width : 0;
-    for (std::int64_t c = first; c < width; ++c) out[c * stride + r] = x[r * x_stride + c];
-  }
-}
-
 /// 2^(x - max) of `count` scores in place, zeros behind them up to `padded`; returns 1 / sum.
 HWY_INLINE float Exponentials(float* scores, std::int64_t count, std::int64_t padded) {
   const Floats d;
   const std::int64_t lanes = LanesOf();
-  for (std::int64_t i = count; i < padded; ++i) {
-    scores[i] = -std::numeric_limits<float>::infinity();
-  }
-  auto most = hn::LoadU(d, scores);
-  for (std::int64_t i = lanes; i < padded; i += lanes) {
-    most = hn::Max(hn::LoadU(d, scores + i), most);
-  }
-  const auto offset = hn::MaxOfLanes(d, most);
+  const auto offset = GreatestScore(scores, count, padded);
   auto sums = hn::Zero(d);
   for (std::int64_t i = 0; i < padded; i += lanes) {
     const auto values = Exp2(d, hn::Sub(hn::LoadU(d, scores + i), offset));
@@ -151,14 +101,14 @@ HWY_INLINE float Exponentials(float* scores, std::int64_t count, std::int64_t pa
   return 1 / hn::GetLane(hn::SumOfLanes(d, sums));
 }
 
-void AttendHead(const HeadView& head, std::vector<float>& scratch) {
+void AttendHead(const HeadView& head, AttentionScratch& scratch) {
   const std::int64_t lanes = LanesOf();
   const std::int64_t tokens = RoundUp(head.tokens, lanes);
   const std::int64_t width = RoundUp(head.head_width, lanes);
   const auto size =
       static_cast<std::size_t>(head.head_width * tokens + kRows * tokens + kRows * width);
-  if (scratch.size() < size) scratch.resize(size);
-  float* const keys = scratch.data();
+  if (scratch.floats.size() < size) scratch.floats.resize(size);
+  float* const keys = scratch.floats.data();
   float* const scores = keys + head.head_width * tokens;
   float* const sums = scores + kRows * tokens;
   Transpose(head.keys, head.key_stride, head.tokens, head.head_width, keys, tokens);
@@ -206,7 +156,7 @@ namespace clipq {
 
 HWY_EXPORT(AttendHead);
 
-void attend_head(const HeadView& head, std::vector<float>& scratch) {
+void attend_head(const HeadView& head, AttentionScratch& scratch) {
   HWY_DYNAMIC_DISPATCH(AttendHead)(head, scratch);
 }
 

@@ -10,8 +10,12 @@
 namespace clipq {
 namespace {
 
-/// Codes are read four at a time; whole cache lines keep rows aligned.
-constexpr std::int64_t kStrideStep = 64;
+/// Whole cache lines keep rows aligned; an odd number of them spreads the rows of a tile over the
+/// cache's sets.
+std::int64_t stride_of(std::int64_t width) {
+  constexpr std::int64_t kLine = 64;
+  return ((width + kLine - 1) / kLine | 1) * kLine;
+}
 
 std::vector<float> floats_of(const at::Tensor& tensor, std::int64_t count) {
   const at::Tensor values = tensor.reshape({-1}).expand({count}).contiguous();
@@ -41,7 +45,7 @@ CodeRule code_rule(const ActivationQuantizer& input) {
 void CodePanel::resize(std::int64_t rows, std::int64_t width) {
   rows_ = rows;
   width_ = width;
-  stride_ = (width + kStrideStep - 1) / kStrideStep * kStrideStep;
+  stride_ = stride_of(width);
   const auto needed = static_cast<std::size_t>(rows * stride_);
   if (needed > capacity_) {
     codes_ = hwy::AllocateAligned<std::uint8_t>(needed);

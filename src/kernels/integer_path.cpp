@@ -2,13 +2,18 @@
 
 #include <limits>
 
-#include "clipq/core/error.h"
-#include "clipq/core/find_named.h"
-#include "clipq/core/strings.h"
+#include "find_supported.h"
+#include "tile_amx.h"
 #include "tiled_matrix.h"
 
 namespace clipq {
 namespace {
+
+/// 56 rows of an MLP's hidden layer are two thirds of a MiB.
+constexpr std::int64_t kFewRows = 56;
+
+/// AMX multiplies so fast that a core must use each byte of a weight some hundred times.
+constexpr std::int64_t kManyRows = 400;
 
 bool always() { return true; }
 
@@ -20,6 +25,11 @@ bool has_avx512() {
 }
 
 bool has_avx512_vnni() { return has_avx512() && __builtin_cpu_supports("avx512vnni"); }
+
+bool has_amx_int8() {
+  return has_avx512_vnni() && __builtin_cpu_supports("amx-tile") &&
+         __builtin_cpu_supports("amx-int8") && AmxTiles::allowed();
+}
 
 bool whatever(const IntegerWeight& /*weight*/) { return true; }
 
@@ -53,17 +63,19 @@ std::unique_ptr<IntegerMatrix> pack_tiled(const IntegerWeight& weight) {
 
 const std::vector<IntegerPath>& integer_paths() {
   static const std::vector<IntegerPath> paths = {
+      {"amx-int8", "tiles of 16 x 64 products, AMX", has_amx_int8, whatever, pack_amx, kManyRows},
       {"avx512-vnni", "four products an instruction, AVX512-VNNI", has_avx512_vnni, whatever,
-       pack_tiled<kAvx512VnniKernel>},
+       pack_tiled<kAvx512VnniKernel>, kFewRows},
       {"onednn", "LibTorch's oneDNN: AMX, VNNI or AVX2, whichever it finds", has_avx2,
-       sums_fit_float, pack_onednn},
+       sums_fit_float, pack_onednn, kFewRows},
       {"avx512", "sums of two products in 16 bits, AVX512", has_avx512, pairs_fit,
-       pack_tiled<kAvx512Kernel>},
+       pack_tiled<kAvx512Kernel>, kFewRows},
       {"avx2", "sums of two products in 16 bits, AVX2", has_avx2, pairs_fit,
-       pack_tiled<kAvx2Kernel>},
+       pack_tiled<kAvx2Kernel>, kFewRows},
       {"avx2-wide", "codes widened to 16 bits, exact with 8 bits on both sides, AVX2", has_avx2,
-       whatever, pack_tiled<kAvx2WideKernel>},
-      {"portable", "plain C++, any processor", always, whatever, pack_tiled<kPortableKernel>}};
+       whatever, pack_tiled<kAvx2WideKernel>, kFewRows},
+      {"portable", "plain C++, any processor", always, whatever, pack_tiled<kPortableKernel>,
+       kFewRows}};
   return paths;
 }
 
@@ -78,12 +90,7 @@ std::vector<const IntegerPath*> usable_integer_paths(const IntegerWeight& weight
 }
 
 const IntegerPath& find_integer_path(const std::string& name, const std::string& where) {
-  const IntegerPath& path = find_named(integer_paths(), name, "kernels", where);
-  if (!path.supported()) {
-    throw UsageError(cat(where, ": this processor can't run \"", name, "\" (", path.comment,
-                         "); leave the choice to clipq with \"auto\""));
-  }
-  return path;
+  return find_supported(integer_paths(), name, "kernels", where);
 }
 
 }  // namespace clipq

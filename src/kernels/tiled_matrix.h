@@ -1,13 +1,12 @@
 #pragma once
 
-#include <hwy/aligned_allocator.h>
-
 #include "clipq/kernels/integer_path.h"
 #include "tile_kernel.h"
+#include "weight_stripes.h"
 
 namespace clipq {
 
-/// A weight cut into stripes of a tile's columns, each contiguous.
+/// A weight in stripes of a tile's columns, multiplied tile by tile.
 class TiledMatrix final : public IntegerMatrix {
  public:
   TiledMatrix(const IntegerWeight& weight, const TileKernel& kernel);
@@ -17,9 +16,7 @@ class TiledMatrix final : public IntegerMatrix {
 
  private:
   TileKernel kernel_;
-  std::int64_t columns_;  ///< of the whole matrix
-  std::int64_t quads_;
-  hwy::AlignedFreeUniquePtr<std::int8_t[]> stripes_;
+  WeightStripes stripes_;
 };
 
 }  // namespace clipq

@@ -1,7 +1,7 @@
 #include "native_block.h"
 
 #include "clipq/core/error.h"
-#include "clipq/kernels/float_attention.h"
+#include "clipq/kernels/attention_path.h"
 #include "clipq/quant/native_linear.h"
 #include "clipq/quant/row_panels.h"
 
@@ -52,10 +52,10 @@ bool NativeBlock::can_run(const Block& block) {
          integer_of(block.c_proj) != nullptr;
 }
 
-NativeBlock::NativeBlock(const Block& block, const std::string& name, Activation activation)
+NativeBlock::NativeBlock(const Block& block, const std::string& name, const BlockChoices& choices)
     : block_(block),
       names_(name),
-      activation_(activation),
+      choices_(choices),
       ln_1_(block.ln_1),
       in_proj_(require_integer(block.in_proj)),
       out_proj_(require_integer(block.out_proj)),
@@ -80,7 +80,7 @@ void NativeBlock::quantize_normalized(const Norm& norm, const IntegerLinear& lin
 
 void NativeBlock::project(const float* residual, std::int64_t rows, std::int64_t first,
                           std::int64_t count, float* out, BlockScratch& scratch) const {
-  const RowPanels panels(rows, 1);
+  const RowPanels panels(rows, 1, panel_rows());
   for (std::int64_t panel = 0; panel < panels.count; ++panel) {
     const std::int64_t row = panels.first(panel);
     {
@@ -97,23 +97,23 @@ void NativeBlock::attend(const ProjectedItem& item, std::int64_t head,
   const TimedLayer timed = time(scratch, names_.attention);
   const std::int64_t head_width = width() / heads();
   const std::int64_t column = head * head_width;
-  attend_head({.queries = item.queries + column,
-               .query_stride = item.query_stride,
-               .query_rows = item.query_rows,
-               .keys = item.keys + column,
-               .values = item.keys + width() + column,
-               .key_stride = item.key_stride,
-               .tokens = item.tokens,
-               .head_width = head_width,
-               .causal = item.causal,
-               .out = item.out + column,
-               .out_stride = width()},
-              scratch.attention);
+  choices_.attention->attend({.queries = item.queries + column,
+                              .query_stride = item.query_stride,
+                              .query_rows = item.query_rows,
+                              .keys = item.keys + column,
+                              .values = item.keys + width() + column,
+                              .key_stride = item.key_stride,
+                              .tokens = item.tokens,
+                              .head_width = head_width,
+                              .causal = item.causal,
+                              .out = item.out + column,
+                              .out_stride = width()},
+                             scratch.attention);
 }
 
 void NativeBlock::finish(const float* attended, float* residual, std::int64_t rows,
                          BlockScratch& scratch) const {
-  const RowPanels panels(rows, 1);
+  const RowPanels panels(rows, 1, panel_rows());
   for (std::int64_t panel = 0; panel < panels.count; ++panel) {
     const std::int64_t offset = panels.first(panel) * width();
     finish_panel(attended + offset, residual + offset, panels.size(panel), scratch);
@@ -145,7 +145,7 @@ void NativeBlock::hidden_by_rows(std::int64_t rows, BlockScratch& scratch) const
   float* hidden = at_least(scratch.hidden, rows * hidden_width);
   {
     const TimedLayer timed = time(scratch, names_.c_fc);
-    c_fc_.run(scratch.codes, {hidden, hidden_width, activation_});
+    c_fc_.run(scratch.codes, {hidden, hidden_width, choices_.activation});
   }
   const TimedLayer timed = time(scratch, names_.c_proj_input);
   scratch.hidden_codes.resize(rows, hidden_width);
@@ -160,7 +160,7 @@ void NativeBlock::add_mlp(float* residual, std::int64_t rows, BlockScratch& scra
     hidden_by_rows(rows, scratch);
   } else {
     const TimedLayer timed = time(scratch, names_.c_fc);
-    c_fc_.run_to_codes(scratch.codes, activation_, c_proj_.rule(), scratch.hidden_codes);
+    c_fc_.run_to_codes(scratch.codes, choices_.activation, c_proj_.rule(), scratch.hidden_codes);
   }
   const TimedLayer timed = time(scratch, names_.c_proj);
   c_proj_.run(scratch.hidden_codes, {.out = residual, .stride = width(), .add = true});

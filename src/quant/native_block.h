@@ -7,6 +7,7 @@
 #include "clipq/kernels/integer_linear.h"
 #include "clipq/model/layer_profile.h"
 #include "clipq/model/transformer.h"
+#include "clipq/quant/native_transformer.h"
 
 namespace clipq {
 
@@ -19,7 +20,7 @@ struct BlockScratch {
   CodePanel hidden_codes;
   std::vector<float> row;
   std::vector<float> hidden;
-  std::vector<float> attention;
+  AttentionScratch attention;
   std::vector<float> projected;  ///< queries, keys and values of one item
   std::vector<float> attended;   ///< of one item
   LayerProfile* profile = nullptr;
@@ -46,12 +47,13 @@ class NativeBlock {
 
   /// @param block as can_run() wants it; its layers are shared
   /// @param name canonical path, for the profile
-  NativeBlock(const Block& block, const std::string& name, Activation activation);
+  NativeBlock(const Block& block, const std::string& name, const BlockChoices& choices);
 
   const Attention& attention() const { return *block_.attention; }
   bool has_float_attention() const;
   std::int64_t width() const { return out_proj_.out_features(); }
   std::int64_t heads() const { return block_.attention->heads(); }
+  std::int64_t panel_rows() const { return in_proj_.panel_rows(); }
   const std::string& attention_name() const { return names_.attention; }
 
   /// The columns [first, first + count) of in_proj(ln_1(residual)).
@@ -60,7 +62,7 @@ class NativeBlock {
   void project(const float* residual, std::int64_t rows, std::int64_t first, std::int64_t count,
                float* out, BlockScratch& scratch) const;
 
-  /// One head of an item's attention in float32.
+  /// One head of an item's attention.
   void attend(const ProjectedItem& item, std::int64_t head, BlockScratch& scratch) const;
 
   /// residual += out_proj(attended), then residual += mlp(ln_2(residual)).
@@ -91,7 +93,7 @@ class NativeBlock {
 
   Block block_;  ///< keeps the layers alive
   Names names_;
-  Activation activation_;
+  BlockChoices choices_;
   Norm ln_1_;
   const IntegerLinear& in_proj_;
   const IntegerLinear& out_proj_;

@@ -25,14 +25,15 @@ at::Tensor NativeLinear::forward_part(const at::Tensor& x, std::int64_t first,
   const float* values = input.const_data_ptr<float>();
   const CodeRule rule = integer_->rule_for(values, input.numel());
   float* out = output.mutable_data_ptr<float>();
-  for_each_panel(input.numel() / width, [&](std::int64_t row, std::int64_t rows) {
-    static thread_local CodePanel panel;
-    panel.resize(rows, width);
-    for (std::int64_t r = 0; r < rows; ++r) {
-      panel.quantize(r, values + (row + r) * width, rule);
-    }
-    integer_->run(panel, first, count, {out + row * count, count});
-  });
+  for_each_panel(input.numel() / width, integer_->panel_rows(),
+                 [&](std::int64_t row, std::int64_t rows) {
+                   static thread_local CodePanel panel;
+                   panel.resize(rows, width);
+                   for (std::int64_t r = 0; r < rows; ++r) {
+                     panel.quantize(r, values + (row + r) * width, rule);
+                   }
+                   integer_->run(panel, first, count, {out + row * count, count});
+                 });
   return output;
 }
 

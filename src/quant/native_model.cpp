@@ -44,26 +44,34 @@ std::string NativeModel::describe() const {
   if (!parts.empty() && !simulated.empty()) {
     parts.push_back(cat("simulated (", simulated.size(), ")"));
   }
+  if (!parts.empty() && !attention.empty()) parts.push_back(cat("attention ", attention));
   return join(parts, ", ");
 }
 
-NativeModel make_native(ClipModel model, const IntegerPath* path) {
+NativeModel make_native(ClipModel model, const NativeOptions& options) {
   NativeModel native;
   const LayerSlots slots = layer_slots(model);
   for (const LinearSlot& slot : slots.linears) {
     throw_if_interrupted();
-    convert(slot, path, native);
+    convert(slot, options.path, native);
   }
   for (const auto& slot : slots.attentions) {
     if (dynamic_cast<const SimulatedAttention*>(slot.layer->get()) != nullptr) {
       native.simulated.push_back(cat(slot.name, ": attention has no integer kernels"));
     }
   }
+  const AttentionPath& attention =
+      options.attention == nullptr ? float32_attention_path() : *options.attention;
   const Activation activation = model.config.activation;
   const auto runner = [&](const Transformer& blocks,
                           Tower tower) -> std::shared_ptr<const TransformerRunner> {
     if (!NativeTransformer::can_run(blocks)) return nullptr;
-    return std::make_shared<NativeTransformer>(blocks, activation, tower);
+    auto transformer =
+        std::make_shared<NativeTransformer>(blocks, BlockChoices{activation, &attention}, tower);
+    if (&attention != &float32_attention_path() && transformer->has_float_attention()) {
+      native.attention = attention.name;
+    }
+    return transformer;
   };
   model.visual.runner = runner(model.visual.blocks, Tower::kVisual);
   model.text.runner = runner(model.text.blocks, Tower::kText);

@@ -14,8 +14,8 @@ namespace {
 
 /// Rows that go through the tower together: enough that reading a block's weights from memory is
 /// paid for, few enough that their activations stay in the last-level cache.
-constexpr std::int64_t kRowsOfThreads = 512;
-constexpr std::int64_t kRowsOfOneThread = 128;
+constexpr std::int64_t kLeastRowsOfThreads = 512;
+constexpr std::int64_t kLeastRowsOfOneThread = 128;
 
 /// Rows of an item for which it pays that a thread reads all of a block's weights.
 constexpr std::int64_t kLongItem = 24;
@@ -33,10 +33,11 @@ bool NativeTransformer::can_run(const Transformer& blocks) {
   return !blocks.empty() && std::all_of(blocks.begin(), blocks.end(), NativeBlock::can_run);
 }
 
-NativeTransformer::NativeTransformer(const Transformer& blocks, Activation activation, Tower tower)
-    : layers_(blocks), activation_(activation), tower_(tower) {
+NativeTransformer::NativeTransformer(const Transformer& blocks, const BlockChoices& choices,
+                                     Tower tower)
+    : layers_(blocks), choices_(choices), tower_(tower) {
   for (std::size_t i = 0; i < blocks.size(); ++i) {
-    blocks_.emplace_back(blocks[i], block_name(tower, i), activation);
+    blocks_.emplace_back(blocks[i], block_name(tower, i), choices);
   }
 }
 
@@ -44,7 +45,7 @@ NativeTransformer::~NativeTransformer() = default;
 
 std::shared_ptr<const NativeTransformer> NativeTransformer::profiled(
     std::shared_ptr<LayerProfile> profile) const {
-  auto timed = std::make_shared<NativeTransformer>(layers_, activation_, tower_);
+  auto timed = std::make_shared<NativeTransformer>(layers_, choices_, tower_);
   timed->profile_ = std::move(profile);
   return timed;
 }
@@ -70,11 +71,14 @@ void NativeTransformer::give_back(std::unique_ptr<Scratch> scratch) const {
   idle_.push_back(std::move(scratch));
 }
 
+bool NativeTransformer::has_float_attention() const {
+  return std::all_of(blocks_.begin(), blocks_.end(),
+                     [](const NativeBlock& block) { return block.has_float_attention(); });
+}
+
 at::Tensor NativeTransformer::forward_pooled(const at::Tensor& x,
                                              const at::Tensor& positions) const {
-  const bool all_float = std::all_of(blocks_.begin(), blocks_.end(), [](const NativeBlock& block) {
-    return block.has_float_attention();
-  });
+  const bool all_float = has_float_attention();
   const TowerBatch batch = {x.contiguous(), positions.to(at::kLong).contiguous(),
                             all_float && blocks_.front().attention().causal()};
   at::Tensor output = at::empty({batch.count(), batch.width()}, x.options());
@@ -84,7 +88,9 @@ at::Tensor NativeTransformer::forward_pooled(const at::Tensor& x,
   const std::int64_t threads = at::get_num_threads();
   const bool by_items =
       all_float && batch.count() >= 2 * threads && rows >= kLongItem * batch.count();
-  const std::int64_t most = by_items ? kRowsOfOneThread : kRowsOfThreads;
+  const std::int64_t panel = blocks_.front().panel_rows();
+  const std::int64_t most = by_items ? std::max(kLeastRowsOfOneThread, panel)
+                                     : std::max(kLeastRowsOfThreads, threads * panel);
   const std::int64_t items_a_pass =
       std::clamp<std::int64_t>(most * batch.count() / std::max<std::int64_t>(rows, 1), 1,
                                std::max<std::int64_t>(batch.count(), 1));

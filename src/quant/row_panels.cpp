@@ -5,23 +5,16 @@
 #include <algorithm>
 
 namespace clipq {
-namespace {
 
-/// Rows that are worth reading a weight for once more: 56 rows of an MLP's hidden layer are two
-/// thirds of a MiB.
-constexpr std::int64_t kLargest = 56;
-
-}  // namespace
-
-RowPanels::RowPanels(std::int64_t n, std::int64_t threads) : rows(n) {
-  const std::int64_t panels = (n + kLargest - 1) / kLargest;
+RowPanels::RowPanels(std::int64_t n, std::int64_t threads, std::int64_t most) : rows(n) {
+  const std::int64_t panels = (n + most - 1) / most;
   count = std::clamp<std::int64_t>((panels + threads - 1) / threads * threads, 1,
                                    std::max<std::int64_t>(n, 1));
 }
 
-void for_each_panel(std::int64_t rows,
+void for_each_panel(std::int64_t rows, std::int64_t most,
                     const std::function<void(std::int64_t first, std::int64_t count)>& body) {
-  const RowPanels panels(rows, at::get_num_threads());
+  const RowPanels panels(rows, at::get_num_threads(), most);
   at::parallel_for(0, panels.count, 1, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t panel = begin; panel < end; ++panel) {
       if (panels.size(panel) > 0) body(panels.first(panel), panels.size(panel));

@@ -39,38 +39,37 @@ TowerPass::TowerPass(const std::vector<NativeBlock>& blocks, const TowerBatch& b
 }
 
 void TowerPass::by_items(BlockScratch& thread, float* out) {
-  // Items go through a block one after the other, so that its weights are read from memory once.
+  // All items go through a block before the next, so that its weights are read from memory once.
   for (std::size_t i = 0; i + 1 < blocks_.size(); ++i) {
-    for (std::int64_t item = 0; item < items_.count(); ++item) {
-      whole_block(blocks_[i], item, thread);
-    }
+    for_each_group([&](const Group& group) { whole_block(blocks_[i], group, thread); });
   }
   project_queries(0, items_.count(), thread);
-  for (std::int64_t item = 0; item < items_.count(); ++item) pool(item, thread);
+  for_each_group([&](const Group& group) { pool(group, thread); });
   finish_pooled(0, items_.count(), thread);
   std::copy_n(pooled_, items_.count() * width_, out);
 }
 
 void TowerPass::by_rows(std::vector<BlockScratch>& threads, float* out) {
   at_least(projected_, items_.rows() * 3 * width_);
-  for_each_panel(items_.rows(), [&](std::int64_t row, std::int64_t rows) {
-    project(0, row, rows, here(threads));
-  });
+  for_each_panel(
+      items_.rows(), blocks_.front().panel_rows(),
+      [&](std::int64_t row, std::int64_t rows) { project(0, row, rows, here(threads)); });
   for (std::size_t i = 0; i + 1 < blocks_.size(); ++i) {
     attend(blocks_[i], threads);
-    for_each_panel(items_.rows(), [&](std::int64_t row, std::int64_t rows) {
-      BlockScratch& thread = here(threads);
-      blocks_[i].finish(attended_ + row * width_, residual_ + row * width_, rows, thread);
-      project(i + 1, row, rows, thread);
-    });
+    for_each_panel(
+        items_.rows(), blocks_.front().panel_rows(), [&](std::int64_t row, std::int64_t rows) {
+          BlockScratch& thread = here(threads);
+          blocks_[i].finish(attended_ + row * width_, residual_ + row * width_, rows, thread);
+          project(i + 1, row, rows, thread);
+        });
   }
-  for_each_panel(items_.count(), [&](std::int64_t item, std::int64_t items) {
-    project_queries(item, items, here(threads));
-  });
+  for_each_panel(
+      items_.count(), blocks_.front().panel_rows(),
+      [&](std::int64_t item, std::int64_t items) { project_queries(item, items, here(threads)); });
   attend_pooled(blocks_.back(), threads);
-  for_each_panel(items_.count(), [&](std::int64_t item, std::int64_t items) {
-    finish_pooled(item, items, here(threads));
-  });
+  for_each_panel(
+      items_.count(), blocks_.front().panel_rows(),
+      [&](std::int64_t item, std::int64_t items) { finish_pooled(item, items, here(threads)); });
   std::copy_n(pooled_, items_.count() * width_, out);
 }
 
@@ -99,23 +98,45 @@ ProjectedItem TowerPass::pooled_item(std::int64_t item, const float* keys) const
           .out = attended_ + item * width_};
 }
 
-void TowerPass::whole_block(const NativeBlock& block, std::int64_t item, BlockScratch& thread) {
-  const std::int64_t rows = items_.length(item);
-  float* projected = at_least(thread.projected, rows * 3 * width_);
-  float* attended = at_least(thread.attended, rows * width_);
-  block.project(residual_of(item), rows, 0, 3 * width_, projected, thread);
-  const ProjectedItem all = item_of(item, projected, attended);
-  for (std::int64_t head = 0; head < heads_; ++head) block.attend(all, head, thread);
-  block.finish(attended, residual_of(item), rows, thread);
+/// Neighbouring items whose rows fill a panel.
+template <class Body>
+void TowerPass::for_each_group(const Body& body) {
+  const std::int64_t most = blocks_.front().panel_rows();
+  for (Group group; group.begin < items_.count(); group.begin = group.end) {
+    group.end = group.begin + 1;
+    while (group.end < items_.count() &&
+           items_.first_row[group.end + 1] - items_.first_row[group.begin] <= most) {
+      ++group.end;
+    }
+    body(group);
+  }
 }
 
-/// An item's keys and values in the last block, and attention of its pooled row.
-void TowerPass::pool(std::int64_t item, BlockScratch& thread) {
-  const std::int64_t rows = items_.length(item);
+void TowerPass::whole_block(const NativeBlock& block, const Group& group, BlockScratch& thread) {
+  const std::int64_t first = items_.first_row[group.begin];
+  const std::int64_t rows = items_.first_row[group.end] - first;
+  float* projected = at_least(thread.projected, rows * 3 * width_);
+  float* attended = at_least(thread.attended, rows * width_);
+  block.project(residual_of(group.begin), rows, 0, 3 * width_, projected, thread);
+  for (std::int64_t item = group.begin; item < group.end; ++item) {
+    const std::int64_t row = items_.first_row[item] - first;
+    const ProjectedItem all = item_of(item, projected + row * 3 * width_, attended + row * width_);
+    for (std::int64_t head = 0; head < heads_; ++head) block.attend(all, head, thread);
+  }
+  block.finish(attended, residual_of(group.begin), rows, thread);
+}
+
+/// The items' keys and values in the last block, and attention of their pooled rows.
+void TowerPass::pool(const Group& group, BlockScratch& thread) {
+  const std::int64_t first = items_.first_row[group.begin];
+  const std::int64_t rows = items_.first_row[group.end] - first;
   float* keys = at_least(thread.projected, rows * 2 * width_);
-  blocks_.back().project(residual_of(item), rows, width_, 2 * width_, keys, thread);
-  const ProjectedItem pooled = pooled_item(item, keys);
-  for (std::int64_t head = 0; head < heads_; ++head) blocks_.back().attend(pooled, head, thread);
+  blocks_.back().project(residual_of(group.begin), rows, width_, 2 * width_, keys, thread);
+  for (std::int64_t item = group.begin; item < group.end; ++item) {
+    const ProjectedItem pooled =
+        pooled_item(item, keys + (items_.first_row[item] - first) * 2 * width_);
+    for (std::int64_t head = 0; head < heads_; ++head) blocks_.back().attend(pooled, head, thread);
+  }
 }
 
 /// Queries, keys and values of some rows; in the last block keys and values.

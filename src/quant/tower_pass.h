@@ -24,8 +24,9 @@ class TowerPass {
   TowerPass(const std::vector<NativeBlock>& blocks, const TowerBatch& batch, std::int64_t begin,
             std::int64_t end, PassScratch& scratch);
 
-  /// On the calling thread: each item goes through a block by itself, so that all that is computed
-  /// of it there stays in the core's cache. Wants attention in float32.
+  /// On the calling thread: an item, or some that fill a panel together, go through a block before
+  /// others do, so that all that is computed of them there stays in the core's cache. Wants
+  /// attention that isn't quantized.
   /// @param out [items, width]: the pooled rows
   void by_items(BlockScratch& thread, float* out);
 
@@ -33,12 +34,21 @@ class TowerPass {
   void by_rows(std::vector<BlockScratch>& threads, float* out);
 
  private:
+  /// The items [begin, end).
+  struct Group {
+    std::int64_t begin = 0;
+    std::int64_t end = 0;
+  };
+
+  template <class Body>
+  void for_each_group(const Body& body);
+
   float* residual_of(std::int64_t item) { return residual_ + items_.first_row[item] * width_; }
   ProjectedItem item_of(std::int64_t item, const float* projected, float* out) const;
   ProjectedItem pooled_item(std::int64_t item, const float* keys) const;
 
-  void whole_block(const NativeBlock& block, std::int64_t item, BlockScratch& thread);
-  void pool(std::int64_t item, BlockScratch& thread);
+  void whole_block(const NativeBlock& block, const Group& group, BlockScratch& thread);
+  void pool(const Group& group, BlockScratch& thread);
   void project(std::size_t block, std::int64_t row, std::int64_t rows, BlockScratch& thread);
   void project_queries(std::int64_t first, std::int64_t count, BlockScratch& thread);
   void finish_pooled(std::int64_t first, std::int64_t count, BlockScratch& thread);

@@ -84,7 +84,7 @@ TEST_P(NativeEveryRecipe, NativeEmbedsAsSimulateDoes) {
   one_block.text_layers = 1;
   for (const ClipConfig& config : {testing::tiny_config(), odd_config(), one_block}) {
     const ClipModel simulated = quantized(config, GetParam());
-    const NativeModel native = make_native(simulated, nullptr);
+    const NativeModel native = make_native(simulated, {});
     for (const std::int64_t batch : {1, 5, 64}) expect_same(native.model, simulated, batch);
   }
 }
@@ -98,7 +98,7 @@ INSTANTIATE_TEST_SUITE_P(NativeModel, NativeEveryRecipe, ::testing::ValuesIn(rec
 
 TEST(NativeModel, Int8RecipesPutEveryLinearOnIntegerKernels) {
   for (const char* recipe : {"int8-dynamic", "int8-static", "int8-smooth"}) {
-    NativeModel native = make_native(quantized(odd_config(), recipe), nullptr);
+    NativeModel native = make_native(quantized(odd_config(), recipe), {});
     for (const LinearSlot& slot : layer_slots(native.model).linears) {
       EXPECT_NE(dynamic_cast<const NativeLinear*>(slot.layer->get()), nullptr)
           << recipe << " " << slot.name;
@@ -111,14 +111,14 @@ TEST(NativeModel, EveryPathThatIsExactGivesTheSameEmbeddings) {
   const ClipModel simulated = quantized(odd_config(), "int8-dynamic");
   for (const IntegerPath& path : integer_paths()) {
     if (!path.supported()) continue;
-    const NativeModel native = make_native(simulated, &path);
+    const NativeModel native = make_native(simulated, {.path = &path});
     EXPECT_THAT(native.describe(), HasSubstr(path.name));
     expect_same(native.model, simulated, 9);
   }
 }
 
 TEST(NativeModel, AnItemDoesNotDependOnItsBatch) {
-  const NativeModel native = make_native(quantized(odd_config(), "int8-dynamic"), nullptr);
+  const NativeModel native = make_native(quantized(odd_config(), "int8-dynamic"), {});
   const at::Tensor pixels = pixels_for(odd_config(), 40);
   const at::Tensor tokens = texts_for(odd_config(), 40);
   const at::Tensor images = native.model.encode_image(pixels);
@@ -138,10 +138,10 @@ TEST(NativeModel, AnItemDoesNotDependOnItsBatch) {
 }
 
 TEST(NativeModel, SaysWhatIsSimulatedAndWhy) {
-  const NativeModel native = make_native(quantized(odd_config(), "int8-static"), nullptr);
+  const NativeModel native = make_native(quantized(odd_config(), "int8-static"), {});
   EXPECT_THAT(native.describe(), HasSubstr("simulated ("));
   EXPECT_THAT(native.simulated, ::testing::Each(HasSubstr("attention has no integer kernels")));
-  const NativeModel weights = make_native(quantized(odd_config(), "int8-weight-only"), nullptr);
+  const NativeModel weights = make_native(quantized(odd_config(), "int8-weight-only"), {});
   EXPECT_EQ(weights.describe(), "");
   EXPECT_THAT(weights.simulated, ::testing::Contains(HasSubstr("its input is not quantized")));
 }

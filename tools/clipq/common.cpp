@@ -5,6 +5,7 @@
 #include "clipq/core/error.h"
 #include "clipq/core/files.h"
 #include "clipq/core/strings.h"
+#include "clipq/kernels/attention_path.h"
 #include "clipq/kernels/integer_path.h"
 #include "clipq/report/result_table.h"
 #include "subcommands.h"
@@ -22,6 +23,10 @@ ModelOptions ModelArguments::options() const {
   if (kernels != "auto") {
     options.kernels = &find_integer_path(kernels, "--kernels");
     if (options.simulate) throw UsageError("--kernels has no effect with --mode simulate");
+  }
+  if (attention != "auto") {
+    options.attention = &find_attention_path(attention, "--attention");
+    if (options.simulate) throw UsageError("--attention has no effect with --mode simulate");
   }
   return options;
 }
@@ -44,6 +49,11 @@ void add_model_arguments(CLI::App& command, ModelArguments& arguments) {
   command
       .add_option("--kernels", arguments.kernels,
                   "native: auto, the fastest here for each shape, or one of `clipq list kernels`")
+      ->capture_default_str();
+  command
+      .add_option("--attention", arguments.attention,
+                  "native: auto, the fastest here, or one of `clipq list attention`; not where "
+                  "attention is quantized")
       ->capture_default_str();
 }
 

@@ -6,6 +6,7 @@
 #include "clipq/core/strings.h"
 #include "clipq/data/dataset.h"
 #include "clipq/eval/task.h"
+#include "clipq/kernels/attention_path.h"
 #include "clipq/kernels/integer_path.h"
 #include "clipq/numerics/observer.h"
 #include "clipq/quant/algorithm.h"
@@ -40,13 +41,17 @@ Rows observer_rows() { return rows_of(observers()); }
 Rows algorithm_rows() { return rows_of(algorithms()); }
 
 /// Whether this machine can run them is part of what they are.
-Rows kernel_rows() {
+template <typename Path>
+Rows rows_of_paths(const std::vector<Path>& paths) {
   Rows rows;
-  for (const IntegerPath& path : integer_paths()) {
+  for (const Path& path : paths) {
     rows.emplace_back(path.name, cat(path.comment, path.supported() ? "" : " (not here)"));
   }
   return rows;
 }
+
+Rows kernel_rows() { return rows_of_paths(integer_paths()); }
+Rows attention_rows() { return rows_of_paths(attention_paths()); }
 
 Rows task_rows() { return rows_of(tasks()); }
 Rows template_rows() { return rows_of(template_sets()); }
@@ -62,7 +67,7 @@ const std::vector<std::pair<std::string, Rows (*)()>>& lists() {
   static const std::vector<std::pair<std::string, Rows (*)()>> table = {
       {"recipes", recipe_rows},       {"formats", format_rows},   {"observers", observer_rows},
       {"algorithms", algorithm_rows}, {"datasets", dataset_rows}, {"tasks", task_rows},
-      {"templates", template_rows},   {"kernels", kernel_rows},
+      {"templates", template_rows},   {"kernels", kernel_rows},   {"attention", attention_rows},
   };
   return table;
 }

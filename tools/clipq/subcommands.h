@@ -34,6 +34,7 @@ struct ModelArguments {
   std::string bpe;
   std::string mode = "native";
   std::string kernels = "auto";
+  std::string attention = "auto";
 
   ModelOptions options() const;
 };
@@ -41,7 +42,7 @@ struct ModelArguments {
 /// Adds --activation and --bpe: for commands that read checkpoints.
 void add_checkpoint_arguments(CLI::App& command, ModelArguments& arguments);
 
-/// Adds --activation, --bpe, --mode and --kernels: for commands that run models.
+/// Adds --activation, --bpe, --mode, --kernels and --attention: for commands that run models.
 void add_model_arguments(CLI::App& command, ModelArguments& arguments);
 
 /// Prints Results as a table or, with --json, as a document; writes `output` if it isn't empty.

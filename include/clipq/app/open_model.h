@@ -6,6 +6,7 @@
 
 #include "clipq/artifact/artifact.h"
 #include "clipq/eval/encode.h"
+#include "clipq/kernels/attention_path.h"
 #include "clipq/kernels/integer_path.h"
 #include "clipq/model/checkpoint.h"
 #include "clipq/result/result.h"
@@ -18,7 +19,8 @@ struct ModelOptions {
   std::optional<Activation> activation;  ///< of a checkpoint; empty: found out
   std::filesystem::path bpe;  ///< tokenizer merges; empty: the model's own, else standard
   bool simulate = false;      ///< --mode simulate: don't look for integer kernels
-  const IntegerPath* kernels = nullptr;  ///< --kernels; nullptr: the fastest for each shape
+  const IntegerPath* kernels = nullptr;      ///< --kernels; nullptr: the fastest for each shape
+  const AttentionPath* attention = nullptr;  ///< --attention; nullptr: the fastest
 };
 
 /// A model ready to run, float or quantized.

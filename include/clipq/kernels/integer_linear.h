@@ -84,6 +84,7 @@ class IntegerLinear {
   void run_to_codes(const CodePanel& panel, Activation activation, const CodeRule& rule,
                     CodePanel& output) const;
 
+  std::int64_t panel_rows() const { return path_->panel_rows; }
   const char* path_name() const { return path_->name; }
 
  private:

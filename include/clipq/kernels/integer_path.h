@@ -54,6 +54,9 @@ struct IntegerPath {
   /// Whether the products of such codes are exact: some saturate if both sides use all 8 bits.
   bool (*exact)(const IntegerWeight& weight);
   std::unique_ptr<IntegerMatrix> (*pack)(const IntegerWeight& weight);
+  /// Rows for which it pays to read a weight once: enough that reading it doesn't hold up the
+  /// products, few enough that what is computed of them stays in a core's cache.
+  std::int64_t panel_rows;
 };
 
 /// All paths, those that are likely the fastest first.
@@ -70,6 +73,7 @@ std::vector<const IntegerPath*> usable_integer_paths(const IntegerWeight& weight
 /// part of the weight a few times, once for every shape in a process.
 const IntegerPath& fastest_integer_path(const IntegerWeight& weight);
 
+std::unique_ptr<IntegerMatrix> pack_amx(const IntegerWeight& weight);
 std::unique_ptr<IntegerMatrix> pack_onednn(const IntegerWeight& weight);
 
 }  // namespace clipq

@@ -4,10 +4,17 @@
 #include <string>
 #include <vector>
 
+#include "clipq/kernels/attention_path.h"
 #include "clipq/kernels/integer_path.h"
 #include "clipq/model/clip_model.h"
 
 namespace clipq {
+
+/// What may be chosen about native execution.
+struct NativeOptions {
+  const IntegerPath* path = nullptr;  ///< wherever it is exact; nullptr: the fastest for each shape
+  const AttentionPath* attention = nullptr;  ///< where it isn't quantized; nullptr: float32
+};
 
 /// A model on integer kernels, and what could not be put on them.
 struct NativeModel {
@@ -15,13 +22,15 @@ struct NativeModel {
   std::map<std::string, std::int64_t> layers;  ///< linears by the path that they run on
   std::vector<std::string> simulated;          ///< layers that stay simulated, each with the reason
 
-  /// "avx512-vnni"; several paths, and simulated layers, are told apart. Empty if none is native.
+  std::string attention;  ///< the path of attention; empty: float32, or quantized
+
+  /// "avx512-vnni"; several paths, simulated layers and attention that isn't float32 are told
+  /// apart. Empty if no layer is native.
   std::string describe() const;
 };
 
 /// Puts every simulated linear that has integer kernels on them, and each tower whose linears all
 /// have into one runner. `model` is taken over, so that each weight is freed once it is packed.
-/// @param path of the kernels wherever it is exact; nullptr: the fastest for each shape
-NativeModel make_native(ClipModel model, const IntegerPath* path);
+NativeModel make_native(ClipModel model, const NativeOptions& options);
 
 }  // namespace clipq

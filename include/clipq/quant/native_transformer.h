@@ -4,26 +4,37 @@
 #include <mutex>
 #include <vector>
 
+#include "clipq/kernels/attention_path.h"
 #include "clipq/model/layer_profile.h"
 #include "clipq/model/tower.h"
 #include "clipq/model/transformer.h"
+#include "clipq/numerics/activation.h"
 
 namespace clipq {
 
 class NativeBlock;
 
-/// All blocks of a tower on integer kernels. A thread takes an item through a whole block, or, where
-/// there are fewer items than threads, a panel of rows through what stands between two attentions:
-/// activations stay in a core's cache, and nothing is allocated once a batch of that size has run.
-/// Of a causal tower nothing behind an item's position is computed.
+/// What all blocks of a tower have in common.
+struct BlockChoices {
+  Activation activation = Activation::kQuickGelu;
+  const AttentionPath* attention = &float32_attention_path();  ///< where it isn't quantized
+};
+
+/// All blocks of a tower on integer kernels. A thread takes an item through a whole block, or,
+/// where there are fewer items than threads, a panel of rows through what stands between two
+/// attentions: activations stay in a core's cache, and nothing is allocated once a batch of that
+/// size has run. Of a causal tower nothing behind an item's position is computed.
 class NativeTransformer final : public TransformerRunner {
  public:
   /// Whether every linear of the blocks is native and none needs the whole batch.
   static bool can_run(const Transformer& blocks);
 
   /// @param blocks as can_run() wants them; their layers are shared
-  NativeTransformer(const Transformer& blocks, Activation activation, Tower tower);
+  NativeTransformer(const Transformer& blocks, const BlockChoices& choices, Tower tower);
   ~NativeTransformer() override;
+
+  /// Whether no block's attention is quantized.
+  bool has_float_attention() const;
 
   at::Tensor forward_pooled(const at::Tensor& x, const at::Tensor& positions) const override;
 
@@ -40,7 +51,7 @@ class NativeTransformer final : public TransformerRunner {
   void give_back(std::unique_ptr<Scratch> scratch) const;
 
   Transformer layers_;
-  Activation activation_;
+  BlockChoices choices_;
   Tower tower_;
   std::vector<NativeBlock> blocks_;
   std::shared_ptr<LayerProfile> profile_;  ///< nullptr: not timed

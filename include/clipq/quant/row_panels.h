@@ -11,14 +11,15 @@ struct RowPanels {
   std::int64_t rows;
   std::int64_t count;
 
-  RowPanels(std::int64_t rows, std::int64_t threads);
+  /// @param most rows of a panel
+  RowPanels(std::int64_t rows, std::int64_t threads, std::int64_t most);
 
   std::int64_t first(std::int64_t panel) const { return rows * panel / count; }
   std::int64_t size(std::int64_t panel) const { return first(panel + 1) - first(panel); }
 };
 
 /// Calls body(first row, rows) for every panel, in parallel. Exceptions of the body come out here.
-void for_each_panel(std::int64_t rows,
+void for_each_panel(std::int64_t rows, std::int64_t most,
                     const std::function<void(std::int64_t first, std::int64_t count)>& body);
 
 }  // namespace clipq

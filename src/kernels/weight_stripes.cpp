@@ -1,0 +1,34 @@
+#include "weight_stripes.h"
+
+#include <algorithm>
+#include <cstring>
+
+namespace clipq {
+namespace {
+
+constexpr std::int64_t kQuad = 4;
+
+std::int64_t over(std::int64_t count, std::int64_t step) { return (count + step - 1) / step; }
+
+}  // namespace
+
+WeightStripes::WeightStripes(const IntegerWeight& weight, std::int64_t stripe_columns,
+                             std::int64_t quad_step)
+    : width(stripe_columns),
+      columns(weight.out_features),
+      quads(over(weight.in_features, kQuad * quad_step) * quad_step) {
+  const std::int64_t size = over(columns, width) * bytes();
+  codes = hwy::AllocateAligned<std::int8_t>(static_cast<std::size_t>(size));
+  std::fill_n(codes.get(), size, std::int8_t{0});
+  for (std::int64_t column = 0; column < columns; ++column) {
+    const std::int8_t* source = weight.codes + column * weight.in_features;
+    std::int8_t* target = codes.get() + column / width * bytes() + column % width * kQuad;
+    for (std::int64_t k = 0; k < weight.in_features; k += kQuad) {
+      std::memcpy(target, source + k,
+                  static_cast<std::size_t>(std::min(kQuad, weight.in_features - k)));
+      target += width * kQuad;
+    }
+  }
+}
+
+}  // namespace clipq

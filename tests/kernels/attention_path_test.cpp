@@ -1,0 +1,107 @@
+#include "clipq/kernels/attention_path.h"
+
+#include <ATen/ops/empty.h>
+#include <ATen/ops/scaled_dot_product_attention.h>
+#include <gmock/gmock.h>
+
+#include <algorithm>
+#include <limits>
+
+#include "tensors.h"
+
+namespace clipq {
+namespace {
+
+/// One head through a path, from rows that stand in a wider matrix as in_proj leaves them.
+at::Tensor attended(const AttentionPath& path, const at::Tensor& qkv, std::int64_t queries,
+                    bool causal) {
+  const std::int64_t tokens = qkv.size(0);
+  const std::int64_t width = qkv.size(1) / 3;
+  at::Tensor out = at::empty({queries, width});
+  const auto* values = qkv.const_data_ptr<float>();
+  AttentionScratch scratch;
+  path.attend({values, 3 * width, queries, values + width, values + 2 * width, 3 * width, tokens,
+               width, causal, out.mutable_data_ptr<float>(), width},
+              scratch);
+  return out;
+}
+
+at::Tensor reference(const at::Tensor& qkv, std::int64_t queries, bool causal) {
+  const auto parts = qkv.to(at::kDouble).chunk(3, 1);
+  const auto head = [](const at::Tensor& x) { return x.unsqueeze(0).unsqueeze(0); };
+  return at::scaled_dot_product_attention(head(parts[0].narrow(0, 0, queries)), head(parts[1]),
+                                          head(parts[2]), {}, 0.0, causal)
+      .squeeze(0)
+      .squeeze(0);
+}
+
+class EveryAttentionPath : public ::testing::TestWithParam<std::string> {
+ protected:
+  void SetUp() override {
+    for (const AttentionPath& path : attention_paths()) {
+      if (path.name == GetParam()) path_ = &path;
+    }
+    if (!path_->supported()) GTEST_SKIP() << "this processor lacks " << GetParam();
+  }
+
+  bool is_float() const { return path_ == &float32_attention_path(); }
+
+  /// Products in bfloat16 see rounded operands: half a unit of 8 bits of the largest value.
+  double tolerance(const at::Tensor& qkv) const {
+    return is_float() ? 1e-5 : qkv.abs().max().item<double>() / 256;
+  }
+
+  at::Tensor operands(std::int64_t tokens, std::int64_t width) const {
+    const at::Tensor qkv = testing::random_normal({tokens, 3 * width}, 1).mul_(2);
+    return is_float() ? qkv : qkv.to(at::kBFloat16).to(at::kFloat);
+  }
+
+  const AttentionPath* path_ = nullptr;
+};
+
+TEST_P(EveryAttentionPath, IsScaledDotProductAttention) {
+  for (const std::int64_t tokens : {1, 2, 5, 16, 17, 33, 50, 77, 197, 260}) {
+    for (const std::int64_t width : {1, 4, 6, 20, 32, 64, 80}) {
+      const at::Tensor qkv = operands(tokens, width);
+      for (const bool causal : {false, true}) {
+        EXPECT_LT(testing::max_difference(attended(*path_, qkv, tokens, causal).to(at::kDouble),
+                                          reference(qkv, tokens, causal)),
+                  tolerance(qkv))
+            << tokens << " tokens of " << width << (causal ? ", causal" : "");
+      }
+      EXPECT_LT(testing::max_difference(attended(*path_, qkv, 1, false).to(at::kDouble),
+                                        reference(qkv, 1, false)),
+                tolerance(qkv))
+          << "one query, " << tokens << " tokens of " << width;
+    }
+  }
+}
+
+TEST_P(EveryAttentionPath, LargeScoresDoNotOverflow) {
+  const at::Tensor qkv = testing::random_normal({9, 3 * 8}, 2).mul_(1e4);
+  EXPECT_TRUE(attended(*path_, qkv, 9, false).isfinite().all().item<bool>());
+}
+
+TEST_P(EveryAttentionPath, NaNStaysNaN) {
+  at::Tensor qkv = testing::random_normal({40, 3 * 64}, 3);
+  qkv[7].fill_(std::numeric_limits<float>::quiet_NaN());
+  const at::Tensor out = attended(*path_, qkv, 40, true);
+  EXPECT_TRUE(out.narrow(0, 0, 7).isfinite().all().item<bool>());
+  EXPECT_TRUE(out.narrow(0, 7, 33).isnan().all().item<bool>());
+}
+
+INSTANTIATE_TEST_SUITE_P(AttentionPath, EveryAttentionPath,
+                         ::testing::Values("amx-bf16", "avx512-bf16", "float32"),
+                         [](const auto& test) {
+                           std::string name = test.param;
+                           std::replace(name.begin(), name.end(), '-', '_');
+                           return name;
+                         });
+
+TEST(AttentionPath, TheFastestIsSupported) {
+  EXPECT_TRUE(fastest_attention_path().supported());
+  EXPECT_EQ(float32_attention_path().name, std::string("float32"));
+}
+
+}  // namespace
+}  // namespace clipq
