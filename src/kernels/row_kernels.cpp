@@ -248,6 +248,9 @@ HWY_INLINE void FinishTileTo(const AccumulatorTile& tile, const TileFinish& fini
   for (; c + kVectors * lanes <= tile.columns; c += kVectors * lanes) {
     FinishVectors<kVectors, kToCodes>(d, tile, finish, c, curve);
   }
+  for (; c + 2 * lanes <= tile.columns; c += 2 * lanes) {
+    FinishVectors<2, kToCodes>(d, tile, finish, c, curve);
+  }
   for (; c + lanes <= tile.columns; c += lanes)
     FinishVectors<1, kToCodes>(d, tile, finish, c, curve);
   for (; c < tile.columns; ++c) {

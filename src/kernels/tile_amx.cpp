@@ -58,7 +58,7 @@ void AmxTiles::release() { _tile_release(); }
 
 void multiply_amx_int8(const std::uint8_t* codes, std::ptrdiff_t stride, int rows,
                        const std::int8_t* weight, std::int64_t steps, Prefetch prefetch,
-                       std::int32_t* out) {
+                       const SideWork& side_work, std::int32_t* out) {
   const bool has_lower = rows > kTileRows;
   _tile_zero(0);
   _tile_zero(1);
@@ -78,6 +78,7 @@ void multiply_amx_int8(const std::uint8_t* codes, std::ptrdiff_t stride, int row
     for (int line = 0; line < prefetch.lines; ++line) {
       __builtin_prefetch(prefetch.from + line * kTileBytes, 0, 2);
     }
+    if (side_work.run != nullptr) side_work.run(side_work.context, step);
     prefetch.from += prefetch.lines * kTileBytes;
     codes += kTileBytes;
     weight += kTileRows * kWeightStride;

@@ -28,12 +28,19 @@ struct Prefetch {
   int lines = 0;
 };
 
+/// Other work of the core that is called between the steps of a product, so that the tiles' unit
+/// multiplies meanwhile. It must leave the tiles alone.
+struct SideWork {
+  void (*run)(void* context, std::int64_t step) = nullptr;
+  void* context = nullptr;
+};
+
 /// out[r][c] = sum over steps and k < 64 of codes[r][64 step + k] * weight[k][c] for the configured
 /// rows and 32 columns.
 /// @param weight [16 steps][32][4]: four neighbouring k side by side
 /// @param out [rows][32]
 void multiply_amx_int8(const std::uint8_t* codes, std::ptrdiff_t stride, int rows,
                        const std::int8_t* weight, std::int64_t steps, Prefetch prefetch,
-                       std::int32_t* out);
+                       const SideWork& side_work, std::int32_t* out);
 
 }  // namespace clipq

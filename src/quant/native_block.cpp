@@ -1,5 +1,8 @@
 #include "native_block.h"
 
+#include <algorithm>
+#include <numeric>
+
 #include "clipq/core/error.h"
 #include "clipq/kernels/attention_path.h"
 #include "clipq/quant/native_linear.h"
@@ -83,28 +86,46 @@ void NativeBlock::project(const float* residual, std::int64_t rows, std::int64_t
   const RowPanels panels(rows, 1, panel_rows());
   for (std::int64_t panel = 0; panel < panels.count; ++panel) {
     const std::int64_t row = panels.first(panel);
-    {
-      const TimedLayer timed = time(scratch, names_.ln_1);
-      quantize_normalized(ln_1_, in_proj_, residual + row * width(), panels.size(panel), scratch);
-    }
+    quantize_input(residual + row * width(), panels.size(panel), scratch);
     const TimedLayer timed = time(scratch, names_.in_proj);
     in_proj_.run(scratch.codes, first, count, {out + row * count, count});
+  }
+}
+
+std::int64_t NativeBlock::heads_at_once() const {
+  constexpr std::int64_t kTileColumns = 64;
+  return std::min(heads(), kTileColumns / std::gcd(kTileColumns, head_width()));
+}
+
+void NativeBlock::quantize_input(const float* residual, std::int64_t rows,
+                                 BlockScratch& scratch) const {
+  const TimedLayer timed = time(scratch, names_.ln_1);
+  quantize_normalized(ln_1_, in_proj_, residual, rows, scratch);
+}
+
+void NativeBlock::project_heads(const HeadRange& heads_wanted, bool queries, float* out,
+                                BlockScratch& scratch) const {
+  const TimedLayer timed = time(scratch, names_.in_proj);
+  const std::int64_t columns = heads_wanted.count * head_width();
+  const std::int64_t parts = queries ? 3 : 2;
+  for (std::int64_t part = 0; part < parts; ++part) {
+    const std::int64_t first = (part + 3 - parts) * width() + heads_wanted.first * head_width();
+    in_proj_.run(scratch.codes, first, columns, {out + part * columns, parts * columns});
   }
 }
 
 void NativeBlock::attend(const ProjectedItem& item, std::int64_t head,
                          BlockScratch& scratch) const {
   const TimedLayer timed = time(scratch, names_.attention);
-  const std::int64_t head_width = width() / heads();
-  const std::int64_t column = head * head_width;
+  const std::int64_t column = head * head_width();
   choices_.attention->attend({.queries = item.queries + column,
                               .query_stride = item.query_stride,
                               .query_rows = item.query_rows,
                               .keys = item.keys + column,
-                              .values = item.keys + width() + column,
+                              .values = item.values + column,
                               .key_stride = item.key_stride,
                               .tokens = item.tokens,
-                              .head_width = head_width,
+                              .head_width = head_width(),
                               .causal = item.causal,
                               .out = item.out + column,
                               .out_stride = width()},

@@ -21,22 +21,29 @@ struct BlockScratch {
   std::vector<float> row;
   std::vector<float> hidden;
   AttentionScratch attention;
-  std::vector<float> projected;  ///< queries, keys and values of one item
-  std::vector<float> attended;   ///< of one item
+  std::vector<float> projected;  ///< queries, keys and values of some heads of some items
+  std::vector<float> attended;   ///< of some items
   LayerProfile* profile = nullptr;
   int threads = 1;  ///< that share the work, for the profile
 };
 
-/// Queries, keys and values of one item as in_proj leaves them, all heads side by side.
+/// Queries, keys and values of one item as in_proj leaves them, heads side by side.
 struct ProjectedItem {
-  const float* queries;  ///< [query_rows][width]
+  const float* queries;  ///< [query_rows], of the first head
   std::ptrdiff_t query_stride;
   std::int64_t query_rows;
-  const float* keys;  ///< [tokens][width], the values `width` floats behind them
+  const float* keys;    ///< [tokens], likewise
+  const float* values;  ///< [tokens], likewise
   std::ptrdiff_t key_stride;
   std::int64_t tokens;
   bool causal;
-  float* out;  ///< [query_rows][width]
+  float* out;  ///< [query_rows], likewise; rows are the block's width apart
+};
+
+/// The heads [first, first + count) of a block.
+struct HeadRange {
+  std::int64_t first;
+  std::int64_t count;
 };
 
 /// One block on integer kernels. Every function works on the calling thread alone.
@@ -53,6 +60,7 @@ class NativeBlock {
   bool has_float_attention() const;
   std::int64_t width() const { return out_proj_.out_features(); }
   std::int64_t heads() const { return block_.attention->heads(); }
+  std::int64_t head_width() const { return width() / heads(); }
   std::int64_t panel_rows() const { return in_proj_.panel_rows(); }
   const std::string& attention_name() const { return names_.attention; }
 
@@ -62,7 +70,19 @@ class NativeBlock {
   void project(const float* residual, std::int64_t rows, std::int64_t first, std::int64_t count,
                float* out, BlockScratch& scratch) const;
 
-  /// One head of an item's attention.
+  /// Heads that are worth projecting at once: their columns fill whole tiles.
+  std::int64_t heads_at_once() const;
+
+  /// Leaves the codes of ln_1(residual) in the scratch.
+  /// @param residual [rows][width]
+  void quantize_input(const float* residual, std::int64_t rows, BlockScratch& scratch) const;
+
+  /// in_proj's columns of some heads from the codes that quantize_input() left: queries (if
+  /// wanted), keys and values, each [rows][columns of the heads], side by side.
+  /// @param out [rows][3 or 2][columns of the heads]
+  void project_heads(const HeadRange& heads, bool queries, float* out, BlockScratch& scratch) const;
+
+  /// One head of an item's attention, counted from the item's first.
   void attend(const ProjectedItem& item, std::int64_t head, BlockScratch& scratch) const;
 
   /// residual += out_proj(attended), then residual += mlp(ln_2(residual)).

@@ -73,29 +73,34 @@ void TowerPass::by_rows(std::vector<BlockScratch>& threads, float* out) {
   std::copy_n(pooled_, items_.count() * width_, out);
 }
 
-/// What attention of all of an item's rows reads and writes.
-ProjectedItem TowerPass::item_of(std::int64_t item, const float* projected, float* out) const {
+/// What attention of all of an item's rows reads and writes: `columns` of queries, keys and values
+/// side by side.
+ProjectedItem TowerPass::item_of(std::int64_t item, const float* projected, std::int64_t columns,
+                                 float* out) const {
   return {.queries = projected,
-          .query_stride = 3 * width_,
+          .query_stride = 3 * columns,
           .query_rows = items_.length(item),
-          .keys = projected + width_,
-          .key_stride = 3 * width_,
+          .keys = projected + columns,
+          .values = projected + 2 * columns,
+          .key_stride = 3 * columns,
           .tokens = items_.length(item),
           .causal = blocks_.front().attention().causal(),
           .out = out};
 }
 
-/// The same for its pooled row alone, in the last block.
-ProjectedItem TowerPass::pooled_item(std::int64_t item, const float* keys) const {
+/// The same for its pooled row alone, in the last block, from column `first` on.
+ProjectedItem TowerPass::pooled_item(std::int64_t item, const float* keys, std::int64_t columns,
+                                     std::int64_t first) const {
   const bool causal = blocks_.back().attention().causal();
-  return {.queries = queries_ + item * width_,
+  return {.queries = queries_ + item * width_ + first,
           .query_stride = width_,
           .query_rows = 1,
           .keys = keys,
-          .key_stride = 2 * width_,
+          .values = keys + columns,
+          .key_stride = 2 * columns,
           .tokens = causal ? items_.position[item] + 1 : items_.length(item),
           .causal = false,
-          .out = attended_ + item * width_};
+          .out = attended_ + item * width_ + first};
 }
 
 /// Neighbouring items whose rows fill a panel.
@@ -112,31 +117,50 @@ void TowerPass::for_each_group(const Body& body) {
   }
 }
 
-void TowerPass::whole_block(const NativeBlock& block, const Group& group, BlockScratch& thread) {
+/// Projects some heads of a group at a time, so that what a core keeps of them stays small, and
+/// attends to what view(item, its row within the group, heads, their columns) gives.
+template <class View>
+void TowerPass::attend_by_heads(const NativeBlock& block, const Group& group, bool queries,
+                                BlockScratch& thread, const View& view) {
   const std::int64_t first = items_.first_row[group.begin];
   const std::int64_t rows = items_.first_row[group.end] - first;
-  float* projected = at_least(thread.projected, rows * 3 * width_);
-  float* attended = at_least(thread.attended, rows * width_);
-  block.project(residual_of(group.begin), rows, 0, 3 * width_, projected, thread);
-  for (std::int64_t item = group.begin; item < group.end; ++item) {
-    const std::int64_t row = items_.first_row[item] - first;
-    const ProjectedItem all = item_of(item, projected + row * 3 * width_, attended + row * width_);
-    for (std::int64_t head = 0; head < heads_; ++head) block.attend(all, head, thread);
+  const std::int64_t parts = queries ? 3 : 2;
+  block.quantize_input(residual_of(group.begin), rows, thread);
+  for (HeadRange heads = {0, block.heads_at_once()}; heads.first < heads_;
+       heads.first += heads.count) {
+    heads.count = std::min(heads.count, heads_ - heads.first);
+    const std::int64_t stride = parts * heads.count * block.head_width();
+    float* projected = at_least(thread.projected, rows * stride);
+    block.project_heads(heads, queries, projected, thread);
+    for (std::int64_t item = group.begin; item < group.end; ++item) {
+      const std::int64_t row = items_.first_row[item] - first;
+      const ProjectedItem part = view(item, row, heads, projected + row * stride);
+      for (std::int64_t head = 0; head < heads.count; ++head) block.attend(part, head, thread);
+    }
   }
+}
+
+void TowerPass::whole_block(const NativeBlock& block, const Group& group, BlockScratch& thread) {
+  const std::int64_t rows = items_.first_row[group.end] - items_.first_row[group.begin];
+  float* attended = at_least(thread.attended, rows * width_);
+  const auto view = [&](std::int64_t item, std::int64_t row, const HeadRange& heads,
+                        const float* projected) {
+    return item_of(item, projected, heads.count * block.head_width(),
+                   attended + row * width_ + heads.first * block.head_width());
+  };
+  attend_by_heads(block, group, true, thread, view);
   block.finish(attended, residual_of(group.begin), rows, thread);
 }
 
 /// The items' keys and values in the last block, and attention of their pooled rows.
 void TowerPass::pool(const Group& group, BlockScratch& thread) {
-  const std::int64_t first = items_.first_row[group.begin];
-  const std::int64_t rows = items_.first_row[group.end] - first;
-  float* keys = at_least(thread.projected, rows * 2 * width_);
-  blocks_.back().project(residual_of(group.begin), rows, width_, 2 * width_, keys, thread);
-  for (std::int64_t item = group.begin; item < group.end; ++item) {
-    const ProjectedItem pooled =
-        pooled_item(item, keys + (items_.first_row[item] - first) * 2 * width_);
-    for (std::int64_t head = 0; head < heads_; ++head) blocks_.back().attend(pooled, head, thread);
-  }
+  const NativeBlock& block = blocks_.back();
+  const auto view = [&](std::int64_t item, std::int64_t /*row*/, const HeadRange& heads,
+                        const float* projected) {
+    return pooled_item(item, projected, heads.count * block.head_width(),
+                       heads.first * block.head_width());
+  };
+  attend_by_heads(block, group, false, thread, view);
 }
 
 /// Queries, keys and values of some rows; in the last block keys and values.
@@ -171,8 +195,8 @@ void TowerPass::attend(const NativeBlock& block, std::vector<BlockScratch>& thre
   }
   for_each_head(items_.count(), heads_, [&](std::int64_t item, std::int64_t head) {
     const std::int64_t row = items_.first_row[item];
-    block.attend(item_of(item, projected + row * 3 * width_, attended_ + row * width_), head,
-                 here(threads));
+    block.attend(item_of(item, projected + row * 3 * width_, width_, attended_ + row * width_),
+                 head, here(threads));
   });
 }
 
@@ -188,8 +212,8 @@ void TowerPass::attend_pooled(const NativeBlock& block, std::vector<BlockScratch
     return;
   }
   for_each_head(items_.count(), heads_, [&](std::int64_t item, std::int64_t head) {
-    block.attend(pooled_item(item, projected + items_.first_row[item] * 2 * width_), head,
-                 here(threads));
+    block.attend(pooled_item(item, projected + items_.first_row[item] * 2 * width_, width_, 0),
+                 head, here(threads));
   });
 }
 

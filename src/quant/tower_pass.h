@@ -44,8 +44,14 @@ class TowerPass {
   void for_each_group(const Body& body);
 
   float* residual_of(std::int64_t item) { return residual_ + items_.first_row[item] * width_; }
-  ProjectedItem item_of(std::int64_t item, const float* projected, float* out) const;
-  ProjectedItem pooled_item(std::int64_t item, const float* keys) const;
+  template <class View>
+  void attend_by_heads(const NativeBlock& block, const Group& group, bool queries,
+                       BlockScratch& thread, const View& view);
+
+  ProjectedItem item_of(std::int64_t item, const float* projected, std::int64_t columns,
+                        float* out) const;
+  ProjectedItem pooled_item(std::int64_t item, const float* keys, std::int64_t columns,
+                            std::int64_t first) const;
 
   void whole_block(const NativeBlock& block, const Group& group, BlockScratch& thread);
   void pool(const Group& group, BlockScratch& thread);

@@ -30,7 +30,7 @@ class IntegerMatrix {
   /// @param codes uint8 [rows, stride], of which in_features columns count, zeros up to the next
   ///        multiple of 4; `stride` a multiple of 4
   /// @param consume is given the columns' tiles, each once; columns outside the range are left out.
-  ///        It runs on the calling thread
+  ///        It runs on the calling thread, between products, and must not multiply anything itself
   virtual void multiply(const std::uint8_t* codes, std::int64_t rows, std::ptrdiff_t stride,
                         std::int64_t first, std::int64_t count,
                         const TileConsumer& consume) const = 0;
