@@ -112,6 +112,7 @@ TEST_P(EveryPath, GivesTheExactIntegersOfAnyShape) {
                                                                                    {6, 64, 65},
                                                                                    {7, 65, 100},
                                                                                    {13, 130, 33},
+                                                                                   {77, 192, 97},
                                                                                    {48, 31, 129}}) {
     for (const auto& [weight_limit, input_limit] : {std::pair{127, 127}, {63, 255}, {127, 255}}) {
       expect_exact(random_codes(rows, depth, columns, weight_limit, input_limit));
