@@ -60,18 +60,21 @@ HWY_INLINE void RowsToPairs(const float* upper, const float* lower, std::int64_t
   });
 }
 
-/// 2^(x - max) of `count` scores as bfloat16, zeros behind them up to `padded`; returns 1 / sum.
+/// 2^(x - max) of `count` scores as bfloat16, ties rounded up, zeros behind them up to `padded`;
+/// returns 1 / sum.
 HWY_INLINE float Exponentials(float* scores, std::int64_t count, std::int64_t padded,
                               std::uint16_t* out) {
   const hn::ScalableTag<float> d;
+  const hn::RebindToUnsigned<decltype(d)> words;
   const hn::Rebind<std::uint16_t, decltype(d)> halves;
   const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
   const auto offset = GreatestScore(scores, count, padded);
   auto sums = hn::Zero(d);
   for (std::int64_t i = 0; i < padded; i += lanes) {
-    const auto values = Exp2(d, hn::Sub(hn::LoadU(d, scores + i), offset));
+    const auto values = RoughExp2(d, hn::Sub(hn::LoadU(d, scores + i), offset));
     sums = hn::Add(sums, values);
-    hn::StoreU(hn::TruncateTo(halves, RoundToBfloat16(d, values)), halves, out + i);
+    const auto rounded = hn::Add(hn::BitCast(words, values), hn::Set(words, 0x8000U));
+    hn::StoreU(hn::TruncateTo(halves, hn::ShiftRight<16>(rounded)), halves, out + i);
   }
   std::fill(out + count, out + padded, std::uint16_t{0});
   return 1 / hn::GetLane(hn::SumOfLanes(d, sums));
