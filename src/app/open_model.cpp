@@ -20,10 +20,8 @@ Tokenizer choose_tokenizer(const std::filesystem::path& bpe,
 /// Puts an artifact's layers on integer kernels where there are some.
 void make_native(Artifact& artifact, ModelInfo& info, const std::string& where,
                  const ModelOptions& options) {
-  const AttentionPath* attention =
-      options.attention == nullptr ? &fastest_attention_path() : options.attention;
   NativeModel native =
-      clipq::make_native(std::move(artifact.quantized.model), {options.kernels, attention});
+      clipq::make_native(std::move(artifact.quantized.model), {options.kernels, options.attention});
   artifact.quantized.model = std::move(native.model);
   for (const std::string& layer : native.simulated) log::debug(cat(where, ": simulated ", layer));
   info.kernels = native.describe();

@@ -16,7 +16,6 @@ namespace clipq {
 namespace {
 
 constexpr int kRuns = 20;
-constexpr std::int64_t kRows = 48;  ///< as many as native layers take at once
 constexpr std::int64_t kDepth = 768;
 constexpr std::int64_t kColumns = 512;
 constexpr std::int64_t kFloatSide = 768;
@@ -31,18 +30,24 @@ double shortest_seconds(const std::function<void()>& run) {
   return shortest;
 }
 
-/// Every thread multiplies the same codes with the same weight.
-double int8_gops(const IntegerMatrix& matrix, const std::vector<std::uint8_t>& codes) {
+/// Every thread multiplies the same codes with the same weight, as many rows as native layers take
+/// at once.
+double int8_gops(const IntegerPath& path, const IntegerWeight& weight) {
+  const std::unique_ptr<IntegerMatrix> matrix = path.pack(weight);
+  const std::ptrdiff_t stride = code_stride(kDepth);
+  const std::vector<std::uint8_t> codes(static_cast<std::size_t>(path.panel_rows * stride), 1);
   constexpr int kTimes = 8;
   const int threads = at::get_num_threads();
   const double seconds = shortest_seconds([&] {
     at::parallel_for(0, threads, 1, [&](std::int64_t begin, std::int64_t end) {
       for (std::int64_t i = 0; i < (end - begin) * kTimes; ++i) {
-        matrix.multiply(codes.data(), kRows, kDepth, 0, kColumns, [](const AccumulatorTile&) {});
+        matrix->multiply(codes.data(), path.panel_rows, stride, 0, kColumns,
+                         [](const AccumulatorTile&) {});
       }
     });
   });
-  return 2e-9 * kRows * kDepth * kColumns * kTimes * threads / seconds;
+  return 2e-9 * static_cast<double>(path.panel_rows * kDepth * kColumns) * kTimes * threads /
+         seconds;
 }
 
 double float32_gops() {
@@ -57,11 +62,10 @@ double float32_gops() {
 
 GemmPeak measure_gemm_peak() {
   const std::vector<std::int8_t> weight(kDepth * kColumns, 1);
-  const std::vector<std::uint8_t> codes(kRows * kDepth, 1);
   const IntegerWeight plain = {weight.data(), kColumns, kDepth, 127, 127};
   GemmPeak peak;
   for (const IntegerPath* path : usable_integer_paths(plain)) {
-    const double gops = int8_gops(*path->pack(plain), codes);
+    const double gops = int8_gops(*path, plain);
     if (gops <= peak.int8_gops) continue;
     peak.int8_gops = gops;
     peak.int8_kernels = path->name;

@@ -1,7 +1,5 @@
 #include "clipq/kernels/attention_path.h"
 
-#include <algorithm>
-
 #include "attend_head.h"
 #include "bfloat16_kernel.h"
 #include "find_supported.h"
@@ -29,11 +27,6 @@ const std::vector<AttentionPath>& attention_paths() {
 
 const AttentionPath& find_attention_path(const std::string& name, const std::string& where) {
   return find_supported(attention_paths(), name, "attention", where);
-}
-
-const AttentionPath& fastest_attention_path() {
-  return *std::find_if(attention_paths().begin(), attention_paths().end(),
-                       [](const AttentionPath& path) { return path.supported(); });
 }
 
 const AttentionPath& float32_attention_path() { return attention_paths().back(); }

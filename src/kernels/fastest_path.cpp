@@ -43,7 +43,7 @@ double trial(const IntegerPath& path, IntegerWeight weight, const std::vector<st
 }
 
 const IntegerPath& measure(const IntegerWeight& weight) {
-  const std::int64_t stride = (weight.in_features + 3) / 4 * 4;
+  const std::ptrdiff_t stride = code_stride(weight.in_features);
   const std::vector<std::uint8_t> codes(static_cast<std::size_t>(kRows * stride), 1);
   const IntegerPath* fastest = nullptr;
   double shortest = std::numeric_limits<double>::infinity();

@@ -10,13 +10,6 @@
 namespace clipq {
 namespace {
 
-/// Whole cache lines keep rows aligned; an odd number of them spreads the rows of a tile over the
-/// cache's sets.
-std::int64_t stride_of(std::int64_t width) {
-  constexpr std::int64_t kLine = 64;
-  return ((width + kLine - 1) / kLine | 1) * kLine;
-}
-
 std::vector<float> floats_of(const at::Tensor& tensor, std::int64_t count) {
   const at::Tensor values = tensor.reshape({-1}).expand({count}).contiguous();
   return {values.const_data_ptr<float>(), values.const_data_ptr<float>() + count};
@@ -45,7 +38,7 @@ CodeRule code_rule(const ActivationQuantizer& input) {
 void CodePanel::resize(std::int64_t rows, std::int64_t width) {
   rows_ = rows;
   width_ = width;
-  stride_ = stride_of(width);
+  stride_ = code_stride(width);
   const auto needed = static_cast<std::size_t>(rows * stride_);
   if (needed > capacity_) {
     codes_ = hwy::AllocateAligned<std::uint8_t>(needed);

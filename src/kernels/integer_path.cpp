@@ -61,6 +61,11 @@ std::unique_ptr<IntegerMatrix> pack_tiled(const IntegerWeight& weight) {
 
 }  // namespace
 
+std::ptrdiff_t code_stride(std::int64_t width) {
+  constexpr std::int64_t kLine = 64;
+  return ((width + kLine - 1) / kLine | 1) * kLine;
+}
+
 const std::vector<IntegerPath>& integer_paths() {
   static const std::vector<IntegerPath> paths = {
       {"amx-int8", "tiles of 16 x 64 products, AMX", has_amx_int8, whatever, pack_amx, kManyRows},

@@ -17,6 +17,13 @@ std::optional<QuantizerSpec> spec_of(const std::optional<ActivationQuantizer>& q
   return quantizer->spec();
 }
 
+HeadShape head_shape(const ClipConfig& config, Tower tower) {
+  if (tower == Tower::kVisual) {
+    return {config.vision_tokens(), config.vision_width / config.vision_heads, false};
+  }
+  return {config.context_length, config.text_width / config.text_heads, true};
+}
+
 void convert(const LinearSlot& slot, const IntegerPath* path, NativeModel& native) {
   const auto* simulated = dynamic_cast<const SimulatedLinear*>(slot.layer->get());
   if (simulated == nullptr) return;
@@ -44,7 +51,8 @@ std::string NativeModel::describe() const {
   if (!parts.empty() && !simulated.empty()) {
     parts.push_back(cat("simulated (", simulated.size(), ")"));
   }
-  if (!parts.empty() && !attention.empty()) parts.push_back(cat("attention ", attention));
+  if (!parts.empty() && !attention.empty())
+    parts.push_back(cat("attention ", join(attention, " and ")));
   return join(parts, ", ");
 }
 
@@ -60,16 +68,17 @@ NativeModel make_native(ClipModel model, const NativeOptions& options) {
       native.simulated.push_back(cat(slot.name, ": attention has no integer kernels"));
     }
   }
-  const AttentionPath& attention =
-      options.attention == nullptr ? float32_attention_path() : *options.attention;
   const Activation activation = model.config.activation;
   const auto runner = [&](const Transformer& blocks,
                           Tower tower) -> std::shared_ptr<const TransformerRunner> {
     if (!NativeTransformer::can_run(blocks)) return nullptr;
+    const AttentionPath& attention = options.attention == nullptr
+                                         ? fastest_attention_path(head_shape(model.config, tower))
+                                         : *options.attention;
     auto transformer =
         std::make_shared<NativeTransformer>(blocks, BlockChoices{activation, &attention}, tower);
     if (&attention != &float32_attention_path() && transformer->has_float_attention()) {
-      native.attention = attention.name;
+      native.attention.push_back(cat(attention.name, " (", name_of(tower), ")"));
     }
     return transformer;
   };

@@ -93,7 +93,9 @@ INSTANTIATE_TEST_SUITE_P(AttentionPath, EveryAttentionPath,
                          });
 
 TEST(AttentionPath, TheFastestIsSupported) {
-  EXPECT_TRUE(fastest_attention_path().supported());
+  const HeadShape shape = {197, 64, false};
+  EXPECT_TRUE(fastest_attention_path(shape).supported());
+  EXPECT_EQ(&fastest_attention_path(shape), &fastest_attention_path(shape)) << "the choice is kept";
   EXPECT_EQ(float32_attention_path().name, std::string("float32"));
 }
 

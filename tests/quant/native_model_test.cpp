@@ -53,7 +53,7 @@ ClipModel quantized(const ClipConfig& config, const std::string& recipe_name) {
   Preprocess preprocess;
   preprocess.size = static_cast<int>(config.image_resolution);
   ClipModel model = build_model(config, preprocess, testing::random_state(config), "odd");
-  const Recipe recipe = load_recipe(recipe_name, {});
+  const Recipe recipe = load_recipe(recipe_name, in_float32());
   const Placement placement = place_quantizers(model, recipe, Component::kBoth);
   const auto data = testing::batches_of({{pixels_for(config, 3), texts_for(config, 3)}});
   return quantize_model(std::move(model), placement, recipe, data).model;
@@ -76,6 +76,8 @@ void expect_same(const ClipModel& native, const ClipModel& simulated, std::int64
   expect_near(native.encode_text(tokens), simulated.encode_text(tokens));
 }
 
+NativeOptions in_float32() { return {.attention = &float32_attention_path()}; }
+
 class NativeEveryRecipe : public ::testing::TestWithParam<std::string> {};
 
 TEST_P(NativeEveryRecipe, NativeEmbedsAsSimulateDoes) {
@@ -84,7 +86,7 @@ TEST_P(NativeEveryRecipe, NativeEmbedsAsSimulateDoes) {
   one_block.text_layers = 1;
   for (const ClipConfig& config : {testing::tiny_config(), odd_config(), one_block}) {
     const ClipModel simulated = quantized(config, GetParam());
-    const NativeModel native = make_native(simulated, {});
+    const NativeModel native = make_native(simulated, in_float32());
     for (const std::int64_t batch : {1, 5, 64}) expect_same(native.model, simulated, batch);
   }
 }
@@ -98,7 +100,7 @@ INSTANTIATE_TEST_SUITE_P(NativeModel, NativeEveryRecipe, ::testing::ValuesIn(rec
 
 TEST(NativeModel, Int8RecipesPutEveryLinearOnIntegerKernels) {
   for (const char* recipe : {"int8-dynamic", "int8-static", "int8-smooth"}) {
-    NativeModel native = make_native(quantized(odd_config(), recipe), {});
+    NativeModel native = make_native(quantized(odd_config(), recipe), in_float32());
     for (const LinearSlot& slot : layer_slots(native.model).linears) {
       EXPECT_NE(dynamic_cast<const NativeLinear*>(slot.layer->get()), nullptr)
           << recipe << " " << slot.name;
@@ -111,14 +113,32 @@ TEST(NativeModel, EveryPathThatIsExactGivesTheSameEmbeddings) {
   const ClipModel simulated = quantized(odd_config(), "int8-dynamic");
   for (const IntegerPath& path : integer_paths()) {
     if (!path.supported()) continue;
-    const NativeModel native = make_native(simulated, {.path = &path});
+    const NativeModel native =
+        make_native(simulated, {.path = &path, .attention = &float32_attention_path()});
     EXPECT_THAT(native.describe(), HasSubstr(path.name));
     expect_same(native.model, simulated, 9);
   }
 }
 
+TEST(NativeModel, AttentionInBfloat16StaysNearAndIsNamed) {
+  const ClipModel simulated = quantized(odd_config(), "int8-smooth");
+  const at::Tensor pixels = pixels_for(odd_config(), 9);
+  const at::Tensor tokens = texts_for(odd_config(), 9);
+  for (const AttentionPath& path : attention_paths()) {
+    if (!path.supported()) continue;
+    const NativeModel native = make_native(simulated, {.attention = &path});
+    const bool is_float = &path == &float32_attention_path();
+    EXPECT_EQ(native.describe().find(path.name) == std::string::npos, is_float);
+    const auto least = [](const at::Tensor& ours, const at::Tensor& reference) {
+      return row_cosines(ours, reference).min().item<double>();
+    };
+    EXPECT_GT(least(native.model.encode_image(pixels), simulated.encode_image(pixels)), 0.998);
+    EXPECT_GT(least(native.model.encode_text(tokens), simulated.encode_text(tokens)), 0.998);
+  }
+}
+
 TEST(NativeModel, AnItemDoesNotDependOnItsBatch) {
-  const NativeModel native = make_native(quantized(odd_config(), "int8-dynamic"), {});
+  const NativeModel native = make_native(quantized(odd_config(), "int8-dynamic"), in_float32());
   const at::Tensor pixels = pixels_for(odd_config(), 40);
   const at::Tensor tokens = texts_for(odd_config(), 40);
   const at::Tensor images = native.model.encode_image(pixels);
@@ -138,10 +158,11 @@ TEST(NativeModel, AnItemDoesNotDependOnItsBatch) {
 }
 
 TEST(NativeModel, SaysWhatIsSimulatedAndWhy) {
-  const NativeModel native = make_native(quantized(odd_config(), "int8-static"), {});
+  const NativeModel native = make_native(quantized(odd_config(), "int8-static"), in_float32());
   EXPECT_THAT(native.describe(), HasSubstr("simulated ("));
   EXPECT_THAT(native.simulated, ::testing::Each(HasSubstr("attention has no integer kernels")));
-  const NativeModel weights = make_native(quantized(odd_config(), "int8-weight-only"), {});
+  const NativeModel weights =
+      make_native(quantized(odd_config(), "int8-weight-only"), in_float32());
   EXPECT_EQ(weights.describe(), "");
   EXPECT_THAT(weights.simulated, ::testing::Contains(HasSubstr("its input is not quantized")));
 }

@@ -25,8 +25,8 @@ struct BenchOptions {
 std::vector<Result> bench(const BenchOptions& options);
 
 /// Opens the first model and returns a function that runs it once for a request such as "image 32"
-/// ("text 1", "text_prompts 8") and returns the milliseconds: for scripts that take turns with other
-/// programs. It throws UsageError for what isn't such a request.
+/// ("text 1", "text_prompts 8") and returns the milliseconds: for scripts that take turns with
+/// other programs. It throws UsageError for what isn't such a request.
 std::function<double(const std::string& request)> bench_on_request(const BenchOptions& options);
 
 }  // namespace clipq

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <compare>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -20,6 +21,15 @@ struct HeadView {
   bool causal;  ///< query i attends to the tokens up to i
   float* out;   ///< [query_rows][head_width]
   std::ptrdiff_t out_stride;
+};
+
+/// What the time that a head takes depends on.
+struct HeadShape {
+  std::int64_t tokens;
+  std::int64_t head_width;
+  bool causal;
+
+  auto operator<=>(const HeadShape&) const = default;
 };
 
 /// Buffers of one thread, grown when too small, kept to be used again.
@@ -44,7 +54,11 @@ const std::vector<AttentionPath>& attention_paths();
 /// The path of that name. Throws UsageError with the valid names, or if the processor lacks it.
 const AttentionPath& find_attention_path(const std::string& name, const std::string& where);
 
-const AttentionPath& fastest_attention_path();
+/// The path that is the fastest here for heads of that shape: each computes a head a few times,
+/// once for every shape in a process. One that rounds to bfloat16 must be clearly faster than
+/// float32.
+const AttentionPath& fastest_attention_path(const HeadShape& shape);
+
 const AttentionPath& float32_attention_path();
 
 }  // namespace clipq

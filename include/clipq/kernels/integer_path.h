@@ -59,6 +59,10 @@ struct IntegerPath {
   std::int64_t panel_rows;
 };
 
+/// How far apart rows of `width` codes stand best: whole cache lines keep rows aligned; an odd
+/// number of them spreads the rows of a tile over the cache's sets.
+std::ptrdiff_t code_stride(std::int64_t width);
+
 /// All paths, those that are likely the fastest first.
 const std::vector<IntegerPath>& integer_paths();
 

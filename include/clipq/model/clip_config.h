@@ -4,8 +4,8 @@
 #include <string>
 
 #include "clipq/core/json.h"
-#include "clipq/numerics/activation.h"
 #include "clipq/model/state_dict.h"
+#include "clipq/numerics/activation.h"
 
 namespace clipq {
 

@@ -5,8 +5,8 @@
 #include <optional>
 #include <string>
 
-#include "clipq/numerics/activation.h"
 #include "clipq/model/state_dict.h"
+#include "clipq/numerics/activation.h"
 
 namespace clipq {
 

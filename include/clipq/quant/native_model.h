@@ -13,7 +13,7 @@ namespace clipq {
 /// What may be chosen about native execution.
 struct NativeOptions {
   const IntegerPath* path = nullptr;  ///< wherever it is exact; nullptr: the fastest for each shape
-  const AttentionPath* attention = nullptr;  ///< where it isn't quantized; nullptr: float32
+  const AttentionPath* attention = nullptr;  ///< where it isn't quantized; nullptr: the fastest
 };
 
 /// A model on integer kernels, and what could not be put on them.
@@ -22,7 +22,8 @@ struct NativeModel {
   std::map<std::string, std::int64_t> layers;  ///< linears by the path that they run on
   std::vector<std::string> simulated;          ///< layers that stay simulated, each with the reason
 
-  std::string attention;  ///< the path of attention; empty: float32, or quantized
+  /// Towers whose attention is neither float32 nor quantized: "amx-bf16 (visual)".
+  std::vector<std::string> attention;
 
   /// "avx512-vnni"; several paths, simulated layers and attention that isn't float32 are told
   /// apart. Empty if no layer is native.
