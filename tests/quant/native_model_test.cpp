@@ -53,7 +53,7 @@ ClipModel quantized(const ClipConfig& config, const std::string& recipe_name) {
   Preprocess preprocess;
   preprocess.size = static_cast<int>(config.image_resolution);
   ClipModel model = build_model(config, preprocess, testing::random_state(config), "odd");
-  const Recipe recipe = load_recipe(recipe_name, in_float32());
+  const Recipe recipe = load_recipe(recipe_name, {});
   const Placement placement = place_quantizers(model, recipe, Component::kBoth);
   const auto data = testing::batches_of({{pixels_for(config, 3), texts_for(config, 3)}});
   return quantize_model(std::move(model), placement, recipe, data).model;
