@@ -26,12 +26,12 @@ if(NOT EXISTS "${_bpe}")
   message(FATAL_ERROR "${_bpe} is missing. Run scripts/setup.sh, which fetches it.")
 endif()
 file(GLOB _prompts CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/assets/prompts/*")
-file(GLOB _recipes CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/configs/recipes/*.json"
-     "${PROJECT_SOURCE_DIR}/configs/templates/*.json")
+file(GLOB _configs CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/configs/recipes/*.json"
+     "${PROJECT_SOURCE_DIR}/configs/templates/*.json" "${PROJECT_SOURCE_DIR}/configs/runs/*.json")
 file(GLOB _scripts CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/src/artifact/torchscript/*.py")
 file(GLOB _demo CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/demo/*.pt")
 clipq_embed("" "${PROJECT_SOURCE_DIR}/assets" "${_bpe}" ${_prompts})
-clipq_embed("" "${PROJECT_SOURCE_DIR}/configs" ${_recipes})
+clipq_embed("" "${PROJECT_SOURCE_DIR}/configs" ${_configs})
 clipq_embed("" "${PROJECT_SOURCE_DIR}/src/artifact" ${_scripts})
 clipq_embed("" "${PROJECT_SOURCE_DIR}" ${_demo})
 

@@ -102,7 +102,7 @@ void write_clip_benchmark(const std::filesystem::path& folder, const std::vector
 }  // namespace
 
 std::vector<Result> evaluate(const EvalOptions& options) {
-  const Task& task = find_task(options.task);
+  const Task& task = find_task(options.task, "--task");
   for (const std::filesystem::path& folder : {options.save_folder, options.clip_benchmark}) {
     if (!folder.empty()) make_folder(folder);
   }

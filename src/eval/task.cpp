@@ -22,8 +22,8 @@ const std::vector<Task>& tasks() {
   return table;
 }
 
-const Task& find_task(const std::string& name) {
-  return find_named(tasks(), name, "task", "--task");
+const Task& find_task(const std::string& name, const std::string& where) {
+  return find_named(tasks(), name, "task", where);
 }
 
 }  // namespace clipq

@@ -47,6 +47,25 @@ void add_model_arguments(CLI::App& command, ModelArguments& arguments) {
       ->capture_default_str();
 }
 
+void add_feeding_options(CLI::App& command, std::int64_t& batch_size, std::int64_t& skip_bad) {
+  command
+      .add_option("--skip-bad", skip_bad,
+                  "go on without pictures that can't be decoded, if they are at most N")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
+  command.add_option("--batch-size", batch_size, "items a batch")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+}
+
+CacheArguments::CacheArguments() : cache(FeatureCache::default_folder().string()) {}
+
+void add_cache_options(CLI::App& command, CacheArguments& arguments) {
+  command.add_option("--cache", arguments.cache, "folder of the feature cache")
+      ->capture_default_str();
+  command.add_flag("--no-cache", arguments.no_cache, "compute all features, and keep none");
+}
+
 void print_results(const std::vector<Result>& results, const CommonOptions& common,
                    const std::string& output) {
   const std::string document = json_text(results_document(results));

@@ -17,8 +17,7 @@ struct EvalArguments {
   ModelArguments model;
   std::string classes = "all";
   std::string probe_features = "embedding";
-  std::string cache = FeatureCache::default_folder().string();
-  bool no_cache = false;
+  CacheArguments cache;
   std::string output;
 };
 
@@ -32,17 +31,8 @@ void add_data_options(CLI::App& command, EvalArguments& arguments) {
       .add_option("--limit", options.limit,
                   "only the first N items (of class folders those of the first classes)")
       ->check(CLI::PositiveNumber);
-  command
-      .add_option("--skip-bad", options.skip_bad,
-                  "go on without pictures that can't be decoded, if they are at most N")
-      ->check(CLI::NonNegativeNumber)
-      ->capture_default_str();
-  command.add_option("--batch-size", options.batch_size, "items a batch")
-      ->check(CLI::PositiveNumber)
-      ->capture_default_str();
-  command.add_option("--cache", arguments.cache, "folder of the feature cache")
-      ->capture_default_str();
-  command.add_flag("--no-cache", arguments.no_cache, "compute all features, and keep none");
+  add_feeding_options(command, options.batch_size, options.skip_bad);
+  add_cache_options(command, arguments.cache);
   command.add_option("--save-features", options.save_folder,
                      "also write every model's features to this folder, as .npy");
 }
@@ -111,14 +101,10 @@ EvalOptions options_of(const EvalArguments& arguments, const CommonOptions& comm
   EvalOptions options = arguments.options;
   options.model = arguments.model.options();
   options.decode_threads = decode_threads(common);
-  options.cache = arguments.no_cache ? "" : arguments.cache;
-  options.task_options.classes = parse_class_choice(arguments.classes);
-  if (arguments.probe_features == "pooled") {
-    options.task_options.probe_feature = ImageFeature::kPooled;
-  } else if (arguments.probe_features != "embedding") {
-    throw UsageError(
-        cat("--probe-features ", arguments.probe_features, ": expected embedding or pooled"));
-  }
+  options.cache = arguments.cache.folder();
+  options.task_options.classes = parse_class_choice(arguments.classes, "--classes");
+  options.task_options.probe_feature =
+      parse_image_feature(arguments.probe_features, "--probe-features");
   return options;
 }
 

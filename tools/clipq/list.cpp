@@ -2,6 +2,7 @@
 #include <utility>
 #include <vector>
 
+#include "clipq/app/run_file.h"
 #include "clipq/core/error.h"
 #include "clipq/core/strings.h"
 #include "clipq/data/dataset.h"
@@ -35,6 +36,14 @@ Rows rows_of(const std::vector<Row>& table) {
   return rows;
 }
 
+Rows run_rows() {
+  Rows rows;
+  for (const std::string& name : run_names()) {
+    rows.emplace_back(name, run_comment(name));
+  }
+  return rows;
+}
+
 Rows format_rows() { return rows_of(formats()); }
 Rows observer_rows() { return rows_of(observers()); }
 Rows algorithm_rows() { return rows_of(algorithms()); }
@@ -62,7 +71,7 @@ const std::vector<std::pair<std::string, Rows (*)()>>& lists() {
   static const std::vector<std::pair<std::string, Rows (*)()>> table = {
       {"recipes", recipe_rows},       {"formats", format_rows},   {"observers", observer_rows},
       {"algorithms", algorithm_rows}, {"datasets", dataset_rows}, {"tasks", task_rows},
-      {"templates", template_rows},   {"kernels", kernel_rows},
+      {"templates", template_rows},   {"kernels", kernel_rows},   {"runs", run_rows},
   };
   return table;
 }

@@ -24,6 +24,7 @@ void add_embed(CLI::App& app, const CommonOptions& common);
 void add_bench(CLI::App& app, const CommonOptions& common);
 void add_compare(CLI::App& app, const CommonOptions& common);
 void add_inspect(CLI::App& app, const CommonOptions& common);
+void add_run(CLI::App& app, const CommonOptions& common);
 void add_demo(CLI::App& app, const CommonOptions& common);
 void add_list(CLI::App& app, const CommonOptions& common);
 void add_doctor(CLI::App& app, const CommonOptions& common);
@@ -43,6 +44,21 @@ void add_checkpoint_arguments(CLI::App& command, ModelArguments& arguments);
 
 /// Adds --activation, --bpe, --mode and --kernels: for commands that run models.
 void add_model_arguments(CLI::App& command, ModelArguments& arguments);
+
+/// Adds --batch-size and --skip-bad: for commands that feed pictures to models.
+void add_feeding_options(CLI::App& command, std::int64_t& batch_size, std::int64_t& skip_bad);
+
+/// The command-line side of the feature cache's folder.
+struct CacheArguments {
+  std::string cache;
+  bool no_cache = false;
+
+  CacheArguments();
+  std::filesystem::path folder() const { return no_cache ? "" : cache; }
+};
+
+/// Adds --cache and --no-cache.
+void add_cache_options(CLI::App& command, CacheArguments& arguments);
 
 /// Prints Results as a table or, with --json, as a document; writes `output` if it isn't empty.
 void print_results(const std::vector<Result>& results, const CommonOptions& common,

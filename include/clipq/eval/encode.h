@@ -26,6 +26,9 @@ enum class ImageFeature {
   kPooled      ///< before the projection: [vision_width]
 };
 
+/// The value of that name ("embedding", "pooled"). Throws UsageError that names `where`.
+ImageFeature parse_image_feature(const std::string& name, const std::string& where);
+
 /// The first items of a data set.
 struct ImageSource {
   const Dataset& dataset;

@@ -75,8 +75,12 @@ struct Task {
 /// All tasks, in the order in which `clipq list tasks` shows them.
 const std::vector<Task>& tasks();
 
-/// The task of that name. Throws UsageError that names the nearest.
-const Task& find_task(const std::string& name);
+/// The task of that name. Throws UsageError that names `where` and the nearest.
+const Task& find_task(const std::string& name, const std::string& where);
+
+/// What a linear probe is trained on: --train-data, else the data set's training part. Throws
+/// UsageError if there is none or it has other classes.
+std::unique_ptr<Dataset> open_training_part(const TaskData& data);
 
 void check_zeroshot_classification(const TaskData& data);
 void check_zeroshot_retrieval(const TaskData& data);
