@@ -17,6 +17,12 @@ function el(tag, attributes, ...children) {
 /** Text of unknown direction, so that it doesn't reorder what stands beside it. */
 const data = (text) => el("bdi", {}, String(text));
 
+/** The models' labels with commas between them. */
+const list = (entries) => entries.flatMap(({label}, i) => (i ? [", ", data(label)] : [data(label)]));
+
+/** The texts that there are, with dots between them. */
+const separated = (texts) => texts.filter((text) => text).flatMap((text, i) => (i ? [" · ", data(text)] : [data(text)]));
+
 /** On one line. */
 const oneLine = (text) => String(text).replace(/\s+/g, " ").trim();
 
@@ -35,7 +41,7 @@ function choice(title, options, changed, first = 0) {
 
 const controls = (...items) => el("div", {class: "controls"}, items);
 
-/** Rows of cells: each a string, a node, or {text, sub, number}. The first cell is the row's header. */
+/** `caption` is a list of texts and nodes. Rows of cells: each a string, a node, or {text, sub, number}. The first cell is the row's header. */
 function table(caption, headers, rows, {pinned = true, tall = false} = {}) {
   const cell = (tag, content, scope) => {
     const is = content !== null && typeof content === "object" && !(content instanceof Node);
@@ -43,8 +49,9 @@ function table(caption, headers, rows, {pinned = true, tall = false} = {}) {
     return el(tag, {class: value.number ? "n" : null, scope}, value.text,
       value.sub ? el("span", {class: `sub ${value.tone || ""}`}, value.sub) : null, value.extra);
   };
-  return el("div", {class: `scroll ${pinned ? "pinned" : ""} ${tall ? "tall" : ""}`, tabindex: "0", role: "region", "aria-label": caption},
-    el("table", {}, el("caption", {}, caption),
+  const title = el("caption", {}, caption);
+  return el("div", {class: `scroll ${pinned ? "pinned" : ""} ${tall ? "tall" : ""}`, tabindex: "0", role: "region", "aria-label": title.textContent},
+    el("table", {}, title,
       el("thead", {}, el("tr", {}, headers.map((header) => cell("th", header, "col")))),
       el("tbody", {}, rows.map((row) => el("tr", {}, row.map((content, i) => i === 0 ? cell("th", content, "row") : cell("td", content)))))));
 }

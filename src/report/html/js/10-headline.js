@@ -19,11 +19,11 @@ const latencyCell = (latency) => latency
   : {text: "–", number: true};
 
 function modelCell(entry) {
-  const {recipe, component, mode, kernels, path} = entry.model;
+  const {mode, kernels, path} = entry.model;
   const file = path.split("/").pop();
-  const how = [file === entry.label ? "" : file, mode && mode !== entry.label ? mode : "", kernels].filter((part) => part).join(" · ");
+  const how = separated([file === entry.label ? "" : file, mode && mode !== entry.label ? mode : "", kernels]);
   return {text: el("span", {}, el("span", {class: "swatch", style: `background:${colorOf(entry)}`, "aria-hidden": "true", "data-model": models.indexOf(entry)}), data(entry.label)),
-    sub: data(how)};
+    sub: how.length ? how : null};
 }
 
 function sizeCell(entry) {

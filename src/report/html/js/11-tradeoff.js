@@ -46,7 +46,7 @@ function tradeoffOption(colors, metric, points, front, xName, unit) {
           const right = point.x > 0.6 * Math.max(...points.map((each) => each.x));
           return {...point, value: [point.x, point.y], symbol: symbolOf(point.entry),
             itemStyle: {color: filled ? color : colors.surface, borderColor: color, borderWidth: 2},
-            label: {show: true, position: right ? "left" : "right", distance: 9, color: colors.ink, fontSize: 11.5, formatter: () => shortened(point.entry.label, 26)}};
+            label: {show: true, position: right ? "left" : "right", distance: 9, offset: [0, -10], color: colors.ink, fontSize: 11.5, formatter: () => shortened(point.entry.label, 26)}};
         })},
     ],
   };

@@ -40,7 +40,7 @@ function showWeights() {
   });
   const update = () => {
     const row = (detail(entry, "quantizers") || []).find(({name}) => name === `${names[layer]}.weight_quantizer`);
-    note.textContent = row ? `${row.what}${known(row.sqnr_db) ? `, signal to noise ${fixed(row.sqnr_db, 1)} dB` : ""}` : "this weight isn't quantized";
+    note.replaceChildren(...(row ? [data(row.what), known(row.sqnr_db) ? `, signal to noise ${fixed(row.sqnr_db, 1)} dB` : ""] : ["This weight isn't quantized."]));
     figure.retitle(names[layer]);
     figure.redraw();
   };
@@ -76,13 +76,14 @@ function geluOption(colors, histogram, ranges, width) {
   const left = width < 500 ? 92 : 130;
   const values = staircase(histogram).map(([x, share]) => [x, share > 0 ? share : null]);
   const least = Math.min(...values.map(([, share]) => share).filter((share) => share !== null));
+  const floor = 10 ** Math.floor(Math.log10(least));
   const span = {min: low, max: high, scale: true, axisLabel: {color: colors.muted, fontSize: 11, hideOverlap: true, showMinLabel: false, showMaxLabel: false, formatter: short}};
   return {
     grid: [{left, right: 16, top: 12, height: 210}, {left, right: 16, top: 240, height: below}],
     tooltip: {...common(colors).tooltip, trigger: "item", formatter: ({seriesIndex, data: item}) => (seriesIndex === 1
       ? tip(models[item[3]].label, `keeps ${short(item[1])} to ${short(item[2])}`) : tip(`from ${short(item[0])}`, `${short(item[1])} %`))},
     xAxis: [axis(colors, "", {gridIndex: 0, ...span, axisLabel: {show: false}}), axis(colors, "value", {gridIndex: 1, ...span})],
-    yAxis: [{...axis(colors, "share of values, %", {gridIndex: 0, nameGap: 52}), type: "log", min: 10 ** Math.floor(Math.log10(least)),
+    yAxis: [{...axis(colors, "share of values, %", {gridIndex: 0, nameGap: 52}), type: "log", min: floor, startValue: floor,
       axisLabel: {color: colors.muted, fontSize: 11, formatter: short}},
       {type: "category", gridIndex: 1, inverse: true, data: ranges.map((unused, i) => String(i)), axisTick: {show: false}, axisLine: {show: false},
         axisLabel: {color: colors.ink, fontSize: 11.5, interval: 0, formatter: (i) => (ranges[Number(i)] ? shortened(ranges[Number(i)].entry.label, width < 500 ? 13 : 18) : "")}}],
@@ -106,8 +107,8 @@ function showGelu() {
   const note = el("p", {class: "about"});
   const figure = chart("gelu", "", 290 + 30 * most, (colors, width) => geluOption(colors, block.histogram, rangesOf(block), width));
   const update = () => {
-    const without = entries.filter((entry) => !rangesOf(block).some((each) => each.entry === entry)).map(({label}) => label);
-    note.textContent = without.length ? `No static range here, so nothing is clipped: ${without.join(", ")}.` : "";
+    const without = entries.filter((entry) => !rangesOf(block).some((each) => each.entry === entry));
+    note.replaceChildren(...(without.length ? ["No static range here, so nothing is clipped: ", ...list(without)] : []));
     figure.retitle(blockTitle(block.tower, block.index));
     figure.redraw();
   };

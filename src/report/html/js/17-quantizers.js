@@ -37,7 +37,7 @@ function showQuantizers() {
     const rows = all.filter((row) => words.every((word) => `${row.name} ${row.what}`.toLowerCase().includes(word)));
     const ordered = column ? sortedRows(rows, column, descending) : rows;
     count.textContent = `${rows.length} of ${all.length} quantizers`;
-    place.replaceChildren(table(`Quantizers of ${entry.label}; choose a heading to sort`,
+    place.replaceChildren(table(["Quantizers of ", data(entry.label), "; choose a heading to sort"],
       quantizerColumns.map((each) => ({number: each.number, text: el("button", {type: "button", on: {click: () => sortBy(each)}},
         each.title + (column === each ? (descending ? " ▼" : " ▲") : ""))})),
       ordered.map((row) => quantizerColumns.map((each) => ({text: each.cell(row), number: each.number}))), {tall: true, pinned: false}));

@@ -1,5 +1,7 @@
 const distinct = (items) => [...new Set(items.filter((item) => item))];
 
+const hash = ({sha256}) => el("code", {class: "hash"}, sha256 || "unknown");
+
 function facts() {
   const environments = report.results.map((result) => result.environment).filter((each) => each);
   const times = distinct(environments.map(({time}) => time)).sort();
@@ -19,9 +21,9 @@ function facts() {
 function showMeasured() {
   const commands = distinct(report.results.map(({environment}) => environment && environment.command));
   const modelRows = models.map(({label, model}) => [data(label), data(model.path), [model.mode, model.kernels].filter((part) => part).join(", "),
-    {text: known(model.size_bytes) ? String(model.size_bytes) : "–", number: true}, el("code", {}, model.sha256 || "unknown")]);
+    {text: known(model.size_bytes) ? String(model.size_bytes) : "–", number: true}, hash(model)]);
   const dataRows = report.data.filter((item) => item.spec).map((item) => [data(item.spec), {text: item.items ? String(item.items) : "–", number: true},
-    {text: item.templates ? String(item.templates) : "–", number: true}, el("code", {}, item.sha256 || "unknown")]);
+    {text: item.templates ? String(item.templates) : "–", number: true}, hash(item)]);
   show("measured", facts(),
     commands.length ? [el("h3", {}, "Commands"), el("pre", {}, commands.map((command) => [data(command), "\n"]).flat())] : null,
     table("Models", ["Model", "File", "Mode", {text: "Bytes", number: true}, "SHA-256"], modelRows),

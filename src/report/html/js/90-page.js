@@ -1,7 +1,7 @@
 function showMeta() {
   const times = distinct(report.results.map(({environment}) => environment && environment.time)).sort();
   const parts = [`${models.length} ${models.length === 1 ? "model" : "models"}`, ...report.machines, times.length ? times[times.length - 1].slice(0, 10) : "", `clipq ${report.clipq}`];
-  document.getElementById("meta").append(data(parts.filter((part) => part).join(" · ")));
+  document.getElementById("meta").append(...separated(parts));
   document.getElementById("contents").append(...[...document.querySelectorAll("main > section")].map((section) =>
     el("a", {href: `#${section.id}`}, section.querySelector("h2").textContent)));
 }
