@@ -18,6 +18,10 @@ const std::vector<Task>& tasks() {
        "how far embeddings and decisions have moved from the first model's: cosines, agreement, "
        "rank correlation, calibration error",
        check_drift, run_drift},
+      {"layers",
+       "how far each block's output has moved from the first model's, histograms of weights and "
+       "GELU outputs, the quantizers",
+       check_layers, run_layers, /*layer_by_layer=*/true, /*default_limit=*/64},
   };
   return table;
 }

@@ -1,5 +1,7 @@
 #include <algorithm>
+#include <cctype>
 #include <iostream>
+#include <string_view>
 #include <thread>
 
 #include "clipq/core/error.h"
@@ -10,6 +12,21 @@
 #include "subcommands.h"
 
 namespace clipq::cli {
+namespace {
+
+/// The argument quoted where a shell would take it for something else.
+std::string shell_word(const std::string& argument) {
+  const auto is_plain = [](unsigned char c) {
+    return std::isalnum(c) != 0 ||
+           std::string_view("_-./,:=+@%").find(static_cast<char>(c)) != std::string_view::npos;
+  };
+  if (!argument.empty() && std::all_of(argument.begin(), argument.end(), is_plain)) return argument;
+  std::string quoted = "'";
+  for (const char c : argument) quoted += c == '\'' ? std::string("'\\''") : std::string(1, c);
+  return quoted + "'";
+}
+
+}  // namespace
 
 ModelOptions ModelArguments::options() const {
   ModelOptions options;
@@ -66,8 +83,17 @@ void add_cache_options(CLI::App& command, CacheArguments& arguments) {
   command.add_flag("--no-cache", arguments.no_cache, "compute all features, and keep none");
 }
 
-void print_results(const std::vector<Result>& results, const CommonOptions& common,
+std::string command_line(int argc, char** argv) {
+  std::vector<std::string> words{"clipq"};
+  for (int i = 1; i < argc; ++i) words.push_back(shell_word(argv[i]));
+  return join(words, " ");
+}
+
+void print_results(std::vector<Result> results, const CommonOptions& common,
                    const std::string& output) {
+  for (Result& result : results) {
+    if (result.environment) result.environment->command = common.command;
+  }
   const std::string document = json_text(results_document(results));
   if (!output.empty()) write_file(output, document);
   std::cout << (common.json ? document : result_table(results));

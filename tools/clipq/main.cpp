@@ -36,6 +36,7 @@ int run(int argc, char** argv) {
   app.require_subcommand(1);
   app.fallthrough();
   CommonOptions common;
+  common.command = command_line(argc, argv);
   add_common_options(app, common);
   app.parse_complete_callback([&common] { apply(common); });
   add_quantize(app, common);
@@ -43,6 +44,7 @@ int run(int argc, char** argv) {
   add_embed(app, common);
   add_bench(app, common);
   add_compare(app, common);
+  add_report(app, common);
   add_run(app, common);
   add_inspect(app, common);
   add_demo(app, common);

@@ -14,7 +14,8 @@ struct CommonOptions {
   bool quiet = false;
   bool verbose = false;
   std::string log_file;
-  int threads = 0;  ///< 0: LibTorch's default
+  int threads = 0;      ///< 0: LibTorch's default
+  std::string command;  ///< the whole command line, as a shell would take it
 };
 
 /// Each adds its subcommand to `app`; its callback runs the command and prints the result.
@@ -23,6 +24,7 @@ void add_eval(CLI::App& app, const CommonOptions& common);
 void add_embed(CLI::App& app, const CommonOptions& common);
 void add_bench(CLI::App& app, const CommonOptions& common);
 void add_compare(CLI::App& app, const CommonOptions& common);
+void add_report(CLI::App& app, const CommonOptions& common);
 void add_inspect(CLI::App& app, const CommonOptions& common);
 void add_run(CLI::App& app, const CommonOptions& common);
 void add_demo(CLI::App& app, const CommonOptions& common);
@@ -60,8 +62,12 @@ struct CacheArguments {
 /// Adds --cache and --no-cache.
 void add_cache_options(CLI::App& command, CacheArguments& arguments);
 
-/// Prints Results as a table or, with --json, as a document; writes `output` if it isn't empty.
-void print_results(const std::vector<Result>& results, const CommonOptions& common,
+/// "clipq eval clip.pt --data 'cifar100:my data'".
+std::string command_line(int argc, char** argv);
+
+/// Prints Results, each with the command line, as a table or, with --json, as a document; writes
+/// `output` if it isn't empty.
+void print_results(std::vector<Result> results, const CommonOptions& common,
                    const std::string& output);
 
 /// How many threads decode images beside the model.
