@@ -14,7 +14,7 @@ packages=(g++ cmake ninja-build ccache pkg-config python3-venv libcli11-dev libs
           liblbfgs-dev libhwy-dev)
 pip_packages=(numpy==2.4.6)
 if [[ ${1:-} == --tests ]]; then
-  packages+=(libgtest-dev libgmock-dev chromium)
+  packages+=(libgtest-dev libgmock-dev chromium zsh)
   pip_packages+=(pillow==13.0.0 jsonschema==4.26.0 scikit-learn==1.9.1 playwright==1.65.2)
 fi
 

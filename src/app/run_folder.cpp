@@ -40,11 +40,13 @@ bool is_of(const Json& record, const char* state, const Json& inputs) {
          record.value("digest", "") == digest_of(inputs);
 }
 
-bool holds_nothing(const fs::path& folder) {
-  for (const auto& entry : fs::directory_iterator(folder)) {
-    if (entry.path().filename() != kLock) return false;
+/// A file or folder that a run would put its own in place of; empty if there is none.
+std::string name_in_the_way(const fs::path& folder) {
+  for (const char* name :
+       {"models", "results.json", "gates.json", "report.json", "report.md", "report.html"}) {
+    if (fs::exists(folder / name)) return name;
   }
-  return true;
+  return "";
 }
 
 }  // namespace
@@ -52,9 +54,10 @@ bool holds_nothing(const fs::path& folder) {
 RunFolder::RunFolder(fs::path folder, EarlierRun earlier) : folder_(std::move(folder)) {
   make_folder(folder_);
   const bool holds_run = fs::is_directory(folder_ / "items");
-  if (!holds_run && !holds_nothing(folder_)) {
-    throw UsageError(cat("-o ", folder_.string(),
-                         ": the folder has files that no run left; give one that is empty or new"));
+  const std::string taken = holds_run ? "" : name_in_the_way(folder_);
+  if (!taken.empty()) {
+    throw UsageError(cat("-o ", folder_.string(), ": has a \"", taken,
+                         "\" that no run left; give a folder that is empty or new"));
   }
   if (holds_run && earlier == EarlierRun::kRefuse) {
     throw UsageError(cat("-o ", folder_.string(),

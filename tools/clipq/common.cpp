@@ -44,11 +44,15 @@ ModelOptions ModelArguments::options() const {
 }
 
 void add_checkpoint_arguments(CLI::App& command, ModelArguments& arguments) {
-  command.add_option("--activation", arguments.activation,
-                     "MLP activation of a checkpoint: quick_gelu, gelu or gelu_tanh (default: "
-                     "found out from the checkpoint)");
-  command.add_option("--bpe", arguments.bpe,
-                     "tokenizer merges, plain or gzip (default: the model's own, else OpenAI's)");
+  command
+      .add_option("--activation", arguments.activation,
+                  "MLP activation of a checkpoint: quick_gelu, gelu or gelu_tanh (default: "
+                  "found out from the checkpoint)")
+      ->type_name("{quick_gelu,gelu,gelu_tanh}");
+  command
+      .add_option("--bpe", arguments.bpe,
+                  "tokenizer merges, plain or gzip (default: the model's own, else OpenAI's)")
+      ->type_name(kFileType);
 }
 
 void add_model_arguments(CLI::App& command, ModelArguments& arguments) {
@@ -57,10 +61,12 @@ void add_model_arguments(CLI::App& command, ModelArguments& arguments) {
       .add_option("--mode", arguments.mode,
                   "native: integer kernels where the machine has them; simulate: the float32 "
                   "reference numerics")
+      ->type_name("{native,simulate}")
       ->capture_default_str();
   command
       .add_option("--kernels", arguments.kernels,
                   "native: auto, the fastest here for each shape, or one of `clipq list kernels`")
+      ->type_name("KERNELS")
       ->capture_default_str();
 }
 
@@ -79,6 +85,7 @@ CacheArguments::CacheArguments() : cache(FeatureCache::default_folder().string()
 
 void add_cache_options(CLI::App& command, CacheArguments& arguments) {
   command.add_option("--cache", arguments.cache, "folder of the feature cache")
+      ->type_name(kFolderType)
       ->capture_default_str();
   command.add_flag("--no-cache", arguments.no_cache, "compute all features, and keep none");
 }

@@ -16,7 +16,8 @@ void add_common_options(CLI::App& app, CommonOptions& common) {
   app.add_flag("--json", common.json, "print one JSON document on stdout");
   app.add_flag("--quiet", common.quiet, "errors only on stderr");
   app.add_flag("--verbose", common.verbose, "more on stderr");
-  app.add_option("--log-file", common.log_file, "also write the log to this file");
+  app.add_option("--log-file", common.log_file, "also write the log to this file")
+      ->type_name(kFileType);
   app.add_option("--threads", common.threads, "threads to compute with (default: LibTorch's)")
       ->check(CLI::PositiveNumber);
 }
@@ -43,6 +44,7 @@ int run(int argc, char** argv) {
   add_eval(app, common);
   add_embed(app, common);
   add_bench(app, common);
+  add_classify(app, common);
   add_compare(app, common);
   add_report(app, common);
   add_run(app, common);
@@ -50,6 +52,7 @@ int run(int argc, char** argv) {
   add_demo(app, common);
   add_list(app, common);
   add_doctor(app, common);
+  add_completion(app);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& failure) {

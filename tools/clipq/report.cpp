@@ -12,8 +12,10 @@ void add_report(CLI::App& app, const CommonOptions& common) {
   command
       ->add_option("results", options->results,
                    "Result JSON of eval, bench or CLIP_benchmark; the first model is the baseline")
+      ->type_name(kFileType)
       ->required();
   command->add_option("-o,--output", options->folder, "folder to write to; made if missing")
+      ->type_name(kFolderType)
       ->required();
   command->add_option("--title", options->title, "the report's title");
   command->callback([options, &common] {

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "clipq/app/open_model.h"
+#include "clipq/app/run_command.h"
 
 namespace clipq::cli {
 
@@ -23,6 +24,7 @@ void add_quantize(CLI::App& app, const CommonOptions& common);
 void add_eval(CLI::App& app, const CommonOptions& common);
 void add_embed(CLI::App& app, const CommonOptions& common);
 void add_bench(CLI::App& app, const CommonOptions& common);
+void add_classify(CLI::App& app, const CommonOptions& common);
 void add_compare(CLI::App& app, const CommonOptions& common);
 void add_report(CLI::App& app, const CommonOptions& common);
 void add_inspect(CLI::App& app, const CommonOptions& common);
@@ -30,6 +32,23 @@ void add_run(CLI::App& app, const CommonOptions& common);
 void add_demo(CLI::App& app, const CommonOptions& common);
 void add_list(CLI::App& app, const CommonOptions& common);
 void add_doctor(CLI::App& app, const CommonOptions& common);
+
+/// Adds the one that makes shells complete words: from what `app` has when it runs.
+void add_completion(CLI::App& app);
+
+/// What types of options are called in --help; completion goes by them. A type "{a,b}" is a choice,
+/// one that listed_names() knows is too.
+inline constexpr const char* kFileType = "FILE";
+inline constexpr const char* kFolderType = "FOLDER";
+inline constexpr const char* kSpecType = "KIND:PATH";
+inline constexpr const char* kSettingType = "KEY=VALUE";
+
+/// Names that `clipq list` shows, by the type of the options that take them ("RECIPE").
+struct ListedNames {
+  std::vector<std::string> names;
+  bool or_file = false;  ///< whether a file's path does as well
+};
+ListedNames listed_names(const std::string& type);
 
 /// The command-line side of ModelOptions.
 struct ModelArguments {
@@ -69,6 +88,10 @@ std::string command_line(int argc, char** argv);
 /// `output` if it isn't empty.
 void print_results(std::vector<Result> results, const CommonOptions& common,
                    const std::string& output);
+
+/// Prints what a run has made; `folder` is where it is. Throws as RunReport::require_success().
+void print_run(const RunReport& report, const std::filesystem::path& folder,
+               const CommonOptions& common);
 
 /// How many threads decode images beside the model.
 int decode_threads(const CommonOptions& common);

@@ -19,8 +19,9 @@ enum class EarlierRun {
 /// says what an item was made from and what came of it. One process at a time may hold a folder.
 class RunFolder {
  public:
-  /// Makes the folder if it is missing. Throws UsageError if it isn't empty and holds no run, holds
-  /// one and `earlier` is kRefuse, or is in use; InputError if it can't be written to.
+  /// Makes the folder if it is missing. Throws UsageError if it holds a run and `earlier` is
+  /// kRefuse, has something else where a run puts its files, or is in use; InputError if it can't
+  /// be written to.
   RunFolder(std::filesystem::path folder, EarlierRun earlier);
   ~RunFolder();
   RunFolder(const RunFolder&) = delete;
