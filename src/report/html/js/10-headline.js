@@ -34,14 +34,22 @@ function sizeCell(entry) {
     extra: known(bytes) ? el("span", {class: "bar", style: `width:${100 * bytes / largest}%`, "aria-hidden": "true"}) : null};
 }
 
+/** All latencies if they are few, else those of the smallest batch of each kind. */
+function headlineLatencies() {
+  const all = report.latencies.map((latency, i) => ({latency, i}));
+  if (all.length <= 3) return all;
+  return all.filter(({latency}) => !report.latencies.some((other) => other.tower === latency.tower && other.batch_size < latency.batch_size));
+}
+
 function showHeadline() {
   const chosen = report.metrics.map((metric, i) => ({metric, i})).filter(({metric}) => metric.headline);
+  const times = headlineLatencies();
   const headers = ["Model", {text: "Size", number: true},
-    ...chosen.map(({metric}) => ({text: metric.name, sub: dataName(report.data[metric.data] || {}), number: true})),
-    ...report.latencies.map((latency) => ({text: latency.tower.replace("_", " "), sub: `batch ${latency.batch_size}`, number: true}))];
+    ...chosen.map(({metric}) => ({text: metric.name.replace(/_/g, " "), sub: dataName(report.data[metric.data] || {}), number: true})),
+    ...times.map(({latency}) => ({text: latency.tower.replace("_", " "), sub: `batch ${latency.batch_size}`, number: true}))];
   const rows = models.map((entry) => [modelCell(entry), sizeCell(entry),
     ...chosen.map(({metric, i}) => valueCell(metric, entry.values[i])),
-    ...entry.latencies.map(latencyCell)]);
+    ...times.map(({i}) => latencyCell(entry.latencies[i]))]);
   show("headline", table("Size, accuracy and time of every model", headers, rows),
     chosen.length ? null : absent("No accuracy was measured; this gives it:", evalCommand("zeroshot_classification", "--data cifar100:DIR")),
     report.latencies.length ? null : absent("No times were measured; this gives them:", `clipq bench ${modelPaths()} -o bench.json`),

@@ -39,14 +39,14 @@ function tradeoffOption(colors, metric, points, front, xName, unit) {
       {type: "line", step: "end", silent: true, symbol: "none", z: 0, data: onFront.map((point) => [point.x, point.y]),
         lineStyle: {type: "dashed", color: colors.muted, width: 1.2}},
       intervalSeries(points, colors),
-      {type: "scatter", z: 3, symbolSize: 13, labelLayout: {moveOverlap: "shiftY"},
+      {type: "scatter", z: 3, symbolSize: 13, labelLayout: {dy: -10, moveOverlap: "shiftY"},
         data: points.map((point) => {
           const color = colors.series[point.index % colors.series.length];
           const filled = front.includes(point.index);
           const right = point.x > 0.6 * Math.max(...points.map((each) => each.x));
           return {...point, value: [point.x, point.y], symbol: symbolOf(point.entry),
             itemStyle: {color: filled ? color : colors.surface, borderColor: color, borderWidth: 2},
-            label: {show: true, position: right ? "left" : "right", distance: 9, offset: [0, -10], color: colors.ink, fontSize: 11.5, formatter: () => shortened(point.entry.label, 26)}};
+            label: {show: true, position: right ? "left" : "right", distance: 6, color: colors.ink, fontSize: 11.5, formatter: () => shortened(point.entry.label, 26)}};
         })},
     ],
   };

@@ -5,10 +5,10 @@ function showSizes() {
     return;
   }
   const parts = Object.keys(sized[0].model.parts);
-  const figure = chart("sizes", "Bytes by part", 90 + 34 * sized.length, (colors, width) => ({
+  const figure = chart("sizes", "Bytes by part", 130 + 34 * sized.length, (colors, width) => ({
     aria: {enabled: true, decal: {show: true}},
-    legend: legend(colors, {data: parts}),
-    grid: {left: width < 500 ? 96 : 150, right: 24, top: 40, bottom: 44},
+    legend: legend(colors, {data: parts, type: "plain"}),
+    grid: {left: width < 500 ? 96 : 150, right: 24, top: width < 500 ? 84 : 40, bottom: 44},
     tooltip: {...common(colors).tooltip, trigger: "item", formatter: ({seriesName, dataIndex, value}) =>
       tip(sized[dataIndex].label, `${seriesName}: ${fixed(value, 2)} MiB`, `${percent(value * 1048576 / sized[dataIndex].model.size_bytes, 1)} of the file`)},
     xAxis: axis(colors, "MiB", {scale: false}),

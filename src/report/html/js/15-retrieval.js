@@ -14,16 +14,16 @@ function showRetrieval() {
     return;
   }
   const thumbnails = Object.assign({}, ...report.results.map((result) => (result.details && result.details.thumbnails) || {}));
-  const list = el("div", {});
+  const examples = el("div", {class: "examples"});
   const update = (index) => {
     const entry = others[index];
     const before = detail(base, "retrieval_examples") || [];
-    list.replaceChildren(...detail(entry, "retrieval_examples").map((example, i) => el("article", {class: "example"},
+    examples.replaceChildren(...detail(entry, "retrieval_examples").map((example, i) => el("article", {class: "example"},
       el("blockquote", {}, data(example.query)),
       el("span", {class: "sub"}, example.why === "changed" ? "among the lists that changed most" : "spread evenly over the data"),
       before[i] ? foundBy(base, before[i], thumbnails) : null,
       foundBy(entry, example, thumbnails))));
   };
-  show("retrieval", controls(choice("Model", others.map(({label}) => label), update)), list);
+  show("retrieval", controls(choice("Model", others.map(({label}) => label), update)), examples);
   update(0);
 }

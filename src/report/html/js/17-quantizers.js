@@ -1,8 +1,9 @@
 const quantizerColumns = [
   {title: "Quantizer", value: (row) => row.name, cell: (row) => el("span", {class: "mono"}, data(row.name))},
-  {title: "What it is", value: (row) => row.what, cell: (row) => row.what},
+  {title: "What it is", value: (row) => row.what, cell: (row) => data(row.what)},
   {title: "Range", value: (row) => (row.range ? row.range[1] : -Infinity), number: true,
-    cell: (row) => (row.range ? `${short(row.range[0])} … ${short(row.range[1])}${row.scales > 1 ? ` of ${row.scales}` : ""}` : "at run time")},
+    cell: (row) => (row.range ? `${short(row.range[0])} … ${short(row.range[1])}` : "at run time"),
+    sub: (row) => (row.scales > 1 ? `${row.scales} scales` : null)},
   {title: "Clipped", value: (row) => (known(row.clipped) ? row.clipped : -Infinity), number: true, cell: (row) => percent(row.clipped, 3)},
   {title: "SQNR dB", value: (row) => (known(row.sqnr_db) ? row.sqnr_db : Infinity), number: true, cell: (row) => fixed(row.sqnr_db, 1)},
   {title: "Output cosine", value: (row) => (known(row.output_cosine) ? row.output_cosine : Infinity), number: true, cell: (row) => fixed(row.output_cosine, 6)},
@@ -40,7 +41,7 @@ function showQuantizers() {
     place.replaceChildren(table(["Quantizers of ", data(entry.label), "; choose a heading to sort"],
       quantizerColumns.map((each) => ({number: each.number, text: el("button", {type: "button", on: {click: () => sortBy(each)}},
         each.title + (column === each ? (descending ? " ▼" : " ▲") : ""))})),
-      ordered.map((row) => quantizerColumns.map((each) => ({text: each.cell(row), number: each.number}))), {tall: true, pinned: false}));
+      ordered.map((row) => quantizerColumns.map((each) => ({text: each.cell(row), sub: each.sub ? each.sub(row) : null, number: each.number}))), {tall: true, pinned: false}));
   };
   show("quantizers", controls(choice("Model", entries.map(({label}) => label), (i) => { entry = entries[i]; update(); }), el("label", {}, "Search", search), count), place);
   update();
