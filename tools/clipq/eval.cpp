@@ -29,8 +29,10 @@ void add_data_options(CLI::App& command, EvalArguments& arguments) {
   command.add_option("--captions", options.captions,
                      "captions of coco: or flickr: pictures, or COCO's instances");
   command
-      .add_option("--limit", options.limit,
-                  "only the first N items (of class folders those of the first classes)")
+      .add_option(
+          "--limit", options.limit,
+          "only the first N items (of class folders those of the first classes); layers takes "
+          "64 unless told")
       ->check(CLI::PositiveNumber);
   command
       .add_option("--skip-bad", options.skip_bad,
