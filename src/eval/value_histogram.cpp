@@ -23,13 +23,15 @@ Json histogram_json(const at::Tensor& values, double low, double high) {
 }
 
 Json histogram_json(const Histogram& histogram) {
+  std::vector<std::int64_t> counts(kShownBins);
+  if (histogram.count() == 0) return as_json(0, 0, counts);
   const double low = histogram.extremes().min;
   const double high = histogram.extremes().max;
-  std::vector<std::int64_t> counts(kShownBins);
+  const double width = high > low ? high - low : 1;
   for (std::int64_t bin = 0; bin < 2 * Histogram::kBins; ++bin) {
     const double middle =
         (static_cast<double>(bin - Histogram::kBins) + 0.5) * histogram.bin_width();
-    const double place = std::floor((middle - low) / (high - low) * kShownBins);
+    const double place = std::floor((middle - low) / width * kShownBins);
     const double inside = std::clamp(place, 0.0, static_cast<double>(kShownBins - 1));
     counts[static_cast<std::size_t>(inside)] += histogram.counts()[static_cast<std::size_t>(bin)];
   }

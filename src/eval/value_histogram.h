@@ -7,8 +7,9 @@
 
 namespace clipq {
 
-/// Bins of the histograms that Results carry.
-inline constexpr std::int64_t kShownBins = 96;
+/// Bins of the histograms that Results carry: an odd number, so that zero is in the middle of one
+/// where the range is symmetric.
+inline constexpr std::int64_t kShownBins = 97;
 
 /// {"low", "high", "counts"}: counts of `values` (float32, any shape) in kShownBins bins of equal
 /// width between low and high. What lies beyond is counted in the outermost bins.

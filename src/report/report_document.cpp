@@ -1,5 +1,6 @@
 #include "clipq/report/report_document.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "clipq/core/version.h"

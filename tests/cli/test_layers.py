@@ -96,9 +96,9 @@ class Layers(CliTest):
         amax = float(np.abs(values).max())
         for found, expected in zip(weights, (values, dequantized(self.model, artifact).visual.transformer.resblocks[1].mlp.c_fc.weight)):
             self.assertAlmostEqual(found["high"], amax, places=6)
-            counts, _ = np.histogram(np.asarray(expected.detach() if torch.is_tensor(expected) else expected), 96, (-amax, amax))
+            counts, _ = np.histogram(np.asarray(expected.detach() if torch.is_tensor(expected) else expected), 97, (-amax, amax))
             self.assertLess(np.abs(counts - found["counts"]).sum(), 20)  # values on an edge
-        self.assertEqual(len(weights[0]["counts"]), 96)
+        self.assertEqual(len(weights[0]["counts"]), 97)
 
     def test_quantizers_and_ranges_are_the_manifests(self):
         coco = write_coco(self.folder / "coco", count=8)

@@ -82,6 +82,7 @@ class ReportPage(ReportTest):
         """The page, with what it said and asked for in `self.messages` and `self.requests`."""
         self.messages, self.requests = [], []
         page = self.browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
+        page.set_default_timeout(120000)  # a loaded machine
         self.addCleanup(page.close)
         page.on("console", lambda message: self.messages.append(message.text))
         page.on("pageerror", lambda failure: self.messages.append(str(failure)))
@@ -154,6 +155,21 @@ class ReportPage(ReportTest):
                                  ("retrieval", "--task drift")):
             self.assertIn(command, page.locator(f"#{section} .absent").first.text_content(), section)
         self.assertEqual(set(self.marks(page)), {"accuracy-size", "sizes"})
+        self.assert_quiet()
+
+    def test_damaged_details_cost_their_section_only(self):
+        results = everything()
+        for result in results:
+            if "depth" in result.get("details", {}):
+                result["details"]["depth"] = {"visual": {"sqnr_db": 3}}
+                result["details"]["weights"] = 5
+        page = self.open(self.report(*results))
+        for section in ("depth", "weights"):
+            self.assertIn("These data can't be shown", page.locator(f"#{section} .absent").text_content(), section)
+        marks = self.marks(page)
+        self.assertEqual(set(marks), {name for name in MARKS if not name.startswith(("depth", "weights"))})
+        for chart, found in marks.items():
+            self.assertGreaterEqual(found, MARKS[chart], chart)
         self.assert_quiet()
 
     def test_print(self):

@@ -31,8 +31,10 @@ void add_data_options(CLI::App& command, EvalArguments& arguments) {
                   "captions of coco: or flickr: pictures, or COCO's instances")
       ->type_name(kFileType);
   command
-      .add_option("--limit", options.limit,
-                  "only the first N items (of class folders those of the first classes)")
+      .add_option(
+          "--limit", options.limit,
+          "only the first N items (of class folders those of the first classes); layers takes "
+          "64 unless told")
       ->check(CLI::PositiveNumber);
   add_feeding_options(command, options.batch_size, options.skip_bad);
   add_cache_options(command, arguments.cache);

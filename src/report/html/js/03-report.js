@@ -3,10 +3,12 @@ const models = report.models;
 const base = models[0];
 
 /** Whether a Result is about this model, in whatever mode it ran. */
-const isAbout = (result, entry) => result.model.path === entry.model.path && result.model.sha256 === entry.model.sha256;
+const isAbout = (result, entry) =>
+  result.model.path === entry.model.path && result.model.sha256 === entry.model.sha256;
 
 /** All Results about a model that have such a detail. */
-const resultsWith = (entry, key) => report.results.filter((result) => isAbout(result, entry) && result.details && result.details[key]);
+const resultsWith = (entry, key) =>
+  report.results.filter((result) => isAbout(result, entry) && result.details && result.details[key]);
 
 const detail = (entry, key) => {
   const found = resultsWith(entry, key);
@@ -28,5 +30,10 @@ const latencyTitle = (latency) => `${latency.tower.replace("_", " ")}, batch ${l
 const blockTitle = (tower, index) => `${tower === "visual" ? "image" : "text"} block ${index + 1}`;
 
 /** What a command line calls the models. */
-const modelPaths = () => models.map((entry) => (/^[\w./-]+$/.test(entry.model.path) ? entry.model.path : `'${oneLine(entry.model.path)}'`)).join(" ");
+const modelPaths = () =>
+  models
+    .map((entry) =>
+      /^[\w./-]+$/.test(entry.model.path) ? entry.model.path : `'${oneLine(entry.model.path)}'`,
+    )
+    .join(" ");
 const evalCommand = (task, rest) => `clipq eval ${modelPaths()} --task ${task} ${rest} -o ${task}.json`;
