@@ -22,17 +22,26 @@ macro(clipq_embed prefix base)
 endmacro()
 
 set(_bpe "${PROJECT_SOURCE_DIR}/assets/bpe_simple_vocab_16e6.txt.gz")
-if(NOT EXISTS "${_bpe}")
-  message(FATAL_ERROR "${_bpe} is missing. Run scripts/setup.sh, which fetches it.")
-endif()
 file(GLOB _prompts CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/assets/prompts/*")
-file(GLOB _recipes CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/configs/recipes/*.json"
-     "${PROJECT_SOURCE_DIR}/configs/templates/*.json")
+file(GLOB _configs CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/configs/recipes/*.json"
+     "${PROJECT_SOURCE_DIR}/configs/templates/*.json" "${PROJECT_SOURCE_DIR}/configs/runs/*.json")
 file(GLOB _scripts CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/src/artifact/torchscript/*.py")
+file(GLOB _report_page CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/src/report/html/*.html"
+     "${PROJECT_SOURCE_DIR}/src/report/html/*.css" "${PROJECT_SOURCE_DIR}/src/report/html/js/*.js")
+set(_echarts "${PROJECT_SOURCE_DIR}/assets/echarts/echarts.min.js" "${PROJECT_SOURCE_DIR}/assets/echarts/LICENSE"
+             "${PROJECT_SOURCE_DIR}/assets/echarts/LICENSE-d3" "${PROJECT_SOURCE_DIR}/assets/echarts/NOTICE")
+foreach(file "${_bpe}" ${_echarts})
+  if(NOT EXISTS "${file}")
+    message(FATAL_ERROR "${file} is missing. Run scripts/setup.sh, which fetches it.")
+  endif()
+endforeach()
+file(GLOB _completion CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/tools/clipq/completion/*.sh")
 file(GLOB _demo CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/demo/*.pt")
-clipq_embed("" "${PROJECT_SOURCE_DIR}/assets" "${_bpe}" ${_prompts})
-clipq_embed("" "${PROJECT_SOURCE_DIR}/configs" ${_recipes})
+clipq_embed("" "${PROJECT_SOURCE_DIR}/assets" "${_bpe}" ${_prompts} ${_echarts})
+clipq_embed("" "${PROJECT_SOURCE_DIR}/configs" ${_configs})
 clipq_embed("" "${PROJECT_SOURCE_DIR}/src/artifact" ${_scripts})
+clipq_embed("" "${PROJECT_SOURCE_DIR}/src/report" ${_report_page})
+clipq_embed("" "${PROJECT_SOURCE_DIR}/tools/clipq" ${_completion})
 clipq_embed("" "${PROJECT_SOURCE_DIR}" ${_demo})
 
 string(APPEND _asset_assembly ".section .note.GNU-stack,\"\",@progbits\n")

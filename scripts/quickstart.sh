@@ -9,4 +9,4 @@ cmake --preset release
 cmake --build --preset release
 build/release/clipq demo -o "$output"
 echo
-echo "The models, the data and results.json are in $output"
+echo "The models, the data, results.json and the report (report.html) are in $output"

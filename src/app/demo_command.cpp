@@ -1,8 +1,5 @@
 #include "clipq/app/demo_command.h"
 
-#include "clipq/app/bench_command.h"
-#include "clipq/app/eval_command.h"
-#include "clipq/app/quantize_command.h"
 #include "clipq/core/assets.h"
 #include "clipq/core/files.h"
 #include "clipq/core/log.h"
@@ -15,56 +12,42 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::uint64_t kCalibrationSeedOffset = 1;
+constexpr int kCalibrationImagesPerClass = 10;
 
-/// Quantizes the demo checkpoint with one recipe, calibrated on drawings that the evaluation
-/// doesn't see.
-fs::path quantize_demo(const fs::path& checkpoint, const std::string& recipe,
-                       const DemoOptions& options) {
-  const fs::path drawings = options.folder / "calibration" / "coco";
-  QuantizeOptions quantize_options;
-  quantize_options.checkpoint = checkpoint;
-  quantize_options.output = options.folder / cat("clip-demo-", recipe, ".pt");
-  quantize_options.recipe = recipe;
-  quantize_options.calibration_data = cat("coco:", (drawings / "val").string());
-  quantize_options.calibration_captions = drawings / "captions.json";
-  quantize_options.calibration_samples = 256;
-  quantize_options.decode_threads = options.decode_threads;
-  log::info(cat("quantizing with ", recipe));
-  write_file(options.folder / cat("clip-demo-", recipe, ".txt"),
-             to_text(quantize(quantize_options)));
-  return quantize_options.output;
+/// KEY=VALUE.
+std::string setting(const char* key, const fs::path& value) {
+  return cat(key, "=", value.string());
 }
 
 }  // namespace
 
-std::vector<Result> demo(const DemoOptions& options) {
-  make_folder(options.folder);
+RunReport demo(const DemoOptions& options) {
   const fs::path data = options.folder / "data";
+  const fs::path calibration = options.folder / "calibration";
+  const fs::path checkpoint = options.folder / "clip-demo.pt";
+  make_folder(options.folder);
   log::info(cat("drawing ", options.images_per_class, " images of each of 100 classes"));
   draw_demo_data(data, options.seed, options.images_per_class);
-  draw_demo_data(options.folder / "calibration", options.seed + kCalibrationSeedOffset, 10);
-  const fs::path checkpoint = options.folder / "clip-demo.pt";
+  draw_demo_data(calibration, options.seed + kCalibrationSeedOffset, kCalibrationImagesPerClass);
   write_file(checkpoint, asset("demo/clip-demo.pt"));
 
-  EvalOptions eval_options;
-  eval_options.models = {checkpoint};
-  for (const std::string& recipe : recipe_names()) {
-    eval_options.models.push_back(quantize_demo(checkpoint, recipe, options));
-  }
-  eval_options.data = cat("cifar100:", (data / "cifar-100-binary").string());
-  eval_options.task_options.classnames = data / "classnames.json";
-  eval_options.task_options.templates = (data / "templates.json").string();
-  eval_options.decode_threads = options.decode_threads;
-  log::info("evaluating");
-  std::vector<Result> results = evaluate(eval_options);
-
-  BenchOptions bench_options;
-  bench_options.models = eval_options.models;
-  bench_options.latency = options.latency;
-  log::info("timing");
-  for (Result& result : bench(bench_options)) results.push_back(std::move(result));
-  write_file(options.folder / "results.json", json_text(results_document(results)));
-  return results;
+  RunOptions run_options;
+  run_options.run = "demo";
+  run_options.settings = {
+      setting("checkpoint", checkpoint),
+      setting("data.drawn", data / "cifar-100-binary"),
+      setting("data.drawn.classnames", data / "classnames.json"),
+      setting("data.drawn.templates", data / "templates.json"),
+      setting("data.captioned", data / "coco" / "val"),
+      setting("data.captioned.captions", data / "coco" / "captions.json"),
+      setting("data.calibration", calibration / "coco" / "val"),
+      setting("data.calibration.captions", calibration / "coco" / "captions.json"),
+      cat("bench.seconds=", options.seconds)};
+  run_options.folder = options.folder;
+  run_options.earlier = EarlierRun::kRestart;
+  run_options.decode_threads = options.decode_threads;
+  run_options.command = options.command;
+  return run(run_options);
 }
 
 }  // namespace clipq

@@ -14,10 +14,12 @@
 namespace clipq {
 namespace {
 
-std::vector<OpenedModel> open_models(const EvalOptions& options) {
+std::vector<OpenedModel> open_models(const EvalOptions& options, const Task& task) {
+  ModelOptions model_options = options.model;
+  if (task.layer_by_layer) model_options.simulate = true;
   std::vector<OpenedModel> opened;
   for (const std::filesystem::path& file : options.models) {
-    opened.push_back(open_model(file, options.model));
+    opened.push_back(open_model(file, model_options));
   }
   return opened;
 }
@@ -102,14 +104,15 @@ void write_clip_benchmark(const std::filesystem::path& folder, const std::vector
 }  // namespace
 
 std::vector<Result> evaluate(const EvalOptions& options) {
-  const Task& task = find_task(options.task);
+  const Task& task = find_task(options.task, "--task");
   for (const std::filesystem::path& folder : {options.save_folder, options.clip_benchmark}) {
     if (!folder.empty()) make_folder(folder);
   }
   const auto dataset = open_dataset(options.data, options.captions);
-  const std::int64_t count = items_within(options.limit, *dataset);
+  const std::int64_t count =
+      items_within(options.limit > 0 ? options.limit : task.default_limit, *dataset);
   task.check({*dataset, count, options.task_options});
-  const std::vector<OpenedModel> opened = open_models(options);
+  const std::vector<OpenedModel> opened = open_models(options, task);
   const Encoder encoder(evaluated_models(opened), encode_options(options));
   const ImageSource source = {*dataset, count, content_hash(*dataset, count)};
   TaskReport report = task.run({encoder, source, options.task_options});

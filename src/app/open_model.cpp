@@ -5,6 +5,7 @@
 #include "clipq/core/log.h"
 #include "clipq/core/sha256.h"
 #include "clipq/core/strings.h"
+#include "clipq/model/size_parts.h"
 #include "clipq/quant/native_model.h"
 
 namespace clipq {
@@ -83,7 +84,8 @@ OpenedModel open_checkpoint(TorchScriptArchive archive, const std::string& where
 
 EvaluatedModel evaluated(const OpenedModel& opened) {
   return {&opened.model, &opened.tokenizer, std::filesystem::path(opened.info.path).stem().string(),
-          cat(opened.info.sha256, " ", opened.info.mode, " ", opened.info.kernels)};
+          cat(opened.info.sha256, " ", opened.info.mode, " ", opened.info.kernels),
+          opened.quantization ? &*opened.quantization : nullptr};
 }
 
 OpenedModel open_model(const std::filesystem::path& file, const ModelOptions& options) {
@@ -93,6 +95,7 @@ OpenedModel open_model(const std::filesystem::path& file, const ModelOptions& op
   info.path = where;
   info.size_bytes = static_cast<std::int64_t>(std::filesystem::file_size(file));
   info.sha256 = sha256_of_file(file);
+  info.parts = size_parts(archive.state_dict(), info.size_bytes);
   return is_artifact(archive)
              ? open_artifact(std::move(archive), where, std::move(info), options)
              : open_checkpoint(std::move(archive), where, std::move(info), options);

@@ -17,6 +17,10 @@ namespace {
 
 namespace fs = std::filesystem;
 
+/// What ends a temporary name; mkstemp makes the second part unique.
+constexpr std::string_view kTemporary = ".clipq-";
+constexpr std::string_view kUnique = "XXXXXX";
+
 fs::path folder_of(const fs::path& file) {
   return file.has_parent_path() ? file.parent_path() : fs::path(".");
 }
@@ -104,7 +108,7 @@ AtomicFile::AtomicFile(fs::path target) : target_(std::move(target)) {
   require_writable_target(target_);
   if (fs::is_symlink(target_)) target_ = fs::canonical(target_);
   std::string name =
-      (folder_of(target_) / ("." + target_.filename().string() + ".XXXXXX")).string();
+      (folder_of(target_) / cat(".", target_.filename().string(), kTemporary, kUnique)).string();
   descriptor_ = mkstemp(name.data());
   if (descriptor_ < 0) throw write_failure(target_, errno);
   temporary_ = name;
@@ -147,6 +151,13 @@ void AtomicFile::commit() {
   if (closed != 0) throw write_failure(target_, errno);
   if (std::rename(temporary_.c_str(), target_.c_str()) != 0) throw write_failure(target_, errno);
   temporary_.clear();
+}
+
+bool is_unfinished(const fs::path& file) {
+  const std::string name = file.filename().string();
+  const std::size_t length = kTemporary.size() + kUnique.size();
+  return name.size() > length && name.front() == '.' &&
+         name.compare(name.size() - length, kTemporary.size(), kTemporary) == 0;
 }
 
 void write_file(const fs::path& file, std::string_view text) {

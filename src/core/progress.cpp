@@ -13,8 +13,21 @@
 namespace clipq {
 namespace {
 
+using Clock = std::chrono::steady_clock;
+
 constexpr int kBarWidth = 30;
 constexpr auto kRedrawInterval = std::chrono::milliseconds(100);
+
+/// The terminal's line is one, and so is what stands in front of it.
+const OverallProgress* overall = nullptr;
+
+double seconds_since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+std::string rate_text(double per_second) {
+  return cat(fixed(per_second, per_second < 10 ? 1 : 0), "/s");
+}
 
 }  // namespace
 
@@ -22,7 +35,7 @@ Progress::Progress(std::string label, std::int64_t total)
     : label_(std::move(label)),
       total_(total),
       visible_(log::level() != log::Level::kQuiet && isatty(STDERR_FILENO) == 1),
-      start_(std::chrono::steady_clock::now()),
+      start_(Clock::now()),
       last_draw_(start_) {
   if (visible_) draw();
 }
@@ -34,25 +47,65 @@ Progress::~Progress() {
 void Progress::advance(std::int64_t steps) {
   throw_if_interrupted();
   done_ += steps;
-  const auto now = std::chrono::steady_clock::now();
+  const auto now = Clock::now();
   if (!visible_ || now - last_draw_ < kRedrawInterval) return;
   last_draw_ = now;
   draw();
 }
 
 void Progress::draw() const {
-  const double seconds =
-      std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
-  std::string line = cat("\r", label_, " ");
+  const double seconds = seconds_since(start_);
+  const double per_second = seconds > 0 ? static_cast<double>(done_) / seconds : 0;
+  std::string line = cat("\r", overall != nullptr ? cat("[", overall->text(), "] ") : "", label_);
   if (total_ > 0) {
     const auto filled = static_cast<int>(std::min(done_, total_) * kBarWidth / total_);
-    line += cat("[", std::string(filled, '#'), std::string(kBarWidth - filled, '.'), "] ", done_,
+    line += cat(" [", std::string(filled, '#'), std::string(kBarWidth - filled, '.'), "] ", done_,
                 "/", total_);
   } else {
-    line += cat(done_);
+    line += cat(" ", done_);
   }
-  line += cat("  ", fixed(seconds, 0), " s\033[K");
-  std::fputs(line.c_str(), stderr);
+  if (per_second > 0) line += "  " + rate_text(per_second);
+  if (per_second > 0 && total_ > 0) {
+    const double left = static_cast<double>(std::max(std::int64_t{0}, total_ - done_)) / per_second;
+    line += cat("  ", duration_text(left), " left");
+  }
+  std::fputs((line + "\033[K").c_str(), stderr);
+}
+
+OverallProgress::OverallProgress(std::vector<PartCost> parts) : parts_(std::move(parts)) {
+  overall = this;
+}
+
+OverallProgress::~OverallProgress() { overall = nullptr; }
+
+void OverallProgress::begin() {
+  throw_if_interrupted();
+  ++begun_;
+  running_ = true;
+  part_start_ = Clock::now();
+}
+
+void OverallProgress::end(bool worked) {
+  running_ = false;
+  const PartCost& part = parts_[begun_ - 1];
+  if (!worked || part.work <= 0) return;
+  worked_ += part.work;
+  worked_seconds_ += std::max(0.0, seconds_since(part_start_) - part.seconds);
+}
+
+double OverallProgress::part_seconds() const { return running_ ? seconds_since(part_start_) : 0; }
+
+std::string OverallProgress::text() const {
+  std::string text = cat(begun_, " of ", parts_.size());
+  const double rate = worked_ > 0 ? worked_seconds_ / worked_ : 0;
+  double left = 0;
+  bool known = true;
+  for (std::size_t i = begun_ - (running_ ? 1 : 0); i < parts_.size(); ++i) {
+    known = known && (rate > 0 || parts_[i].work <= 0);
+    left += parts_[i].seconds + parts_[i].work * rate;
+  }
+  if (known) text += cat(", about ", duration_text(left - part_seconds()), " left");
+  return text;
 }
 
 }  // namespace clipq

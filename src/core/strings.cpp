@@ -1,6 +1,7 @@
 #include "clipq/core/strings.h"
 
 #include <algorithm>
+#include <cmath>
 #include <iomanip>
 #include <numeric>
 
@@ -57,6 +58,16 @@ std::string nearest(std::string_view word, const std::vector<std::string>& words
 
 std::string suggestion(std::string_view word, const std::vector<std::string>& words) {
   return words.empty() ? std::string() : cat("; did you mean \"", nearest(word, words), "\"?");
+}
+
+std::string duration_text(double seconds) {
+  constexpr std::int64_t kMinute = 60;
+  constexpr std::int64_t kHour = 60 * kMinute;
+  const auto whole = static_cast<std::int64_t>(std::ceil(std::max(0.0, seconds)));
+  if (whole < 2 * kMinute) return cat(whole, " s");
+  const std::int64_t minutes = (whole + kMinute - 1) / kMinute;
+  if (whole < 2 * kHour) return cat(minutes, " min");
+  return cat(minutes / kMinute, " h ", minutes % kMinute, " min");
 }
 
 std::string mebibytes(std::int64_t bytes) {

@@ -55,7 +55,9 @@ const std::vector<std::string>& Dataset::captions(std::int64_t) const {
 
 std::vector<DatasetKind> dataset_kinds() {
   std::vector<DatasetKind> kinds;
-  for (const Row& row : kRows) kinds.push_back({row.name, row.description});
+  for (const Row& row : kRows) {
+    kinds.push_back({row.name, row.description, row.takes_captions});
+  }
   return kinds;
 }
 

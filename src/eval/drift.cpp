@@ -12,6 +12,8 @@
 #include "clipq/eval/classification.h"
 #include "clipq/eval/rank_correlation.h"
 #include "labelled_prompts.h"
+#include "retrieval_examples.h"
+#include "texts_of_items.h"
 
 namespace clipq {
 namespace {
@@ -131,14 +133,6 @@ std::vector<std::string> names_of(const Dataset& dataset, const std::vector<std:
   return names;
 }
 
-/// What the text towers are compared on.
-enum class Texts { kNone, kCaptions, kPrompts };
-
-Texts texts_of(const Dataset& dataset) {
-  if (!dataset.captions(0).empty()) return Texts::kCaptions;
-  return dataset.label(0) >= 0 ? Texts::kPrompts : Texts::kNone;
-}
-
 /// Throws UsageError unless all models embed into as many dimensions.
 void require_same_width(const std::vector<EvaluatedModel>& models) {
   for (const EvaluatedModel& each : models) {
@@ -195,12 +189,17 @@ void measure_captioned(TaskReport& report, const TaskInput& input, const ImageFe
     measurement.details["similarity_map"] =
         similarity_map(pairs, images.rows[i], texts[i], names, captions.texts);
   }
+  RetrievalExamples examples = retrieval_examples(input.source.dataset, captions, images, texts);
+  for (std::size_t i = 0; i < texts.size(); ++i) {
+    report.models[i].details["retrieval_examples"] = std::move(examples.models[i]);
+  }
+  report.models.front().details["thumbnails"] = std::move(examples.thumbnails);
 }
 
 }  // namespace
 
 void check_drift(const TaskData& data) {
-  if (texts_of(data.dataset) == Texts::kPrompts) labelled_prompts(data);
+  if (text_source(data.dataset) == TextSource::kPrompts) labelled_prompts(data);
 }
 
 TaskReport run_drift(const TaskInput& input) {
@@ -215,9 +214,9 @@ TaskReport run_drift(const TaskInput& input) {
   for (const at::Tensor& rows : images.rows) {
     add_cosines(report.models.emplace_back().metrics, "image", images.rows[0], rows);
   }
-  const Texts texts = texts_of(input.source.dataset);
-  if (texts == Texts::kCaptions) measure_captioned(report, input, images);
-  if (texts == Texts::kPrompts) measure_labelled(report, input, images);
+  const TextSource texts = text_source(input.source.dataset);
+  if (texts == TextSource::kCaptions) measure_captioned(report, input, images);
+  if (texts == TextSource::kPrompts) measure_labelled(report, input, images);
   return report;
 }
 

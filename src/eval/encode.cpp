@@ -211,6 +211,12 @@ at::Tensor encode_tokens(const ClipModel& model, const at::Tensor& tokens,
 
 }  // namespace
 
+ImageFeature parse_image_feature(const std::string& name, const std::string& where) {
+  if (name == "embedding") return ImageFeature::kEmbedding;
+  if (name == "pooled") return ImageFeature::kPooled;
+  throw UsageError(cat(where, " ", name, ": expected embedding or pooled"));
+}
+
 std::vector<std::int64_t> first_indices(std::int64_t n) {
   std::vector<std::int64_t> indices(static_cast<std::size_t>(n));
   std::iota(indices.begin(), indices.end(), std::int64_t{0});

@@ -88,10 +88,10 @@ void keep_present(LabelSpace& space) {
 
 }  // namespace
 
-ClassChoice parse_class_choice(const std::string& name) {
+ClassChoice parse_class_choice(const std::string& name, const std::string& where) {
   if (name == "all") return ClassChoice::kAll;
   if (name == "present") return ClassChoice::kPresent;
-  throw UsageError(cat("--classes ", name, ": expected all or present"));
+  throw UsageError(cat(where, " ", name, ": expected all or present"));
 }
 
 std::vector<int> LabelSpace::single_labels() const {

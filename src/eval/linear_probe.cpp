@@ -15,18 +15,6 @@
 namespace clipq {
 namespace {
 
-std::unique_ptr<Dataset> open_training_part(const TaskData& data) {
-  const std::string& given = data.options.train_data;
-  auto train = given.empty() ? open_dataset(data.dataset.spec(), {}, Split::kTrain)
-                             : open_dataset(given, {}, Split::kTrainOrAll);
-  if (train->class_keys() != data.dataset.class_keys()) {
-    throw UsageError(cat(train->spec(), given.empty() ? " (training part)" : "", " and ",
-                         data.dataset.spec(), " have different classes; give training ",
-                         "data of the same classes with --train-data"));
-  }
-  return train;
-}
-
 std::vector<int> labels_of(const Dataset& dataset, const std::vector<std::int64_t>& items) {
   std::vector<int> labels;
   for (const std::int64_t item : items) {
@@ -135,6 +123,18 @@ Measurement measure(const TaskInput& input, const LabelledFeatures& train,
 }
 
 }  // namespace
+
+std::unique_ptr<Dataset> open_training_part(const TaskData& data) {
+  const std::string& given = data.options.train_data;
+  auto train = given.empty() ? open_dataset(data.dataset.spec(), {}, Split::kTrain)
+                             : open_dataset(given, {}, Split::kTrainOrAll);
+  if (train->class_keys() != data.dataset.class_keys()) {
+    throw UsageError(cat(train->spec(), given.empty() ? " (training part)" : "", " and ",
+                         data.dataset.spec(), " have different classes; give training ",
+                         "data of the same classes with --train-data"));
+  }
+  return train;
+}
 
 void check_linear_probe(const TaskData& data) {
   labels_of(data.dataset, {0});

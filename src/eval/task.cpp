@@ -18,12 +18,16 @@ const std::vector<Task>& tasks() {
        "how far embeddings and decisions have moved from the first model's: cosines, agreement, "
        "rank correlation, calibration error",
        check_drift, run_drift},
+      {"layers",
+       "how far each block's output has moved from the first model's, histograms of weights and "
+       "GELU outputs, the quantizers",
+       check_layers, run_layers, /*layer_by_layer=*/true, /*default_limit=*/64},
   };
   return table;
 }
 
-const Task& find_task(const std::string& name) {
-  return find_named(tasks(), name, "task", "--task");
+const Task& find_task(const std::string& name, const std::string& where) {
+  return find_named(tasks(), name, "task", where);
 }
 
 }  // namespace clipq

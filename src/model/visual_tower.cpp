@@ -17,12 +17,15 @@ at::Tensor VisualTower::encode(const at::Tensor& pixels, const ClipConfig& confi
   return proj->forward(pool(pixels, config));
 }
 
-at::Tensor VisualTower::pool(const at::Tensor& pixels, const ClipConfig& config) const {
+at::Tensor VisualTower::embed(const at::Tensor& pixels, const ClipConfig& config) const {
   const at::Tensor patches = conv1->forward(patchify(pixels, config.vision_patch_size));
   const at::Tensor class_tokens = class_embedding.expand({pixels.size(0), 1, config.vision_width});
-  const at::Tensor tokens = at::cat({class_tokens, patches}, 1).add(positional_embedding);
+  return ln_pre.forward(at::cat({class_tokens, patches}, 1).add(positional_embedding));
+}
+
+at::Tensor VisualTower::pool(const at::Tensor& pixels, const ClipConfig& config) const {
   const at::Tensor class_positions = at::zeros({pixels.size(0)}, at::kLong);
-  const at::Tensor x = ln_pre.forward(tokens);
+  const at::Tensor x = embed(pixels, config);
   return ln_post.forward(runner ? runner->forward_pooled(x, class_positions)
                                 : forward_pooled(blocks, x, class_positions, config.activation));
 }

@@ -1,13 +1,11 @@
 #include "clipq/quant/recipe.h"
 
 #include <algorithm>
-#include <filesystem>
 #include <iterator>
 #include <string_view>
 
-#include "clipq/core/assets.h"
 #include "clipq/core/error.h"
-#include "clipq/core/files.h"
+#include "clipq/core/shipped_json.h"
 #include "clipq/core/strings.h"
 #include "clipq/numerics/observer.h"
 #include "clipq/quant/algorithm.h"
@@ -15,8 +13,7 @@
 namespace clipq {
 namespace {
 
-constexpr const char* kPrefix = "recipes/";
-constexpr const char* kSuffix = ".json";
+constexpr ShippedJson kShipped = {"recipe", "recipes/"};
 constexpr std::int64_t kMostRows = 1'000'000;
 
 /// The rule's value of `key` through `parse`, or nothing if the key is absent.
@@ -64,10 +61,10 @@ Rule parse_rule(const Json& json, const std::string& where) {
   return rule;
 }
 
-/// A command-line value: JSON if it parses as such (numbers, true, false), else a string.
+/// A command-line value; no attribute is a list or an object.
 Json override_value(const std::string& text) {
-  const Json parsed = Json::parse(text, nullptr, /*allow_exceptions=*/false);
-  return parsed.is_discarded() || parsed.is_structured() ? Json(text) : parsed;
+  const Json value = json_or_text(text);
+  return value.is_structured() ? Json(text) : value;
 }
 
 std::string algorithm_name(const Json& entry) {
@@ -130,18 +127,6 @@ void apply_override(Json& recipe, const std::string& text) {
   }
 }
 
-Json recipe_json(const std::string& name) {
-  const bool is_path = name.find('/') != std::string::npos || ends_with(name, kSuffix);
-  if (is_path) return read_json(name);
-  const std::vector<std::string> names = recipe_names();
-  if (std::find(names.begin(), names.end(), name) == names.end()) {
-    throw UsageError(cat("unknown recipe \"", name, "\"", suggestion(name, names),
-                         " Known: ", join(names, ", "), "; a file is given by its path"));
-  }
-  const std::string asset_name = cat(kPrefix, name, kSuffix);
-  return parse_json(asset(asset_name), asset_name);
-}
-
 }  // namespace
 
 Recipe parse_recipe(const Json& json, const std::string& where) {
@@ -185,19 +170,13 @@ Recipe parse_recipe(const Json& json, const std::string& where) {
 
 Recipe load_recipe(const std::string& name, const std::vector<std::string>& overrides) {
   const std::string where = cat("recipe ", name);
-  Json json = recipe_json(name);
+  Json json = shipped_or_file(kShipped, name);
   Recipe recipe = parse_recipe(json, where);
   if (overrides.empty()) return recipe;
   for (const std::string& override_text : overrides) apply_override(json, override_text);
   return parse_recipe(json, where);
 }
 
-std::vector<std::string> recipe_names() {
-  std::vector<std::string> names;
-  for (const std::string& asset_name : asset_names(kPrefix)) {
-    names.push_back(std::filesystem::path(asset_name).stem().string());
-  }
-  return names;
-}
+std::vector<std::string> recipe_names() { return shipped_names(kShipped); }
 
 }  // namespace clipq

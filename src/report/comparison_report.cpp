@@ -154,10 +154,15 @@ std::string comparison_text(const ComparisonReport& report) {
     text += cat(text.empty() ? "" : "\n", model_text(report.models.base, each));
   }
   if (!report.gates.empty()) text += "\n";
+  return text + gate_lines(report);
+}
+
+std::string gate_lines(const ComparisonReport& report) {
+  std::string lines;
   for (const GateOutcome& gate : report.gates) {
-    text += gate_line(gate, report.models.comparisons.size() > 1);
+    lines += gate_line(gate, report.models.comparisons.size() > 1);
   }
-  return text;
+  return lines;
 }
 
 Json to_json(const ComparisonReport& report) {

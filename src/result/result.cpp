@@ -50,9 +50,11 @@ Json latency_json(const BatchLatencies& batches) {
 }
 
 Json environment_json(const Environment& environment) {
-  return {{"clipq", environment.clipq},     {"libtorch", environment.libtorch},
-          {"cpu", environment.cpu},         {"isa", environment.isa},
-          {"threads", environment.threads}, {"time", environment.time}};
+  Json json = {{"clipq", environment.clipq},     {"libtorch", environment.libtorch},
+               {"cpu", environment.cpu},         {"isa", environment.isa},
+               {"threads", environment.threads}, {"time", environment.time}};
+  put(json, "command", environment.command);
+  return json;
 }
 
 ModelInfo read_model(const JsonFields& fields) {
@@ -66,6 +68,11 @@ ModelInfo read_model(const JsonFields& fields) {
   model.source_bytes = fields.optional_integer("source_bytes");
   model.mode = fields.optional_text("mode");
   model.kernels = fields.optional_text("kernels");
+  if (const auto parts = fields.optional_object("parts")) {
+    for (const auto& [part, bytes] : parts->json().items()) {
+      model.parts.emplace_back(part, parts->integer(part.c_str()));
+    }
+  }
   return model;
 }
 
@@ -101,7 +108,8 @@ Environment read_environment(const JsonFields& fields) {
           fields.text("cpu"),
           fields.text("isa"),
           static_cast<int>(fields.integer("threads")),
-          fields.text("time")};
+          fields.text("time"),
+          fields.optional_text("command")};
 }
 
 }  // namespace
@@ -126,6 +134,7 @@ Json to_json(const ModelInfo& model) {
   if (std::isfinite(model.ratio_to_source())) json["ratio_to_source"] = model.ratio_to_source();
   put(json, "mode", model.mode);
   put(json, "kernels", model.kernels);
+  for (const auto& [part, bytes] : model.parts) json["parts"][part] = bytes;
   return json;
 }
 

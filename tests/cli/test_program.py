@@ -19,9 +19,33 @@ class Program(CliTest):
         self.fails(2, 'unknown "recipe"; did you mean "recipes"', "list", "recipe")
 
     def test_doctor(self):
-        facts = json.loads(self.ok("doctor", "--json"))
-        self.assertEqual(facts["standard tokenizer"], "49408 entries")
-        self.assertTrue(facts["LibTorch"].startswith("2."))
+        facts = json.loads(self.ok("doctor", "--quick", "--json"))
+        self.assertEqual(facts["tokenizer"]["entries"], 49408)
+        self.assertTrue(facts["libtorch"]["version"].startswith("2."))
+        self.assertRegex(facts["libtorch"]["file"], r"libtorch_cpu\.so")
+        self.assertTrue(os.path.exists(facts["libtorch"]["file"]))
+        kernels = {entry["name"]: entry for entry in facts["kernels"]}
+        self.assertEqual(set(kernels), {row["name"] for row in json.loads(self.ok("list", "kernels", "--json"))["kernels"]})
+        self.assertTrue(kernels["portable"]["exact_8_bits"])
+        for entry in kernels.values():  # what was tried agrees with what clipq relies on
+            if entry["supported"]:
+                self.assertTrue(entry["exact_7_bits"], entry)
+                self.assertGreaterEqual(entry["exact_8_bits"], entry["taken_8_bits"], entry)
+        if kernels["avx2"]["supported"]:
+            self.assertFalse(kernels["avx2"]["exact_8_bits"])  # vpmaddubsw saturates
+        self.assertEqual(facts["cores"]["allowed"], len(os.sched_getaffinity(0)))
+
+    def test_doctor_gives_advice(self):
+        one = {min(os.sched_getaffinity(0))}
+        process = subprocess.run([os.environ["CLIPQ"], "doctor", "--quick", "--threads", "3"], capture_output=True, text=True,
+                                 check=True, preexec_fn=lambda: os.sched_setaffinity(0, one))
+        self.assertRegex(process.stdout, "with 3 threads, but may use 1 cores: give --threads 1")
+        self.assertRegex(process.stdout, "VNNI")
+
+    def test_doctor_measures(self):
+        peak = json.loads(self.ok("doctor", "--json"))["gemm_peak"]
+        self.assertGreater(peak["int8_gops"], 0)
+        self.assertGreater(peak["float32_gops"], 0)
 
     def test_demo_of_the_installed_program(self):
         build = os.environ["CLIPQ_BUILD"]
@@ -32,7 +56,7 @@ class Program(CliTest):
                                  capture_output=True, text=True, cwd=self.folder, check=False)
         self.assertEqual(process.returncode, 0, process.stderr)
         results = json.loads((demo / "results.json").read_text())["results"]
-        accuracy = {r["model"].get("recipe", "float"): r["metrics"]["acc1"] for r in results if "metrics" in r}
+        accuracy = {r["model"].get("recipe", "float"): r["metrics"]["acc1"] for r in results if "acc1" in r.get("metrics", ())}
         self.assertGreaterEqual(accuracy["float"], 0.9)
         for recipe in ("int8-dynamic", "fp8-max"):
             self.assertGreater(accuracy[recipe], accuracy["float"] - 0.02, recipe)

@@ -40,6 +40,18 @@ TEST(AtomicFile, LeavesNothingAndKeepsTheOldFileWithoutCommit) {
   EXPECT_EQ(entries(folder.path()), 1u);
 }
 
+TEST(AtomicFile, IsKnownByItsNameUntilItIsFinished) {
+  testing::TemporaryFolder folder;
+  AtomicFile file(folder / "out.txt");
+  for (const auto& entry : std::filesystem::directory_iterator(folder.path())) {
+    EXPECT_TRUE(is_unfinished(entry.path())) << entry.path();
+  }
+  file.commit();
+  for (const char* name : {"out.txt", ".gitignore", ".out.backup", "a.clipq-123456", ".clipq-1"}) {
+    EXPECT_FALSE(is_unfinished(folder / name)) << name;
+  }
+}
+
 TEST(AtomicFile, MissingFolderIsAnInputError) {
   testing::TemporaryFolder folder;
   try {

@@ -16,7 +16,8 @@ using ::testing::HasSubstr;
 Result full_result() {
   Result result;
   result.task = "zeroshot_classification";
-  result.model = {"m.pt", "ab12", "fp8-max", "both", 3 << 19, 6 << 20, 3 << 20, "native", "avx2"};
+  result.model = {"m.pt", "ab12", "fp8-max", "both", 3 << 19, 6 << 20, 3 << 20, "native", "avx2",
+                  {{"text blocks", 1 << 20}, {"archive", 1 << 19}}};
   result.data = DataInfo{"cifar100:d", "cifar100", 5000, "cd34", 18, {"7", "9"}};
   result.metrics = {{"acc1", 0.625}, {"acc5", 0.875}};
   result.latency["image"] = {{32, {40.5, 41, 42, 10}}, {4, {5, 6, 7, 20}}};
@@ -27,7 +28,8 @@ Result full_result() {
   result.settings["batch_size"] = 64;
   result.details["classes"] = {{"apple", 0.5}};
   result.warnings = {"12 images were calibrated on"};
-  result.environment = {"0.1.0", "2.13.0", "CPU", "AVX2", 2, "2026-01-02T03:04:05Z"};
+  result.environment = {"0.1.0", "2.13.0", "CPU", "AVX2", 2, "2026-01-02T03:04:05Z",
+                        "clipq eval m.pt"};
   return result;
 }
 
@@ -48,7 +50,8 @@ TEST(Result, JsonIsTheDocumentedSchema) {
     "model": {"path": "m.pt", "sha256": "ab12", "recipe": "fp8-max", "component": "both",
               "size_bytes": 1572864, "size_mib": 1.5, "float32_bytes": 6291456,
               "source_bytes": 3145728, "ratio_to_float32": 0.25, "ratio_to_source": 0.5,
-              "mode": "native", "kernels": "avx2"},
+              "mode": "native", "kernels": "avx2",
+              "parts": {"text blocks": 1048576, "archive": 524288}},
     "data": {"spec": "cifar100:d", "dataset": "cifar100", "items": 5000, "sha256": "cd34",
              "templates": 18, "skipped": ["7", "9"]},
     "metrics": {"acc1": 0.625, "acc5": 0.875},
@@ -60,7 +63,8 @@ TEST(Result, JsonIsTheDocumentedSchema) {
     "details": {"classes": {"apple": 0.5}},
     "warnings": ["12 images were calibrated on"],
     "environment": {"clipq": "0.1.0", "libtorch": "2.13.0", "cpu": "CPU", "isa": "AVX2",
-                    "threads": 2, "time": "2026-01-02T03:04:05Z"},
+                    "threads": 2, "time": "2026-01-02T03:04:05Z",
+                    "command": "clipq eval m.pt"},
     "outcomes": {"acc1": {"hits": "01101", "strata": "3 0 3 1 0"},
                  "image_retrieval_recall@5": {"hits": "01101", "clusters": "2 3"}}})",
                                    "expected");

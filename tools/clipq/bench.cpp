@@ -29,7 +29,9 @@ void add_bench(CLI::App& app, const CommonOptions& common) {
   auto output = std::make_shared<std::string>();
   auto tower = std::make_shared<std::string>("both");
   auto on_request = std::make_shared<bool>(false);
-  command->add_option("models", options->models, "checkpoints or artifacts")->required();
+  command->add_option("models", options->models, "checkpoints or artifacts")
+      ->type_name(kFileType)
+      ->required();
   command->add_option("--tower", *tower, "image, text or both")
       ->check(CLI::IsMember({"image", "text", "both"}))
       ->capture_default_str();
@@ -50,7 +52,7 @@ void add_bench(CLI::App& app, const CommonOptions& common) {
   command->add_flag("--on-request", *on_request,
                     "for scripts that take turns with other programs: print \"ready\", then for "
                     "every line of stdin such as \"image 32\" run once and print the milliseconds");
-  command->add_option("-o,--output", *output, "Result JSON to write");
+  command->add_option("-o,--output", *output, "Result JSON to write")->type_name(kFileType);
   add_model_arguments(*command, *model);
   command->callback([options, model, output, tower, on_request, &common] {
     if (*on_request) {

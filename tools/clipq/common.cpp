@@ -1,5 +1,7 @@
 #include <algorithm>
+#include <cctype>
 #include <iostream>
+#include <string_view>
 #include <thread>
 
 #include "clipq/core/error.h"
@@ -11,6 +13,21 @@
 #include "subcommands.h"
 
 namespace clipq::cli {
+namespace {
+
+/// The argument quoted where a shell would take it for something else.
+std::string shell_word(const std::string& argument) {
+  const auto is_plain = [](unsigned char c) {
+    return std::isalnum(c) != 0 ||
+           std::string_view("_-./,:=+@%").find(static_cast<char>(c)) != std::string_view::npos;
+  };
+  if (!argument.empty() && std::all_of(argument.begin(), argument.end(), is_plain)) return argument;
+  std::string quoted = "'";
+  for (const char c : argument) quoted += c == '\'' ? std::string("'\\''") : std::string(1, c);
+  return quoted + "'";
+}
+
+}  // namespace
 
 ModelOptions ModelArguments::options() const {
   ModelOptions options;
@@ -32,11 +49,15 @@ ModelOptions ModelArguments::options() const {
 }
 
 void add_checkpoint_arguments(CLI::App& command, ModelArguments& arguments) {
-  command.add_option("--activation", arguments.activation,
-                     "MLP activation of a checkpoint: quick_gelu, gelu or gelu_tanh (default: "
-                     "found out from the checkpoint)");
-  command.add_option("--bpe", arguments.bpe,
-                     "tokenizer merges, plain or gzip (default: the model's own, else OpenAI's)");
+  command
+      .add_option("--activation", arguments.activation,
+                  "MLP activation of a checkpoint: quick_gelu, gelu or gelu_tanh (default: "
+                  "found out from the checkpoint)")
+      ->type_name("{quick_gelu,gelu,gelu_tanh}");
+  command
+      .add_option("--bpe", arguments.bpe,
+                  "tokenizer merges, plain or gzip (default: the model's own, else OpenAI's)")
+      ->type_name(kFileType);
 }
 
 void add_model_arguments(CLI::App& command, ModelArguments& arguments) {
@@ -45,20 +66,52 @@ void add_model_arguments(CLI::App& command, ModelArguments& arguments) {
       .add_option("--mode", arguments.mode,
                   "native: integer kernels where the machine has them; simulate: the float32 "
                   "reference numerics")
+      ->type_name("{native,simulate}")
       ->capture_default_str();
   command
       .add_option("--kernels", arguments.kernels,
                   "native: auto, the fastest here for each shape, or one of `clipq list kernels`")
+      ->type_name("KERNELS")
       ->capture_default_str();
   command
       .add_option("--attention", arguments.attention,
                   "native: auto, the fastest here, or one of `clipq list attention`; not where "
                   "attention is quantized")
+      ->type_name("ATTENTION")
       ->capture_default_str();
 }
 
-void print_results(const std::vector<Result>& results, const CommonOptions& common,
+void add_feeding_options(CLI::App& command, std::int64_t& batch_size, std::int64_t& skip_bad) {
+  command
+      .add_option("--skip-bad", skip_bad,
+                  "go on without pictures that can't be decoded, if they are at most N")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
+  command.add_option("--batch-size", batch_size, "items a batch")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+}
+
+CacheArguments::CacheArguments() : cache(FeatureCache::default_folder().string()) {}
+
+void add_cache_options(CLI::App& command, CacheArguments& arguments) {
+  command.add_option("--cache", arguments.cache, "folder of the feature cache")
+      ->type_name(kFolderType)
+      ->capture_default_str();
+  command.add_flag("--no-cache", arguments.no_cache, "compute all features, and keep none");
+}
+
+std::string command_line(int argc, char** argv) {
+  std::vector<std::string> words{"clipq"};
+  for (int i = 1; i < argc; ++i) words.push_back(shell_word(argv[i]));
+  return join(words, " ");
+}
+
+void print_results(std::vector<Result> results, const CommonOptions& common,
                    const std::string& output) {
+  for (Result& result : results) {
+    if (result.environment) result.environment->command = common.command;
+  }
   const std::string document = json_text(results_document(results));
   if (!output.empty()) write_file(output, document);
   std::cout << (common.json ? document : result_table(results));

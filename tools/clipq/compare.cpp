@@ -50,10 +50,12 @@ void add_compare(CLI::App& app, const CommonOptions& common) {
   command
       ->add_option("--base", arguments->options.base,
                    "Result JSON of eval, bench or CLIP_benchmark; the first model is the base")
+      ->type_name(kFileType)
       ->required();
   command
       ->add_option("--new", arguments->options.now,
                    "Result JSON of the models to compare; the base among them is passed over")
+      ->type_name(kFileType)
       ->required();
   command->add_option("--max-drop", arguments->max_drop,
                       "METRIC=POINTS: the most that a metric may get worse, in percentage points");
@@ -68,7 +70,7 @@ void add_compare(CLI::App& app, const CommonOptions& common) {
                       "S, TOWER=S or TOWER.BATCH=S: the least speed-up");
   command->add_flag("--require-certain", arguments->options.gates.require_certain,
                     "a drop whose 95 % interval reaches beyond its limit breaks the gate");
-  command->add_option("-o,--output", arguments->output, "JSON to write");
+  command->add_option("-o,--output", arguments->output, "JSON to write")->type_name(kFileType);
   command->callback([arguments, &common] { run_compare(*arguments, common); });
 }
 

@@ -12,14 +12,14 @@ void add_demo(CLI::App& app, const CommonOptions& common) {
   auto options = std::make_shared<DemoOptions>();
   auto draw_only = std::make_shared<bool>(false);
   command->add_option("-o,--output", options->folder, "folder for data, models and results")
+      ->type_name(kFolderType)
       ->required();
   command->add_option("--seed", options->seed, "seed of the drawn data")->capture_default_str();
   command->add_option("--images-per-class", options->images_per_class, "images of each class")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
   command
-      ->add_option("--seconds", options->latency.seconds,
-                   "time to spend per model, tower and batch size")
+      ->add_option("--seconds", options->seconds, "time to spend per model, tower and batch size")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
   command->add_flag("--draw-only", *draw_only, "only draw the data set");
@@ -30,7 +30,8 @@ void add_demo(CLI::App& app, const CommonOptions& common) {
       return;
     }
     options->decode_threads = decode_threads(common);
-    print_results(demo(*options), common, "");
+    options->command = common.command;
+    print_run(demo(*options), options->folder, common);
   });
 }
 

@@ -9,21 +9,20 @@ void add_embed(CLI::App& app, const CommonOptions& common) {
   auto* command = app.add_subcommand("embed", "write embeddings of images or texts as .npy");
   auto options = std::make_shared<EmbedOptions>();
   auto model = std::make_shared<ModelArguments>();
-  command->add_option("model", options->model_file, "checkpoint or artifact")->required();
-  auto* images = command->add_option("--images", options->images, "folder of images");
-  command->add_option("--texts", options->texts, "file with a text a line")->excludes(images);
+  command->add_option("model", options->model_file, "checkpoint or artifact")
+      ->type_name(kFileType)
+      ->required();
+  auto* images =
+      command->add_option("--images", options->images, "folder of images")->type_name(kFolderType);
+  command->add_option("--texts", options->texts, "file with a text a line")
+      ->type_name(kFileType)
+      ->excludes(images);
   command->add_flag("--normalize", options->normalize, "scale every row to length 1");
-  command
-      ->add_option("--skip-bad", options->skip_bad,
-                   "go on without pictures that can't be decoded, if they are at most N")
-      ->check(CLI::NonNegativeNumber)
-      ->capture_default_str();
-  command->add_option("--batch-size", options->batch_size, "items a batch")
-      ->check(CLI::PositiveNumber)
-      ->capture_default_str();
+  add_feeding_options(*command, options->batch_size, options->skip_bad);
   command
       ->add_option("-o,--output", options->output,
                    "float32 [n, embed_dim] (.npy); the rows' names go beside it (.txt)")
+      ->type_name(kFileType)
       ->required();
   add_model_arguments(*command, *model);
   command->callback([options, model, &common] {

@@ -17,51 +17,52 @@ struct EvalArguments {
   ModelArguments model;
   std::string classes = "all";
   std::string probe_features = "embedding";
-  std::string cache = FeatureCache::default_folder().string();
-  bool no_cache = false;
+  CacheArguments cache;
   std::string output;
 };
 
 void add_data_options(CLI::App& command, EvalArguments& arguments) {
   EvalOptions& options = arguments.options;
   command.add_option("--data", options.data, "data set, kind:path (clipq list datasets)")
+      ->type_name(kSpecType)
       ->required();
-  command.add_option("--captions", options.captions,
-                     "captions of coco: or flickr: pictures, or COCO's instances");
   command
-      .add_option("--limit", options.limit,
-                  "only the first N items (of class folders those of the first classes)")
+      .add_option("--captions", options.captions,
+                  "captions of coco: or flickr: pictures, or COCO's instances")
+      ->type_name(kFileType);
+  command
+      .add_option(
+          "--limit", options.limit,
+          "only the first N items (of class folders those of the first classes); layers takes "
+          "64 unless told")
       ->check(CLI::PositiveNumber);
+  add_feeding_options(command, options.batch_size, options.skip_bad);
+  add_cache_options(command, arguments.cache);
   command
-      .add_option("--skip-bad", options.skip_bad,
-                  "go on without pictures that can't be decoded, if they are at most N")
-      ->check(CLI::NonNegativeNumber)
-      ->capture_default_str();
-  command.add_option("--batch-size", options.batch_size, "items a batch")
-      ->check(CLI::PositiveNumber)
-      ->capture_default_str();
-  command.add_option("--cache", arguments.cache, "folder of the feature cache")
-      ->capture_default_str();
-  command.add_flag("--no-cache", arguments.no_cache, "compute all features, and keep none");
-  command.add_option("--save-features", options.save_folder,
-                     "also write every model's features to this folder, as .npy");
+      .add_option("--save-features", options.save_folder,
+                  "also write every model's features to this folder, as .npy")
+      ->type_name(kFolderType);
 }
 
 void add_task_options(CLI::App& command, EvalArguments& arguments) {
   TaskOptions& options = arguments.options.task_options;
   command.add_option("--task", arguments.options.task, "what to measure (clipq list tasks)")
+      ->type_name("TASK")
       ->capture_default_str();
-  command.add_option(
-      "--classnames", options.classnames,
-      "class names: a JSON list, CLIP_benchmark's object keyed by data set, or names "
-      "keyed by class");
+  command
+      .add_option("--classnames", options.classnames,
+                  "class names: a JSON list, CLIP_benchmark's object keyed by data set, or names "
+                  "keyed by class")
+      ->type_name(kFileType);
   command
       .add_option("--templates", options.templates,
                   "prompt templates: a set (clipq list templates), or a JSON file")
+      ->type_name("TEMPLATES")
       ->capture_default_str();
   command
       .add_option("--classes", arguments.classes,
                   "tell all named classes apart, or only those present in the data")
+      ->type_name("{all,present}")
       ->capture_default_str();
   command.add_flag("--per-class", options.per_class, "also a table of classes");
   command.add_option("--recall-k", options.recall_k, "list lengths of retrieval recall")
@@ -76,8 +77,10 @@ void add_task_options(CLI::App& command, EvalArguments& arguments) {
 
 void add_probe_options(CLI::App& command, EvalArguments& arguments) {
   TaskOptions& options = arguments.options.task_options;
-  command.add_option("--train-data", options.train_data,
-                     "linear probe: data set to train on (default: the training part of --data)");
+  command
+      .add_option("--train-data", options.train_data,
+                  "linear probe: data set to train on (default: the training part of --data)")
+      ->type_name(kSpecType);
   command
       .add_option("--train-limit", options.train_limit,
                   "linear probe: only the first N training items")
@@ -85,6 +88,7 @@ void add_probe_options(CLI::App& command, EvalArguments& arguments) {
   command
       .add_option("--probe-features", arguments.probe_features,
                   "linear probe: embedding, or pooled (before the projection)")
+      ->type_name("{embedding,pooled}")
       ->capture_default_str();
   auto* c =
       command
@@ -111,14 +115,10 @@ EvalOptions options_of(const EvalArguments& arguments, const CommonOptions& comm
   EvalOptions options = arguments.options;
   options.model = arguments.model.options();
   options.decode_threads = decode_threads(common);
-  options.cache = arguments.no_cache ? "" : arguments.cache;
-  options.task_options.classes = parse_class_choice(arguments.classes);
-  if (arguments.probe_features == "pooled") {
-    options.task_options.probe_feature = ImageFeature::kPooled;
-  } else if (arguments.probe_features != "embedding") {
-    throw UsageError(
-        cat("--probe-features ", arguments.probe_features, ": expected embedding or pooled"));
-  }
+  options.cache = arguments.cache.folder();
+  options.task_options.classes = parse_class_choice(arguments.classes, "--classes");
+  options.task_options.probe_feature =
+      parse_image_feature(arguments.probe_features, "--probe-features");
   return options;
 }
 
@@ -128,13 +128,18 @@ void add_eval(CLI::App& app, const CommonOptions& common) {
   auto* command =
       app.add_subcommand("eval", "measure the accuracy of models, the first as baseline");
   auto arguments = std::make_shared<EvalArguments>();
-  command->add_option("models", arguments->options.models, "checkpoints or artifacts")->required();
+  command->add_option("models", arguments->options.models, "checkpoints or artifacts")
+      ->type_name(kFileType)
+      ->required();
   add_task_options(*command, *arguments);
   add_data_options(*command, *arguments);
   add_probe_options(*command, *arguments);
-  command->add_option("-o,--output", arguments->output, "Result JSON to write");
-  command->add_option("--clip-benchmark", arguments->options.clip_benchmark,
-                      "folder to write CLIP_benchmark's JSON files to, one a model");
+  command->add_option("-o,--output", arguments->output, "Result JSON to write")
+      ->type_name(kFileType);
+  command
+      ->add_option("--clip-benchmark", arguments->options.clip_benchmark,
+                   "folder to write CLIP_benchmark's JSON files to, one a model")
+      ->type_name(kFolderType);
   add_model_arguments(*command, arguments->model);
   command->callback([arguments, &common] {
     if (!arguments->output.empty()) require_writable_target(arguments->output);

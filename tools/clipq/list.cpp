@@ -2,6 +2,7 @@
 #include <utility>
 #include <vector>
 
+#include "clipq/app/run_file.h"
 #include "clipq/core/error.h"
 #include "clipq/core/strings.h"
 #include "clipq/data/dataset.h"
@@ -36,6 +37,14 @@ Rows rows_of(const std::vector<Row>& table) {
   return rows;
 }
 
+Rows run_rows() {
+  Rows rows;
+  for (const std::string& name : run_names()) {
+    rows.emplace_back(name, run_comment(name));
+  }
+  return rows;
+}
+
 Rows format_rows() { return rows_of(formats()); }
 Rows observer_rows() { return rows_of(observers()); }
 Rows algorithm_rows() { return rows_of(algorithms()); }
@@ -63,11 +72,20 @@ Rows dataset_rows() {
 }
 
 /// What can be listed.
-const std::vector<std::pair<std::string, Rows (*)()>>& lists() {
-  static const std::vector<std::pair<std::string, Rows (*)()>> table = {
-      {"recipes", recipe_rows},       {"formats", format_rows},   {"observers", observer_rows},
-      {"algorithms", algorithm_rows}, {"datasets", dataset_rows}, {"tasks", task_rows},
-      {"templates", template_rows},   {"kernels", kernel_rows},   {"attention", attention_rows},
+struct List {
+  const char* name;
+  const char* type;  ///< of options that take one; empty: none does
+  bool or_file;      ///< whether such options take a file as well
+  Rows (*rows)();
+};
+
+const std::vector<List>& lists() {
+  static const std::vector<List> table = {
+      {"recipes", "RECIPE", true, recipe_rows},   {"runs", "RUN", true, run_rows},
+      {"formats", "", false, format_rows},        {"observers", "", false, observer_rows},
+      {"algorithms", "", false, algorithm_rows},  {"datasets", "", false, dataset_rows},
+      {"tasks", "TASK", false, task_rows},        {"templates", "TEMPLATES", true, template_rows},
+      {"kernels", "KERNELS", false, kernel_rows}, {"attention", "ATTENTION", false, attention_rows},
   };
   return table;
 }
@@ -86,20 +104,32 @@ std::string to_text(const Rows& rows) {
 
 }  // namespace
 
+ListedNames listed_names(const std::string& type) {
+  ListedNames listed;
+  for (const List& list : lists()) {
+    if (type.empty() || type != list.type) continue;
+    for (const auto& [name, comment] : list.rows()) listed.names.push_back(name);
+    listed.or_file = list.or_file;
+  }
+  return listed;
+}
+
 void add_list(CLI::App& app, const CommonOptions& common) {
   auto* command = app.add_subcommand("list", "what there is to choose from");
   auto which = std::make_shared<std::string>();
   std::vector<std::string> names;
-  for (const auto& [name, rows] : lists()) names.push_back(name);
-  command->add_option("what", *which, join(names, ", ") + " (default: all)");
+  for (const List& list : lists()) names.emplace_back(list.name);
+  command->add_option("what", *which, "which list (default: all)")
+      ->type_name(cat("{", join(names, ","), "}"));
   command->callback([which, names, &common] {
     Json json = Json::object();
     std::string text;
-    for (const auto& [name, make_rows] : lists()) {
-      if (!which->empty() && *which != name) continue;
-      const Rows rows = make_rows();
-      json[name] = to_json(rows);
-      text += cat(text.empty() ? "" : "\n", which->empty() ? name + ":\n" : "", to_text(rows));
+    for (const List& list : lists()) {
+      if (!which->empty() && *which != list.name) continue;
+      const Rows rows = list.rows();
+      json[list.name] = to_json(rows);
+      text +=
+          cat(text.empty() ? "" : "\n", which->empty() ? cat(list.name, ":\n") : "", to_text(rows));
     }
     if (json.empty()) {
       throw UsageError(cat("list: unknown \"", *which, "\"", suggestion(*which, names)));

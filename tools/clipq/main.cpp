@@ -1,8 +1,8 @@
 #include <ATen/Parallel.h>
 
-#include <filesystem>
 #include <iostream>
 
+#include "clipq/app/failure.h"
 #include "clipq/core/error.h"
 #include "clipq/core/interrupt.h"
 #include "clipq/core/log.h"
@@ -12,13 +12,12 @@
 namespace clipq::cli {
 namespace {
 
-const std::string kOutOfMemory = "out of memory; try a smaller --batch-size";
-
 void add_common_options(CLI::App& app, CommonOptions& common) {
   app.add_flag("--json", common.json, "print one JSON document on stdout");
   app.add_flag("--quiet", common.quiet, "errors only on stderr");
   app.add_flag("--verbose", common.verbose, "more on stderr");
-  app.add_option("--log-file", common.log_file, "also write the log to this file");
+  app.add_option("--log-file", common.log_file, "also write the log to this file")
+      ->type_name(kFileType);
   app.add_option("--threads", common.threads, "threads to compute with (default: LibTorch's)")
       ->check(CLI::PositiveNumber);
 }
@@ -38,17 +37,22 @@ int run(int argc, char** argv) {
   app.require_subcommand(1);
   app.fallthrough();
   CommonOptions common;
+  common.command = command_line(argc, argv);
   add_common_options(app, common);
   app.parse_complete_callback([&common] { apply(common); });
   add_quantize(app, common);
   add_eval(app, common);
   add_embed(app, common);
   add_bench(app, common);
+  add_classify(app, common);
   add_compare(app, common);
+  add_report(app, common);
+  add_run(app, common);
   add_inspect(app, common);
   add_demo(app, common);
   add_list(app, common);
   add_doctor(app, common);
+  add_completion(app);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& failure) {
@@ -63,22 +67,11 @@ int run(int argc, char** argv) {
 int run_and_report_errors(int argc, char** argv) {
   try {
     return run(argc, argv);
-  } catch (const Error& failure) {
-    log::error(failure.what());
-    return static_cast<int>(failure.code());
-  } catch (const std::filesystem::filesystem_error& failure) {
-    log::error(failure.what());
-    return static_cast<int>(ExitCode::kInput);
-  } catch (const std::bad_alloc&) {
-    log::error(kOutOfMemory);
-  } catch (const c10::Error& failure) {
-    const std::string reason = failure.what_without_backtrace();
-    const bool out_of_memory = reason.find("not enough memory") != std::string::npos;
-    log::error(out_of_memory ? kOutOfMemory : "internal error: " + reason);
-  } catch (const std::exception& failure) {
-    log::error(std::string("internal error: ") + failure.what());
+  } catch (const std::exception& exception) {
+    const Failure failure = failure_of(exception);
+    log::error(failure.message);
+    return static_cast<int>(failure.code);
   }
-  return static_cast<int>(ExitCode::kInternal);
 }
 
 }  // namespace

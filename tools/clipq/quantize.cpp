@@ -10,15 +10,23 @@ void add_quantize(CLI::App& app, const CommonOptions& common) {
   auto* command = app.add_subcommand("quantize", "quantize a checkpoint into an artifact");
   auto options = std::make_shared<QuantizeOptions>();
   auto model = std::make_shared<ModelArguments>();
-  command->add_option("checkpoint", options->checkpoint, "TorchScript CLIP (.pt)")->required();
+  command->add_option("checkpoint", options->checkpoint, "TorchScript CLIP (.pt)")
+      ->type_name(kFileType)
+      ->required();
   command->add_option("--recipe", options->recipe, "recipe name (clipq list recipes) or JSON file")
+      ->type_name("RECIPE")
       ->capture_default_str();
   command->add_option("--component", options->component, "tower to quantize: image, text or both")
+      ->type_name("{image,text,both}")
       ->capture_default_str();
-  command->add_option("--calib-data", options->calibration_data,
-                      "calibration data, kind:path (clipq list datasets)");
-  command->add_option("--calib-captions", options->calibration_captions,
-                      "captions JSON of --calib-data");
+  command
+      ->add_option("--calib-data", options->calibration_data,
+                   "calibration data, kind:path (clipq list datasets)")
+      ->type_name(kSpecType);
+  command
+      ->add_option("--calib-captions", options->calibration_captions,
+                   "captions JSON of --calib-data")
+      ->type_name(kFileType);
   command
       ->add_option("--calib-samples", options->calibration_samples,
                    "image-caption pairs to calibrate on (default: the recipe's)")
@@ -28,9 +36,12 @@ void add_quantize(CLI::App& app, const CommonOptions& common) {
           "--set", options->overrides,
           "override the recipe: calibration.KEY=VALUE, or algorithms.NAME.OPTION=VALUE, or "
           "GLOB.ATTRIBUTE=VALUE as in '*.weight_quantizer.bits=8'; may be repeated")
+      ->type_name(kSettingType)
       ->allow_extra_args(false);
-  command->add_option("-o,--output", options->output,
-                      "artifact to write (.pt); needed unless --dry-run");
+  command
+      ->add_option("-o,--output", options->output,
+                   "artifact to write (.pt); needed unless --dry-run")
+      ->type_name(kFileType);
   command->add_flag("--dry-run", options->dry_run,
                     "say what would be on and the size to come; calibrate and write nothing");
   command->add_flag("--resume", options->resume,

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "clipq/app/open_model.h"
+#include "clipq/app/run_command.h"
 
 namespace clipq::cli {
 
@@ -14,7 +15,8 @@ struct CommonOptions {
   bool quiet = false;
   bool verbose = false;
   std::string log_file;
-  int threads = 0;  ///< 0: LibTorch's default
+  int threads = 0;      ///< 0: LibTorch's default
+  std::string command;  ///< the whole command line, as a shell would take it
 };
 
 /// Each adds its subcommand to `app`; its callback runs the command and prints the result.
@@ -22,11 +24,31 @@ void add_quantize(CLI::App& app, const CommonOptions& common);
 void add_eval(CLI::App& app, const CommonOptions& common);
 void add_embed(CLI::App& app, const CommonOptions& common);
 void add_bench(CLI::App& app, const CommonOptions& common);
+void add_classify(CLI::App& app, const CommonOptions& common);
 void add_compare(CLI::App& app, const CommonOptions& common);
+void add_report(CLI::App& app, const CommonOptions& common);
 void add_inspect(CLI::App& app, const CommonOptions& common);
+void add_run(CLI::App& app, const CommonOptions& common);
 void add_demo(CLI::App& app, const CommonOptions& common);
 void add_list(CLI::App& app, const CommonOptions& common);
 void add_doctor(CLI::App& app, const CommonOptions& common);
+
+/// Adds the one that makes shells complete words: from what `app` has when it runs.
+void add_completion(CLI::App& app);
+
+/// What types of options are called in --help; completion goes by them. A type "{a,b}" is a choice,
+/// one that listed_names() knows is too.
+inline constexpr const char* kFileType = "FILE";
+inline constexpr const char* kFolderType = "FOLDER";
+inline constexpr const char* kSpecType = "KIND:PATH";
+inline constexpr const char* kSettingType = "KEY=VALUE";
+
+/// Names that `clipq list` shows, by the type of the options that take them ("RECIPE").
+struct ListedNames {
+  std::vector<std::string> names;
+  bool or_file = false;  ///< whether a file's path does as well
+};
+ListedNames listed_names(const std::string& type);
 
 /// The command-line side of ModelOptions.
 struct ModelArguments {
@@ -45,9 +67,32 @@ void add_checkpoint_arguments(CLI::App& command, ModelArguments& arguments);
 /// Adds --activation, --bpe, --mode, --kernels and --attention: for commands that run models.
 void add_model_arguments(CLI::App& command, ModelArguments& arguments);
 
-/// Prints Results as a table or, with --json, as a document; writes `output` if it isn't empty.
-void print_results(const std::vector<Result>& results, const CommonOptions& common,
+/// Adds --batch-size and --skip-bad: for commands that feed pictures to models.
+void add_feeding_options(CLI::App& command, std::int64_t& batch_size, std::int64_t& skip_bad);
+
+/// The command-line side of the feature cache's folder.
+struct CacheArguments {
+  std::string cache;
+  bool no_cache = false;
+
+  CacheArguments();
+  std::filesystem::path folder() const { return no_cache ? "" : cache; }
+};
+
+/// Adds --cache and --no-cache.
+void add_cache_options(CLI::App& command, CacheArguments& arguments);
+
+/// "clipq eval clip.pt --data 'cifar100:my data'".
+std::string command_line(int argc, char** argv);
+
+/// Prints Results, each with the command line, as a table or, with --json, as a document; writes
+/// `output` if it isn't empty.
+void print_results(std::vector<Result> results, const CommonOptions& common,
                    const std::string& output);
+
+/// Prints what a run has made; `folder` is where it is. Throws as RunReport::require_success().
+void print_run(const RunReport& report, const std::filesystem::path& folder,
+               const CommonOptions& common);
 
 /// How many threads decode images beside the model.
 int decode_threads(const CommonOptions& common);

@@ -2,10 +2,8 @@
 
 #include <cstdint>
 #include <filesystem>
-#include <vector>
 
-#include "clipq/bench/latency.h"
-#include "clipq/result/result.h"
+#include "clipq/app/run_command.h"
 
 namespace clipq {
 
@@ -14,12 +12,13 @@ struct DemoOptions {
   std::filesystem::path folder;  ///< made if missing
   std::uint64_t seed = 2021;     ///< of the drawn data
   int images_per_class = 20;
-  LatencyOptions latency;
+  double seconds = 3;  ///< of timing per model, tower and batch size
   int decode_threads = 2;
+  std::string command;  ///< as of RunOptions
 };
 
-/// Draws the data, quantizes the built-in checkpoint with every shipped recipe, evaluates and times
-/// all of them beside the float model. Leaves data, models and results.json in the folder.
-std::vector<Result> demo(const DemoOptions& options);
+/// Draws data, and does the built-in run "demo" on them with the built-in checkpoint, from the
+/// beginning: every recipe. Leaves data, models, results.json and the report in the folder.
+RunReport demo(const DemoOptions& options);
 
 }  // namespace clipq

@@ -60,6 +60,10 @@ class AtomicFile {
   int failure_ = 0;  ///< errno of the first failed write
 };
 
+/// Whether it has the name of a file that an AtomicFile hadn't finished when its process was
+/// killed.
+bool is_unfinished(const std::filesystem::path& file);
+
 /// Writes `text` to `file` through an AtomicFile.
 void write_file(const std::filesystem::path& file, std::string_view text);
 

@@ -21,6 +21,10 @@ Json parse_json(std::string_view text, const std::string& where);
 /// Reads and parses a file. Throws InputError if it is missing, unreadable or not JSON.
 Json read_json(const std::filesystem::path& file);
 
+/// A value as a command line gives it: JSON if it parses as such (numbers, true, lists), else the
+/// text itself.
+Json json_or_text(const std::string& text);
+
 /// The document indented by two blanks, with a line break at its end. Bytes that aren't UTF-8 (of a
 /// file's name) are replaced by U+FFFD.
 std::string json_text(const Json& json);

@@ -3,11 +3,12 @@
 #include <chrono>
 #include <cstdint>
 #include <string>
+#include <vector>
 
 namespace clipq {
 
-/// A progress bar on stderr: drawn only on a terminal, never with --quiet, at most ten times a
-/// second, and wiped when it goes out of scope.
+/// A progress bar on stderr with rate and time left: drawn only on a terminal, never with --quiet,
+/// at most ten times a second, and wiped when it goes out of scope.
 class Progress {
  public:
   /// @param label what is being done, in a few words
@@ -30,6 +31,42 @@ class Progress {
   bool visible_;
   std::chrono::steady_clock::time_point start_;
   std::chrono::steady_clock::time_point last_draw_;
+};
+
+/// What a part of long work costs: work in some unit that takes about equally long everywhere, and
+/// time that is known before.
+struct PartCost {
+  double work = 0;
+  double seconds = 0;
+};
+
+/// How far work of several parts has come. While it lives every Progress shows it in front: its
+/// part, of how many, and the time left for all. There is one at a time.
+class OverallProgress {
+ public:
+  explicit OverallProgress(std::vector<PartCost> parts);
+  ~OverallProgress();
+  OverallProgress(const OverallProgress&) = delete;
+  OverallProgress& operator=(const OverallProgress&) = delete;
+
+  /// Begins the next part. Throws Interrupted after Ctrl-C.
+  void begin();
+
+  /// Ends the part that was begun; `worked` is false if there was nothing to do for it.
+  void end(bool worked);
+
+  /// "3 of 12", with ", about 14 min left" behind it once a part has shown how long work takes.
+  std::string text() const;
+
+ private:
+  double part_seconds() const;
+
+  std::vector<PartCost> parts_;
+  std::size_t begun_ = 0;
+  bool running_ = false;  ///< whether a part has begun and not ended
+  double worked_ = 0;     ///< work of parts that ended, and the seconds that it took
+  double worked_seconds_ = 0;
+  std::chrono::steady_clock::time_point part_start_;
 };
 
 }  // namespace clipq

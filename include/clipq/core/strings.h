@@ -32,6 +32,9 @@ std::string nearest(std::string_view word, const std::vector<std::string>& words
 /// "; did you mean X?" for the nearest word, or nothing if there are no words: ends error messages.
 std::string suggestion(std::string_view word, const std::vector<std::string>& words);
 
+/// A span of time in words, rounded up: "8 s", "12 min", "3 h 20 min".
+std::string duration_text(double seconds);
+
 /// Bytes as mebibytes (2^20) with two digits, for instance "343.22 MiB".
 std::string mebibytes(std::int64_t bytes);
 

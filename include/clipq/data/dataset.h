@@ -64,6 +64,7 @@ class Dataset {
 struct DatasetKind {
   std::string name;
   std::string description;
+  bool takes_captions = false;  ///< whether it needs a captions file
 };
 
 /// All kinds, in the order in which `clipq list datasets` shows them.

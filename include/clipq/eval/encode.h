@@ -8,6 +8,7 @@
 #include "clipq/data/loader.h"
 #include "clipq/eval/feature_cache.h"
 #include "clipq/model/clip_model.h"
+#include "clipq/quant/quantized_model.h"
 #include "clipq/text/tokenizer.h"
 
 namespace clipq {
@@ -18,6 +19,7 @@ struct EvaluatedModel {
   const Tokenizer* tokenizer = nullptr;
   std::string label;     ///< short, and different from the others' of a run
   std::string identity;  ///< of its weights and how it computes, for the cache; empty: not cached
+  const Quantization* quantization = nullptr;  ///< how it was quantized; null: float
 };
 
 /// What of an image tower.
@@ -25,6 +27,9 @@ enum class ImageFeature {
   kEmbedding,  ///< encode_image's: [embed_dim]
   kPooled      ///< before the projection: [vision_width]
 };
+
+/// The value of that name ("embedding", "pooled"). Throws UsageError that names `where`.
+ImageFeature parse_image_feature(const std::string& name, const std::string& where);
 
 /// The first items of a data set.
 struct ImageSource {
@@ -83,6 +88,7 @@ class Encoder {
                                 const std::string& name = "texts") const;
 
   const std::vector<EvaluatedModel>& models() const { return models_; }
+  const EncodeOptions& options() const { return options_; }
 
  private:
   void save(const std::vector<at::Tensor>& features, const std::string& name) const;

@@ -14,8 +14,8 @@ enum class ClassChoice {
   kPresent  ///< those that an evaluated item has
 };
 
-/// The value of that name ("all", "present"). Throws UsageError.
-ClassChoice parse_class_choice(const std::string& name);
+/// The value of that name ("all", "present"). Throws UsageError that names `where`.
+ClassChoice parse_class_choice(const std::string& name, const std::string& where);
 
 /// The classes of an evaluation and which of them each item has.
 struct LabelSpace {

@@ -70,22 +70,31 @@ struct Task {
   /// Throws UsageError or InputError if the data or options can't serve the task; costs little.
   void (*check)(const TaskData& data);
   TaskReport (*run)(const TaskInput& input);
+  /// Looks inside the towers: quantized models are simulated, layer by layer.
+  bool layer_by_layer = false;
+  std::int64_t default_limit = 0;  ///< items where none are asked for; 0: all
 };
 
 /// All tasks, in the order in which `clipq list tasks` shows them.
 const std::vector<Task>& tasks();
 
-/// The task of that name. Throws UsageError that names the nearest.
-const Task& find_task(const std::string& name);
+/// The task of that name. Throws UsageError that names `where` and the nearest.
+const Task& find_task(const std::string& name, const std::string& where);
+
+/// What a linear probe is trained on: --train-data, else the data set's training part. Throws
+/// UsageError if there is none or it has other classes.
+std::unique_ptr<Dataset> open_training_part(const TaskData& data);
 
 void check_zeroshot_classification(const TaskData& data);
 void check_zeroshot_retrieval(const TaskData& data);
 void check_linear_probe(const TaskData& data);
 void check_drift(const TaskData& data);
+void check_layers(const TaskData& data);
 
 TaskReport run_zeroshot_classification(const TaskInput& input);
 TaskReport run_zeroshot_retrieval(const TaskInput& input);
 TaskReport run_linear_probe(const TaskInput& input);
 TaskReport run_drift(const TaskInput& input);
+TaskReport run_layers(const TaskInput& input);
 
 }  // namespace clipq

@@ -16,7 +16,12 @@ struct TextTower {
   LayerNorm ln_final;
   std::shared_ptr<const Linear> text_projection;  ///< [embed_dim, width], no bias
 
+  /// What the first block is given.
   /// @param tokens int64 or int32 [batch, length], length at most context_length
+  /// @return float32 [batch, length, width]
+  at::Tensor embed(const at::Tensor& tokens) const;
+
+  /// @param tokens as embed()'s
   /// @return float32 [batch, embed_dim], not normalized
   at::Tensor encode(const at::Tensor& tokens, const ClipConfig& config) const;
 

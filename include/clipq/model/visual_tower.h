@@ -21,6 +21,10 @@ struct VisualTower {
   /// @return float32 [batch, embed_dim], not normalized
   at::Tensor encode(const at::Tensor& pixels, const ClipConfig& config) const;
 
+  /// What the first block is given.
+  /// @return float32 [batch, patches + 1, width]
+  at::Tensor embed(const at::Tensor& pixels, const ClipConfig& config) const;
+
   /// What encode() projects.
   /// @return float32 [batch, width]
   at::Tensor pool(const at::Tensor& pixels, const ClipConfig& config) const;

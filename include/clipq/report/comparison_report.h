@@ -21,6 +21,9 @@ struct ComparisonReport {
 /// p), its size, speed-ups and warnings; then a line a gate.
 std::string comparison_text(const ComparisonReport& report);
 
+/// The line a gate alone.
+std::string gate_lines(const ComparisonReport& report);
+
 /// {"base": …, "comparisons": […], "gates": […], "passed": …}; metrics and their differences are
 /// fractions, drops among the gates percentage points. What isn't known is absent or null.
 Json to_json(const ComparisonReport& report);

@@ -23,6 +23,8 @@ struct ModelInfo {
   std::int64_t source_bytes = 0;   ///< the checkpoint file that was brought; 0: unknown
   std::string mode;                ///< "float", "simulate" or "native"
   std::string kernels;             ///< native: the integer kernels' paths, "avx512-vnni"
+  /// Bytes of the file by part of the model; they sum to size_bytes. Empty: unknown.
+  std::vector<std::pair<std::string, std::int64_t>> parts = {};
 
   double size_mib() const;
 
@@ -67,6 +69,7 @@ struct Environment {
   std::string isa;
   int threads = 0;
   std::string time;  ///< ISO 8601, UTC
+  std::string command = {};  ///< the command line that measured it; empty: unknown
 };
 
 /// What a quantized model was calibrated on.

@@ -1,0 +1,28 @@
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "clipq/result/result.h"
+
+namespace clipq {
+
+/// clipq report.
+struct ReportOptions {
+  std::vector<std::filesystem::path> results;  ///< Result files, the baseline model first
+  std::filesystem::path folder;                ///< made if missing
+  std::string title;                           ///< empty: a standard one
+};
+
+/// Reads the Result files and writes their report. Throws InputError as read_results() does, and
+/// UsageError if there are no Results in them.
+void report(const ReportOptions& options);
+
+/// Writes report.json, report.md and report.html to the folder, which is made if it is missing; each
+/// file is complete or not there. The first Result's model is what the others are compared with.
+/// Throws UsageError without Results, InputError if the folder can't be written to.
+void write_report(const std::vector<Result>& results, const std::filesystem::path& folder,
+                  const std::string& title);
+
+}  // namespace clipq

@@ -1,0 +1,67 @@
+#include "examine_paths.h"
+
+#include <cstdint>
+
+#include "clipq/kernels/integer_path.h"
+
+namespace clipq {
+namespace {
+
+constexpr std::int64_t kRows = 8;
+/// So few that the sums of 8 x 8 bits stay below 2^24, where float32 is exact: oneDNN returns such.
+constexpr std::int64_t kDepth = 128;
+constexpr std::int64_t kColumns = 64;
+constexpr std::int8_t kWeightLimit = 127;
+
+/// Columns of only largest codes, only smallest ones, and both in turn, in pairs and fours.
+std::vector<std::int8_t> extreme_weight() {
+  std::vector<std::int8_t> codes;
+  for (std::int64_t column = 0; column < kColumns; ++column) {
+    for (std::int64_t k = 0; k < kDepth; ++k) {
+      const std::int64_t kind = column % 4;
+      const bool negative =
+          kind == 1 || (kind == 2 && k / 2 % 2 == 1) || (kind == 3 && k / 4 % 2 == 1);
+      codes.push_back(negative ? -kWeightLimit : kWeightLimit);
+    }
+  }
+  return codes;
+}
+
+std::vector<std::int32_t> products(const IntegerPath& path, const IntegerWeight& weight) {
+  const std::vector<std::uint8_t> codes(kRows * kDepth,
+                                        static_cast<std::uint8_t>(weight.input_limit));
+  std::vector<std::int32_t> out(kRows * kColumns);
+  path.pack(weight)->multiply(
+      codes.data(), kRows, kDepth, 0, kColumns, [&out](const AccumulatorTile& tile) {
+        for (std::int64_t i = 0; i < tile.rows; ++i) {
+          for (std::int64_t j = 0; j < tile.columns; ++j) {
+            out[(tile.row + i) * kColumns + tile.column + j] = tile.values[i * tile.stride + j];
+          }
+        }
+      });
+  return out;
+}
+
+}  // namespace
+
+std::vector<PathExamination> examine_integer_paths() {
+  const std::vector<std::int8_t> codes = extreme_weight();
+  const IntegerWeight seven = {codes.data(), kColumns, kDepth, kWeightLimit, 127};
+  const IntegerWeight eight = {codes.data(), kColumns, kDepth, kWeightLimit, 255};
+  const IntegerPath& portable = integer_paths().back();
+  const std::vector<std::int32_t> expected_seven = products(portable, seven);
+  const std::vector<std::int32_t> expected_eight = products(portable, eight);
+  std::vector<PathExamination> examinations;
+  for (const IntegerPath& path : integer_paths()) {
+    PathExamination& examined = examinations.emplace_back();
+    examined.name = path.name;
+    examined.supported = path.supported();
+    if (!examined.supported) continue;
+    examined.exact_7_bits = products(path, seven) == expected_seven;
+    examined.exact_8_bits = products(path, eight) == expected_eight;
+    examined.taken_8_bits = path.exact(eight);
+  }
+  return examinations;
+}
+
+}  // namespace clipq

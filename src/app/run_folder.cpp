@@ -1,0 +1,130 @@
+#include "clipq/app/run_folder.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <utility>
+#include <vector>
+
+#include "clipq/core/files.h"
+#include "clipq/core/sha256.h"
+#include "clipq/core/strings.h"
+
+namespace clipq {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* kLock = ".lock";
+
+std::string digest_of(const Json& inputs) { return sha256_of(json_text(inputs)); }
+
+Json record_json(const char* state, const Json& inputs) {
+  return {{"state", state}, {"digest", digest_of(inputs)}, {"inputs", inputs}};
+}
+
+/// A record as it was written; null if there is none or it is damaged, which is as good as none.
+Json read_record(const fs::path& file) {
+  try {
+    return fs::exists(file) ? read_json(file) : Json();
+  } catch (const InputError&) {
+    return {};
+  }
+}
+
+bool is_of(const Json& record, const char* state, const Json& inputs) {
+  return record.is_object() && record.value("state", "") == state &&
+         record.value("digest", "") == digest_of(inputs);
+}
+
+/// A file or folder that a run would put its own in place of; empty if there is none.
+std::string name_in_the_way(const fs::path& folder) {
+  for (const char* name :
+       {"models", "results.json", "gates.json", "report.json", "report.md", "report.html"}) {
+    if (fs::exists(folder / name)) return name;
+  }
+  return "";
+}
+
+}  // namespace
+
+RunFolder::RunFolder(fs::path folder, EarlierRun earlier) : folder_(std::move(folder)) {
+  make_folder(folder_);
+  const bool holds_run = fs::is_directory(folder_ / "items");
+  const std::string taken = holds_run ? "" : name_in_the_way(folder_);
+  if (!taken.empty()) {
+    throw UsageError(cat("-o ", folder_.string(), ": has a \"", taken,
+                         "\" that no run left; give a folder that is empty or new"));
+  }
+  if (holds_run && earlier == EarlierRun::kRefuse) {
+    throw UsageError(cat("-o ", folder_.string(),
+                         ": holds a run already; go on with it (--resume), ",
+                         "do all of it again (--restart), or give another folder"));
+  }
+  lock();
+  if (earlier == EarlierRun::kRestart) fs::remove_all(folder_ / "items");
+  make_folder(models());
+  make_folder(folder_ / "items");
+  remove_unfinished_files();
+}
+
+RunFolder::~RunFolder() {
+  if (lock_ >= 0) close(lock_);
+}
+
+void RunFolder::lock() {
+  const fs::path file = folder_ / kLock;
+  lock_ = open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+  if (lock_ < 0) {
+    throw InputError(cat("cannot write to ", folder_.string(), ": ", std::strerror(errno)));
+  }
+  if (flock(lock_, LOCK_EX | LOCK_NB) == 0) return;
+  close(std::exchange(lock_, -1));
+  throw UsageError(cat("-o ", folder_.string(), ": another clipq is working in this folder"));
+}
+
+void RunFolder::remove_unfinished_files() const {
+  for (const fs::path& folder : {folder_, models(), folder_ / "items"}) {
+    for (const auto& entry : fs::directory_iterator(folder)) {
+      if (is_unfinished(entry.path())) fs::remove(entry.path());
+    }
+  }
+}
+
+fs::path RunFolder::record(const std::string& item) const {
+  return folder_ / "items" / (item + ".json");
+}
+
+std::optional<Json> RunFolder::finished(const std::string& item, const Json& inputs) const {
+  const Json found = read_record(record(item));
+  if (!is_of(found, "finished", inputs)) return std::nullopt;
+  if (!found.contains("files") || !found.contains("outcome")) return std::nullopt;
+  for (const auto& [name, digest] : found["files"].items()) {
+    if (!fs::exists(folder_ / name) || sha256_of_file(folder_ / name) != digest) {
+      return std::nullopt;
+    }
+  }
+  return found["outcome"];
+}
+
+bool RunFolder::begin(const std::string& item, const Json& inputs) {
+  const bool again = is_of(read_record(record(item)), "begun", inputs);
+  write_file(record(item), json_text(record_json("begun", inputs)));
+  return again;
+}
+
+void RunFolder::finish(const std::string& item, const Json& inputs, const Json& outcome,
+                       const std::vector<fs::path>& files) {
+  Json json = record_json("finished", inputs);
+  json["files"] = Json::object();
+  for (const fs::path& file : files) {
+    json["files"][file.lexically_relative(folder_).generic_string()] = sha256_of_file(file);
+  }
+  json["outcome"] = outcome;
+  write_file(record(item), json_text(json));
+}
+
+}  // namespace clipq

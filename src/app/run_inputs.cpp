@@ -1,0 +1,106 @@
+#include "run_inputs.h"
+
+#include "clipq/bench/environment.h"
+#include "clipq/core/sha256.h"
+#include "clipq/core/strings.h"
+#include "clipq/quant/recipe.h"
+
+namespace clipq {
+namespace {
+
+/// The digest of a file's bytes; empty without one.
+std::string digest_of(const std::filesystem::path& file) {
+  return file.empty() ? "" : sha256_of_file(file);
+}
+
+/// The first items of a data set, by content.
+Json described(const Dataset& dataset, std::int64_t limit) {
+  const std::int64_t count = items_within(limit, dataset);
+  return {{"name", dataset.name()},
+          {"items", count},
+          {"sha256", content_hash(dataset, count).sha256},
+          {"classes", sha256_of(join(dataset.class_keys(), "\n"))}};
+}
+
+}  // namespace
+
+/// Of every item: the program, and how checkpoints are read.
+Json RunInputs::common() const {
+  const Environment environment = current_environment();
+  return {{"clipq", environment.clipq},
+          {"libtorch", environment.libtorch},
+          {"isa", environment.isa},
+          {"activation", options_.model.activation ? name_of(*options_.model.activation) : "auto"},
+          {"bpe", digest_of(options_.model.bpe)}};
+}
+
+/// Of items that run artifacts.
+Json RunInputs::running() const {
+  Json json = common();
+  json["mode"] = options_.model.simulate ? "simulate" : "native";
+  json["kernels"] = options_.model.kernels == nullptr ? "auto" : options_.model.kernels->name;
+  return json;
+}
+
+const Json& RunInputs::data_set(const RunData& data, std::int64_t limit) {
+  const std::string key = cat(data.spec, "\n", data.captions.string(), "\n", limit);
+  const auto known = data_sets_.find(key);
+  if (known != data_sets_.end()) return known->second;
+  return data_sets_[key] = described(*open_dataset(data.spec, data.captions), limit);
+}
+
+const Json& RunInputs::training_part(const RunData& data, const RunTask& task) {
+  const std::string key =
+      cat("train\n", data.spec, "\n", data.train, "\n", task.options.train_limit);
+  const auto known = data_sets_.find(key);
+  if (known != data_sets_.end()) return known->second;
+  const auto dataset = open_dataset(data.spec, data.captions);
+  const auto train = open_training_part({*dataset, dataset->size(), task.options});
+  return data_sets_[key] = described(*train, task.options.train_limit);
+}
+
+Json RunInputs::quantize(const std::string& sha256, const RunFile& run, const RunRecipe& recipe,
+                         const std::string& component) {
+  const Recipe resolved = load_recipe(recipe.recipe, recipe.overrides);
+  Json json = common();
+  json["checkpoint"] = sha256;
+  json["recipe"] = resolved.json;
+  json["component"] = component;
+  if (recipe.calibration.empty()) return json;
+  const RunData& data = run.data_named(recipe.calibration);
+  const std::int64_t samples = recipe.samples > 0 ? recipe.samples : resolved.samples;
+  json["calibration"] = {
+      {"spec", data.spec}, {"samples", samples}, {"data", data_set(data, samples)}};
+  return json;
+}
+
+Json RunInputs::task(const std::vector<std::string>& models, const RunTask& task,
+                     const RunData& data) {
+  Json json = running();
+  json["models"] = models;
+  json["task"] = task.json;
+  json["batch_size"] = options_.batch_size;
+  json["skip_bad"] = options_.skip_bad;
+  json["data"] = data_set(data, task.limit);
+  json["classnames"] = digest_of(task.options.classnames);
+  const bool is_file = std::filesystem::is_regular_file(task.options.templates);
+  json["templates"] = is_file ? digest_of(task.options.templates) : task.options.templates;
+  if (task.task == "linear_probe") json["train"] = training_part(data, task);
+  return json;
+}
+
+Json RunInputs::bench(const std::vector<std::string>& models, const LatencyOptions& latency) const {
+  const Environment environment = current_environment();
+  Json json = running();
+  json["models"] = models;
+  json["cpu"] = environment.cpu;
+  json["threads"] = environment.threads;
+  json["latency"] = {{"batch_sizes", latency.batch_sizes},
+                     {"image", latency.image},
+                     {"text", latency.text},
+                     {"warm_up", latency.warm_up},
+                     {"seconds", latency.seconds}};
+  return json;
+}
+
+}  // namespace clipq

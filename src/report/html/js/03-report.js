@@ -1,0 +1,39 @@
+const report = JSON.parse(document.getElementById("data").textContent);
+const models = report.models;
+const base = models[0];
+
+/** Whether a Result is about this model, in whatever mode it ran. */
+const isAbout = (result, entry) =>
+  result.model.path === entry.model.path && result.model.sha256 === entry.model.sha256;
+
+/** All Results about a model that have such a detail. */
+const resultsWith = (entry, key) =>
+  report.results.filter((result) => isAbout(result, entry) && result.details && result.details[key]);
+
+const detail = (entry, key) => {
+  const found = resultsWith(entry, key);
+  return found.length ? found[0].details[key] : null;
+};
+
+/** Models that have such a detail. */
+const having = (key) => models.filter((entry) => detail(entry, key) !== null);
+
+/** Models other than the first that have such a detail. */
+const othersHaving = (key) => having(key).filter((entry) => entry !== base);
+
+const dataName = (item) => item.dataset || item.spec || "";
+const metricTitle = (metric) => {
+  const item = report.data[metric.data];
+  return metric.name + (report.data.length > 1 && item ? `, ${dataName(item)}` : "");
+};
+const latencyTitle = (latency) => `${latency.tower.replace("_", " ")}, batch ${latency.batch_size}`;
+const blockTitle = (tower, index) => `${tower === "visual" ? "image" : "text"} block ${index + 1}`;
+
+/** What a command line calls the models. */
+const modelPaths = () =>
+  models
+    .map((entry) =>
+      /^[\w./-]+$/.test(entry.model.path) ? entry.model.path : `'${oneLine(entry.model.path)}'`,
+    )
+    .join(" ");
+const evalCommand = (task, rest) => `clipq eval ${modelPaths()} --task ${task} ${rest} -o ${task}.json`;

@@ -1,0 +1,81 @@
+"""Results with everything that a report can show, small and full of awkward text."""
+import base64
+import io
+
+SHA256 = "0123456789abcdef" * 4
+AWKWARD = 'a "b" \'c\' <img src=x onerror="window.broken=1"> </script><!-- | `d` *e*, f\ng & h 🐱 שלום \u202e\u2028 {{title}} {a|b}'
+ENVIRONMENT = {"clipq": "0.1.0", "libtorch": "2.13.0", "cpu": f"CPU {AWKWARD}", "isa": "AVX2", "threads": 2,
+               "time": "2026-01-02T03:04:05Z", "command": f"clipq eval '{AWKWARD}'"}
+PARTS = {"image blocks": 2000, "image rest": 300, "token embedding": 900, "text blocks": 500, "text rest": 200, "archive": 100}
+MODELS = [
+    {"path": "base.pt", "sha256": SHA256, "size_bytes": 4000, "float32_bytes": 4000, "mode": "float", "parts": PARTS},
+    {"path": f"dir/{AWKWARD}.pt", "sha256": SHA256[::-1], "recipe": AWKWARD, "component": "both", "size_bytes": 1000,
+     "float32_bytes": 4000, "mode": "native", "kernels": "avx2", "parts": {**dict.fromkeys(PARTS, 150), "archive": 250}},
+    {"path": "fp8.pt", "sha256": "f" * 64, "recipe": "fp8", "component": "image", "size_bytes": 1500, "float32_bytes": 4000,
+     "mode": "simulate"},
+]
+BLOCKS, PAIRS, BINS = 3, 4, 96
+LAYERS = [f"visual.transformer.resblocks.{i}.mlp.c_fc" for i in range(BLOCKS)]
+
+
+def thumbnail():
+    from PIL import Image
+
+    buffer = io.BytesIO()
+    Image.new("RGB", (60, 40), (180, 40, 40)).save(buffer, "JPEG")
+    return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode()
+
+
+def result(index, task, **members):
+    model = {**MODELS[index], "mode": "float" if index == 0 else "simulate"} if task == "layers" else MODELS[index]
+    return {"schema": "clipq.result/1", "task": task, "model": model, "environment": ENVIRONMENT, **members}
+
+
+def data(dataset, items):
+    return {"spec": f"coco:{AWKWARD}", "dataset": dataset, "items": items, "sha256": SHA256, "templates": 18}
+
+
+def classified(index):
+    hits = "0" * (400 + 30 * index) + "1" * (600 - 30 * index)
+    return result(index, "zeroshot_classification", data=data("cifar100", 1000), metrics={"acc1": hits.count("1") / 1000, "ece": 0.05},
+                  outcomes={"acc1": {"hits": hits}}, settings={"templates": AWKWARD})
+
+
+def benched(index):
+    stats = {"min_ms": 80 / (index + 1), "median_ms": 90 / (index + 1), "p95_ms": 99 / (index + 1), "repeats": 10}
+    return result(index, "bench", latency={"image": {"1": stats, "8": stats}, "text": {"1": stats}})
+
+
+def example(index):
+    top = [{"image": AWKWARD if i == index else f"{i}.jpg", "cosine": 0.3 - i / 100, "right": i == index} for i in range(5)]
+    return {"query": AWKWARD, "why": "changed", "rank": index + 1, "top": top}
+
+
+def drifted(index):
+    names = [f"{AWKWARD} {i}" for i in range(PAIRS)]
+    cosines = [[0.1 * (i == j) + 0.2 + index / 1000 * (i - j) for j in range(PAIRS)] for i in range(PAIRS)]
+    details = {"similarity_map": {"images": names, "texts": names, "cosines": cosines}, "retrieval_examples": [example(index)]}
+    if index == 0:
+        details["thumbnails"] = {AWKWARD: thumbnail(), **{f"{i}.jpg": thumbnail() for i in range(5)}}
+    return result(index, "drift", data=data("mscoco_captions", 50), metrics={"image_cosine_mean": 1 - index / 1000}, details=details)
+
+
+def histogram(low, high, **members):
+    return {**members, "low": low, "high": high, "counts": [1 + (BINS - abs(2 * i - BINS)) ** 2 for i in range(BINS)]}
+
+
+def layered(index):
+    depth = {"cosine": [1 - index * i / 1e4 for i in range(BLOCKS)], "sqnr_db": [40 - index - i for i in range(BLOCKS)]}
+    details = {"depth": {"visual": depth, "text": depth}, "weights": [histogram(-1, 1, name=name) for name in LAYERS]}
+    if index == 0:
+        details["gelu"] = {"visual": [histogram(-0.2, 8)] * BLOCKS, "text": [histogram(-0.2, 9)] * BLOCKS}
+    else:
+        details["gelu_ranges"] = {"visual": [[-0.2, 6.0], None, [-0.2, 7.0]], "text": [None] * BLOCKS}
+        details["quantizers"] = [{"name": f"{name}.weight_quantizer", "what": f"8 bit {AWKWARD}", "range": [-1.0, 1.0], "scales": 4,
+                                  "clipped": 0.001, "sqnr_db": 40.0 - i, "output_cosine": 0.9999} for i, name in enumerate(LAYERS)]
+        details["quantizers"].append({"name": f"{LAYERS[0]}.input_quantizer", "what": "8 bit per-token"})
+    return result(index, "layers", data=data("mscoco_captions", 8), metrics={"image_block_cosine_min": 0.99}, details=details)
+
+
+def everything():
+    return [make(index) for make in (classified, benched, drifted, layered) for index in range(len(MODELS))]

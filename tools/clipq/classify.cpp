@@ -1,0 +1,67 @@
+#include <iostream>
+
+#include "clipq/app/classify_command.h"
+#include "clipq/core/error.h"
+#include "clipq/core/files.h"
+#include "subcommands.h"
+
+namespace clipq::cli {
+namespace {
+
+/// The options as they are written.
+struct ClassifyArguments {
+  ClassifyOptions options;
+  ModelArguments model;
+  std::string labels;
+  std::string labels_file;
+};
+
+std::vector<std::string> labels_of(const ClassifyArguments& arguments) {
+  if (!arguments.labels_file.empty()) {
+    std::vector<std::string> lines = read_lines(arguments.labels_file);
+    std::erase(lines, "");
+    return lines;
+  }
+  std::vector<std::string> labels;
+  if (arguments.labels.empty()) return labels;
+  for (std::string label : CLI::detail::split(arguments.labels, ',')) {
+    labels.push_back(CLI::detail::trim(label));
+  }
+  return labels;
+}
+
+}  // namespace
+
+void add_classify(CLI::App& app, const CommonOptions& common) {
+  auto* command = app.add_subcommand("classify", "say which labels fit images: a first look");
+  auto arguments = std::make_shared<ClassifyArguments>();
+  ClassifyOptions& options = arguments->options;
+  command->add_option("model", options.model_file, "checkpoint or artifact")
+      ->type_name(kFileType)
+      ->required();
+  command->add_option("images", options.images, "picture files")->type_name(kFileType)->required();
+  auto* labels = command->add_option("--labels", arguments->labels,
+                                     "what to tell apart, separated by commas: \"a cat,a dog\"");
+  command->add_option("--labels-file", arguments->labels_file, "a label a line")
+      ->type_name(kFileType)
+      ->excludes(labels);
+  command
+      ->add_option("--templates", options.templates,
+                   "put every label into these prompt templates and take their mean: a set (clipq "
+                   "list templates), or a JSON file (default: the labels as they stand)")
+      ->type_name("TEMPLATES");
+  command->add_option("--top", options.top, "labels shown of each image")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  add_model_arguments(*command, arguments->model);
+  command->callback([arguments, &common] {
+    ClassifyOptions chosen = arguments->options;
+    chosen.labels = labels_of(*arguments);
+    chosen.model = arguments->model.options();
+    const std::vector<ClassifiedImage> images = classify(chosen);
+    std::cout << (common.json ? json_text(to_json(images)) : to_text(images)) << std::flush;
+    require_classified(images);
+  });
+}
+
+}  // namespace clipq::cli
