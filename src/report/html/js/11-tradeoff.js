@@ -97,6 +97,8 @@ function tradeoffOption(colors, metric, points, front, xName, unit) {
               distance: 6,
               color: colors.ink,
               fontSize: 11.5,
+              textBorderColor: colors.page,
+              textBorderWidth: 3,
               formatter: () => shortened(point.entry.label, 26),
             },
           };
