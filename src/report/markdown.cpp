@@ -3,12 +3,13 @@
 #include "clipq/core/strings.h"
 #include "clipq/report/add_once.h"
 #include "clipq/report/headline.h"
+#include "clipq/report/html_report.h"
 #include "clipq/report/merged_table.h"
 
 namespace clipq {
 namespace {
 
-constexpr std::string_view kMarkup = "\\`*_{}[]()#+!|~";
+constexpr std::string_view kMarkup = "\\`*_[]#|~";
 
 std::string markdown_row(const std::vector<std::string>& cells) {
   return cat("| ", join(cells, " | "), " |\n");
@@ -81,7 +82,7 @@ std::string markdown_report(const std::vector<Result>& results, const std::strin
   if (!top.metrics.empty()) top.merged.metric_columns = top.metrics;
   std::string text = cat("# ", markdown_text(title), "\n\n", section(top.merged));
   for (const std::string& task : task_names(results)) {
-    text += cat("<details><summary>", markdown_text(task), "</summary>\n\n",
+    text += cat("<details><summary>", html_text(task), "</summary>\n\n",
                 section(merge_results(results_of(task, results))), "</details>\n\n");
   }
   return text;

@@ -157,6 +157,26 @@ class ReportPage(ReportTest):
         self.assertEqual(set(self.marks(page)), {"accuracy-size", "sizes"})
         self.assert_quiet()
 
+    def test_times_of_another_machine_are_in_no_chart(self):
+        results = everything()
+        for result in results:
+            if result["task"] == "bench" and result["model"]["path"] == "fp8.pt":
+                result["environment"] = {**result["environment"], "cpu": "another"}
+        page = self.open(self.report(*results))
+        self.assertIn("fp8 (image)", page.locator("[data-chart=accuracy-size]").text_content())
+        self.assertNotIn("fp8 (image)", page.locator("[data-chart=accuracy-latency]").text_content())
+
+    def test_files_of_clip_benchmark(self):
+        path = self.folder / "peers.json"
+        path.write_text(json.dumps([{"dataset": "wds/cifar100", "model": name, "pretrained": "openai", "language": "en",
+                                     "task": "zeroshot_classification", "metrics": {"acc1": acc1, "acc5": float("nan")}}
+                                    for name, acc1 in (("ViT-B-32", 0.61), ("ViT-B-16", 0.66))]))
+        self.ok("report", path, "-o", self.folder / "peers")
+        page = self.open(self.folder / "peers")
+        self.assertIn("61.00 %", page.locator("#headline").text_content())
+        self.assertEqual(self.marks(page), {})
+        self.assert_quiet()
+
     def test_damaged_details_cost_their_section_only(self):
         results = everything()
         for result in results:

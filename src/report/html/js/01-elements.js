@@ -18,6 +18,14 @@ function el(tag, attributes, ...children) {
 /** Text of unknown direction, so that it doesn't reorder what stands beside it. */
 const data = (text) => el("bdi", {}, String(text));
 
+/** A name that may be broken behind its underscores. */
+const breakable = (name) =>
+  el(
+    "bdi",
+    {},
+    name.split(/(?<=_)/).flatMap((part) => [part, el("wbr", {})]),
+  );
+
 /** The models' labels with commas between them. */
 const list = (entries) => entries.flatMap(({label}, i) => (i ? [", ", data(label)] : [data(label)]));
 

@@ -4,6 +4,7 @@ const themes = {
     ink: "#1c2126",
     muted: "#59616b",
     line: "#dfe2e6",
+    page: "#fafaf8",
     surface: "#ffffff",
     series: [
       "#565d66",
@@ -23,6 +24,7 @@ const themes = {
     ink: "#e7eaed",
     muted: "#a3abb5",
     line: "#30363d",
+    page: "#131619",
     surface: "#1a1e22",
     series: [
       "#b4bcc6",

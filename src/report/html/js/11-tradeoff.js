@@ -12,6 +12,13 @@ function tradeoffPoints(metricIndex, cost) {
     .filter((point) => point);
 }
 
+/** The median time; undefined if it was measured on another machine than the first model's. */
+function comparableTime(entry, index) {
+  const [first, own] = [base.latencies[index], entry.latencies[index]];
+  const comparable = entry === base || (first && own && own.machine && own.machine === first.machine);
+  return comparable && own ? own.median_ms : undefined;
+}
+
 /** Vertical bars with short ends. */
 const intervalSeries = (points, colors) => ({
   type: "custom",
@@ -97,6 +104,8 @@ function tradeoffOption(colors, metric, points, front, xName, unit) {
               distance: 6,
               color: colors.ink,
               fontSize: 11.5,
+              textBorderColor: colors.page,
+              textBorderWidth: 3,
               formatter: () => shortened(point.entry.label, 26),
             },
           };
@@ -128,22 +137,25 @@ function showTradeoff() {
         models: [],
       }
     ).models;
-  const size = chart("accuracy-size", "Accuracy against size", 340, (colors) =>
-    tradeoffOption(
-      colors,
-      metric.metric,
-      tradeoffPoints(metric.index, (entry) => entry.model.size_bytes / 1048576),
-      frontOf(null),
-      "size, MiB",
-      "MiB",
-    ),
-  );
+  const bench = `clipq bench ${modelPaths()} -o bench.json`;
+  const size = models.some(({model}) => model.size_bytes)
+    ? chart("accuracy-size", "Accuracy against size", 340, (colors) =>
+        tradeoffOption(
+          colors,
+          metric.metric,
+          tradeoffPoints(metric.index, (entry) => entry.model.size_bytes / 1048576),
+          frontOf(null),
+          "size, MiB",
+          "MiB",
+        ),
+      )
+    : null;
   const time = report.latencies.length
     ? chart("accuracy-latency", "Accuracy against time", 340, (colors) =>
         tradeoffOption(
           colors,
           metric.metric,
-          tradeoffPoints(metric.index, (entry) => (entry.latencies[latency] || {}).median_ms),
+          tradeoffPoints(metric.index, (entry) => comparableTime(entry, latency)),
           frontOf(latency),
           `median time of ${latencyTitle(report.latencies[latency])}, ms`,
           "ms",
@@ -159,7 +171,7 @@ function showTradeoff() {
             metrics.map(({metric: each}) => metricTitle(each)),
             (i) => {
               metric = metrics[i];
-              size.redraw();
+              if (size) size.redraw();
               if (time) time.redraw();
             },
           )
@@ -174,8 +186,8 @@ function showTradeoff() {
     el(
       "div",
       {class: "pair"},
-      size,
-      time || absent("No times were measured; this gives them:", `clipq bench ${modelPaths()} -o bench.json`),
+      size || absent("The files' sizes aren't known; this gives them:", bench),
+      time || absent("No times were measured; this gives them:", bench),
     ),
   );
 }

@@ -14,7 +14,7 @@ function showSizes() {
   const figure = chart("sizes", "Bytes by part", 130 + 34 * sized.length, (colors, width) => ({
     aria: {enabled: true, decal: {show: true}},
     legend: legend(colors, {data: parts, type: "plain"}),
-    grid: {left: width < 500 ? 96 : 150, right: 24, top: width < 500 ? 84 : 40, bottom: 44},
+    grid: {left: width < 500 ? 96 : 150, right: 24, top: width < 700 ? 84 : 40, bottom: 44},
     tooltip: {
       ...common(colors).tooltip,
       trigger: "item",

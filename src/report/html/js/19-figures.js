@@ -10,7 +10,7 @@ function showFigures() {
     return;
   }
   const rows = report.metrics.map((metric, i) => [
-    {text: data(metric.name), sub: data(dataName(report.data[metric.data] || {}))},
+    {text: breakable(metric.name), sub: data(dataName(report.data[metric.data] || {}))},
     ...models.map((entry) => {
       const value = entry.values[i];
       if (!value) return {text: "–", number: true};
