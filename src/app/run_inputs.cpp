@@ -39,6 +39,7 @@ Json RunInputs::running() const {
   Json json = common();
   json["mode"] = options_.model.simulate ? "simulate" : "native";
   json["kernels"] = options_.model.kernels == nullptr ? "auto" : options_.model.kernels->name;
+  json["attention"] = options_.model.attention == nullptr ? "auto" : options_.model.attention->name;
   return json;
 }
 

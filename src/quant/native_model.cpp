@@ -17,13 +17,6 @@ std::optional<QuantizerSpec> spec_of(const std::optional<ActivationQuantizer>& q
   return quantizer->spec();
 }
 
-HeadShape head_shape(const ClipConfig& config, Tower tower) {
-  if (tower == Tower::kVisual) {
-    return {config.vision_tokens(), config.vision_width / config.vision_heads, false};
-  }
-  return {config.context_length, config.text_width / config.text_heads, true};
-}
-
 void convert(const LinearSlot& slot, const IntegerPath* path, NativeModel& native) {
   const auto* simulated = dynamic_cast<const SimulatedLinear*>(slot.layer->get());
   if (simulated == nullptr) return;
@@ -72,9 +65,11 @@ NativeModel make_native(ClipModel model, const NativeOptions& options) {
   const auto runner = [&](const Transformer& blocks,
                           Tower tower) -> std::shared_ptr<const TransformerRunner> {
     if (!NativeTransformer::can_run(blocks)) return nullptr;
-    const AttentionPath& attention = options.attention == nullptr
-                                         ? fastest_attention_path(head_shape(model.config, tower))
-                                         : *options.attention;
+    const AttentionPath& attention =
+        options.attention == nullptr
+            ? fastest_attention_path(tower == Tower::kVisual ? model.config.vision_tokens()
+                                                             : model.config.context_length)
+            : *options.attention;
     auto transformer =
         std::make_shared<NativeTransformer>(blocks, BlockChoices{activation, &attention}, tower);
     if (&attention != &float32_attention_path() && transformer->has_float_attention()) {

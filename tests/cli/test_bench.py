@@ -93,6 +93,17 @@ class Bench(CliTest):
                 self.fails(2, "this processor can't run", "embed", self.artifact, "--texts", self.folder / "texts.txt",
                            "-o", self.folder / "x.npy", "--kernels", row["name"])
 
+    def test_every_attention_embeds_nearly_as_simulate_does(self):
+        simulated = self.embeddings("--mode", "simulate")
+        for row in json.loads(self.ok("list", "attention", "--json"))["attention"]:
+            if "(not here)" in row["comment"]:
+                self.fails(2, "this processor can't run", "bench", self.artifact, "--attention", row["name"])
+                continue
+            cosines = (simulated * self.embeddings("--attention", row["name"])).sum(1)
+            self.assertGreater(cosines.min(), 0.998, row["name"])
+        self.fails(2, "unknown attention \"float\"", "bench", self.artifact, "--attention", "float")
+        self.fails(2, "no effect with --mode simulate", "bench", self.artifact, "--attention", "float32", "--mode", "simulate")
+
     def test_wrong_kernels(self):
         self.fails(2, "unknown kernels \"avx513\"", "bench", self.artifact, "--kernels", "avx513")
         self.fails(2, "no effect with --mode simulate", "bench", self.artifact, "--kernels", "portable", "--mode", "simulate")

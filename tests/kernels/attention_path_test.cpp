@@ -93,9 +93,10 @@ INSTANTIATE_TEST_SUITE_P(AttentionPath, EveryAttentionPath,
                          });
 
 TEST(AttentionPath, TheFastestIsSupported) {
-  const HeadShape shape = {197, 64, false};
-  EXPECT_TRUE(fastest_attention_path(shape).supported());
-  EXPECT_EQ(&fastest_attention_path(shape), &fastest_attention_path(shape)) << "the choice is kept";
+  for (const std::int64_t tokens : {1, 77, 197, 577}) {
+    EXPECT_TRUE(fastest_attention_path(tokens).supported());
+  }
+  EXPECT_EQ(&fastest_attention_path(50), &float32_attention_path());
   EXPECT_EQ(float32_attention_path().name, std::string("float32"));
 }
 

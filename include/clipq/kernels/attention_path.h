@@ -1,6 +1,5 @@
 #pragma once
 
-#include <compare>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -23,15 +22,6 @@ struct HeadView {
   std::ptrdiff_t out_stride;
 };
 
-/// What the time that a head takes depends on.
-struct HeadShape {
-  std::int64_t tokens;
-  std::int64_t head_width;
-  bool causal;
-
-  auto operator<=>(const HeadShape&) const = default;
-};
-
 /// Buffers of one thread, grown when too small, kept to be used again.
 struct AttentionScratch {
   std::vector<float> floats;
@@ -46,6 +36,7 @@ struct AttentionPath {
   const char* comment;
   bool (*supported)();  ///< by this processor
   void (*attend)(const HeadView& head, AttentionScratch& scratch);
+  std::int64_t least_tokens;  ///< from which on it is clearly faster than float32
 };
 
 /// All paths, those that are likely the fastest first; the last one, float32, runs everywhere.
@@ -54,10 +45,10 @@ const std::vector<AttentionPath>& attention_paths();
 /// The path of that name. Throws UsageError with the valid names, or if the processor lacks it.
 const AttentionPath& find_attention_path(const std::string& name, const std::string& where);
 
-/// The path that is the fastest here for heads of that shape: each computes a head a few times,
-/// once for every shape in a process. One that rounds to bfloat16 must be clearly faster than
-/// float32.
-const AttentionPath& fastest_attention_path(const HeadShape& shape);
+/// The first one that this processor has and that is clearly faster than float32 for so many
+/// tokens. A rule and not a trial: paths round differently, and a machine should give the same
+/// embeddings every time.
+const AttentionPath& fastest_attention_path(std::int64_t tokens);
 
 const AttentionPath& float32_attention_path();
 
