@@ -33,6 +33,7 @@ std::vector<std::pair<std::string, std::int64_t>> size_parts(const StateDict& st
     archive -= size;
   }
   std::vector<std::pair<std::string, std::int64_t>> parts;
+  parts.reserve(kParts.size() + 1);
   for (const char* part : kParts) parts.emplace_back(part, bytes[part]);
   parts.emplace_back("archive", archive);
   return parts;

@@ -83,6 +83,7 @@ std::vector<Front> fronts_of(const Headline& headline) {
     const auto add = [&](std::optional<std::size_t> latency,
                          const std::function<double(const ModelRow&)>& cost) {
       std::vector<Tradeoff> points;
+      points.reserve(rows.size());
       for (const ModelRow& row : rows) {
         points.push_back({cost(row), value_of(row, headline.metrics[metric])});
       }

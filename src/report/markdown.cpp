@@ -17,6 +17,7 @@ std::string markdown_row(const std::vector<std::string>& cells) {
 
 std::string escaped_row(const std::vector<std::string>& cells) {
   std::vector<std::string> escaped;
+  escaped.reserve(cells.size());
   for (const std::string& cell : cells) escaped.push_back(markdown_text(cell));
   return markdown_row(escaped);
 }
