@@ -42,7 +42,7 @@ class AwkwardText(CliTest):
         result = self.results("eval", self.path, "--data", spec, "--templates", self.templates, "--per-class")[0]
         self.assertEqual(result["model"]["path"], str(self.path))
         self.assertEqual([row["class"] for row in result["details"]["per_class"]], sorted(CLASSES))
-        result = self.results("eval", self.path, "--task", "drift", "--data", f"coco:{self.coco}", "--captions", self.captions)[0]
+        result = self.results("eval", self.path, self.path, "--task", "drift", "--data", f"coco:{self.coco}", "--captions", self.captions)[0]
         self.assertEqual(result["data"]["spec"], f"coco:{self.coco}")
         examples = result["details"]["retrieval_examples"]
         texts = {annotation["caption"] for annotation in json.loads(self.captions.read_text())["annotations"]}
@@ -55,7 +55,7 @@ class AwkwardText(CliTest):
     def test_skipped_pictures_are_named(self):
         broken = self.coco / f"0 {NAME}.jpg"
         broken.write_bytes(broken.read_bytes()[:100])
-        arguments = ("eval", self.path, "--task", "drift", "--data", f"coco:{self.coco}", "--captions", self.captions)
+        arguments = ("eval", self.path, "--task", "zeroshot_retrieval", "--data", f"coco:{self.coco}", "--captions", self.captions)
         self.assertIn(broken.name, self.fails(3, "can't be decoded", *arguments, "--no-cache").stderr)
         self.assertEqual(self.results(*arguments, "--skip-bad", "1")[0]["data"]["skipped"], [broken.name])
 
