@@ -192,6 +192,26 @@ class ReportPage(ReportTest):
             self.assertGreaterEqual(found, MARKS[chart], chart)
         self.assert_quiet()
 
+    def test_a_tower_that_is_untouched_has_no_curve(self):
+        results = everything()
+        exact = {"cosine": [1.0] * BLOCKS, "sqnr_db": [200.0] * BLOCKS}
+        results[-1]["details"]["depth"] = {**results[-1]["details"]["depth"], "visual": exact}
+        page = self.open(self.report(*results))
+        marks = self.marks(page)
+        self.assertLess(marks["depth-visual"], marks["depth-text"])
+        self.assertIn("Image tower, the same as the first model's", page.locator("#depth").text_content())
+        self.assert_quiet()
+
+    def test_data_that_differ_in_their_prompts_are_told_apart(self):
+        results = everything()
+        for index in range(len(MODELS)):
+            results.append(classified(index))
+            results[-1]["data"] = {**results[-1]["data"], "templates": 80}
+        headline = self.open(self.report(*results)).locator("#headline").text_content()
+        for templates in (80, results[0]["data"]["templates"]):
+            self.assertIn(f"{templates} templates", headline)
+        self.assert_quiet()
+
     def test_print(self):
         page = self.open(self.report(*everything()), scheme="dark")
         page.emulate_media(media="print", color_scheme="dark")

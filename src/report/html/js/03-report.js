@@ -21,7 +21,17 @@ const having = (key) => models.filter((entry) => detail(entry, key) !== null);
 /** Models other than the first that have such a detail. */
 const othersHaving = (key) => having(key).filter((entry) => entry !== base);
 
-const dataName = (item) => item.dataset || item.spec || "";
+const dataSet = (item) => item.dataset || item.spec || "";
+
+/** Tells data apart that differ in their prompts alone. */
+const dataName = (item) => {
+  const prompts = report.data
+    .filter((other) => other.templates && dataSet(other) === dataSet(item))
+    .map((other) => other.templates);
+  return item.templates && new Set(prompts).size > 1
+    ? `${dataSet(item)}, ${item.templates} templates`
+    : dataSet(item);
+};
 const metricTitle = (metric) => {
   const item = report.data[metric.data];
   return metric.name + (report.data.length > 1 && item ? `, ${dataName(item)}` : "");

@@ -37,6 +37,23 @@ const intervalSeries = (points, colors) => ({
   },
 });
 
+/** Moves labels down until none covers another. */
+function apart() {
+  let placed = [];
+  return ({dataIndex, labelRect: {x, y, width, height}}) => {
+    if (dataIndex === 0) placed = [];
+    const label = {x, y: y - 10, width, height};
+    const covers = (other) =>
+      label.x < other.x + other.width &&
+      other.x < label.x + width &&
+      label.y < other.y + other.height &&
+      other.y < label.y + height;
+    while (placed.some(covers)) label.y += height;
+    placed.push(label);
+    return {dy: label.y - y};
+  };
+}
+
 function tradeoffOption(colors, metric, points, front, xName, unit) {
   const byIndex = new Map(points.map((point) => [point.index, point]));
   const onFront = front.filter((index) => byIndex.has(index)).map((index) => byIndex.get(index));
@@ -88,7 +105,7 @@ function tradeoffOption(colors, metric, points, front, xName, unit) {
         type: "scatter",
         z: 3,
         symbolSize: 13,
-        labelLayout: {dy: -10, moveOverlap: "shiftY"},
+        labelLayout: apart(),
         data: points.map((point) => {
           const color = colors.series[point.index % colors.series.length];
           const filled = front.includes(point.index);

@@ -3,6 +3,11 @@ const depthMeasures = [
   {key: "cosine", title: "cosine to the first model", digits: 5},
 ];
 
+/** What the layers task gives where nothing differs, in dB. */
+const kExact = 200;
+
+const isExact = (entry, tower) => detail(entry, "depth")[tower].sqnr_db.every((value) => value >= kExact);
+
 function depthOption(colors, tower, measure, entries) {
   const blocks = Math.max(...entries.map((entry) => detail(entry, "depth")[tower][measure.key].length));
   return {
@@ -43,12 +48,23 @@ function showDepth() {
     return;
   }
   let measure = depthMeasures[0];
-  const figures = ["visual", "text"]
+  const towers = ["visual", "text"]
     .filter((tower) => entries.every((entry) => detail(entry, "depth")[tower]))
-    .map((tower) =>
-      chart(`depth-${tower}`, tower === "visual" ? "Image tower" : "Text tower", 300, (colors) =>
-        depthOption(colors, tower, measure, entries),
-      ),
+    .map((tower) => ({
+      tower,
+      title: tower === "visual" ? "Image tower" : "Text tower",
+      moved: entries.filter((entry) => !isExact(entry, tower)),
+      exact: entries.filter((entry) => isExact(entry, tower)),
+    }));
+  const figures = towers
+    .filter(({moved}) => moved.length)
+    .map(({tower, title, moved}) =>
+      chart(`depth-${tower}`, title, 300, (colors) => depthOption(colors, tower, measure, moved)),
+    );
+  const notes = towers
+    .filter(({exact}) => exact.length)
+    .map(({title, exact}) =>
+      el("p", {class: "about"}, `${title}, the same as the first model's: `, data(exact.map(({label}) => label).join(", "))),
     );
   show(
     "depth",
@@ -63,5 +79,6 @@ function showDepth() {
       ),
     ),
     el("div", {class: "pair"}, figures),
+    notes,
   );
 }
