@@ -67,7 +67,9 @@ std::vector<std::pair<std::string, std::string>> machine_facts() {
           {"AVX2", has_flag("avx2")},
           {"AVX512", has_flag("avx512f")},
           {"AVX512-VNNI", has_flag("avx512_vnni")},
+          {"AVX512-BF16", has_flag("avx512_bf16")},
           {"AMX int8", has_flag("amx_int8")},
+          {"AMX bf16", has_flag("amx_bf16")},
           {"threads", cat(environment.threads)},
           {"memory available", proc_value("/proc/meminfo", "MemAvailable")}};
 }

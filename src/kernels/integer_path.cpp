@@ -26,10 +26,7 @@ bool has_avx512() {
 
 bool has_avx512_vnni() { return has_avx512() && __builtin_cpu_supports("avx512vnni"); }
 
-bool has_amx_int8() {
-  return has_avx512_vnni() && __builtin_cpu_supports("amx-tile") &&
-         __builtin_cpu_supports("amx-int8") && AmxTiles::allowed();
-}
+bool has_amx_int8() { return AmxTiles::supported(AmxTiles::Unit::kInt8); }
 
 bool whatever(const IntegerWeight& /*weight*/) { return true; }
 

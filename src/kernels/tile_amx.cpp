@@ -1,5 +1,6 @@
 #include "tile_amx.h"
 
+#include <cpuid.h>
 #include <immintrin.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -31,9 +32,16 @@ bool ask_for_tiles() {
 
 }  // namespace
 
-bool AmxTiles::allowed() {
-  static const bool answer = ask_for_tiles();
-  return answer;
+bool AmxTiles::supported(Unit unit) {
+  constexpr unsigned kTiles = 1U << 24;
+  unsigned eax = 0;
+  unsigned ebx = 0;
+  unsigned ecx = 0;
+  unsigned edx = 0;
+  if (__get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx) == 0) return false;
+  if ((edx & kTiles) == 0 || (edx & static_cast<unsigned>(unit)) == 0) return false;
+  static const bool allowed = ask_for_tiles();
+  return allowed;
 }
 
 void AmxTiles::configure(int rows) {
@@ -94,10 +102,7 @@ void multiply_amx_int8(const std::uint8_t* codes, std::ptrdiff_t stride, int row
 
 namespace {
 
-bool has_bfloat16() {
-  return __builtin_cpu_supports("amx-tile") && __builtin_cpu_supports("amx-bf16") &&
-         AmxTiles::allowed();
-}
+bool has_bfloat16() { return AmxTiles::supported(AmxTiles::Unit::kBfloat16); }
 
 void configure_all_rows() { AmxTiles::configure(AmxTiles::kRows); }
 
