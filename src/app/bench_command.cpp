@@ -11,6 +11,7 @@
 #include "clipq/bench/operations.h"
 #include "clipq/bench/profile_model.h"
 #include "clipq/core/error.h"
+#include "clipq/core/memory.h"
 #include "clipq/core/stopwatch.h"
 #include "clipq/core/strings.h"
 #include "clipq/eval/prompt_classifier.h"
@@ -57,6 +58,8 @@ std::unique_ptr<LoadedModel> with_prompts(OpenedModel opened) {
 
 std::unique_ptr<LoadedModel> load(const std::filesystem::path& file, const ModelOptions& options) {
   const double read_seconds = seconds_to_read(file);
+  // Else what earlier work has freed would be filled first and hide what loading takes.
+  return_free_memory_to_system();
   const std::int64_t before = resident_bytes();
   forget_peak_resident();
   Stopwatch stopwatch;

@@ -242,7 +242,8 @@ std::string to_text(const QuantizeReport& report) {
       report.output_bytes, " bytes (", mebibytes(report.output_bytes), "), ",
       ratio(report.float32_bytes), " of the float32 weights (", mebibytes(report.float32_bytes),
       "), ", ratio(report.source_bytes), " of the file given (", mebibytes(report.source_bytes),
-      ")\ntime: ", join(stages, ", "), "; peak memory ", mebibytes(report.peak_resident_bytes), "\n");
+      ")\ntime: ", join(stages, ", "), "; peak memory ", mebibytes(report.peak_resident_bytes),
+      "\n");
 }
 
 Json to_json(const QuantizeReport& report) {

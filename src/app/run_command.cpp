@@ -107,6 +107,7 @@ class Runner {
   /// Writes what there is about a checkpoint.
   void finish(RunSubject& subject) {
     make_folder(subject.folder);
+    remove_earlier(subject.folder);
     for (const FailedItem& each : report_.failed) {
       if (subject.results.empty() || each.checkpoint != subject.checkpoint.name) continue;
       subject.results[0].warnings.push_back(cat(each.item, " failed: ", each.failure.message));
@@ -114,12 +115,20 @@ class Runner {
     RunReport own = report_;
     own.results = subject.results;
     write_results(subject.folder, own);
-    if (context_.run.gates) check_gates(subject);
+    if (context_.run.gates && !subject.results.empty()) check_gates(subject);
     if (!subject.results.empty()) {
       write_report(subject.results, subject.folder,
                    cat(report_.name, ": ", subject.models[0].file.filename().string()));
     }
     report_.results.insert(report_.results.end(), subject.results.begin(), subject.results.end());
+  }
+
+  /// What an earlier run left and this one may not write again.
+  static void remove_earlier(const fs::path& folder) {
+    for (const char* name : {"gates.json", "report.json", "report.md", "report.html"}) {
+      fs::remove(folder / name);
+    }
+    remove_unfinished_files(folder);
   }
 
   static void write_results(const fs::path& folder, const RunReport& report) {

@@ -68,7 +68,7 @@ RunFolder::RunFolder(fs::path folder, EarlierRun earlier) : folder_(std::move(fo
   if (earlier == EarlierRun::kRestart) fs::remove_all(folder_ / "items");
   make_folder(models());
   make_folder(folder_ / "items");
-  remove_unfinished_files();
+  for (const fs::path& each : {folder_, models(), folder_ / "items"}) remove_unfinished_files(each);
 }
 
 RunFolder::~RunFolder() {
@@ -86,11 +86,9 @@ void RunFolder::lock() {
   throw UsageError(cat("-o ", folder_.string(), ": another clipq is working in this folder"));
 }
 
-void RunFolder::remove_unfinished_files() const {
-  for (const fs::path& folder : {folder_, models(), folder_ / "items"}) {
-    for (const auto& entry : fs::directory_iterator(folder)) {
-      if (is_unfinished(entry.path())) fs::remove(entry.path());
-    }
+void remove_unfinished_files(const fs::path& folder) {
+  for (const auto& entry : fs::directory_iterator(folder)) {
+    if (is_unfinished(entry.path())) fs::remove(entry.path());
   }
 }
 

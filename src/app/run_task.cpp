@@ -1,6 +1,8 @@
 #include "run_task.h"
 
 #include <algorithm>
+#include <cctype>
+#include <filesystem>
 
 namespace clipq {
 namespace {
@@ -50,11 +52,20 @@ std::vector<std::int64_t> parse_recall_k(const Json& json,
   return lengths;
 }
 
+/// What a template set, or a file of templates, is called in the name of a record.
+std::string name_of_templates(const std::string& templates) {
+  std::string name = std::filesystem::path(templates).stem().string();
+  for (char& c : name) {
+    if (std::isalnum(static_cast<unsigned char>(c)) == 0) c = '-';
+  }
+  return name;
+}
+
 /// "zeroshot_classification-cifar100-imagenet7"
 std::string standard_name(const RunTask& task) {
   std::string name = cat(task.task, "-", task.data);
   const std::string templates = task.json.value("templates", "");
-  return templates.empty() ? name : cat(name, "-", templates);
+  return templates.empty() ? name : cat(name, "-", name_of_templates(templates));
 }
 
 }  // namespace

@@ -11,4 +11,10 @@ void return_large_blocks_to_system() {
 #endif
 }
 
+void return_free_memory_to_system() {
+#ifdef __GLIBC__
+  malloc_trim(0);
+#endif
+}
+
 }  // namespace clipq

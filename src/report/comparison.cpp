@@ -155,16 +155,10 @@ void add_latencies(const ModelRow& base, const ModelRow& now, Comparison& compar
   }
 }
 
-/// Whether it is the same model, wherever its file lies.
-bool identical(const ModelInfo& left, const ModelInfo& right) {
-  if (left.sha256.empty() || right.sha256.empty()) return same_model(left, right);
-  return left.sha256 == right.sha256 && left.mode == right.mode;
-}
-
 std::vector<Result> results_of(const ModelInfo& model, const std::vector<Result>& results) {
   std::vector<Result> own;
   for (const Result& result : results) {
-    if (identical(result.model, model)) own.push_back(result);
+    if (same_model(result.model, model)) own.push_back(result);
   }
   return own;
 }
@@ -221,7 +215,7 @@ Comparison compare_model(const ModelRow& base, const std::vector<Result>& base_r
                          "; the new model ", contents(now.model, now_results),
                          "; expected the same task on the same data in both"));
   }
-  if (identical(base.model, now.model)) make_certain(comparison.metrics);
+  if (same_model(base.model, now.model)) make_certain(comparison.metrics);
   add_unpaired(now_results, base_results, "the new model", comparison);
   add_unpaired(base_results, now_results, "the base", comparison);
   add_latencies(base, now, comparison);
@@ -259,7 +253,7 @@ ComparedModels compare_results(const std::vector<Result>& base, const std::vecto
   const std::vector<Result> base_results = results_of(base_row.model, base);
   std::vector<ModelRow> rows = merge_results(now).rows;
   if (rows.empty()) throw UsageError("--new: there are no Results in these files");
-  const auto is_base = [&](const ModelRow& row) { return identical(row.model, base_row.model); };
+  const auto is_base = [&](const ModelRow& row) { return same_model(row.model, base_row.model); };
   // A build that gives the very same model is compared with itself.
   if (!std::all_of(rows.begin(), rows.end(), is_base)) std::erase_if(rows, is_base);
   ComparedModels compared{base_row.model, {}};

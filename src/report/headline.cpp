@@ -47,8 +47,7 @@ std::vector<MetricColumn> accuracies(const std::vector<MetricColumn>& columns) {
 std::vector<Result> headline_results(const std::vector<Result>& results) {
   const auto measured_elsewhere = [&results](const ModelInfo& model) {
     return std::any_of(results.begin(), results.end(), [&model](const Result& other) {
-      return other.task != kLayers && other.model.path == model.path &&
-             other.model.sha256 == model.sha256;
+      return other.task != kLayers && same_file(other.model, model);
     });
   };
   std::vector<Result> chosen;

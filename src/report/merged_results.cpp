@@ -28,22 +28,82 @@ ModelRow& row_of(const ModelInfo& model, std::vector<ModelRow>& rows) {
   return rows.back();
 }
 
-/// The index of `data` among all, to which it is added if it is new.
-std::size_t index_of(const DataInfo& data, std::vector<DataInfo>& all) {
-  const auto found = std::find_if(all.begin(), all.end(),
-                                  [&data](const DataInfo& each) { return same_data(each, data); });
-  const auto index = static_cast<std::size_t>(found - all.begin());
-  if (found == all.end()) all.push_back(data);
-  return index;
+/// The batch size belongs to how a model runs, not to what is measured.
+Json protocol_of(const Result& result) {
+  Json settings = result.settings;
+  if (settings.is_object()) settings.erase("batch_size");
+  return settings;
 }
+
+/// What is told apart by it: "features pooled", "prompts_sha256 0123abcd".
+std::string differing_text(const Json& settings, const Json& others) {
+  constexpr std::size_t kMost = 12;
+  std::vector<std::string> texts;
+  for (const auto& [key, value] : settings.items()) {
+    if (others.value(key, Json()) == value) continue;
+    const std::string text = value.is_string() ? value.get<std::string>() : value.dump();
+    texts.push_back(cat(key, " ", text.substr(0, kMost)));
+  }
+  return join(texts, ", ");
+}
+
+/// Finds columns for measurements: those of the same name, data and protocol share one.
+class ColumnFinder {
+ public:
+  explicit ColumnFinder(MergedResults& merged) : merged_(&merged) {}
+
+  /// The index of the Result's data, to which it is added if it is new or if the same data were
+  /// measured by another protocol.
+  std::size_t data_of(const Result& result) {
+    const DataInfo data = result.data.value_or(DataInfo{});
+    const Json protocol = protocol_of(result);
+    const Json* other = nullptr;
+    std::size_t first = 0;
+    for (std::size_t i = 0; i < merged_->data.size(); ++i) {
+      if (!same_data(merged_->data[i], data)) continue;
+      const Json* conflict = conflicting(result, i, protocol);
+      if (conflict == nullptr) return take(result, i, protocol);
+      if (other == nullptr) {
+        other = conflict;
+        first = i;
+      }
+    }
+    merged_->data.push_back(data);
+    merged_->variants.emplace_back();
+    if (other != nullptr) {
+      merged_->variants.back() = differing_text(protocol, *other);
+      std::string& first_variant = merged_->variants[first];
+      if (first_variant.empty()) first_variant = differing_text(*other, protocol);
+    }
+    return take(result, merged_->data.size() - 1, protocol);
+  }
+
+ private:
+  /// The other protocol by which one of the Result's metrics was measured on the data, or null.
+  const Json* conflicting(const Result& result, std::size_t data, const Json& protocol) const {
+    for (const auto& [name, value] : result.metrics) {
+      const auto found = protocols_.find({name, data});
+      if (found != protocols_.end() && found->second != protocol) return &found->second;
+    }
+    return nullptr;
+  }
+
+  std::size_t take(const Result& result, std::size_t data, const Json& protocol) {
+    for (const auto& [name, value] : result.metrics) protocols_[{name, data}] = protocol;
+    return data;
+  }
+
+  MergedResults* merged_;
+  std::map<MetricColumn, Json> protocols_;
+};
 
 std::string file_name(const std::string& path) {
   return std::filesystem::path(path).filename().string();
 }
 
-void add_metrics(const Result& result, MergedResults& merged, ModelRow& row) {
+void add_metrics(const Result& result, ColumnFinder& finder, MergedResults& merged, ModelRow& row) {
   if (!result.data && result.metrics.empty()) return;
-  const std::size_t data = index_of(result.data.value_or(DataInfo{}), merged.data);
+  const std::size_t data = finder.data_of(result);
   for (const auto& [name, value] : result.metrics) {
     const MetricColumn column{name, data};
     add_once(column, merged.metric_columns);
@@ -71,8 +131,15 @@ bool MeasuredLatency::comparable_with(const MeasuredLatency& other) const {
   return machine == other.machine && !machine.empty();
 }
 
+bool same_file(const ModelInfo& left, const ModelInfo& right) {
+  if (left.sha256.empty() || right.sha256.empty()) {
+    return left.path == right.path && left.sha256 == right.sha256;
+  }
+  return left.sha256 == right.sha256;
+}
+
 bool same_model(const ModelInfo& left, const ModelInfo& right) {
-  return left.path == right.path && left.sha256 == right.sha256 && left.mode == right.mode;
+  return same_file(left, right) && left.mode == right.mode;
 }
 
 std::string machine_text(const std::optional<Environment>& environment) {
@@ -83,12 +150,13 @@ std::string machine_text(const std::optional<Environment>& environment) {
 
 MergedResults merge_results(const std::vector<Result>& results) {
   MergedResults merged;
+  ColumnFinder finder(merged);
   for (const Result& result : results) {
     ModelRow& row = row_of(result.model, merged.rows);
     const std::string machine = machine_text(result.environment);
     if (!machine.empty()) add_once(machine, merged.machines);
     for (const std::string& warning : result.warnings) add_once(warning, merged.warnings);
-    add_metrics(result, merged, row);
+    add_metrics(result, finder, merged, row);
     add_latencies(result, machine, merged, row);
   }
   return merged;

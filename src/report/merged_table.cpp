@@ -166,6 +166,7 @@ void add_data_notes(const MergedResults& merged, std::vector<std::string>& notes
     std::string note = cat("Data: ", data_mark(merged, i), data.spec);
     if (data.items > 0) note += cat(", ", data.items, " items");
     if (data.templates > 0) note += cat(", ", data.templates, " templates");
+    if (!merged.variants[i].empty()) note += cat(", ", merged.variants[i]);
     notes.push_back(note);
     const std::string skipped = skipped_note(data, data_mark(merged, i));
     if (!skipped.empty()) notes.push_back(skipped);

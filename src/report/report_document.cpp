@@ -100,7 +100,11 @@ Json report_document(const std::vector<Result>& results, const std::string& titl
     document["models"].push_back(model_json(headline, i));
   }
   document["data"] = Json::array();
-  for (const DataInfo& data : headline.merged.data) document["data"].push_back(to_json(data));
+  for (std::size_t i = 0; i < headline.merged.data.size(); ++i) {
+    Json data = to_json(headline.merged.data[i]);
+    if (!headline.merged.variants[i].empty()) data["variant"] = headline.merged.variants[i];
+    document["data"].push_back(std::move(data));
+  }
   document["metrics"] = metrics_json(headline);
   document["latencies"] = Json::array();
   for (const LatencyColumn& column : headline.latencies) {

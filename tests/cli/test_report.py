@@ -212,6 +212,27 @@ class ReportPage(ReportTest):
             self.assertIn(f"{templates} templates", headline)
         self.assert_quiet()
 
+    def test_other_settings_are_other_columns(self):
+        results = everything()
+        for result in results[:len(MODELS)]:
+            result["settings"] = {"prompts_sha256": "0" * 64}
+        other = classified(0)
+        other["settings"] = {"prompts_sha256": "1" * 64}
+        other["metrics"] = {"acc1": 0.001}
+        headline = self.open(self.report(*results, other)).locator("#headline").text_content()
+        self.assertIn("prompts_sha256 000000000000", headline)
+        self.assertIn("prompts_sha256 111111111111", headline)
+        self.assertNotIn("nan", headline.lower())
+        base = results[0]["metrics"]["acc1"]
+        self.assertIn(f"{100 * base:.2f} %", headline)
+        self.assert_quiet()
+
+    def test_a_model_is_known_by_its_digest(self):
+        results = everything()
+        results[0]["model"] = {**results[0]["model"], "path": "elsewhere/clip.pt"}
+        folder = self.report(*results)
+        self.assertEqual(len(json.loads((folder / "report.json").read_text())["models"]), len(MODELS))
+
     def test_print(self):
         page = self.open(self.report(*everything()), scheme="dark")
         page.emulate_media(media="print", color_scheme="dark")

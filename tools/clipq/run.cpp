@@ -49,7 +49,9 @@ void print_run(const RunReport& report, const std::filesystem::path& folder,
   } else {
     std::cout << result_table(report.results) << "\n" << bench_table(report.results);
     for (const ComparisonReport& each : report.gates) std::cout << "\n" << gate_lines(each);
-    std::cout << "\nModels, results.json and report.html are in " << folder.string() << "\n";
+    const bool reported = !report.results.empty();
+    std::cout << "\nModels" << (reported ? ", results.json and report.html" : " and results.json")
+              << " are in " << folder.string() << "\n";
   }
   std::cout << std::flush;
   report.require_success();

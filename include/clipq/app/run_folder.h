@@ -45,10 +45,12 @@ class RunFolder {
  private:
   std::filesystem::path record(const std::string& item) const;
   void lock();
-  void remove_unfinished_files() const;
 
   std::filesystem::path folder_;
   int lock_ = -1;
 };
+
+/// Removes what writers that were killed have left in the folder.
+void remove_unfinished_files(const std::filesystem::path& folder);
 
 }  // namespace clipq

@@ -7,4 +7,8 @@ namespace clipq {
 /// more than speed. Lasts as long as the process. Does nothing where malloc isn't glibc's.
 void return_large_blocks_to_system();
 
+/// Gives what has been freed back to the system, so that the resident memory is what is in use.
+/// Does nothing where malloc isn't glibc's.
+void return_free_memory_to_system();
+
 }  // namespace clipq

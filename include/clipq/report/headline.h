@@ -17,8 +17,8 @@ struct Front {
 
 /// What a report opens with.
 struct Headline {
-  MergedResults merged;               ///< of all Results but those of layers about models with others
-  std::vector<std::string> labels;    ///< short and different, one a row
+  MergedResults merged;             ///< of all Results but those of layers about models with others
+  std::vector<std::string> labels;  ///< short and different, one a row
   std::vector<MetricColumn> metrics;  ///< accuracies only: top-1, mean average precision, the
                                       ///< shortest lists' recalls
   std::vector<LatencyColumn> latencies;

@@ -46,17 +46,25 @@ struct ModelRow {
 /// the others are compared with.
 struct MergedResults {
   std::vector<ModelRow> rows;
-  std::vector<DataInfo> data;                ///< without duplicates, in order of appearance
+  std::vector<DataInfo> data;  ///< in order of appearance; the same data again for another protocol
+  /// Beside each of the data: the settings that tell it apart from the same data, "features
+  /// pooled".
+  std::vector<std::string> variants;
   std::vector<MetricColumn> metric_columns;  ///< in order of appearance
   std::set<LatencyColumn> latency_columns;
   std::vector<std::string> machines;  ///< without duplicates, in order of appearance
   std::vector<std::string> warnings;  ///< likewise
 };
 
-/// Whether both are one model in one mode: the same path, digest and mode.
+/// Whether both are one file, wherever it lies: of the same digest or, where one is unknown, of the
+/// same path.
+bool same_file(const ModelInfo& left, const ModelInfo& right);
+
+/// Whether both are one file in one mode.
 bool same_model(const ModelInfo& left, const ModelInfo& right);
 
-/// Joins Results about the same model; of two about the same column, the later counts.
+/// Joins Results about the same model; of two about the same column, which has one name, data and
+/// settings, the later counts.
 MergedResults merge_results(const std::vector<Result>& results);
 
 /// CPU, instruction set and threads as one phrase, for instance "EPYC 7B12, AVX2, 2 threads"; empty

@@ -4,7 +4,9 @@ const base = models[0];
 
 /** Whether a Result is about this model, in whatever mode it ran. */
 const isAbout = (result, entry) =>
-  result.model.path === entry.model.path && result.model.sha256 === entry.model.sha256;
+  result.model.sha256 && entry.model.sha256
+    ? result.model.sha256 === entry.model.sha256
+    : result.model.path === entry.model.path;
 
 /** All Results about a model that have such a detail. */
 const resultsWith = (entry, key) =>
@@ -23,14 +25,18 @@ const othersHaving = (key) => having(key).filter((entry) => entry !== base);
 
 const dataSet = (item) => item.dataset || item.spec || "";
 
-/** Tells data apart that differ in their prompts alone. */
+/** Tells data apart that differ in their prompts or in settings alone. */
 const dataName = (item) => {
   const prompts = report.data
     .filter((other) => other.templates && dataSet(other) === dataSet(item))
     .map((other) => other.templates);
-  return item.templates && new Set(prompts).size > 1
-    ? `${dataSet(item)}, ${item.templates} templates`
-    : dataSet(item);
+  return [
+    dataSet(item),
+    item.templates && new Set(prompts).size > 1 ? `${item.templates} templates` : "",
+    item.variant || "",
+  ]
+    .filter((part) => part)
+    .join(", ");
 };
 const metricTitle = (metric) => {
   const item = report.data[metric.data];

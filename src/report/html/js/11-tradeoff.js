@@ -48,7 +48,7 @@ function apart() {
       other.x < label.x + width &&
       label.y < other.y + other.height &&
       other.y < label.y + height;
-    while (placed.some(covers)) label.y += height;
+    while (placed.some(covers)) label.y += height + 4;
     placed.push(label);
     return {dy: label.y - y};
   };
