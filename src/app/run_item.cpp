@@ -1,5 +1,6 @@
 #include "run_item.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "clipq/app/bench_command.h"
@@ -158,9 +159,10 @@ void RunItem::accept_results(const Json& outcome) const {
   for (const Json& json : outcome.at("results")) {
     Result result = result_from_json(json, name());
     // The models may have had other names when the item was done.
-    for (const RunModel& model : subject_->models) {
-      if (model.sha256 == result.model.sha256) result.model.path = model.file.string();
-    }
+    const auto model = std::find_if(
+        subject_->models.begin(), subject_->models.end(),
+        [&](const RunModel& each) { return each.sha256 == result.model.sha256; });
+    if (model != subject_->models.end()) result.model.path = model->file.string();
     if (result.environment) result.environment->command = context_->options.command;
     subject_->results.push_back(std::move(result));
   }

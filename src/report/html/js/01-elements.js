@@ -36,9 +36,12 @@ const separated = (texts) =>
 /** On one line. */
 const oneLine = (text) => String(text).replace(/\s+/g, " ").trim();
 
+/** Cut in the middle: what tells names apart often stands at their ends. */
 const shortened = (text, length) => {
   const letters = Array.from(oneLine(text));
-  return letters.length > length ? letters.slice(0, length - 1).join("") + "…" : letters.join("");
+  if (letters.length <= length) return letters.join("");
+  const head = Math.ceil((length - 1) / 2);
+  return [...letters.slice(0, head), "…", ...letters.slice(letters.length - (length - 1 - head))].join("");
 };
 
 /** A drop-down that calls `changed` with the index of what is chosen. */
