@@ -1,6 +1,7 @@
 #include "run_bindings.h"
 
 #include <algorithm>
+#include <sstream>
 
 #include "clipq/core/strings.h"
 
@@ -33,6 +34,28 @@ bool is_binding(const std::string& key, const RunFile& run) {
 constexpr const char* kOverridable[] = {"limit", "recipes", "components",
                                         "tasks", "bench",   "gates"};
 
+/// Throws UsageError if a part of the key is an index beyond its list, which nlohmann's pointer
+/// would fill up with null.
+void require_entries(const Json& json, const std::string& key) {
+  const Json* at = &json;
+  std::istringstream parts(key);
+  for (std::string part; std::getline(parts, part, '.');) {
+    if (at->is_array()) {
+      const bool digits = !part.empty() && part.size() < 9 &&
+                          part.find_first_not_of("0123456789") == std::string::npos;
+      const std::size_t index = digits ? std::stoul(part) : at->size();
+      if (index >= at->size()) {
+        throw UsageError(cat("--set ", key, "=…: no entry \"", part, "\" in a list of ", at->size(),
+                             ", which are counted from 0"));
+      }
+      at = &(*at)[index];
+    } else {
+      if (!at->is_object() || !at->contains(part)) return;
+      at = &at->at(part);
+    }
+  }
+}
+
 void apply_override(Json& json, const RunFile& run, const RunSetting& setting) {
   const std::string first = setting.key.substr(0, setting.key.find('.'));
   std::vector<std::string> known(std::begin(kOverridable), std::end(kOverridable));
@@ -43,6 +66,7 @@ void apply_override(Json& json, const RunFile& run, const RunSetting& setting) {
     throw UsageError(cat("--set ", setting.key, "=…: run ", run.name, " has no such name",
                          suggestion(setting.key, known), " It has: ", join(known, ", ")));
   }
+  require_entries(json, setting.key);
   std::string pointer = "/" + setting.key;
   std::replace(pointer.begin(), pointer.end(), '.', '/');
   try {

@@ -60,8 +60,11 @@ std::vector<RunCheckpoint> parse_checkpoints(const Json& json, const std::string
       checkpoint.optional = json_value(entry, "optional", false, place);
       json_value<std::string>(entry, "comment", "", place);
     }
-    if (checked_name(checkpoint.name, place) == "data") {
-      throw UsageError(cat(place, ": a checkpoint can't be called \"data\""));
+    checked_name(checkpoint.name, place);
+    // --set data.NAME, and the folders that a run makes
+    for (const char* taken : {"data", "items", "models"}) {
+      if (checkpoint.name != taken) continue;
+      throw UsageError(cat(place, ": a checkpoint can't be called \"", taken, "\""));
     }
     checkpoints.push_back(checkpoint);
   }
@@ -150,7 +153,7 @@ std::vector<std::string> texts_of(const Json& json, const char* key, const std::
 
 std::optional<Gates> parse_gates(const Json& json, const std::string& where) {
   const auto found = json.find("gates");
-  if (found == json.end()) return std::nullopt;
+  if (found == json.end() || *found == false) return std::nullopt;
   const std::string place = where + ": gates";
   require_known_keys(
       *found, {"max_drop", "max_size_ratio", "size_against", "min_speedup", "require_certain"},
@@ -196,7 +199,12 @@ RunFile parse_run(const Json& json, const std::string& where) {
   run.data = parse_data(json, where);
   run.recipes = parse_entries(json, "recipes", "recipe", where, parse_run_recipe);
   run.components = json_value(json, "components", std::vector<std::string>{"both"}, where);
-  for (const std::string& component : run.components) parse_component(component);
+  std::set<std::string> components;
+  for (const std::string& component : run.components) {
+    parse_component(component);
+    if (components.insert(component).second) continue;
+    throw UsageError(cat(where, ": \"components\" has \"", component, "\" twice"));
+  }
   run.tasks = parse_entries(json, "tasks", "task", where, parse_run_task);
   run.bench = parse_bench(json, where);
   run.gates = parse_gates(json, where);

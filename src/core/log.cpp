@@ -4,9 +4,11 @@
 #include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
 
+#include <filesystem>
 #include <memory>
 
 #include "clipq/core/error.h"
+#include "clipq/core/files.h"
 #include "clipq/core/strings.h"
 
 namespace clipq::log {
@@ -36,6 +38,9 @@ Logger make_logger(Level level, const std::string& file) {
   auto out = std::make_shared<spdlog::logger>("clipq", console);
   out->set_level(spdlog::level::debug);
   if (!file.empty()) {
+    // spdlog would make the folder.
+    const std::filesystem::path folder = std::filesystem::path(file).parent_path();
+    if (!folder.empty()) require_folder(folder, "folder of the log file");
     try {
       auto sink = std::make_shared<spdlog::sinks::basic_file_sink_mt>(file);
       sink->set_pattern("%Y-%m-%dT%H:%M:%S.%e %l %v");

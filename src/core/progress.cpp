@@ -1,9 +1,11 @@
 #include "clipq/core/progress.h"
 
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cstdio>
+#include <string_view>
 #include <utility>
 
 #include "clipq/core/interrupt.h"
@@ -15,7 +17,8 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr int kBarWidth = 30;
+constexpr std::size_t kBarWidth = 30;
+constexpr std::size_t kShortestBar = 5;
 constexpr auto kRedrawInterval = std::chrono::milliseconds(100);
 
 /// The terminal's line is one, and so is what stands in front of it.
@@ -23,6 +26,13 @@ const OverallProgress* overall = nullptr;
 
 double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+/// Columns of the terminal on stderr; 80 if it doesn't say.
+std::size_t terminal_width() {
+  winsize size{};
+  const bool known = ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0;
+  return known ? size.ws_col : 80;
 }
 
 std::string rate_text(double per_second) {
@@ -56,20 +66,24 @@ void Progress::advance(std::int64_t steps) {
 void Progress::draw() const {
   const double seconds = seconds_since(start_);
   const double per_second = seconds > 0 ? static_cast<double>(done_) / seconds : 0;
-  std::string line = cat("\r", overall != nullptr ? cat("[", overall->text(), "] ") : "", label_);
-  if (total_ > 0) {
-    const auto filled = static_cast<int>(std::min(done_, total_) * kBarWidth / total_);
-    line += cat(" [", std::string(filled, '#'), std::string(kBarWidth - filled, '.'), "] ", done_,
-                "/", total_);
-  } else {
-    line += cat(" ", done_);
-  }
-  if (per_second > 0) line += "  " + rate_text(per_second);
+  const std::string before = cat(overall != nullptr ? cat("[", overall->text(), "] ") : "", label_);
+  std::string after = total_ > 0 ? cat(" ", done_, "/", total_) : cat(" ", done_);
+  if (per_second > 0) after += "  " + rate_text(per_second);
   if (per_second > 0 && total_ > 0) {
     const double left = static_cast<double>(std::max(std::int64_t{0}, total_ - done_)) / per_second;
-    line += cat("  ", duration_text(left), " left");
+    after += cat("  ", duration_text(left), " left");
   }
-  std::fputs((line + "\033[K").c_str(), stderr);
+  // A line that wraps couldn't be drawn over, and some terminals wrap a full one.
+  const std::size_t width = terminal_width() - 1;
+  const std::size_t taken = before.size() + after.size() + std::string_view(" []").size();
+  std::string bar;
+  if (total_ > 0 && taken + kShortestBar <= width) {
+    const auto length = static_cast<std::int64_t>(std::min(kBarWidth, width - taken));
+    const std::int64_t filled = std::min(done_, total_) * length / total_;
+    bar = cat(" [", std::string(filled, '#'), std::string(length - filled, '.'), "]");
+  }
+  const std::string line = cat(before, bar, after).substr(0, width);
+  std::fputs(cat("\r", line, "\033[K").c_str(), stderr);
 }
 
 OverallProgress::OverallProgress(std::vector<PartCost> parts) : parts_(std::move(parts)) {
@@ -100,11 +114,14 @@ std::string OverallProgress::text() const {
   const double rate = worked_ > 0 ? worked_seconds_ / worked_ : 0;
   double left = 0;
   bool known = true;
-  for (std::size_t i = begun_ - (running_ ? 1 : 0); i < parts_.size(); ++i) {
+  const std::size_t first = begun_ - (running_ ? 1 : 0);
+  for (std::size_t i = first; i < parts_.size(); ++i) {
     known = known && (rate > 0 || parts_[i].work <= 0);
-    left += parts_[i].seconds + parts_[i].work * rate;
+    const double estimate = parts_[i].seconds + parts_[i].work * rate;
+    // A part that overruns its estimate takes nothing from the later ones.
+    left += i == first ? std::max(0.0, estimate - part_seconds()) : estimate;
   }
-  if (known) text += cat(", about ", duration_text(left - part_seconds()), " left");
+  if (known) text += cat(", about ", duration_text(left), " left");
   return text;
 }
 

@@ -113,8 +113,8 @@ void print_results(std::vector<Result> results, const CommonOptions& common,
     if (result.environment) result.environment->command = common.command;
   }
   const std::string document = json_text(results_document(results));
+  std::cout << (common.json ? document : result_table(results)) << std::flush;
   if (!output.empty()) write_file(output, document);
-  std::cout << (common.json ? document : result_table(results));
 }
 
 int decode_threads(const CommonOptions& common) {
