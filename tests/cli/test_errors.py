@@ -95,6 +95,10 @@ class Errors(CliTest):
         (cifar / "test.bin").write_bytes((cifar / "test.bin").read_bytes()[:-7])
         self.fails(3, "test.bin.*3074", "eval", self.path, "--data", f"cifar100:{cifar}")
 
+    def test_log_in_a_missing_folder(self):
+        self.fails(3, "folder of the log file", "list", "--log-file", self.folder / "nowhere" / "x.log")
+        self.assertFalse((self.folder / "nowhere").exists())
+
     def test_output_folder(self):
         self.fails(3, "output folder .*missing does not exist", "quantize", self.path, "-o", self.folder / "missing" / "q.pt")
         cifar = write_cifar(self.folder / "cifar")

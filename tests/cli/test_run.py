@@ -167,6 +167,7 @@ class Runs(RunTest):
             self.assertIn(line, process.stderr)
         self.assertNotIn("data.more", process.stderr)
         self.fails(2, 'no such name; did you mean "checkpoint"', *self.arguments("--set", "chekpoint=x"), cwd=self.folder)
+        self.fails(2, 'no entry "9" in a list', *self.arguments("--set", "tasks.9.limit=5"), cwd=self.folder)
         self.fails(2, 'no data "drown"; did you mean "drawn"', *self.arguments("--set", "data.drown=x"), cwd=self.folder)
         self.fails(2, 'unknown "caption"; did you mean "captions"', *self.arguments("--set", "data.pairs.caption=x"),
                    cwd=self.folder)

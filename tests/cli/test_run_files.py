@@ -81,7 +81,8 @@ INCONSISTENT = [
     (("recipes", 0), "fp61", 'unknown recipe "fp61"; did you mean "fp16"'), ((*RECIPE, "set"), ["calibration.rowz=1"], "rowz"),
     (("recipes",), ["fp16", "fp16"], 'two entries are called "fp16"'),
     (("tasks",), [{"task": "drift", "data": "drawn"}] * 2, 'two entries are called "drift-drawn"'),
-    (("checkpoints",), ["checkpoint", "checkpoint"], "two entries"),
+    (("checkpoints",), ["checkpoint", "checkpoint"], "two entries"), (("checkpoints",), ["items"], "can't be called"),
+    (("components",), ["both", "both"], "twice"),
 ]
 
 
@@ -149,7 +150,7 @@ class Program(CliTest):
         file = self.folder / "run.json"
         file.write_text(json.dumps(BASE))
         for setting, message in (("bench.seconds=0", "above 0"), ("gates.max_drop=acc1", "max-drop acc1"),
-                                 ("limit=x", "limit"), ("tasks.0.pairs=-1", "pairs"), ("tasks.x.pairs=1", "no such value"),
+                                 ("limit=x", "limit"), ("tasks.0.pairs=-1", "pairs"), ("tasks.x.pairs=1", 'no entry "x" in a list of'),
                                  ("nothing", "expected KEY=VALUE"), ("data.pairs=folder", "expected KIND:PATH")):
             self.fails(2, message, "run", file, "-o", self.folder / "out", "--set", setting)
 
