@@ -3,6 +3,7 @@
 
 #include "clipq/app/doctor_command.h"
 #include "clipq/core/strings.h"
+#include "clipq/kernels/attention_path.h"
 
 namespace clipq {
 namespace {
@@ -56,8 +57,12 @@ void add_speed(const DoctorReport& report, std::vector<std::string>& advice) {
   if (has(report, "AMX int8")) {
     advice.push_back(
         "AMX is here: amx-int8 multiplies several times as fast as AVX512-VNNI, most of all at "
-        "large "
-        "batches; attention of long towers is computed in bfloat16 (--attention float32 if not).");
+        "large batches.");
+  }
+  if (report.long_attention != float32_attention_path().name) {
+    advice.push_back(cat("Attention of long towers (ViT-B/16, ViT-L/14) runs on ",
+                         report.long_attention, ", with operands rounded to bfloat16; --attention ",
+                         "float32 keeps them whole."));
   }
   const GemmPeak& peak = report.peak;
   if (peak.int8_gops > 0 && peak.int8_gops < peak.float32_gops) {

@@ -10,6 +10,7 @@
 
 #include "clipq/bench/environment.h"
 #include "clipq/core/strings.h"
+#include "clipq/kernels/attention_path.h"
 #include "clipq/quant/recipe.h"
 #include "clipq/text/tokenizer.h"
 #include "examine_paths.h"
@@ -19,6 +20,8 @@ namespace clipq {
 namespace {
 
 namespace fs = std::filesystem;
+
+constexpr std::int64_t kLongTower = 197;  ///< tokens of ViT-B/16
 
 /// The file of the library that has LibTorch's threads.
 std::string loaded_libtorch() {
@@ -65,6 +68,10 @@ DoctorReport doctor(const DoctorOptions& options) {
     report.tokenizer_error = failure.what();
   }
   report.paths = examine_integer_paths();
+  for (const AttentionPath& path : attention_paths()) {
+    if (path.supported()) report.attention.emplace_back(path.name);
+  }
+  report.long_attention = fastest_attention_path(kLongTower).name;
   report.cores = count_cores();
   report.memory = memory_limits();
   if (options.measure) report.peak = measure_gemm_peak();

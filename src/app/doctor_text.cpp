@@ -64,6 +64,7 @@ std::string to_text(const DoctorReport& report) {
   for (const PathExamination& path : report.paths) {
     table.add_row({"kernels " + path.name, path_text(path)});
   }
+  table.add_row({"attention", join(report.attention, ", ")});
   table.add_row({"recipes compiled in", join(report.recipes, ", ")});
   std::string text = table.text();
   for (const std::string& sentence : advice(report)) text += "\n" + sentence;
@@ -87,6 +88,7 @@ Json to_json(const DoctorReport& report) {
                     {"group_limit_bytes", report.memory.group_limit}};
   json["kernels"] = Json::array();
   for (const PathExamination& path : report.paths) json["kernels"].push_back(path_json(path));
+  json["attention"] = {{"paths", report.attention}, {"long_towers", report.long_attention}};
   if (report.peak.int8_gops > 0) {
     json["gemm_peak"] = {{"int8_gops", report.peak.int8_gops},
                          {"int8_kernels", report.peak.int8_kernels},

@@ -42,21 +42,6 @@ std::vector<MetricColumn> accuracies(const std::vector<MetricColumn>& columns) {
   return chosen;
 }
 
-/// All but those of layers, which are of simulated models, unless they are all that is known of
-/// one.
-std::vector<Result> headline_results(const std::vector<Result>& results) {
-  const auto measured_elsewhere = [&results](const ModelInfo& model) {
-    return std::any_of(results.begin(), results.end(), [&model](const Result& other) {
-      return other.task != kLayers && same_file(other.model, model);
-    });
-  };
-  std::vector<Result> chosen;
-  for (const Result& result : results) {
-    if (result.task != kLayers || !measured_elsewhere(result.model)) chosen.push_back(result);
-  }
-  return chosen;
-}
-
 double value_of(const ModelRow& row, const MetricColumn& column) {
   const auto found = row.metrics.find(column);
   return found == row.metrics.end() ? kUnknown : found->second;
@@ -109,6 +94,19 @@ bool all_differ(const std::vector<std::string>& labels) {
 }
 
 }  // namespace
+
+std::vector<Result> headline_results(const std::vector<Result>& results) {
+  const auto measured_elsewhere = [&results](const ModelInfo& model) {
+    return std::any_of(results.begin(), results.end(), [&model](const Result& other) {
+      return other.task != kLayers && same_file(other.model, model);
+    });
+  };
+  std::vector<Result> chosen;
+  for (const Result& result : results) {
+    if (result.task != kLayers || !measured_elsewhere(result.model)) chosen.push_back(result);
+  }
+  return chosen;
+}
 
 std::vector<std::string> short_labels(const MergedResults& merged) {
   std::vector<std::string> recipes;

@@ -20,6 +20,10 @@ class Program(CliTest):
 
     def test_doctor(self):
         facts = json.loads(self.ok("doctor", "--quick", "--json"))
+        here = [row["name"] for row in json.loads(self.ok("list", "attention", "--json"))["attention"]
+                if "(not here)" not in row["comment"]]
+        self.assertEqual(facts["attention"]["paths"], here)
+        self.assertIn(facts["attention"]["long_towers"], here)
         self.assertEqual(facts["tokenizer"]["entries"], 49408)
         self.assertTrue(facts["libtorch"]["version"].startswith("2."))
         self.assertRegex(facts["libtorch"]["file"], r"libtorch_cpu\.so")

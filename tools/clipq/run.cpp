@@ -4,6 +4,7 @@
 
 #include "clipq/core/memory.h"
 #include "clipq/report/bench_table.h"
+#include "clipq/report/headline.h"
 #include "clipq/report/result_table.h"
 #include "subcommands.h"
 
@@ -47,7 +48,8 @@ void print_run(const RunReport& report, const std::filesystem::path& folder,
   if (common.json) {
     std::cout << json_text(to_json(report));
   } else {
-    std::cout << result_table(report.results) << "\n" << bench_table(report.results);
+    std::cout << result_table(headline_results(report.results)) << "\n"
+              << bench_table(report.results);
     for (const ComparisonReport& each : report.gates) std::cout << "\n" << gate_lines(each);
     const bool reported = !report.results.empty();
     std::cout << "\nModels" << (reported ? ", results.json and report.html" : " and results.json")

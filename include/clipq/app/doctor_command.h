@@ -50,6 +50,8 @@ struct DoctorReport {
   std::int64_t vocabulary = 0;  ///< ids of the standard tokenizer; 0: its merges are missing
   std::string tokenizer_error;
   std::vector<PathExamination> paths;
+  std::vector<std::string> attention;  ///< paths of attention that this processor has
+  std::string long_attention;          ///< the one that is taken for long towers
   CoreCounts cores;
   MemoryLimits memory;
   GemmPeak peak;  ///< zeros if it wasn't measured

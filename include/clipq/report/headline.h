@@ -15,6 +15,10 @@ struct Front {
   std::vector<std::size_t> rows;       ///< by rising cost
 };
 
+/// All but those of layers, which are of simulated models, unless they are all that is known of
+/// one: what tables of models show.
+std::vector<Result> headline_results(const std::vector<Result>& results);
+
 /// What a report opens with.
 struct Headline {
   MergedResults merged;             ///< of all Results but those of layers about models with others
