@@ -10,6 +10,7 @@
 #include <hwy/highway.h>
 
 #include "attention-inl.h"
+#include "for_each_vector-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace clipq {
@@ -26,16 +27,6 @@ HWY_INLINE auto RoundToBfloat16(D /*tag*/, V values) {
   const auto rounded = hn::Add(bits, hn::Add(odd, hn::Set(words, 0x7FFFU)));
   const auto nan = hn::RebindMask(words, hn::IsNaN(values));
   return hn::ShiftRight<16>(hn::IfThenElse(nan, hn::Set(words, 0x7FC00000U), rounded));
-}
-
-/// Calls body(tag, offset) for vectors that cover `count` values, the last ones one by one.
-template <class Body>
-HWY_INLINE void ForEachVector(std::int64_t count, const Body& body) {
-  const hn::ScalableTag<float> d;
-  const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
-  std::int64_t i = 0;
-  for (; i + lanes <= count; i += lanes) body(d, i);
-  for (; i < count; ++i) body(hn::CappedTag<float, 1>(), i);
 }
 
 HWY_INLINE void RowToBfloat16(const float* x, std::int64_t width, float scale, std::uint16_t* out) {

@@ -11,6 +11,7 @@
 #include <hwy/highway.h>
 
 #include "curves-inl.h"
+#include "for_each_vector-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace clipq {
@@ -20,16 +21,6 @@ namespace {
 namespace hn = hwy::HWY_NAMESPACE;
 
 using Floats = hn::ScalableTag<float>;
-
-/// Calls body(vector tag, offset) for whole vectors, then for the rest one value at a time.
-template <class Body>
-HWY_INLINE void for_each_vector(std::int64_t count, const Body& body) {
-  const Floats d;
-  const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
-  std::int64_t i = 0;
-  for (; i + lanes <= count; i += lanes) body(d, i);
-  for (; i < count; ++i) body(hn::CappedTag<float, 1>(), i);
-}
 
 void NormalizeRow(const float* x, const float* weight, const float* bias, std::int64_t width,
                   float* out) {
@@ -50,7 +41,7 @@ void NormalizeRow(const float* x, const float* weight, const float* bias, std::i
   float square = hn::GetLane(hn::SumOfLanes(d, squares));
   for (std::int64_t i = whole; i < width; ++i) square += (x[i] - mean) * (x[i] - mean);
   const float inverse = 1 / std::sqrt(square / static_cast<float>(width) + 1e-5F);
-  for_each_vector(width, [&](auto tag, std::int64_t i) HWY_ATTR {
+  ForEachVector(width, [&](auto tag, std::int64_t i) HWY_ATTR {
     const auto centred = hn::Sub(hn::LoadU(tag, x + i), hn::Set(tag, mean));
     const auto gain = hn::Mul(hn::Set(tag, inverse), hn::LoadU(tag, weight + i));
     hn::StoreU(hn::MulAdd(centred, gain, hn::LoadU(tag, bias + i)), tag, out + i);
