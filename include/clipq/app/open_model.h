@@ -8,7 +8,7 @@
 #include "clipq/eval/encode.h"
 #include "clipq/kernels/attention_path.h"
 #include "clipq/kernels/integer_path.h"
-#include "clipq/model/checkpoint.h"
+#include "clipq/checkpoint/checkpoint.h"
 #include "clipq/result/result.h"
 #include "clipq/text/tokenizer.h"
 

@@ -5,7 +5,7 @@
 #include <string>
 
 #include "clipq/artifact/manifest.h"
-#include "clipq/model/torchscript_archive.h"
+#include "clipq/checkpoint/torchscript_archive.h"
 
 namespace clipq {
 

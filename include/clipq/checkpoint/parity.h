@@ -3,7 +3,7 @@
 #include <string>
 
 #include "clipq/model/clip_model.h"
-#include "clipq/model/torchscript_archive.h"
+#include "clipq/checkpoint/torchscript_archive.h"
 
 namespace clipq {
 

@@ -1,4 +1,4 @@
-#include "clipq/model/parity.h"
+#include "clipq/checkpoint/parity.h"
 
 #include <ATen/CPUGeneratorImpl.h>
 #include <ATen/ops/randint.h>

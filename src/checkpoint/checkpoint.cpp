@@ -1,4 +1,4 @@
-#include "clipq/model/checkpoint.h"
+#include "clipq/checkpoint/checkpoint.h"
 
 #include <algorithm>
 #include <utility>

@@ -4,7 +4,7 @@
 #include <string>
 
 #include "clipq/model/clip_model.h"
-#include "clipq/model/parity.h"
+#include "clipq/checkpoint/parity.h"
 
 namespace clipq {
 

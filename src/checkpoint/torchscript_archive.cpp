@@ -1,4 +1,4 @@
-#include "clipq/model/torchscript_archive.h"
+#include "clipq/checkpoint/torchscript_archive.h"
 
 #include <torch/script.h>
 
