@@ -11,6 +11,8 @@ find_package(OpenCV REQUIRED COMPONENTS core imgproc imgcodecs)
 find_package(PkgConfig REQUIRED)
 pkg_check_modules(TURBOJPEG REQUIRED IMPORTED_TARGET libturbojpeg)
 pkg_check_modules(LBFGS REQUIRED IMPORTED_TARGET liblbfgs)
+pkg_check_modules(LIBZIP REQUIRED IMPORTED_TARGET libzip)
+pkg_check_modules(SECCOMP REQUIRED IMPORTED_TARGET libseccomp)
 
 # A LibTorch on CMAKE_PREFIX_PATH (variable or environment) wins; else the wheel in .venv.
 find_package(Torch QUIET)

@@ -11,7 +11,7 @@ cd "$(dirname "$0")/.."
 
 packages=(g++ cmake ninja-build ccache pkg-config python3-venv libcli11-dev libspdlog-dev
           nlohmann-json3-dev libopencv-dev libturbojpeg0-dev libicu-dev zlib1g-dev libssl-dev
-          liblbfgs-dev libhwy-dev)
+          liblbfgs-dev libhwy-dev libzip-dev libseccomp-dev)
 pip_packages=(numpy==2.4.6)
 if [[ ${1:-} == --tests ]]; then
   packages+=(libgtest-dev libgmock-dev chromium zsh)

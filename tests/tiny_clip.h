@@ -15,12 +15,12 @@ inline ClipConfig tiny_config() {
   config.vision_patch_size = 8;
   config.vision_width = 64;
   config.vision_layers = 2;
-  config.vision_heads = 1;
+  config.vision.heads = 1;
   config.context_length = 12;
   config.vocab_size = 40;
   config.text_width = 64;
   config.text_layers = 2;
-  config.text_heads = 1;
+  config.text.heads = 1;
   return config;
 }
 

@@ -142,6 +142,7 @@ std::vector<Result> bench(const BenchOptions& options) {
     Result result;
     result.task = "bench";
     result.model = models[i]->opened.info;
+    warn_of_unchecked(result);
     result.latency = latencies[i];
     Json& details = result.details["bench"];
     details = {{"load", models[i]->load},

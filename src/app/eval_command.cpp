@@ -78,6 +78,7 @@ std::vector<Result> results_of(TaskReport& report, const std::vector<OpenedModel
     result.outcomes = std::move(report.models[i].outcomes);
     result.details = std::move(report.models[i].details);
     result.warnings = report.warnings;
+    warn_of_unchecked(result);
     result.calibration = calibration_of(opened[i]);
     check_overlap(result, opened[i], source);
     result.settings = report.settings;

@@ -10,36 +10,58 @@
 namespace clipq {
 namespace {
 
-std::string config_lines(const ClipConfig& config) {
-  return cat(
-      "image tower: ViT, ", config.image_resolution, " pixels, patch ", config.vision_patch_size,
-      ", width ", config.vision_width, ", ", config.vision_layers, " layers, ", config.vision_heads,
-      " heads\ntext tower: context ", config.context_length, ", vocabulary ", config.vocab_size,
-      ", width ", config.text_width, ", ", config.text_layers, " layers, ", config.text_heads,
-      " heads\nembedding: ", config.embed_dim, "; activation ", name_of(config.activation), "\n");
-}
-
-void describe_checkpoint(const OpenedModel& opened, Inspection& out) {
-  const Checkpoint& checkpoint = *opened.checkpoint;
-  out.text += cat("activation from: ", checkpoint.activation_source,
-                  "\nweights in float32: ", mebibytes(checkpoint.float32_bytes), "\n");
-  out.json["activation_source"] = checkpoint.activation_source;
-  out.json["float32_bytes"] = checkpoint.float32_bytes;
-  if (checkpoint.parity) {
-    out.text +=
-        cat("parity with the archive's own code: cosine ", fixed(checkpoint.parity->image, 7),
-            " (image), ", fixed(checkpoint.parity->text, 7), " (text)\n");
-    out.json["parity"] = {{"image", checkpoint.parity->image}, {"text", checkpoint.parity->text}};
-  } else {
-    out.text += cat("parity not checked: ", checkpoint.parity_skipped, "\n");
-  }
-}
-
 /// A number with four significant digits.
 std::string short_number(double value) {
   std::ostringstream out;
   out << std::setprecision(4) << value;
   return out.str();
+}
+
+std::string settings_text(const TowerSettings& settings) {
+  std::ostringstream out;
+  out << settings.heads << " heads, activation " << name_of(settings.activation)
+      << ", LayerNorm eps " << settings.layer_norm_eps
+      << (settings.normalized ? ", embeddings of length 1" : "");
+  return out.str();
+}
+
+std::string config_lines(const ClipConfig& config) {
+  return cat(
+      "image tower: ViT, ", config.image_resolution, " pixels, patch ", config.vision_patch_size,
+      ", width ", config.vision_width, ", ", config.vision_layers, " layers, ", settings_text(config.vision),
+      "\ntext tower: context ", config.context_length, ", vocabulary ", config.vocab_size,
+      ", width ", config.text_width, ", ", config.text_layers, " layers, ", settings_text(config.text),
+      "\nembedding: ", config.embed_dim, "\n");
+}
+
+std::string tower_parity_text(const TowerParity& parity) {
+  return cat("cosine ", fixed(parity.cosine, 7), ", relative error ", short_number(parity.error),
+             " (rounding explains ", short_number(parity.tolerance), ")");
+}
+
+void describe_checkpoint(const OpenedModel& opened, Inspection& out) {
+  const Checkpoint& checkpoint = *opened.checkpoint;
+  for (const Tower tower : {Tower::kVisual, Tower::kText}) {
+    const SettledTower& settled = checkpoint.towers.of(tower);
+    out.text += cat(name_of(tower), " tower: heads from ", name_of(settled.heads.origin),
+                    ", activation from ", name_of(settled.activation.origin),
+                    ", LayerNorm eps from ", name_of(settled.layer_norm_eps.origin), "\n");
+    out.json["settings_from"][name_of(tower)] = {
+        {"heads", name_of(settled.heads.origin)},
+        {"activation", name_of(settled.activation.origin)},
+        {"layer_norm_eps", name_of(settled.layer_norm_eps.origin)}};
+  }
+  out.text += cat("weights in float32: ", mebibytes(checkpoint.float32_bytes), "\n");
+  out.json["float32_bytes"] = checkpoint.float32_bytes;
+  if (checkpoint.parity) {
+    const Parity& parity = *checkpoint.parity;
+    out.text += cat("compared with the archive's own ", parity.source, ": image ",
+                    tower_parity_text(parity.image), "; text ", tower_parity_text(parity.text), "\n");
+    out.json["parity"] = to_json(parity);
+  } else {
+    out.text += cat(checkpoint.unchecked, "\n");
+    out.json["unchecked"] = checkpoint.unchecked;
+  }
 }
 
 std::string range_text(const QuantizerRecord& record) {

@@ -43,6 +43,10 @@ OpenedModel open_artifact(TorchScriptArchive archive, const std::string& where, 
   info.recipe = artifact.quantized.quantization.recipe_name;
   info.component = artifact.quantized.quantization.component;
   info.mode = "simulate";
+  info.unchecked = artifact.source.unchecked;
+  if (!info.unchecked.empty()) {
+    log::warn(cat(where, ": its checkpoint was ", info.unchecked));
+  }
   if (!options.simulate) make_native(artifact, info, where, options);
   info.float32_bytes = artifact.source.float32_bytes;
   info.source_bytes = artifact.source.size_bytes;
@@ -57,17 +61,16 @@ OpenedModel open_artifact(TorchScriptArchive archive, const std::string& where, 
 
 OpenedModel open_checkpoint(TorchScriptArchive archive, const std::string& where, ModelInfo info,
                             const ModelOptions& options) {
-  Checkpoint checkpoint = load_checkpoint(std::move(archive), where, options.activation);
+  Checkpoint checkpoint = load_checkpoint(std::move(archive), where, options.checkpoint);
   info.mode = "float";
-  log::debug(cat(where, ": activation ", name_of(checkpoint.model.config.activation), " from ",
-                 checkpoint.activation_source));
+  info.unchecked = checkpoint.unchecked;
   if (checkpoint.parity) {
-    log::debug(cat(where, ": cosine to the archive's own embeddings ",
-                   fixed(checkpoint.parity->image, 7), " (image), ",
-                   fixed(checkpoint.parity->text, 7), " (text)"));
+    log::debug(cat(where, ": compared with its own ", checkpoint.parity->source, ": error ",
+                   checkpoint.parity->image.error, " (image), ", checkpoint.parity->text.error,
+                   " (text)"));
   }
   Source source = {std::filesystem::path(where).filename().string(), info.sha256, info.size_bytes,
-                   checkpoint.float32_bytes};
+                   checkpoint.float32_bytes, checkpoint.unchecked};
   info.float32_bytes = checkpoint.float32_bytes;
   info.source_bytes = info.size_bytes;
   ClipModel model = std::exchange(checkpoint.model, ClipModel());
@@ -86,6 +89,11 @@ EvaluatedModel evaluated(const OpenedModel& opened) {
   return {&opened.model, &opened.tokenizer, std::filesystem::path(opened.info.path).stem().string(),
           cat(opened.info.sha256, " ", opened.info.mode, " ", opened.info.kernels),
           opened.quantization ? &*opened.quantization : nullptr};
+}
+
+void warn_of_unchecked(Result& result) {
+  if (result.model.unchecked.empty()) return;
+  result.warnings.push_back(cat(result.model.path, ": ", result.model.unchecked));
 }
 
 OpenedModel open_model(const std::filesystem::path& file, const ModelOptions& options) {

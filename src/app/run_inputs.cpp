@@ -30,7 +30,7 @@ Json RunInputs::common() const {
   return {{"clipq", environment.clipq},
           {"libtorch", environment.libtorch},
           {"isa", environment.isa},
-          {"activation", options_.model.activation ? name_of(*options_.model.activation) : "auto"},
+          {"checkpoint", to_json(options_.model.checkpoint)},
           {"bpe", digest_of(options_.model.bpe)}};
 }
 

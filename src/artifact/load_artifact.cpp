@@ -4,6 +4,7 @@
 #include "clipq/core/error.h"
 #include "clipq/core/strings.h"
 #include "clipq/model/plain_tensors.h"
+#include "clipq/model/state_digest.h"
 #include "clipq/quant/simulated_layers.h"
 
 namespace clipq {
@@ -45,7 +46,7 @@ class Restorer {
 
   void restore(const LayerSlot<Attention>& slot) {
     const bool visual = slot.tower == Tower::kVisual;
-    const std::int64_t heads = visual ? config_.vision_heads : config_.text_heads;
+    const std::int64_t heads = config_.settings(slot.tower).heads;
     AttentionQuantizers quantizers = {
         take_quantizer(slot.name, Role::kQBmm), take_quantizer(slot.name, Role::kKBmm),
         take_quantizer(slot.name, Role::kSoftmax), take_quantizer(slot.name, Role::kVBmm),
@@ -116,6 +117,17 @@ class Restorer {
   ClipConfig config_;
 };
 
+/// Artifacts of clipq 0.1 have no digest.
+void require_digest(const TorchScriptArchive& archive, const Manifest& manifest,
+                    const std::string& where) {
+  if (manifest.tensors_sha256.empty() ||
+      sha256_of(archive.state_dict()) == manifest.tensors_sha256) {
+    return;
+  }
+  throw InputError(cat(where, ": its tensors aren't those that clipq wrote (their SHA-256 isn't the "
+                              "manifest's tensors_sha256); quantize the checkpoint anew"));
+}
+
 }  // namespace
 
 bool is_artifact(const TorchScriptArchive& archive) {
@@ -126,6 +138,7 @@ Artifact load_artifact(const TorchScriptArchive& archive, const std::string& whe
   const std::string place = where + ": extra/clipq.json";
   Manifest manifest =
       manifest_from_json(parse_json(archive.extra("clipq.json").value_or(""), place), place);
+  require_digest(archive, manifest, where);
   Placement placement;
   for (const QuantizerRecord& record : manifest.quantization.quantizers) {
     placement.push_back(record.placed);
@@ -144,6 +157,7 @@ Artifact load_artifact(const TorchScriptArchive& archive, const std::string& whe
   for (const auto& slot : slots.attentions) restorer.restore(slot);
   for (const auto& slot : slots.linears) restorer.restore(slot);
   for (const PlainTensor& plain : plain_tensors(model)) restorer.restore(plain);
+  apply_settings(model);
   model.logit_scale = restorer.restore_logit_scale();
   restorer.require_empty();
   artifact.quantized.quantization = std::move(manifest.quantization);

@@ -80,6 +80,8 @@ Manifest parse(const Json& json, const std::string& where) {
   manifest.source.sha256 = json_value<std::string>(source, "sha256", "", where);
   manifest.source.size_bytes = json_value<std::int64_t>(source, "size_bytes", 0, where);
   manifest.source.float32_bytes = json_value<std::int64_t>(source, "float32_bytes", 0, where);
+  manifest.tensors_sha256 = json_value<std::string>(json, "tensors_sha256", "", where);
+  manifest.source.unchecked = json_value<std::string>(source, "unchecked", "", where);
   Quantization& quantization = manifest.quantization;
   quantization.recipe = json_value(json, "recipe", empty, where);
   quantization.recipe_name =
@@ -113,6 +115,8 @@ Json to_json(const Manifest& manifest) {
         {"size_bytes", manifest.source.size_bytes},
         {"float32_bytes", manifest.source.float32_bytes}}},
   };
+  if (!manifest.tensors_sha256.empty()) json["tensors_sha256"] = manifest.tensors_sha256;
+  if (!manifest.source.unchecked.empty()) json["source"]["unchecked"] = manifest.source.unchecked;
   if (!quantization.calibration.is_null()) json["calibration"] = quantization.calibration;
   if (!quantization.warnings.empty()) json["warnings"] = quantization.warnings;
   Json quantizers = Json::array();

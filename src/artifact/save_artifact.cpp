@@ -14,6 +14,7 @@
 #include "clipq/core/files.h"
 #include "clipq/core/strings.h"
 #include "clipq/model/plain_tensors.h"
+#include "clipq/model/state_digest.h"
 #include "clipq/quant/simulated_layers.h"
 
 namespace clipq {
@@ -33,6 +34,13 @@ std::string source(const std::string& name, const Substitutions& substitutions =
     }
   }
   return text;
+}
+
+/// The number such that reading it gives the same bits.
+std::string number_text(double value) {
+  std::ostringstream out;
+  out << std::setprecision(17) << value;
+  return out.str();
 }
 
 std::string dtype_code(at::ScalarType dtype) { return cat(static_cast<int>(dtype)); }
@@ -163,7 +171,7 @@ Module make_layer_norm(const LayerNorm& norm) {
   Module module("LayerNorm");
   module.register_buffer("weight", norm.weight);
   module.register_buffer("bias", norm.bias);
-  module.define(source("layer_norm", {{"width", cat(norm.weight.numel())}}));
+  module.define(source("layer_norm", {{"width", cat(norm.weight.numel())}, {"eps", number_text(norm.eps)}}));
   return module;
 }
 
@@ -182,11 +190,9 @@ Module make_attention(const Block& block) {
   const std::string output =
       add_quantizer(module, Role::kBmm2Output, quantizers.output, "attended");
   const auto head_width = static_cast<double>(block.out_proj->in_features() / attention.heads());
-  std::ostringstream score_scale;
-  score_scale << std::setprecision(17) << 1 / std::sqrt(head_width);
   module.define(source(
       quantizers.softmax ? "attend_softmax" : "attend",
-      {{"causal", attention.causal() ? "True" : "False"}, {"score_scale", score_scale.str()}}));
+      {{"causal", attention.causal() ? "True" : "False"}, {"score_scale", number_text(1 / std::sqrt(head_width))}}));
   module.define(source(
       "attention",
       {{"heads", cat(attention.heads())}, {"q", q}, {"k", k}, {"v", v}, {"output", output}}));
@@ -205,11 +211,11 @@ std::string activation_expression(Activation activation) {
   throw InternalError("an activation without a TorchScript expression");
 }
 
-Module make_block(const Block& block, Activation activation) {
+Module make_block(const Block& block) {
   Module mlp("Mlp");
   mlp.register_module("c_fc", make_linear(*block.c_fc));
   mlp.register_module("c_proj", make_linear(*block.c_proj));
-  mlp.define(source("mlp", {{"activation", activation_expression(activation)}}));
+  mlp.define(source("mlp", {{"activation", activation_expression(block.activation)}}));
   Module module("Block");
   module.register_module("ln_1", make_layer_norm(block.ln_1));
   module.register_module("attn", make_attention(block));
@@ -219,11 +225,11 @@ Module make_block(const Block& block, Activation activation) {
   return module;
 }
 
-Module make_transformer(const Transformer& blocks, Activation activation) {
+Module make_transformer(const Transformer& blocks) {
   Module resblocks("Blocks");
   std::string lines;
   for (std::size_t i = 0; i < blocks.size(); ++i) {
-    resblocks.register_module(cat(i), make_block(blocks[i], activation));
+    resblocks.register_module(cat(i), make_block(blocks[i]));
     lines += cat(i == 0 ? "" : "\n", "    x = getattr(self.resblocks, \"", i, "\").forward(x)");
   }
   Module module("Transformer");
@@ -238,7 +244,7 @@ Module make_visual(const VisualTower& tower, const ClipConfig& config) {
   module.register_buffer("class_embedding", tower.class_embedding);
   module.register_buffer("positional_embedding", tower.positional_embedding);
   module.register_module("ln_pre", make_layer_norm(tower.ln_pre));
-  module.register_module("transformer", make_transformer(tower.blocks, config.activation));
+  module.register_module("transformer", make_transformer(tower.blocks));
   module.register_module("ln_post", make_layer_norm(tower.ln_post));
   module.register_module("proj", make_linear(*tower.proj));
   module.define(source("visual", {{"grid", cat(config.patches_per_side())},
@@ -252,12 +258,16 @@ Module make_clip(const ClipModel& model) {
   module.register_module("visual", make_visual(model.visual, model.config));
   module.register_module("token_embedding", make_embedding(*model.text.token_embedding));
   module.register_buffer("positional_embedding", model.text.positional_embedding);
-  module.register_module("transformer",
-                         make_transformer(model.text.blocks, model.config.activation));
+  module.register_module("transformer", make_transformer(model.text.blocks));
   module.register_module("ln_final", make_layer_norm(model.text.ln_final));
   module.register_module("text_projection", make_linear(*model.text.text_projection));
   module.register_buffer("logit_scale", model.logit_scale);
-  module.define(source("clip"));
+  const auto rows = [](const TowerSettings& settings, const char* expression) {
+    return settings.normalized ? cat("self.normalized(", expression, ")") : expression;
+  };
+  module.define(source("normalized"));
+  module.define(source("clip", {{"image", rows(model.config.vision, "image")},
+                                {"text", rows(model.config.text, "text")}}));
   module.eval();
   return module;
 }
@@ -265,18 +275,21 @@ Module make_clip(const ClipModel& model) {
 /// Gives the archive's bytes to `write`, in order.
 void export_artifact(const Artifact& artifact, const std::string& where,
                      const std::function<void(const void*, std::size_t)>& write) {
-  const ClipModel& model = artifact.quantized.model;
-  const Manifest manifest = {model.config, model.preprocess, artifact.quantized.quantization,
-                             artifact.source};
-  torch::jit::ExtraFilesMap extra = {{"clipq.json", to_json(manifest).dump(1)}};
-  if (artifact.bpe_vocab) extra["bpe_vocab"] = *artifact.bpe_vocab;
+  // Torch's writer ends the program if it is told of a failure; who writes must remember it.
+  const auto write_all = [&write](const void* data, std::size_t bytes) {
+    write(data, bytes);
+    return bytes;
+  };
   try {
-    // Torch's writer ends the program if it is told of a failure; who writes must remember it.
-    const auto write_all = [&write](const void* data, std::size_t bytes) {
-      write(data, bytes);
-      return bytes;
-    };
-    torch::jit::ExportModule(make_clip(model), write_all, extra);
+    const ClipModel& model = artifact.quantized.model;
+    const Module clip = make_clip(model);
+    StateDict state;
+    for (const auto& buffer : clip.named_buffers()) state[buffer.name] = buffer.value;
+    const Manifest manifest = {model.config, model.preprocess, artifact.quantized.quantization,
+                               artifact.source, sha256_of(state)};
+    torch::jit::ExtraFilesMap extra = {{"clipq.json", to_json(manifest).dump(1)}};
+    if (artifact.bpe_vocab) extra["bpe_vocab"] = *artifact.bpe_vocab;
+    torch::jit::ExportModule(clip, write_all, extra);
   } catch (const std::exception& failure) {
     throw InternalError(cat("cannot build the artifact ", where, ": ", failure.what()));
   }

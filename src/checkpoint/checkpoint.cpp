@@ -1,8 +1,8 @@
 #include "clipq/checkpoint/checkpoint.h"
 
-#include <algorithm>
 #include <utility>
 
+#include "checkpoint_metadata.h"
 #include "clipq/core/error.h"
 #include "clipq/core/log.h"
 #include "clipq/core/strings.h"
@@ -10,75 +10,6 @@
 
 namespace clipq {
 namespace {
-
-/// What an archive's extra file clipq_checkpoint.json tells beyond the weights.
-struct Metadata {
-  std::optional<Activation> activation;
-  std::optional<std::int64_t> vision_heads;
-  std::optional<std::int64_t> text_heads;
-  Preprocess preprocess;
-};
-
-Metadata read_metadata(const TorchScriptArchive& archive, const std::string& where) {
-  Metadata metadata;
-  const auto text = archive.extra("clipq_checkpoint.json");
-  if (!text) return metadata;
-  const std::string place = where + ": extra/clipq_checkpoint.json";
-  const Json json = parse_json(*text, place);
-  try {
-    require_known_keys(json, {"activation", "vision_heads", "text_heads", "preprocess"}, place);
-    const auto activation = json_value<std::string>(json, "activation", "", place);
-    if (!activation.empty()) metadata.activation = parse_activation(activation, place);
-    if (json.contains("vision_heads")) {
-      metadata.vision_heads = json_value<std::int64_t>(json, "vision_heads", 0, place);
-    }
-    if (json.contains("text_heads")) {
-      metadata.text_heads = json_value<std::int64_t>(json, "text_heads", 0, place);
-    }
-    const Json preprocess = json_value(json, "preprocess", Json::object(), place);
-    require_known_keys(preprocess, {"mean", "std"}, place + ": preprocess");
-    metadata.preprocess.mean = json_value(preprocess, "mean", metadata.preprocess.mean, place);
-    metadata.preprocess.std = json_value(preprocess, "std", metadata.preprocess.std, place);
-    for (const float deviation : metadata.preprocess.std) {
-      if (!(deviation > 0)) throw UsageError(place + ": \"std\" must be above 0");
-    }
-  } catch (const UsageError& failure) {
-    throw InputError(failure.what());
-  }
-  return metadata;
-}
-
-/// The activation that makes the model agree best with its archive.
-Activation best_activation(ClipModel model, const ReferenceEmbeddings& reference) {
-  std::vector<std::pair<double, Activation>> tried;
-  for (const Activation activation : activations()) {
-    model.config.activation = activation;
-    tried.emplace_back(check_parity(model, reference).worst(), activation);
-  }
-  return std::max_element(
-             tried.begin(), tried.end(),
-             [](const auto& left, const auto& right) { return left.first < right.first; })
-      ->second;
-}
-
-/// Sets the model's activation, and says where it was found.
-std::string settle_activation(ClipModel& model, std::optional<Activation> given,
-                              const Metadata& metadata, const TorchScriptArchive& archive,
-                              const std::optional<ReferenceEmbeddings>& reference,
-                              const std::string& where) {
-  const auto use = [&model](Activation activation, const char* source) {
-    model.config.activation = activation;
-    return std::string(source);
-  };
-  if (given) return use(*given, "--activation");
-  if (metadata.activation) return use(*metadata.activation, "the archive's metadata");
-  if (const auto found = archive.activation_in_graph()) return use(*found, "the archive's graph");
-  if (reference) return use(best_activation(model, *reference), "tried against the archive's own");
-  throw UsageError(
-      cat(where, ": the activation can't be told from this archive, and its own code ",
-          "doesn't run here to try; give --activation quick_gelu (OpenAI's models) or ",
-          "gelu (most open_clip models)"));
-}
 
 std::int64_t float32_bytes(const StateDict& state) {
   std::int64_t elements = 0;
@@ -88,36 +19,85 @@ std::int64_t float32_bytes(const StateDict& state) {
   return elements * static_cast<std::int64_t>(sizeof(float));
 }
 
+SettledTowers settle_towers(const TorchScriptArchive& archive, ClipConfig& config,
+                            const SettingChoices& options, const SettingChoices& metadata) {
+  SettledTowers towers;
+  for (const Tower tower : {Tower::kVisual, Tower::kText}) {
+    towers.of(tower) = settle_tower(archive, config, tower, options, metadata);
+    config.settings(tower) = towers.of(tower).settings();
+  }
+  return towers;
+}
+
+/// What is taken on trust where nothing can be compared.
+std::string assumptions(const SettledTowers& towers) {
+  std::vector<std::string> parts;
+  for (const Tower tower : {Tower::kVisual, Tower::kText}) {
+    const std::string assumed = towers.of(tower).assumed();
+    if (!assumed.empty()) parts.push_back(cat(name_of(tower), " tower: ", assumed));
+  }
+  parts.emplace_back("a causal text tower, pooled at the token with the largest id");
+  return join(parts, "; ");
+}
+
+/// An activation changes embeddings by a few points of accuracy without any error.
+void require_known_activation(const SettledTowers& towers, const std::string& where) {
+  if (towers.vision.activation.origin != Origin::kAssumed &&
+      towers.text.activation.origin != Origin::kAssumed) {
+    return;
+  }
+  throw UsageError(cat(where, ": the activation can't be told from this archive, and its own code "
+                              "isn't run to try; give --activation quick_gelu (OpenAI's models) or "
+                              "gelu (most open_clip models)"));
+}
+
+void check(Checkpoint& checkpoint, const std::filesystem::path& file, const std::string& where,
+           ParityMode mode) {
+  const std::string trusted = assumptions(checkpoint.towers);
+  if (mode == ParityMode::kSkip) {
+    require_known_activation(checkpoint.towers, where);
+    checkpoint.unchecked = cat("not compared with the archive's own embeddings (--parity skip); "
+                               "taken on trust: ", trusted);
+    log::warn(cat(where, ": ", checkpoint.unchecked));
+    return;
+  }
+  const ReferenceResult result = run_reference(file, checkpoint.model.config, mode);
+  if (!result.reference) {
+    throw InputError(cat(where, ": can't be compared with the archive's own embeddings: ",
+                         result.failure, ". To go on without, give --parity skip; then this is ",
+                         "taken on trust: ", trusted));
+  }
+  checkpoint.parity = require_parity(checkpoint.model, checkpoint.towers, *result.reference, where);
+}
+
 }  // namespace
 
-Checkpoint load_checkpoint(TorchScriptArchive archive, const std::string& where,
-                           std::optional<Activation> activation) {
-  archive.prepare_to_run();
-  StateDict state = archive.state_dict();
-  ClipConfig config = infer_config(state, where);
-  Metadata metadata = read_metadata(archive, where);
-  config.vision_heads = metadata.vision_heads.value_or(config.vision_heads);
-  config.text_heads = metadata.text_heads.value_or(config.text_heads);
-  metadata.preprocess.size = static_cast<int>(config.image_resolution);
+Json to_json(const CheckpointOptions& options) {
+  Json json = {{"parity", name_of(options.parity)}};
+  for (const Tower tower : {Tower::kVisual, Tower::kText}) {
+    const auto& heads = options.settings.heads.of(tower);
+    const auto& activation = options.settings.activation.of(tower);
+    json[name_of(tower)] = {{"heads", heads ? Json(*heads) : Json("auto")},
+                            {"activation", activation ? name_of(*activation) : "auto"}};
+  }
+  return json;
+}
 
+Checkpoint load_checkpoint(TorchScriptArchive archive, const std::string& where,
+                           const CheckpointOptions& options) {
+  const std::filesystem::path file = archive.file();
   Checkpoint checkpoint;
   checkpoint.bpe_vocab = archive.extra("bpe_vocab");
-  checkpoint.float32_bytes = float32_bytes(state);
+  checkpoint.float32_bytes = float32_bytes(archive.state_dict());
+  ClipConfig config = infer_config(archive.state_dict(), where);
+  CheckpointMetadata metadata = read_checkpoint_metadata(archive, where);
+  metadata.preprocess.size = static_cast<int>(config.image_resolution);
+  checkpoint.towers = settle_towers(archive, config, options.settings, metadata.settings);
+  StateDict state = archive.state_dict();
+  // What the model doesn't share is freed as it is read.
+  { const TorchScriptArchive used_up = std::move(archive); }
   checkpoint.model = build_model(config, metadata.preprocess, std::move(state), where);
-
-  std::optional<ReferenceEmbeddings> reference;
-  try {
-    reference = reference_embeddings(archive, config);
-  } catch (const InputError& failure) {
-    checkpoint.parity_skipped = failure.what();
-    log::warn(cat("parity not checked: ", failure.what()));
-  }
-  checkpoint.activation_source =
-      settle_activation(checkpoint.model, activation, metadata, archive, reference, where);
-  if (reference) {
-    checkpoint.parity = check_parity(checkpoint.model, *reference);
-    require_parity(*checkpoint.parity, checkpoint.model.config.activation, where);
-  }
+  check(checkpoint, file, where, options.parity);
   return checkpoint;
 }
 

@@ -1,73 +1,282 @@
 #include "clipq/checkpoint/parity.h"
 
 #include <ATen/CPUGeneratorImpl.h>
-#include <ATen/ops/randint.h>
+#include <ATen/ops/isfinite.h>
 #include <ATen/ops/randn.h>
+
+#include <cmath>
+#include <utility>
+#include <vector>
 
 #include "clipq/core/error.h"
 #include "clipq/core/log.h"
 #include "clipq/core/strings.h"
-#include "clipq/model/tower.h"
 
 namespace clipq {
 namespace {
 
-constexpr std::uint64_t kSeed = 20210226;
-constexpr std::int64_t kBatch = 2;
+/// Rounding anew, in another order of sums, moves an embedding about as far as noise of an ulp on
+/// its positions does, times a factor; a floor where a tower hardly moves.
+constexpr double kUlp = 1.0 / (1 << 23);
+constexpr double kRoundings = 16;
+constexpr double kLeastTolerance = 5e-6;
 
-/// Texts of different lengths: start, random ids, end (the largest id), padding.
-at::Tensor random_tokens(const ClipConfig& config, const at::Generator& generator) {
-  at::Tensor tokens = at::randint(1, config.vocab_size - 2, {kBatch, config.context_length},
-                                  generator, at::TensorOptions(at::kLong));
-  for (std::int64_t i = 0; i < kBatch; ++i) {
-    const std::int64_t end = (i + 1) * (config.context_length - 1) / kBatch;
-    tokens[i][0] = config.vocab_size - 2;
-    tokens[i][end] = config.vocab_size - 1;
-    tokens[i].narrow(0, end + 1, config.context_length - end - 1).zero_();
-  }
-  return tokens;
+/// Differences up to this much that no setting explains are warned of, beyond it refused.
+constexpr double kLargestUnexplained = 1e-3;
+
+/// Lengths that agree to this much, relatively, are the same.
+constexpr double kLengthTolerance = 1e-3;
+
+constexpr std::int64_t kNarrowestHead = 8;
+constexpr std::int64_t kWidestHead = 256;
+constexpr double kUsualEps[] = {1e-5, 1e-6, 1e-12};
+constexpr int kMostRounds = 3;
+
+at::Tensor encode(const ClipModel& model, Tower tower, const Reference& reference) {
+  return tower == Tower::kVisual ? model.encode_image(reference.pixels)
+                                 : model.encode_text(reference.tokens);
 }
 
-void require_tower_parity(double cosine, Tower tower, Activation activation,
-                          const std::string& where) {
-  if (cosine >= kParityOfRounding) return;
-  const std::string found = cat(where, ": the ", name_of(tower),
-                                " tower's embeddings differ from the archive's own: ", "cosine ",
-                                fixed(cosine, 6), " (activation ", name_of(activation), ")");
-  if (cosine >= kParityThreshold) {
-    log::warn(found + ", more than rounding explains; is the activation right?");
+at::Tensor directions(const at::Tensor& rows) { return normalize_rows(rows.to(at::kDouble)); }
+
+double largest_row(const at::Tensor& rows) { return rows.norm(2, -1).max().item<double>(); }
+
+/// How far noise of an ulp on its positions moves a tower's embeddings.
+double rounding_of(ClipModel model, Tower tower, const Reference& reference,
+                   const at::Tensor& rows) {
+  at::Tensor& positions = tower == Tower::kVisual ? model.visual.positional_embedding
+                                                  : model.text.positional_embedding;
+  const at::Generator generator = at::make_generator<at::CPUGeneratorImpl>(1);
+  const at::Tensor noise = at::randn(positions.sizes(), generator, positions.options()).mul_(kUlp);
+  positions = positions.mul(noise.add_(1));
+  return largest_row(directions(encode(model, tower, reference)).sub(directions(rows)));
+}
+
+std::vector<std::int64_t> possible_heads(std::int64_t width) {
+  std::vector<std::int64_t> heads;
+  for (std::int64_t n = 1; n <= width; ++n) {
+    if (width % n == 0 && width / n >= kNarrowestHead && width / n <= kWidestHead) {
+      heads.push_back(n);
+    }
+  }
+  return heads;
+}
+
+/// The tower's settings with one changed to each of its other possible values.
+std::vector<TowerSettings> neighbours(const TowerSettings& settings, std::int64_t width) {
+  std::vector<TowerSettings> out;
+  const auto add = [&](auto TowerSettings::*member, auto value) {
+    if (settings.*member == value) return;
+    out.push_back(settings);
+    out.back().*member = value;
+  };
+  for (const std::int64_t heads : possible_heads(width)) add(&TowerSettings::heads, heads);
+  for (const Activation activation : activations()) add(&TowerSettings::activation, activation);
+  for (const double eps : kUsualEps) add(&TowerSettings::layer_norm_eps, eps);
+  return out;
+}
+
+/// Our embeddings against a reference, under settings that vary.
+class Comparison {
+ public:
+  Comparison(const ClipModel& model, const Reference& reference)
+      : model_(model), reference_(reference) {
+    for (const Tower tower : kTowers) rows_of(tower) = encode(model_, tower, reference_);
+    for (const Tower tower : kTowers) {
+      if (parity(tower).error > kLeastTolerance) measure_rounding(tower);
+    }
+  }
+
+  static constexpr Tower kTowers[] = {Tower::kVisual, Tower::kText};
+
+  /// Whether only products of both towers can be compared.
+  bool together() const { return reference_.similarities.defined(); }
+
+  TowerParity parity(Tower tower) const { return parity(tower, rows_of(tower)); }
+  bool fits(Tower tower) const { return parity(tower).error <= parity(tower).tolerance; }
+  const ClipModel& model() const { return model_; }
+
+  /// The model's embeddings as they are: float32.
+  const at::Tensor& rows_of(Tower tower) const { return tower == Tower::kVisual ? image_ : text_; }
+
+  /// Changes one setting at a time to what is nearest to the reference, until nothing gets nearer.
+  void improve() {
+    bool better = true;
+    for (int round = 0; round < kMostRounds && better; ++round) {
+      better = false;
+      for (const Tower tower : kTowers) better = improve(tower) || better;
+    }
+  }
+
+ private:
+  at::Tensor& rows_of(Tower tower) { return tower == Tower::kVisual ? image_ : text_; }
+
+  void measure_rounding(Tower tower) {
+    double& tolerance = tower == Tower::kVisual ? image_tolerance_ : text_tolerance_;
+    tolerance =
+        kLeastTolerance + kRoundings * rounding_of(model_, tower, reference_, rows_of(tower));
+  }
+
+  TowerParity parity(Tower tower, const at::Tensor& rows) const {
+    const bool visual = tower == Tower::kVisual;
+    const at::Tensor ours = directions(rows);
+    if (together()) {
+      const at::Tensor others = directions(rows_of(visual ? Tower::kText : Tower::kVisual));
+      const at::Tensor cosines = (visual ? ours : others).matmul((visual ? others : ours).t());
+      const double scale = std::exp(model_.logit_scale.item<double>());
+      const at::Tensor theirs = reference_.similarities.to(at::kDouble).div(scale);
+      const double error = cosines.sub(theirs).abs().max().item<double>();
+      return {1 - error, error, image_tolerance_ + text_tolerance_};
+    }
+    const at::Tensor theirs = directions(visual ? reference_.image : reference_.text);
+    return {ours.mul(theirs).sum(-1).min().item<double>(), largest_row(ours.sub(theirs)),
+            visual ? image_tolerance_ : text_tolerance_};
+  }
+
+  bool improve(Tower tower) {
+    if (fits(tower)) return false;
+    bool better = false;
+    double least = parity(tower).error;
+    const std::int64_t width = model_.config.width(tower);
+    for (const TowerSettings& settings : neighbours(model_.config.settings(tower), width)) {
+      ClipModel candidate = with_settings(model_, tower, settings);
+      at::Tensor rows = encode(candidate, tower, reference_);
+      const double error = parity(tower, rows).error;
+      if (!(error < least)) continue;
+      least = error;
+      model_ = std::move(candidate);
+      rows_of(tower) = std::move(rows);
+      better = true;
+    }
+    return better;
+  }
+
+  ClipModel model_;
+  const Reference& reference_;
+  at::Tensor image_;  ///< our embeddings
+  at::Tensor text_;
+  double image_tolerance_ = kLeastTolerance;
+  double text_tolerance_ = kLeastTolerance;
+};
+
+std::string value_text(std::int64_t heads) { return cat(heads); }
+std::string value_text(double eps) { return cat(eps); }
+std::string value_text(Activation activation) { return name_of(activation); }
+
+/// Takes over what fits, or throws if the user or the metadata said otherwise.
+template <typename T>
+void take_over(Settled<T>& settled, const T& fitting, const char* what, Tower tower,
+               const std::string& where) {
+  if (settled.value == fitting) return;
+  const std::string found = cat(where, ": ", name_of(tower), " tower: ", what, ": ",
+                                value_text(fitting), " fits, ", value_text(settled.value));
+  if (settled.origin == Origin::kOption || settled.origin == Origin::kMetadata) {
+    throw InputError(cat(found, " is what ", name_of(settled.origin), " says; correct it"));
+  }
+  log::info(cat(found, " was ", settled.origin == Origin::kAssumed ? "assumed" : "read off the code"));
+  settled = {fitting, Origin::kTried};
+}
+
+void take_over(SettledTower& settled, const TowerSettings& fitting, Tower tower,
+               const std::string& where) {
+  take_over(settled.heads, fitting.heads, "heads", tower, where);
+  take_over(settled.activation, fitting.activation, "activation", tower, where);
+  take_over(settled.layer_norm_eps, fitting.layer_norm_eps, "LayerNorm eps", tower, where);
+}
+
+std::string difference_text(const TowerParity& parity) {
+  return cat("they differ by ", parity.error, " of their length, where rounding explains ",
+             parity.tolerance, " (cosine ", fixed(parity.cosine, 6), ")");
+}
+
+/// What no setting explains.
+void judge_misfit(const TowerParity& parity, Tower tower, bool together, const std::string& where) {
+  const std::string found =
+      cat(where, ": the ",
+          together ? "similarities of images and texts aren't the archive's own: "
+                   : cat(name_of(tower), " tower's embeddings aren't the archive's own: "),
+          difference_text(parity));
+  if (parity.error <= kLargestUnexplained) {
+    log::warn(cat(found, "; small, but look whether the export is what you mean"));
     return;
   }
-  throw InputError(cat(found, ", expected at least ", kParityThreshold,
-                       "; its architecture isn't the CLIP that its names say, or --activation is ",
-                       "wrong"));
+  throw InputError(
+      cat(found, ". No other number of heads, activation or LayerNorm eps explains it, so its "
+          "architecture isn't the CLIP that its names say",
+          tower == Tower::kText || together
+              ? " (a causal text tower, pooled at the token with the largest id)"
+              : " (a pre-norm ViT with a class token)"));
+}
+
+void require_finite(const at::Tensor& rows, const char* whose, const char* what,
+                    const std::string& where) {
+  if (!rows.defined() || at::isfinite(rows).all().item<bool>()) return;
+  throw InputError(cat(where, ": ", whose, " ", what,
+                       " embeddings of a random input aren't finite: its weights overflow; export "
+                       "the checkpoint anew, or with other weights"));
+}
+
+/// Has the model scale its embeddings to length 1 if the archive does.
+void settle_length(ClipModel& model, Tower tower, const at::Tensor& rows,
+                   const Reference& reference, const std::string& where) {
+  const at::Tensor ours = rows.norm(2, -1).to(at::kDouble);
+  const at::Tensor theirs =
+      (tower == Tower::kVisual ? reference.image : reference.text).norm(2, -1).to(at::kDouble);
+  const auto within = [](const at::Tensor& ratio) {
+    return ratio.sub(1).abs().max().item<double>() <= kLengthTolerance;
+  };
+  if (within(theirs.div(ours))) return;
+  if (!within(theirs)) {
+    throw InputError(cat(where, ": the ", name_of(tower), " tower's embeddings have lengths such as ",
+                         ours[0].item<double>(), ", the archive's own ", theirs[0].item<double>(),
+                         ", with the same directions; its code scales them in a way that clipq "
+                         "doesn't know"));
+  }
+  model.config.settings(tower).normalized = true;
+  log::info(cat(where, ": the archive scales its ", name_of(tower),
+                " embeddings to length 1; so will what is made from it"));
+}
+
+void require_width(const at::Tensor& theirs, Tower tower, const ClipConfig& config,
+                   const std::string& where) {
+  if (theirs.size(1) == config.embed_dim) return;
+  throw InputError(cat(where, ": the archive's own ", name_of(tower), " embeddings have ",
+                       theirs.size(1), " values, expected ", config.embed_dim));
 }
 
 }  // namespace
 
-ReferenceEmbeddings reference_embeddings(const TorchScriptArchive& archive,
-                                         const ClipConfig& config) {
-  const at::Generator generator = at::make_generator<at::CPUGeneratorImpl>(kSeed);
-  const std::int64_t side = config.image_resolution;
-  ReferenceEmbeddings reference;
-  reference.pixels = at::randn({kBatch, 3, side, side}, generator, at::TensorOptions(at::kFloat));
-  reference.tokens = random_tokens(config, generator);
-  reference.image = archive.encode_image(reference.pixels);
-  reference.text = archive.encode_text(reference.tokens);
-  return reference;
-}
-
-Parity check_parity(const ClipModel& model, const ReferenceEmbeddings& reference) {
-  const auto smallest = [](const at::Tensor& ours, const at::Tensor& theirs) {
-    return ours.sizes() == theirs.sizes() ? row_cosines(ours, theirs).min().item<double>() : -1.0;
+Json to_json(const Parity& parity) {
+  const auto tower = [](const TowerParity& each) {
+    return Json{{"cosine", each.cosine}, {"error", each.error}, {"tolerance", each.tolerance}};
   };
-  return {smallest(model.encode_image(reference.pixels), reference.image),
-          smallest(model.encode_text(reference.tokens), reference.text)};
+  return {{"source", parity.source}, {"image", tower(parity.image)}, {"text", tower(parity.text)}};
 }
 
-void require_parity(const Parity& parity, Activation activation, const std::string& where) {
-  require_tower_parity(parity.image, Tower::kVisual, activation, where);
-  require_tower_parity(parity.text, Tower::kText, activation, where);
+Parity require_parity(ClipModel& model, SettledTowers& towers, const Reference& reference,
+                      const std::string& where) {
+  require_finite(reference.similarities, "the archive's own", "image and text", where);
+  for (const Tower tower : Comparison::kTowers) {
+    const at::Tensor& theirs = tower == Tower::kVisual ? reference.image : reference.text;
+    require_finite(theirs, "the archive's own", name_of(tower), where);
+    if (theirs.defined()) require_width(theirs, tower, model.config, where);
+  }
+  Comparison comparison(model, reference);
+  const Comparison as_settled = comparison;
+  comparison.improve();
+  Parity parity = {{}, {}, reference.source};
+  for (const Tower tower : Comparison::kTowers) {
+    const bool fits = comparison.fits(tower);
+    const Comparison& taken = fits ? comparison : as_settled;
+    (tower == Tower::kVisual ? parity.image : parity.text) = taken.parity(tower);
+    if (!fits) judge_misfit(taken.parity(tower), tower, comparison.together(), where);
+    take_over(towers.of(tower), taken.model().config.settings(tower), tower, where);
+    model = with_settings(std::move(model), tower, towers.of(tower).settings());
+    if (reference.source != "forward") {
+      settle_length(model, tower, taken.rows_of(tower), reference, where);
+    }
+  }
+  return parity;
 }
 
 }  // namespace clipq

@@ -1,179 +1,207 @@
 #include "clipq/checkpoint/torchscript_archive.h"
 
-#include <torch/script.h>
-
-#include <algorithm>
-#include <cmath>
 #include <fstream>
+#include <set>
 #include <utility>
 
+#include "clipq/checkpoint/pickle.h"
 #include "clipq/core/error.h"
 #include "clipq/core/files.h"
 #include "clipq/core/strings.h"
+#include "clipq/core/zip_archive.h"
+#include "pickled_tensors.h"
 
 namespace clipq {
 namespace {
 
-constexpr const char* kExtraFiles[] = {"clipq.json", "clipq_checkpoint.json", "bpe_vocab"};
-constexpr std::int64_t kHalfCode = static_cast<std::int64_t>(c10::ScalarType::Half);
-constexpr std::int64_t kFloatCode = static_cast<std::int64_t>(c10::ScalarType::Float);
-constexpr double kQuickGeluFactor = 1.702;
+using Kind = PickleValue::Kind;
 
-std::string first_line(const std::string& text) { return text.substr(0, text.find('\n')); }
+/// Modules below modules, deeper than which no model goes; and modules and tensors in all.
+constexpr int kDeepest = 64;
+constexpr std::size_t kMostParts = 1'000'000;
 
-/// What is wrong with a file that Torch could not load.
-std::string diagnose(const std::filesystem::path& file, const std::string& reason) {
-  char magic[4] = {};
+void require_zip(const std::filesystem::path& file) {
+  require_file(file, "checkpoint");
+  char magic[2] = {};
   std::ifstream(file, std::ios::binary).read(magic, sizeof(magic));
-  if (std::string_view(magic, 2) != "PK") {
-    return "not a TorchScript archive (it doesn't begin like a zip file); expected what "
-           "torch.jit.save writes";
-  }
-  if (reason.find("constants.pkl") != std::string::npos) {
-    return "a zip file, but not a TorchScript archive: it has no code (a plain torch.save?); "
-           "expected what torch.jit.save writes";
-  }
-  const bool unreadable = reason.find("PytorchStreamReader") != std::string::npos ||
-                          reason.find("miniz") != std::string::npos;
-  return unreadable ? cat("damaged or truncated TorchScript archive (", first_line(reason),
-                          "); copy or export it anew")
-                    : cat("this LibTorch cannot load the archive (", first_line(reason),
-                          "); export it with plain PyTorch operators");
-}
-
-template <typename Visitor>
-void visit_nodes(torch::jit::Block* block, const Visitor& visit) {
-  for (torch::jit::Node* node : block->nodes()) {
-    visit(node);
-    for (torch::jit::Block* inner : node->blocks()) visit_nodes(inner, visit);
+  if (std::string_view(magic, sizeof(magic)) != "PK") {
+    throw InputError(cat(file.string(),
+                         ": not a TorchScript archive (it doesn't begin like a zip file); expected "
+                         "what torch.jit.save writes"));
   }
 }
 
-/// Visits every node of every method of a module and its submodules.
-template <typename Visitor>
-void visit_graphs(const torch::jit::Module& module, const Visitor& visit) {
-  for (const torch::jit::Module& part : module.modules()) {
-    for (const torch::jit::Method& method : part.get_methods()) {
-      visit_nodes(torch::jit::toGraphFunction(method.function()).graph()->block(), visit);
+/// The folder that all records lie in, "archive/".
+std::string folder_of(const ZipArchive& zip) {
+  for (const std::string& name : zip.names()) {
+    const std::size_t slash = name.find('/');
+    if (slash != std::string::npos) return name.substr(0, slash + 1);
+  }
+  return "";
+}
+
+/// "__torch__.torch.nn Linear" as the code has it, "__torch__.torch.nn.Linear".
+std::string class_name(const PickleValue& object) {
+  if (object.callee->kind != Kind::kGlobal) return "";
+  std::string name = object.callee->text;
+  const std::size_t blank = name.find(' ');
+  if (blank != std::string::npos) name[blank] = '.';
+  return name;
+}
+
+/// What a tree of pickled modules holds, by path.
+struct ModuleTree {
+  std::map<std::string, const PickleValue*> tensors;
+  std::map<std::string, std::string> classes;
+};
+
+class TreeWalk {
+ public:
+  TreeWalk(ModuleTree& tree, const std::string& where) : tree_(tree), where_(where) {}
+
+  void visit(const PickleValue& module, const std::string& path, int depth) {
+    if (depth > kDeepest || ++parts_ > kMostParts) {
+      throw InputError(
+          cat(where_, ": its modules are nested without end; copy or export the file anew"));
+    }
+    tree_.classes[path] = class_name(module);
+    if (module.state == nullptr || module.state->kind != Kind::kMapping) return;
+    const auto& items = module.state->items;
+    for (std::size_t i = 0; i + 1 < items.size(); i += 2) {
+      if (items[i]->kind != Kind::kText) continue;
+      const std::string name = path.empty() ? items[i]->text : cat(path, ".", items[i]->text);
+      if (PickledTensors::is_tensor(*items[i + 1])) {
+        tree_.tensors[name] = items[i + 1];
+      } else if (items[i + 1]->kind == Kind::kObject) {
+        visit(*items[i + 1], name, depth + 1);
+      }
     }
   }
-}
 
-void replace_cuda_device(torch::jit::Node* node) {
-  if (node->kind() != c10::prim::Constant) return;
-  const auto value = torch::jit::toIValue(node->output());
-  if (!value || !value->isDevice() || value->toDevice().is_cpu()) return;
-  const torch::jit::WithInsertPoint here(node);
-  node->output()->replaceAllUsesWith(node->owningGraph()->insertConstant(c10::Device(c10::kCPU)));
-}
+ private:
+  ModuleTree& tree_;
+  const std::string& where_;
+  std::size_t parts_ = 0;
+};
 
-/// Makes operators that are asked for float16 (casts, factories) give float32.
-void replace_half_dtype(torch::jit::Node* node) {
-  const c10::FunctionSchema* schema = node->maybeSchema();
-  if (schema == nullptr) return;
-  const std::size_t named = std::min(node->inputs().size(), schema->arguments().size());
-  for (std::size_t i = 0; i < named; ++i) {
-    if (schema->arguments()[i].name() != "dtype") continue;
-    const auto value = torch::jit::toIValue(node->input(i));
-    if (!value || !value->isInt() || value->toInt() != kHalfCode) continue;
-    const torch::jit::WithInsertPoint here(node);
-    node->replaceInput(i, node->owningGraph()->insertConstant(kFloatCode));
-  }
+/// The class of that qualified name from the file that defines it; empty if it isn't there.
+std::string class_source(const std::string& file, const std::string& name) {
+  const std::string head = cat("class ", name, "(");
+  std::size_t begin = starts_with(file, head) ? 0 : file.find("\n" + head);
+  if (begin == std::string::npos) return "";
+  const std::size_t end = file.find("\nclass ", begin + 1);
+  return file.substr(begin, end == std::string::npos ? end : end - begin);
 }
 
 }  // namespace
 
 struct TorchScriptArchive::Impl {
-  std::string where;
-  torch::jit::Module module;
-  torch::jit::ExtraFilesMap extra;
+  explicit Impl(const std::filesystem::path& path) : file(path), zip(path) {}
 
-  at::Tensor run(const char* method, const at::Tensor& input) const {
-    const auto found = module.find_method(method);
-    if (!found) throw InputError(cat(where, ": the archive has no method ", method));
-    try {
-      const at::NoGradGuard no_grad;
-      return (*found)({input}).toTensor().to(at::kFloat);
-    } catch (const std::exception& failure) {
-      throw InputError(
-          cat(where, ": the archive's own ", method, " fails: ", first_line(failure.what())));
+  std::filesystem::path file;
+  ZipArchive zip;
+  std::string folder;
+  ModuleTree tree;
+  StateDict state;
+  std::vector<std::optional<double>> constants;
+
+  void read_modules(const std::string& where) {
+    const Pickle pickle(zip.read(folder + "data.pkl"), where + ": data.pkl");
+    if (pickle.root().kind != Kind::kObject) {
+      throw InputError(cat(where, ": its data.pkl holds no module; expected what torch.jit.save "
+                                  "writes"));
+    }
+    TreeWalk(tree, where).visit(pickle.root(), "", 0);
+    PickledTensors tensors(zip, folder + "data/", where);
+    for (const auto& [name, value] : tree.tensors) state[name] = tensors.make(*value, name);
+    tree.tensors.clear();
+  }
+
+  /// Reads what nothing else reads (code, extra files), for the sake of the CRCs.
+  void check_other_records() const {
+    for (const std::string& name : zip.names()) {
+      if (!starts_with(name, folder + "data/") && !ends_with(name, "/")) zip.read(name);
+    }
+  }
+
+  void read_constants(const std::string& where) {
+    const Pickle pickle(zip.read(folder + "constants.pkl"), where + ": constants.pkl");
+    PickledTensors tensors(zip, folder + "constants/", where);
+    for (const PickleValue* value : pickle.root().items) {
+      std::optional<double> number;
+      if (PickledTensors::is_tensor(*value)) {
+        const at::Tensor tensor = tensors.make(*value, cat("CONSTANTS.c", constants.size()));
+        if (tensor.numel() == 1) number = tensor.item<double>();
+      }
+      constants.push_back(number);
     }
   }
 };
 
-TorchScriptArchive::TorchScriptArchive(const std::filesystem::path& file)
-    : impl_(std::make_unique<Impl>()) {
-  require_file(file, "checkpoint");
-  impl_->where = file.string();
-  for (const char* name : kExtraFiles) impl_->extra[name] = "";
-  try {
-    impl_->module = torch::jit::load(file.string(), c10::Device(c10::kCPU), impl_->extra);
-  } catch (const c10::Error& failure) {
-    throw InputError(cat(file.string(), ": ", diagnose(file, failure.what_without_backtrace())));
-  } catch (const std::exception& failure) {
-    throw InputError(cat(file.string(), ": ", diagnose(file, failure.what())));
+TorchScriptArchive::TorchScriptArchive(const std::filesystem::path& file) {
+  require_zip(file);
+  impl_ = std::make_unique<Impl>(file);
+  const std::string where = file.string();
+  impl_->folder = folder_of(impl_->zip);
+  if (!impl_->zip.contains(impl_->folder + "data.pkl")) {
+    throw InputError(cat(where, ": a zip file, but not a TorchScript archive (it has no data.pkl); "
+                                "expected what torch.jit.save writes"));
   }
-  impl_->module.eval();
+  if (!impl_->zip.contains(impl_->folder + "constants.pkl")) {
+    throw InputError(cat(where, ": a zip file, but not a TorchScript archive: it has no code (a "
+                                "plain torch.save?); expected what torch.jit.save writes"));
+  }
+  if (impl_->zip.contains(impl_->folder + "byteorder") &&
+      impl_->zip.read(impl_->folder + "byteorder") != "little") {
+    throw InputError(cat(where, ": its numbers are big-endian; export it on a little-endian "
+                                "machine"));
+  }
+  impl_->read_modules(where);
+  impl_->read_constants(where);
+  impl_->check_other_records();
+  if (impl_->state.empty() && !impl_->constants.empty()) {
+    throw InputError(cat(where, ": a frozen archive (torch.jit.freeze): its weights have become "
+                                "constants without names; export it without freezing"));
+  }
 }
 
 TorchScriptArchive::~TorchScriptArchive() = default;
 TorchScriptArchive::TorchScriptArchive(TorchScriptArchive&&) noexcept = default;
 
-StateDict TorchScriptArchive::state_dict() const {
-  StateDict state;
-  const auto add = [&state](const std::string& name, const at::Tensor& tensor) {
-    state[name] = tensor.detach();
-  };
-  for (const auto& item : impl_->module.named_parameters()) add(item.name, item.value);
-  for (const auto& item : impl_->module.named_buffers()) add(item.name, item.value);
-  return state;
-}
+const std::filesystem::path& TorchScriptArchive::file() const { return impl_->file; }
+
+const StateDict& TorchScriptArchive::state_dict() const { return impl_->state; }
 
 std::optional<std::string> TorchScriptArchive::extra(const std::string& name) const {
-  const auto found = impl_->extra.find(name);
-  if (found == impl_->extra.end() || found->second.empty()) return std::nullopt;
-  return found->second;
+  const std::string record = cat(impl_->folder, "extra/", name);
+  if (!impl_->zip.contains(record)) return std::nullopt;
+  std::string content = impl_->zip.read(record);
+  return content.empty() ? std::nullopt : std::optional(std::move(content));
 }
 
-std::optional<Activation> TorchScriptArchive::activation_in_graph() const {
-  bool gelu = false;
-  bool gelu_tanh = false;
-  bool sigmoid = false;
-  bool factor = false;
-  visit_graphs(impl_->module, [&](torch::jit::Node* node) {
-    if (node->kind() == c10::aten::sigmoid) sigmoid = true;
-    if (node->kind() == c10::aten::gelu) {
-      const auto value =
-          node->inputs().size() > 1 ? torch::jit::toIValue(node->input(1)) : std::nullopt;
-      (value && value->isString() && value->toStringRef() == "tanh" ? gelu_tanh : gelu) = true;
+std::string TorchScriptArchive::code_of(const std::vector<std::string>& prefixes) const {
+  std::set<std::string> classes;
+  for (const auto& [path, name] : impl_->tree.classes) {
+    for (const std::string& prefix : prefixes) {
+      if (path == prefix || (!prefix.empty() && starts_with(path, prefix + "."))) classes.insert(name);
     }
-    if (node->kind() == c10::prim::Constant && !node->outputs().empty()) {
-      const auto value = torch::jit::toIValue(node->output());
-      if (value && value->isDouble())
-        factor |= std::abs(value->toDouble() - kQuickGeluFactor) < 1e-3;
-      if (value && value->isTensor() && value->toTensor().numel() == 1) {
-        factor |= std::abs(value->toTensor().item<double>() - kQuickGeluFactor) < 1e-3;
-      }
+  }
+  std::string code;
+  for (const std::string& name : classes) {
+    const std::size_t dot = name.rfind('.');
+    if (dot == std::string::npos) continue;
+    std::string record = name.substr(0, dot);
+    for (char& character : record) character = character == '.' ? '/' : character;
+    record = cat(impl_->folder, "code/", record, ".py");
+    if (impl_->zip.contains(record)) {
+      code += class_source(impl_->zip.read(record), name.substr(dot + 1));
     }
-  });
-  const bool quick_gelu = sigmoid && factor;
-  if (quick_gelu + gelu + gelu_tanh != 1) return std::nullopt;
-  if (quick_gelu) return Activation::kQuickGelu;
-  return gelu ? Activation::kGelu : Activation::kGeluTanh;
+  }
+  return code;
 }
 
-void TorchScriptArchive::prepare_to_run() {
-  impl_->module.to(at::kFloat);
-  visit_graphs(impl_->module, replace_cuda_device);
-  visit_graphs(impl_->module, replace_half_dtype);
-}
-
-at::Tensor TorchScriptArchive::encode_image(const at::Tensor& pixels) const {
-  return impl_->run("encode_image", pixels);
-}
-
-at::Tensor TorchScriptArchive::encode_text(const at::Tensor& tokens) const {
-  return impl_->run("encode_text", tokens);
+std::optional<double> TorchScriptArchive::constant(std::size_t index) const {
+  return index < impl_->constants.size() ? impl_->constants[index] : std::nullopt;
 }
 
 }  // namespace clipq

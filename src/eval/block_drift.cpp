@@ -12,10 +12,10 @@ double energy(const at::Tensor& x) { return x.to(at::kDouble).square().sum().ite
 
 }  // namespace
 
-BlockOutputs block_outputs(const Transformer& blocks, at::Tensor x, Activation activation) {
+BlockOutputs block_outputs(const Transformer& blocks, at::Tensor x) {
   BlockOutputs outputs;
   for (const Block& block : blocks) {
-    x = block.forward(x, activation);
+    x = block.forward(x);
     outputs.push_back(x);
   }
   return outputs;

@@ -23,7 +23,7 @@ namespace hn = hwy::HWY_NAMESPACE;
 using Floats = hn::ScalableTag<float>;
 
 void NormalizeRow(const float* x, const float* weight, const float* bias, std::int64_t width,
-                  float* out) {
+                  float eps, float* out) {
   const Floats d;
   const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
   const std::int64_t whole = width / lanes * lanes;
@@ -40,7 +40,7 @@ void NormalizeRow(const float* x, const float* weight, const float* bias, std::i
   }
   float square = hn::GetLane(hn::SumOfLanes(d, squares));
   for (std::int64_t i = whole; i < width; ++i) square += (x[i] - mean) * (x[i] - mean);
-  const float inverse = 1 / std::sqrt(square / static_cast<float>(width) + 1e-5F);
+  const float inverse = 1 / std::sqrt(square / static_cast<float>(width) + eps);
   ForEachVector(width, [&](auto tag, std::int64_t i) HWY_ATTR {
     const auto centred = hn::Sub(hn::LoadU(tag, x + i), hn::Set(tag, mean));
     const auto gain = hn::Mul(hn::Set(tag, inverse), hn::LoadU(tag, weight + i));
@@ -285,8 +285,8 @@ HWY_EXPORT(QuantizeRow);
 HWY_EXPORT(FinishTile);
 
 void normalize_row(const float* x, const float* weight, const float* bias, std::int64_t width,
-                   float* out) {
-  HWY_DYNAMIC_DISPATCH(NormalizeRow)(x, weight, bias, width, out);
+                   float eps, float* out) {
+  HWY_DYNAMIC_DISPATCH(NormalizeRow)(x, weight, bias, width, eps, out);
 }
 
 RowScale scale_of_row(const float* x, std::int64_t width, const CodeRule& rule) {

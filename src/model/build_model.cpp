@@ -52,7 +52,7 @@ VisualTower take_visual_tower(StateDictReader& state, const ClipConfig& config) 
   tower.ln_pre = take_layer_norm(state, "visual.ln_pre", width);
   for (std::int64_t i = 0; i < config.vision_layers; ++i) {
     tower.blocks.push_back(
-        take_block(state, block_name(Tower::kVisual, i), width, config.vision_heads, false));
+        take_block(state, block_name(Tower::kVisual, i), width, config.vision.heads, false));
   }
   tower.ln_post = take_layer_norm(state, "visual.ln_post", width);
   tower.proj = take_projection(state, "visual.proj", width, config.embed_dim);
@@ -67,7 +67,7 @@ TextTower take_text_tower(StateDictReader& state, const ClipConfig& config) {
   tower.positional_embedding = state.take("positional_embedding", {config.context_length, width});
   for (std::int64_t i = 0; i < config.text_layers; ++i) {
     tower.blocks.push_back(
-        take_block(state, block_name(Tower::kText, i), width, config.text_heads, true));
+        take_block(state, block_name(Tower::kText, i), width, config.text.heads, true));
   }
   tower.ln_final = take_layer_norm(state, "ln_final", width);
   tower.text_projection = take_projection(state, "text_projection", width, config.embed_dim);
@@ -85,7 +85,8 @@ ClipModel build_model(const ClipConfig& config, const Preprocess& preprocess, St
   model.preprocess = preprocess;
   model.visual = take_visual_tower(reader, config);
   model.text = take_text_tower(reader, config);
-  model.logit_scale = reader.take("logit_scale", {});
+  model.logit_scale = reader.take_scalar("logit_scale");
+  apply_settings(model);
   reader.require_empty({"input_resolution", "context_length", "vocab_size", "attn_mask"});
   return model;
 }

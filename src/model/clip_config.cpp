@@ -38,6 +38,30 @@ std::int64_t count_blocks(const StateDict& state, const std::string& prefix) {
   return static_cast<std::int64_t>(indices.size());
 }
 
+Json to_json(const TowerSettings& settings) {
+  return {{"heads", settings.heads},
+          {"activation", name_of(settings.activation)},
+          {"layer_norm_eps", settings.layer_norm_eps},
+          {"normalized", settings.normalized}};
+}
+
+/// @param tower "vision" or "text". Manifests of clipq 0.1 have heads of each tower and one
+///        activation, beside the sizes.
+TowerSettings settings_from_json(const Json& json, const std::string& tower,
+                                 const std::string& where) {
+  const std::string key = tower + "_settings";
+  const bool apart = json.contains(key);
+  const Json settings = json_value(json, key.c_str(), json, where);
+  const std::string heads = apart ? "heads" : tower + "_heads";
+  TowerSettings out;
+  out.heads = json_value<std::int64_t>(settings, heads.c_str(), 0, where);
+  out.activation =
+      parse_activation(json_value<std::string>(settings, "activation", "", where), where);
+  out.layer_norm_eps = json_value(settings, "layer_norm_eps", out.layer_norm_eps, where);
+  out.normalized = json_value(settings, "normalized", false, where);
+  return out;
+}
+
 }  // namespace
 
 ClipConfig infer_config(const StateDict& state, const std::string& where) {
@@ -55,31 +79,36 @@ ClipConfig infer_config(const StateDict& state, const std::string& where) {
       std::lround(std::sqrt(static_cast<double>(visual_positions.size(0) - 1))));
   config.image_resolution = grid * config.vision_patch_size;
   config.vision_layers = count_blocks(state, "visual.transformer.resblocks.");
-  config.vision_heads = std::max<std::int64_t>(1, config.vision_width / kHeadWidth);
+  config.vision.heads = std::max<std::int64_t>(1, config.vision_width / kHeadWidth);
   config.context_length = text_positions.size(0);
   config.vocab_size = find(state, "token_embedding.weight", 2, where).size(0);
   config.text_width = find(state, "text_projection", 2, where).size(0);
   config.text_layers = count_blocks(state, "transformer.resblocks.");
-  config.text_heads = std::max<std::int64_t>(1, config.text_width / kHeadWidth);
+  config.text.heads = std::max<std::int64_t>(1, config.text_width / kHeadWidth);
   return config;
 }
 
 void validate(const ClipConfig& config, const std::string& where) {
   for (const std::int64_t size :
        {config.embed_dim, config.image_resolution, config.vision_patch_size, config.vision_width,
-        config.vision_layers, config.vision_heads, config.context_length, config.vocab_size,
-        config.text_width, config.text_layers, config.text_heads}) {
+        config.vision_layers, config.vision.heads, config.context_length, config.vocab_size,
+        config.text_width, config.text_layers, config.text.heads}) {
     if (size <= 0) throw InputError(cat(where, ": a size of the architecture is ", size));
   }
   if (config.image_resolution % config.vision_patch_size != 0) {
     throw InputError(cat(where, ": patches of ", config.vision_patch_size,
                          " pixels don't tile images of ", config.image_resolution));
   }
-  if (config.vision_width % config.vision_heads != 0 ||
-      config.text_width % config.text_heads != 0) {
-    throw InputError(cat(where, ": ", config.vision_heads, " and ", config.text_heads,
-                         " heads don't divide the widths ", config.vision_width, " and ",
-                         config.text_width));
+  for (const Tower tower : {Tower::kVisual, Tower::kText}) {
+    const TowerSettings& settings = config.settings(tower);
+    if (config.width(tower) % settings.heads != 0) {
+      throw InputError(cat(where, ": ", settings.heads, " heads don't divide the ", name_of(tower),
+                           " tower's width of ", config.width(tower)));
+    }
+    if (!(settings.layer_norm_eps > 0 && settings.layer_norm_eps < 1)) {
+      throw InputError(cat(where, ": layer_norm_eps of the ", name_of(tower), " tower is ",
+                           settings.layer_norm_eps, "; expected a number above 0 and below 1"));
+    }
   }
 }
 
@@ -89,13 +118,12 @@ Json to_json(const ClipConfig& config) {
           {"vision_patch_size", config.vision_patch_size},
           {"vision_width", config.vision_width},
           {"vision_layers", config.vision_layers},
-          {"vision_heads", config.vision_heads},
+          {"vision_settings", to_json(config.vision)},
           {"context_length", config.context_length},
           {"vocab_size", config.vocab_size},
           {"text_width", config.text_width},
           {"text_layers", config.text_layers},
-          {"text_heads", config.text_heads},
-          {"activation", name_of(config.activation)}};
+          {"text_settings", to_json(config.text)}};
 }
 
 ClipConfig config_from_json(const Json& json, const std::string& where) {
@@ -107,14 +135,12 @@ ClipConfig config_from_json(const Json& json, const std::string& where) {
     config.vision_patch_size = size("vision_patch_size");
     config.vision_width = size("vision_width");
     config.vision_layers = size("vision_layers");
-    config.vision_heads = size("vision_heads");
     config.context_length = size("context_length");
     config.vocab_size = size("vocab_size");
     config.text_width = size("text_width");
     config.text_layers = size("text_layers");
-    config.text_heads = size("text_heads");
-    config.activation =
-        parse_activation(json_value<std::string>(json, "activation", "", where), where);
+    config.vision = settings_from_json(json, "vision", where);
+    config.text = settings_from_json(json, "text", where);
   } catch (const UsageError& failure) {
     throw InputError(failure.what());
   }

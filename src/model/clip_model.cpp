@@ -19,7 +19,8 @@ void require_images(const at::Tensor& pixels, const ClipConfig& config) {
 
 at::Tensor ClipModel::encode_image(const at::Tensor& pixels) const {
   require_images(pixels, config);
-  return visual.encode(pixels, config);
+  const at::Tensor rows = visual.encode(pixels, config);
+  return config.vision.normalized ? normalize_rows(rows) : rows;
 }
 
 at::Tensor ClipModel::pool_image(const at::Tensor& pixels) const {
@@ -38,7 +39,32 @@ at::Tensor ClipModel::encode_text(const at::Tensor& tokens) const {
                          ", but the model's vocabulary has ", config.vocab_size,
                          " entries; give the model's own merges with --bpe"));
   }
-  return text.encode(tokens, config);
+  const at::Tensor rows = text.encode(tokens);
+  return config.text.normalized ? normalize_rows(rows) : rows;
+}
+
+void apply_settings(ClipModel& model) {
+  for (LayerNorm* norm : {&model.visual.ln_pre, &model.visual.ln_post}) {
+    norm->eps = model.config.vision.layer_norm_eps;
+  }
+  model.text.ln_final.eps = model.config.text.layer_norm_eps;
+  for (const Tower tower : {Tower::kVisual, Tower::kText}) {
+    const TowerSettings& settings = model.config.settings(tower);
+    for (Block& block : model.blocks(tower)) {
+      block.activation = settings.activation;
+      block.ln_1.eps = settings.layer_norm_eps;
+      block.ln_2.eps = settings.layer_norm_eps;
+    }
+  }
+}
+
+ClipModel with_settings(ClipModel model, Tower tower, const TowerSettings& settings) {
+  model.config.settings(tower) = settings;
+  for (Block& block : model.blocks(tower)) {
+    block.attention = std::make_shared<FloatAttention>(settings.heads, block.attention->causal());
+  }
+  apply_settings(model);
+  return model;
 }
 
 at::Tensor normalize_rows(const at::Tensor& x) {

@@ -5,7 +5,7 @@
 namespace clipq {
 
 at::Tensor LayerNorm::forward(const at::Tensor& x) const {
-  return at::layer_norm(x, weight.sizes(), weight, bias, 1e-5);
+  return at::layer_norm(x, weight.sizes(), weight, bias, eps);
 }
 
 }  // namespace clipq

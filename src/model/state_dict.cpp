@@ -44,6 +44,13 @@ at::Tensor StateDictReader::take(const std::string& name, const std::vector<std:
   return tensor;
 }
 
+at::Tensor StateDictReader::take_scalar(const std::string& name) {
+  const auto found = state_.find(name);
+  const bool in_a_row = found != state_.end() && found->second.sizes() == at::IntArrayRef({1});
+  return take(name, in_a_row ? std::vector<std::int64_t>{1} : std::vector<std::int64_t>{})
+      .reshape({});
+}
+
 at::Tensor StateDictReader::take_codes(const std::string& name,
                                        const std::vector<std::int64_t>& shape,
                                        at::ScalarType dtype) {

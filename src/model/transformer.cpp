@@ -15,22 +15,21 @@ at::Tensor take(const at::Tensor& x, const at::Tensor& positions) {
 
 }  // namespace
 
-at::Tensor Block::forward(const at::Tensor& x, Activation activation) const {
+at::Tensor Block::forward(const at::Tensor& x) const {
   const at::Tensor attended = attention->forward(in_proj->forward(ln_1.forward(x)));
-  return add_mlp(x.add(out_proj->forward(attended)), activation);
+  return add_mlp(x.add(out_proj->forward(attended)));
 }
 
-at::Tensor Block::forward_pooled(const at::Tensor& x, const at::Tensor& positions,
-                                 Activation activation) const {
+at::Tensor Block::forward_pooled(const at::Tensor& x, const at::Tensor& positions) const {
   const std::int64_t width = x.size(2);
   const at::Tensor normalized = ln_1.forward(x);
   const at::Tensor q = in_proj->forward_part(take(normalized, positions), 0, width);
   const at::Tensor kv = in_proj->forward_part(normalized, width, 2 * width);
   const at::Tensor attended = attention->forward_pooled(q, kv, positions);
-  return add_mlp(take(x, positions).add(out_proj->forward(attended)), activation);
+  return add_mlp(take(x, positions).add(out_proj->forward(attended)));
 }
 
-at::Tensor Block::add_mlp(const at::Tensor& x, Activation activation) const {
+at::Tensor Block::add_mlp(const at::Tensor& x) const {
   return x.add(c_proj->forward(apply(activation, c_fc->forward(ln_2.forward(x)))));
 }
 
@@ -44,13 +43,12 @@ bool needs_whole_batch(const Transformer& blocks) {
                      [](const Block& block) { return block.needs_whole_batch(); });
 }
 
-at::Tensor forward_pooled(const Transformer& blocks, at::Tensor x, const at::Tensor& positions,
-                          Activation activation) {
+at::Tensor forward_pooled(const Transformer& blocks, at::Tensor x, const at::Tensor& positions) {
   const bool shortened = !blocks.empty() && !needs_whole_batch(blocks);
   const std::size_t whole = blocks.size() - (shortened ? 1 : 0);
-  for (std::size_t i = 0; i < whole; ++i) x = blocks[i].forward(x, activation);
+  for (std::size_t i = 0; i < whole; ++i) x = blocks[i].forward(x);
   const at::Tensor pooled =
-      shortened ? blocks.back().forward_pooled(x, positions, activation) : take(x, positions);
+      shortened ? blocks.back().forward_pooled(x, positions) : take(x, positions);
   return pooled.squeeze(1);
 }
 

@@ -27,7 +27,7 @@ at::Tensor VisualTower::pool(const at::Tensor& pixels, const ClipConfig& config)
   const at::Tensor class_positions = at::zeros({pixels.size(0)}, at::kLong);
   const at::Tensor x = embed(pixels, config);
   return ln_post.forward(runner ? runner->forward_pooled(x, class_positions)
-                                : forward_pooled(blocks, x, class_positions, config.activation));
+                                : forward_pooled(blocks, x, class_positions));
 }
 
 bool VisualTower::needs_whole_batch() const {

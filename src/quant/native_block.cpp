@@ -36,7 +36,7 @@ float* at_least(std::vector<float>& values, std::int64_t count) {
 }
 
 NativeBlock::Norm::Norm(const LayerNorm& norm)
-    : weight(norm.weight.contiguous()), bias(norm.bias.contiguous()) {}
+    : weight(norm.weight.contiguous()), bias(norm.bias.contiguous()), eps(static_cast<float>(norm.eps)) {}
 
 NativeBlock::Names::Names(const std::string& block)
     : ln_1(block + ".ln_1, attn.in_proj.input_quantizer"),
@@ -76,7 +76,7 @@ void NativeBlock::quantize_normalized(const Norm& norm, const IntegerLinear& lin
   scratch.codes.resize(rows, width());
   for (std::int64_t r = 0; r < rows; ++r) {
     normalize_row(x + r * width(), norm.weight.const_data_ptr<float>(),
-                  norm.bias.const_data_ptr<float>(), width(), normalized);
+                  norm.bias.const_data_ptr<float>(), width(), norm.eps, normalized);
     scratch.codes.quantize(r, normalized, linear.rule());
   }
 }
@@ -166,7 +166,7 @@ void NativeBlock::hidden_by_rows(std::int64_t rows, BlockScratch& scratch) const
   float* hidden = at_least(scratch.hidden, rows * hidden_width);
   {
     const TimedLayer timed = time(scratch, names_.c_fc);
-    c_fc_.run(scratch.codes, {hidden, hidden_width, choices_.activation});
+    c_fc_.run(scratch.codes, {hidden, hidden_width, block_.activation});
   }
   const TimedLayer timed = time(scratch, names_.c_proj_input);
   scratch.hidden_codes.resize(rows, hidden_width);
@@ -181,7 +181,7 @@ void NativeBlock::add_mlp(float* residual, std::int64_t rows, BlockScratch& scra
     hidden_by_rows(rows, scratch);
   } else {
     const TimedLayer timed = time(scratch, names_.c_fc);
-    c_fc_.run_to_codes(scratch.codes, choices_.activation, c_proj_.rule(), scratch.hidden_codes);
+    c_fc_.run_to_codes(scratch.codes, block_.activation, c_proj_.rule(), scratch.hidden_codes);
   }
   const TimedLayer timed = time(scratch, names_.c_proj);
   c_proj_.run(scratch.hidden_codes, {.out = residual, .stride = width(), .add = true});

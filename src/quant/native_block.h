@@ -95,6 +95,7 @@ class NativeBlock {
     explicit Norm(const LayerNorm& norm);
     at::Tensor weight;
     at::Tensor bias;
+    float eps;
   };
 
   /// What the profile calls the block's parts.

@@ -61,7 +61,6 @@ NativeModel make_native(ClipModel model, const NativeOptions& options) {
       native.simulated.push_back(cat(slot.name, ": attention has no integer kernels"));
     }
   }
-  const Activation activation = model.config.activation;
   const auto runner = [&](const Transformer& blocks,
                           Tower tower) -> std::shared_ptr<const TransformerRunner> {
     if (!NativeTransformer::can_run(blocks)) return nullptr;
@@ -71,7 +70,7 @@ NativeModel make_native(ClipModel model, const NativeOptions& options) {
                                                              : model.config.context_length)
             : *options.attention;
     auto transformer =
-        std::make_shared<NativeTransformer>(blocks, BlockChoices{activation, &attention}, tower);
+        std::make_shared<NativeTransformer>(blocks, BlockChoices{&attention}, tower);
     if (&attention != &float32_attention_path() && transformer->has_float_attention()) {
       native.attention.push_back(cat(attention.name, " (", name_of(tower), ")"));
     }

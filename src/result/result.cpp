@@ -68,6 +68,7 @@ ModelInfo read_model(const JsonFields& fields) {
   model.source_bytes = fields.optional_integer("source_bytes");
   model.mode = fields.optional_text("mode");
   model.kernels = fields.optional_text("kernels");
+  model.unchecked = fields.optional_text("unchecked");
   if (const auto parts = fields.optional_object("parts")) {
     for (const auto& [part, bytes] : parts->json().items()) {
       model.parts.emplace_back(part, parts->integer(part.c_str()));
@@ -134,6 +135,7 @@ Json to_json(const ModelInfo& model) {
   if (std::isfinite(model.ratio_to_source())) json["ratio_to_source"] = model.ratio_to_source();
   put(json, "mode", model.mode);
   put(json, "kernels", model.kernels);
+  put(json, "unchecked", model.unchecked);
   for (const auto& [part, bytes] : model.parts) json["parts"][part] = bytes;
   return json;
 }

@@ -93,7 +93,9 @@ TEST(Encoder, CachedModelsDontRunAndOthersDo) {
   other.preprocess.mean[1] += 0.25f;
   EXPECT_EQ(rows(other, "a", 10).second, 10);
   other = a;
-  other.config.activation = Activation::kGelu;
+  other.config.vision.activation = Activation::kGelu;
+  other.config.text.activation = Activation::kGelu;
+  apply_settings(other);
   EXPECT_EQ(rows(other, "a", 10).second, 10);
 }
 

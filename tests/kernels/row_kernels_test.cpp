@@ -101,13 +101,17 @@ TEST(NormalizeRow, IsLayerNormalization) {
     const at::Tensor x = random_normal({3, width}, 5).mul_(3).add_(10);
     const at::Tensor weight = random_normal({width}, 6);
     const at::Tensor bias = random_normal({width}, 7);
-    at::Tensor out = at::empty_like(x);
-    for (std::int64_t row = 0; row < 3; ++row) {
-      normalize_row(x[row].const_data_ptr<float>(), weight.const_data_ptr<float>(),
-                    bias.const_data_ptr<float>(), width, out[row].mutable_data_ptr<float>());
+    for (const double eps : {1e-5, 0.25}) {
+      at::Tensor out = at::empty_like(x);
+      for (std::int64_t row = 0; row < 3; ++row) {
+        normalize_row(x[row].const_data_ptr<float>(), weight.const_data_ptr<float>(),
+                      bias.const_data_ptr<float>(), width, static_cast<float>(eps),
+                      out[row].mutable_data_ptr<float>());
+      }
+      // Means near 10 leave float32 about 1e-6 of the deviations.
+      EXPECT_LT(max_difference(out, at::layer_norm(x, {width}, weight, bias, eps)), 2e-5)
+          << width << " " << eps;
     }
-    // Means near 10 leave float32 about 1e-6 of the deviations.
-    EXPECT_LT(max_difference(out, at::layer_norm(x, {width}, weight, bias)), 2e-5) << width;
   }
 }
 

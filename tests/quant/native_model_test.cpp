@@ -23,10 +23,10 @@ ClipConfig odd_config() {
   ClipConfig config = testing::tiny_config();
   config.image_resolution = 40;
   config.vision_width = 72;
-  config.vision_heads = 3;
+  config.vision.heads = 3;
   config.vision_layers = 3;
   config.text_width = 40;
-  config.text_heads = 2;
+  config.text.heads = 2;
   config.context_length = 30;
   return config;
 }

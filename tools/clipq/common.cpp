@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <cctype>
+#include <charconv>
 #include <iostream>
 #include <string_view>
 #include <thread>
@@ -29,9 +30,30 @@ std::string shell_word(const std::string& argument) {
 
 }  // namespace
 
+namespace {
+
+std::int64_t parse_heads(const std::string& text, const std::string& where) {
+  std::int64_t heads = 0;
+  const auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), heads);
+  if (failure != std::errc() || end != text.data() + text.size() || heads < 1) {
+    throw UsageError(cat(where, ": \"", text, "\" is no number of heads"));
+  }
+  return heads;
+}
+
+}  // namespace
+
 ModelOptions ModelArguments::options() const {
   ModelOptions options;
-  if (!activation.empty()) options.activation = parse_activation(activation, "--activation");
+  options.checkpoint.parity = parse_parity_mode(parity, "--parity");
+  SettingChoices& settings = options.checkpoint.settings;
+  if (!activation.empty()) {
+    settings.activation =
+        parse_tower_choice<Activation>(activation, "--activation", parse_activation);
+  }
+  if (!heads.empty()) {
+    settings.heads = parse_tower_choice<std::int64_t>(heads, "--heads", parse_heads);
+  }
   options.bpe = bpe;
   if (mode != "native" && mode != "simulate") {
     throw UsageError(cat("--mode ", mode, ": expected native or simulate"));
@@ -51,9 +73,21 @@ ModelOptions ModelArguments::options() const {
 void add_checkpoint_arguments(CLI::App& command, ModelArguments& arguments) {
   command
       .add_option("--activation", arguments.activation,
-                  "MLP activation of a checkpoint: quick_gelu, gelu or gelu_tanh (default: "
-                  "found out from the checkpoint)")
+                  "MLP activation of a checkpoint: quick_gelu, gelu or gelu_tanh, of both towers or "
+                  "as image=gelu,text=quick_gelu (default: found out from the checkpoint)")
       ->type_name("{quick_gelu,gelu,gelu_tanh}");
+  command
+      .add_option("--heads", arguments.heads,
+                  "attention heads of a checkpoint's towers, as image=16,text=12 (default: found "
+                  "out from the checkpoint)")
+      ->type_name("HEADS");
+  command
+      .add_option("--parity", arguments.parity,
+                  "how a checkpoint is compared with what its own code computes: sandbox, in a "
+                  "process that can't write files, open sockets or start programs; run, with your "
+                  "rights; or skip")
+      ->type_name("{sandbox,run,skip}")
+      ->capture_default_str();
   command
       .add_option("--bpe", arguments.bpe,
                   "tokenizer merges, plain or gzip (default: the model's own, else OpenAI's)")

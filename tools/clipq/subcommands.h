@@ -53,6 +53,8 @@ ListedNames listed_names(const std::string& type);
 /// The command-line side of ModelOptions.
 struct ModelArguments {
   std::string activation;
+  std::string heads;
+  std::string parity = "sandbox";
   std::string bpe;
   std::string mode = "native";
   std::string kernels = "auto";
@@ -61,10 +63,10 @@ struct ModelArguments {
   ModelOptions options() const;
 };
 
-/// Adds --activation and --bpe: for commands that read checkpoints.
+/// Adds --activation, --heads, --parity and --bpe: for commands that read checkpoints.
 void add_checkpoint_arguments(CLI::App& command, ModelArguments& arguments);
 
-/// Adds --activation, --bpe, --mode, --kernels and --attention: for commands that run models.
+/// Adds those of add_checkpoint_arguments, --mode, --kernels and --attention: for commands that run models.
 void add_model_arguments(CLI::App& command, ModelArguments& arguments);
 
 /// Adds --batch-size and --skip-bad: for commands that feed pictures to models.

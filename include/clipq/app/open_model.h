@@ -16,7 +16,7 @@ namespace clipq {
 
 /// What every command that opens a model takes.
 struct ModelOptions {
-  std::optional<Activation> activation;  ///< of a checkpoint; empty: found out
+  CheckpointOptions checkpoint;  ///< how checkpoints are read; artifacts hold all of it
   std::filesystem::path bpe;  ///< tokenizer merges; empty: the model's own, else standard
   bool simulate = false;      ///< --mode simulate: don't look for integer kernels
   const IntegerPath* kernels = nullptr;      ///< --kernels; nullptr: the fastest for each shape
@@ -36,6 +36,9 @@ struct OpenedModel {
 
 /// The model as evaluations see it; refers to `opened`.
 EvaluatedModel evaluated(const OpenedModel& opened);
+
+/// Adds a warning to a Result whose model was not checked.
+void warn_of_unchecked(Result& result);
 
 /// Opens a checkpoint or an artifact. Throws InputError or UsageError as load_checkpoint and
 /// load_artifact do.

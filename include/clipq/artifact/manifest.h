@@ -13,6 +13,7 @@ struct Source {
   std::string sha256;  ///< of the whole file
   std::int64_t size_bytes = 0;
   std::int64_t float32_bytes = 0;  ///< of all weights in float32
+  std::string unchecked = {};      ///< as Checkpoint's; empty: it was checked
 };
 
 /// What an artifact's extra file clipq.json holds.
@@ -21,6 +22,7 @@ struct Manifest {
   Preprocess preprocess;
   Quantization quantization;
   Source source;
+  std::string tensors_sha256 = {};  ///< sha256_of the archive's tensors; empty: not known
 };
 
 Json to_json(const Manifest& manifest);

@@ -2,42 +2,46 @@
 
 #include <string>
 
+#include "clipq/checkpoint/reference.h"
+#include "clipq/checkpoint/settled_tower.h"
+#include "clipq/core/json.h"
 #include "clipq/model/clip_model.h"
-#include "clipq/checkpoint/torchscript_archive.h"
 
 namespace clipq {
 
-/// The smallest cosine between our embeddings and those of the archive's own code.
+/// How far a tower's embeddings are from the archive's own, after both were scaled to length 1: the
+/// worst of the compared rows.
+struct TowerParity {
+  double cosine = 0;
+  double error = 0;      ///< length of the difference
+  double tolerance = 0;  ///< the error that float rounding explains
+};
+
 struct Parity {
-  double image = 0;
-  double text = 0;
-
-  double worst() const { return image < text ? image : text; }
+  TowerParity image;
+  TowerParity text;
+  std::string source;  ///< what of the archive was compared with
 };
 
-/// The embeddings that an archive's own code gives for a few fixed random images and texts.
-struct ReferenceEmbeddings {
-  at::Tensor pixels;
-  at::Tensor tokens;
-  at::Tensor image;
-  at::Tensor text;
+Json to_json(const Parity& parity);
+
+/// The two towers as settled.
+struct SettledTowers {
+  SettledTower vision;
+  SettledTower text;
+
+  SettledTower& of(Tower tower) { return tower == Tower::kVisual ? vision : text; }
+  const SettledTower& of(Tower tower) const { return tower == Tower::kVisual ? vision : text; }
 };
 
-/// Models whose embeddings are further from the archive's own than this cosine are refused; those
-/// further than rounding explains, as with a GELU of another kind, are warned of.
-inline constexpr double kParityThreshold = 0.9999;
-inline constexpr double kParityOfRounding = 0.999999;
-
-/// Runs the archive (prepared) on fixed random inputs that fit `config`. Throws InputError with
-/// Torch's reason if the archive's code doesn't run here.
-ReferenceEmbeddings reference_embeddings(const TorchScriptArchive& archive,
-                                         const ClipConfig& config);
-
-/// Compares a model with its archive.
-Parity check_parity(const ClipModel& model, const ReferenceEmbeddings& reference);
-
-/// Throws InputError that names tower and cosine if the parity is below the threshold; warns if it
-/// is below what rounding explains.
-void require_parity(const Parity& parity, Activation activation, const std::string& where);
+/// Compares the model with the reference. Where they differ by more than rounding explains, other
+/// heads, activations and eps are tried: what was assumed or read off the code is replaced by what
+/// fits, and what the user or the metadata said is refused. Embeddings that the archive scales to
+/// length 1 become so in the model.
+/// @param model with the settings of `towers`; both are changed to what fits
+/// Throws InputError that names tower, error and what fits; warns of differences that are small but
+/// more than rounding explains.
+Parity require_parity(ClipModel& model, SettledTowers& towers, const Reference& reference,
+                      const std::string& where);
 
 }  // namespace clipq

@@ -20,6 +20,9 @@ std::string cat(const Parts&... parts) {
 std::string fixed(double value, int digits);
 
 /// The items with `separator` between them.
+/// The parts between separators; one more than there are separators.
+std::vector<std::string> split(std::string_view text, char separator);
+
 std::string join(const std::vector<std::string>& items, std::string_view separator);
 
 /// Whether `text` begins with `prefix` / ends with `suffix`.

@@ -27,9 +27,9 @@ struct RowScale {
   std::int32_t zero_point;
 };
 
-/// Layer normalization of a row of `width` values, eps 1e-5.
+/// Layer normalization of a row of `width` values.
 void normalize_row(const float* x, const float* weight, const float* bias, std::int64_t width,
-                   float* out);
+                   float eps, float* out);
 
 /// The codes of a row of `width` values. A row that the reference numerics would turn into NaN has
 /// the scale NaN.

@@ -4,10 +4,22 @@
 #include <string>
 
 #include "clipq/core/json.h"
+#include "clipq/model/layer_norm.h"
 #include "clipq/model/state_dict.h"
+#include "clipq/model/tower.h"
 #include "clipq/numerics/activation.h"
 
 namespace clipq {
+
+/// What the shapes of a tower's tensors don't tell.
+struct TowerSettings {
+  std::int64_t heads = 0;
+  Activation activation = Activation::kQuickGelu;
+  double layer_norm_eps = kLayerNormEps;
+  bool normalized = false;  ///< whether the tower's embeddings are scaled to length 1
+
+  bool operator==(const TowerSettings&) const = default;
+};
 
 /// The architecture of a CLIP with a ViT image tower.
 struct ClipConfig {
@@ -16,15 +28,22 @@ struct ClipConfig {
   std::int64_t vision_patch_size = 0;
   std::int64_t vision_width = 0;
   std::int64_t vision_layers = 0;
-  std::int64_t vision_heads = 0;
   std::int64_t context_length = 0;  ///< tokens
   std::int64_t vocab_size = 0;
   std::int64_t text_width = 0;
   std::int64_t text_layers = 0;
-  std::int64_t text_heads = 0;
-  Activation activation = Activation::kQuickGelu;
+  TowerSettings vision;
+  TowerSettings text;
 
   bool operator==(const ClipConfig&) const = default;
+
+  const TowerSettings& settings(Tower tower) const {
+    return tower == Tower::kVisual ? vision : text;
+  }
+  TowerSettings& settings(Tower tower) { return tower == Tower::kVisual ? vision : text; }
+  std::int64_t width(Tower tower) const {
+    return tower == Tower::kVisual ? vision_width : text_width;
+  }
 
   std::int64_t patches_per_side() const { return image_resolution / vision_patch_size; }
   /// Patches plus the class token.
@@ -32,12 +51,12 @@ struct ClipConfig {
 };
 
 /// The architecture as the shapes in a state dict with OpenAI's names tell it (openai/CLIP's
-/// build_model rules: 64 channels a head). The activation is left as it is.
+/// build_model rules). Heads are taken to be 64 wide; the other settings are left as they are.
 /// Throws InputError if the names aren't those of a ViT CLIP, saying what is missing.
 ClipConfig infer_config(const StateDict& state, const std::string& where);
 
-/// Throws InputError that names `where` unless sizes are positive, patches tile the image and heads
-/// divide the widths.
+/// Throws InputError that names `where` unless sizes are positive, patches tile the image, heads
+/// divide the widths and eps is above 0 and below 1.
 void validate(const ClipConfig& config, const std::string& where);
 
 Json to_json(const ClipConfig& config);

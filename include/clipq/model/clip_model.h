@@ -15,8 +15,10 @@ struct ClipModel {
   TextTower text;
   at::Tensor logit_scale;  ///< float32 scalar, the logarithm of the temperature's inverse
 
+  Transformer& blocks(Tower tower) { return tower == Tower::kVisual ? visual.blocks : text.blocks; }
+
   /// @param pixels float32 [batch, 3, R, R], preprocessed. Throws InputError for another shape.
-  /// @return float32 [batch, embed_dim], not normalized
+  /// @return float32 [batch, embed_dim], of length 1 if config.vision.normalized
   at::Tensor encode_image(const at::Tensor& pixels) const;
 
   /// What encode_image() projects: float32 [batch, vision_width]. Throws as it does.
@@ -24,9 +26,15 @@ struct ClipModel {
 
   /// @param tokens int64 or int32 [batch, length]. Throws InputError if an id is outside the
   ///        vocabulary or the length above context_length.
-  /// @return float32 [batch, embed_dim], not normalized
+  /// @return float32 [batch, embed_dim], of length 1 if config.text.normalized
   at::Tensor encode_text(const at::Tensor& tokens) const;
 };
+
+/// Gives blocks and norms the activation and the eps of the model's config.
+void apply_settings(ClipModel& model);
+
+/// The model with other settings of a tower, whose attention must be float.
+ClipModel with_settings(ClipModel model, Tower tower, const TowerSettings& settings);
 
 /// Rows scaled to length 1.
 at::Tensor normalize_rows(const at::Tensor& x);

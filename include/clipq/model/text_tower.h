@@ -1,6 +1,5 @@
 #pragma once
 
-#include "clipq/model/clip_config.h"
 #include "clipq/model/embedding.h"
 #include "clipq/model/transformer.h"
 
@@ -23,7 +22,7 @@ struct TextTower {
 
   /// @param tokens as embed()'s
   /// @return float32 [batch, embed_dim], not normalized
-  at::Tensor encode(const at::Tensor& tokens, const ClipConfig& config) const;
+  at::Tensor encode(const at::Tensor& tokens) const;
 
   /// Whether a text's embedding depends on the others of its batch and on their padding.
   bool needs_whole_batch() const;

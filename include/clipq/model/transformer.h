@@ -19,20 +19,20 @@ struct Block {
   LayerNorm ln_2;
   std::shared_ptr<const Linear> c_fc;
   std::shared_ptr<const Linear> c_proj;
+  Activation activation = Activation::kQuickGelu;  ///< between c_fc and c_proj
 
   /// @param x float32 [batch, tokens, width]
-  at::Tensor forward(const at::Tensor& x, Activation activation) const;
+  at::Tensor forward(const at::Tensor& x) const;
 
   /// The rows of forward() at one position an item, without computing the others.
   /// @param positions int64 [batch]
   /// @return float32 [batch, 1, width]
-  at::Tensor forward_pooled(const at::Tensor& x, const at::Tensor& positions,
-                            Activation activation) const;
+  at::Tensor forward_pooled(const at::Tensor& x, const at::Tensor& positions) const;
 
   bool needs_whole_batch() const;
 
  private:
-  at::Tensor add_mlp(const at::Tensor& x, Activation activation) const;
+  at::Tensor add_mlp(const at::Tensor& x) const;
 };
 
 using Transformer = std::vector<Block>;
@@ -45,8 +45,7 @@ bool needs_whole_batch(const Transformer& blocks);
 /// @param x float32 [batch, tokens, width]
 /// @param positions int64 [batch], each in [0, tokens)
 /// @return float32 [batch, width]
-at::Tensor forward_pooled(const Transformer& blocks, at::Tensor x, const at::Tensor& positions,
-                          Activation activation);
+at::Tensor forward_pooled(const Transformer& blocks, at::Tensor x, const at::Tensor& positions);
 
 /// All blocks of a tower in one go, where there is a faster way than layer by layer.
 class TransformerRunner {

@@ -8,7 +8,6 @@
 #include "clipq/model/layer_profile.h"
 #include "clipq/model/tower.h"
 #include "clipq/model/transformer.h"
-#include "clipq/numerics/activation.h"
 
 namespace clipq {
 
@@ -16,7 +15,6 @@ class NativeBlock;
 
 /// What all blocks of a tower have in common.
 struct BlockChoices {
-  Activation activation = Activation::kQuickGelu;
   const AttentionPath* attention = &float32_attention_path();  ///< where it isn't quantized
 };
 

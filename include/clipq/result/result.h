@@ -23,6 +23,8 @@ struct ModelInfo {
   std::int64_t source_bytes = 0;   ///< the checkpoint file that was brought; 0: unknown
   std::string mode;                ///< "float", "simulate" or "native"
   std::string kernels;             ///< native: the integer kernels' paths, "avx512-vnni"
+  /// What its checkpoint wasn't compared with, and what of it was taken on trust. Empty: it was.
+  std::string unchecked = {};
   /// Bytes of the file by part of the model; they sum to size_bytes. Empty: unknown.
   std::vector<std::pair<std::string, std::int64_t>> parts = {};
 

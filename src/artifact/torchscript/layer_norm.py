@@ -1,2 +1,2 @@
 def forward(self, x: Tensor) -> Tensor:
-    return torch.layer_norm(x, [{width}], self.weight, self.bias, 1e-5)
+    return torch.layer_norm(x, [{width}], self.weight, self.bias, {eps})

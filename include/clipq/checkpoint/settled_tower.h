@@ -1,0 +1,49 @@
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "clipq/checkpoint/torchscript_archive.h"
+#include "clipq/checkpoint/tower_choice.h"
+#include "clipq/model/clip_config.h"
+
+namespace clipq {
+
+/// Where a setting comes from, the surest first.
+enum class Origin { kOption, kMetadata, kCode, kTried, kAssumed };
+
+/// As inspect calls it: "--heads or --activation", "the archive's metadata", …
+const char* name_of(Origin origin);
+
+template <typename T>
+struct Settled {
+  T value;
+  Origin origin = Origin::kAssumed;
+};
+
+/// A tower's settings, and where each was found.
+struct SettledTower {
+  Settled<std::int64_t> heads;
+  Settled<Activation> activation;
+  Settled<double> layer_norm_eps;
+
+  /// With embeddings that aren't normalized.
+  TowerSettings settings() const;
+
+  /// What nothing told, in words, "heads 5 (width / 64), LayerNorm eps 1e-05"; empty: nothing.
+  std::string assumed() const;
+};
+
+/// What a user or the archive's metadata says of settings.
+struct SettingChoices {
+  TowerChoice<std::int64_t> heads;
+  TowerChoice<Activation> activation;
+  TowerChoice<double> layer_norm_eps;
+};
+
+/// Each setting from `options`, else from `metadata`, else read off the archive's code, else what
+/// OpenAI's models have: heads 64 wide, QuickGELU, eps 1e-5.
+SettledTower settle_tower(const TorchScriptArchive& archive, const ClipConfig& config, Tower tower,
+                          const SettingChoices& options, const SettingChoices& metadata);
+
+}  // namespace clipq

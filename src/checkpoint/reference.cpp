@@ -1,0 +1,157 @@
+#include "clipq/checkpoint/reference.h"
+
+#include <ATen/CPUGeneratorImpl.h>
+#include <ATen/Parallel.h>
+#include <ATen/ops/empty.h>
+#include <ATen/ops/randint.h>
+#include <ATen/ops/randn.h>
+
+#include <cstring>
+
+#include "clipq/core/error.h"
+#include "clipq/core/sandbox.h"
+#include "clipq/core/strings.h"
+#include "run_archive.h"
+
+namespace clipq {
+namespace {
+
+constexpr std::uint64_t kSeed = 20210226;
+constexpr std::int64_t kBatch = 2;
+constexpr double kLeastSeconds = 30;
+constexpr double kBytesASecond = 8 << 20;
+constexpr std::uint64_t kLeastMemory = std::uint64_t{2} << 30;
+constexpr std::uint64_t kMemoryAByte = 6;
+
+/// Texts of different lengths: start, random ids, end (the largest id), padding.
+at::Tensor random_tokens(const ClipConfig& config, const at::Generator& generator) {
+  at::Tensor tokens = at::randint(1, config.vocab_size - 2, {kBatch, config.context_length},
+                                  generator, at::TensorOptions(at::kLong));
+  for (std::int64_t i = 0; i < kBatch; ++i) {
+    const std::int64_t end = (i + 1) * (config.context_length - 1) / kBatch;
+    tokens[i][0] = config.vocab_size - 2;
+    tokens[i][end] = config.vocab_size - 1;
+    tokens[i].narrow(0, end + 1, config.context_length - end - 1).zero_();
+  }
+  return tokens;
+}
+
+/// An answer as bytes: its kind, then columns and values of each tensor, which has kBatch rows.
+std::string to_bytes(const ArchiveAnswer& answer) {
+  std::string bytes(1, static_cast<char>(answer.kind));
+  for (const at::Tensor& tensor : {answer.image, answer.text}) {
+    if (!tensor.defined()) continue;
+    if (tensor.dim() != 2 || tensor.size(0) != kBatch) {
+      throw InputError(cat("its own code gives embeddings of shape ", tensor.sizes(),
+                           ", expected [", kBatch, ", embedding]"));
+    }
+    const at::Tensor values = tensor.to(at::kFloat).contiguous();
+    const std::int64_t columns = values.size(1);
+    bytes.append(reinterpret_cast<const char*>(&columns), sizeof(columns));
+    bytes.append(reinterpret_cast<const char*>(values.const_data_ptr<float>()),
+                 static_cast<std::size_t>(values.numel()) * sizeof(float));
+  }
+  return bytes;
+}
+
+/// Reads what to_bytes wrote, and trusts none of it.
+class AnswerReader {
+ public:
+  explicit AnswerReader(const std::string& bytes) : bytes_(bytes) {}
+
+  ArchiveAnswer read() {
+    char kind = 0;
+    take(&kind, 1);
+    ArchiveAnswer answer;
+    answer.kind = static_cast<ArchiveAnswer::Kind>(kind);
+    answer.image = tensor();
+    if (answer.kind != ArchiveAnswer::Kind::kSimilarities) answer.text = tensor();
+    return answer;
+  }
+
+ private:
+  void take(void* target, std::size_t count) {
+    if (count > bytes_.size() - at_) throw InputError("its own code gave an answer that is cut");
+    std::memcpy(target, bytes_.data() + at_, count);
+    at_ += count;
+  }
+
+  at::Tensor tensor() {
+    std::int64_t columns = 0;
+    take(&columns, sizeof(columns));
+    if (columns < 0 || static_cast<std::size_t>(columns) > bytes_.size()) {
+      throw InputError("its own code gave an answer that is cut");
+    }
+    at::Tensor values = at::empty({kBatch, columns}, at::TensorOptions(at::kFloat));
+    take(values.mutable_data_ptr<float>(), static_cast<std::size_t>(values.numel()) * sizeof(float));
+    return values;
+  }
+
+  const std::string& bytes_;
+  std::size_t at_ = 0;
+};
+
+void fill(Reference& reference, const ArchiveAnswer& answer) {
+  using Kind = ArchiveAnswer::Kind;
+  reference.source =
+      answer.kind == Kind::kEmbeddings ? "encode_image and encode_text" : "forward";
+  reference.directions_only = answer.kind == Kind::kFeatures;
+  (answer.kind == Kind::kSimilarities ? reference.similarities : reference.image) = answer.image;
+  reference.text = answer.text;
+}
+
+}  // namespace
+
+ParityMode parse_parity_mode(const std::string& name, const std::string& where) {
+  for (const ParityMode mode : {ParityMode::kSandbox, ParityMode::kRun, ParityMode::kSkip}) {
+    if (name == name_of(mode)) return mode;
+  }
+  throw UsageError(cat(where, " ", name, ": expected sandbox, run or skip"));
+}
+
+const char* name_of(ParityMode mode) {
+  switch (mode) {
+    case ParityMode::kSandbox:
+      return "sandbox";
+    case ParityMode::kRun:
+      return "run";
+    case ParityMode::kSkip:
+      return "skip";
+  }
+  throw InternalError("a parity mode without a name");
+}
+
+ReferenceResult run_reference(const std::filesystem::path& file, const ClipConfig& config,
+                              ParityMode mode) {
+  const at::Generator generator = at::make_generator<at::CPUGeneratorImpl>(kSeed);
+  const std::int64_t side = config.image_resolution;
+  Reference reference;
+  reference.pixels = at::randn({kBatch, 3, side, side}, generator, at::TensorOptions(at::kFloat));
+  reference.tokens = random_tokens(config, generator);
+  const std::uint64_t bytes = std::filesystem::file_size(file);
+  const SandboxLimits limits = {kLeastMemory + kMemoryAByte * bytes,
+                                kLeastSeconds + static_cast<double>(bytes) / kBytesASecond,
+                                mode == ParityMode::kSandbox};
+  const SandboxOutcome outcome = run_in_sandbox(
+      [&] {
+        // The thread pool isn't there in a child process.
+        at::set_num_threads(1);
+        return to_bytes(run_archive(file, reference.pixels, reference.tokens));
+      },
+      limits);
+  switch (outcome.kind) {
+    case SandboxOutcome::Kind::kDone:
+      fill(reference, AnswerReader(outcome.output).read());
+      return {std::move(reference), ""};
+    case SandboxOutcome::Kind::kNoSandbox:
+      throw UsageError(cat(file.string(), ": no sandbox can be set up here to run the archive's own "
+                           "code in (", outcome.reason, "); give --parity run to run it with your "
+                           "rights, or --parity skip not to run it"));
+    case SandboxOutcome::Kind::kThrew:
+      return {std::nullopt, outcome.reason};
+    default:
+      return {std::nullopt, cat("its own code failed: ", outcome.reason)};
+  }
+}
+
+}  // namespace clipq

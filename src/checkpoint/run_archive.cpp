@@ -1,0 +1,241 @@
+#include "run_archive.h"
+
+#include <ATen/ops/cat.h>
+#include <torch/script.h>
+
+#include <algorithm>
+#include <new>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "clipq/core/error.h"
+#include "clipq/core/strings.h"
+
+namespace clipq {
+namespace {
+
+constexpr c10::ScalarType kOtherPrecisions[] = {
+    c10::ScalarType::Half, c10::ScalarType::BFloat16, c10::ScalarType::Double};
+constexpr std::int64_t kFloatCode = static_cast<std::int64_t>(c10::ScalarType::Float);
+
+bool is_other_precision(const c10::IValue& value) {
+  return std::any_of(std::begin(kOtherPrecisions), std::end(kOtherPrecisions), [&](auto type) {
+    return value.isInt() && value.toInt() == static_cast<std::int64_t>(type);
+  });
+}
+
+template <typename Visitor>
+void visit_nodes(torch::jit::Block* block, const Visitor& visit) {
+  for (torch::jit::Node* node : block->nodes()) {
+    visit(node);
+    for (torch::jit::Block* inner : node->blocks()) visit_nodes(inner, visit);
+  }
+}
+
+/// Visits every node of every method of a module and its submodules.
+template <typename Visitor>
+void visit_graphs(const torch::jit::Module& module, const Visitor& visit) {
+  for (const torch::jit::Module& part : module.modules()) {
+    for (const torch::jit::Method& method : part.get_methods()) {
+      visit_nodes(torch::jit::toGraphFunction(method.function()).graph()->block(), visit);
+    }
+  }
+}
+
+/// Puts constants on the CPU and into float32.
+void replace_constant(torch::jit::Node* node) {
+  if (node->kind() != c10::prim::Constant) return;
+  const auto value = torch::jit::toIValue(node->output());
+  if (!value) return;
+  std::optional<c10::IValue> better;
+  if (value->isDevice() && !value->toDevice().is_cpu()) better = c10::Device(c10::kCPU);
+  if (value->isTensor() && value->toTensor().is_floating_point() &&
+      value->toTensor().scalar_type() != at::kFloat) {
+    better = value->toTensor().to(at::kFloat);
+  }
+  if (!better) return;
+  const torch::jit::WithInsertPoint here(node);
+  node->output()->replaceAllUsesWith(node->owningGraph()->insertConstant(*better));
+}
+
+/// Makes operators that are asked for another precision (casts, factories) give float32.
+void replace_dtype(torch::jit::Node* node) {
+  const c10::FunctionSchema* schema = node->maybeSchema();
+  if (schema == nullptr) return;
+  const std::size_t named = std::min(node->inputs().size(), schema->arguments().size());
+  for (std::size_t i = 0; i < named; ++i) {
+    if (schema->arguments()[i].name() != "dtype") continue;
+    const auto value = torch::jit::toIValue(node->input(i));
+    if (!value || !is_other_precision(*value)) continue;
+    const torch::jit::WithInsertPoint here(node);
+    node->replaceInput(i, node->owningGraph()->insertConstant(kFloatCode));
+  }
+}
+
+bool is_of_memory(const std::string& reason) {
+  return reason.find("not enough memory") != std::string::npos ||
+         reason.find("can't allocate memory") != std::string::npos ||
+         reason.find("bad_alloc") != std::string::npos;
+}
+
+/// The sentence at the end of Torch's traceback.
+std::string sentence_of(const std::string& reason) {
+  if (is_of_memory(reason)) throw std::bad_alloc();
+  std::string last;
+  for (std::size_t begin = 0; begin < reason.size();) {
+    const std::size_t end = std::min(reason.find('\n', begin), reason.size());
+    const std::string line = reason.substr(begin, end - begin);
+    const std::size_t text = line.find_first_not_of(" \t");
+    const bool is_drawing = line.find("<--- HERE") != std::string::npos;
+    if (text != std::string::npos && !is_drawing) last = line.substr(text);
+    if (starts_with(last, "RuntimeError: ") || starts_with(last, "torch.jit.Error: ")) break;
+    begin = end + 1;
+  }
+  const std::size_t colon = last.find("Error: ");
+  return colon == std::string::npos ? last : last.substr(colon + std::string("Error: ").size());
+}
+
+/// Calls `run`, and turns what Torch throws into one sentence about `what`.
+template <typename Run>
+auto in_one_sentence(const std::string& what, const Run& run) -> decltype(run()) {
+  try {
+    return run();
+  } catch (const c10::Error& failure) {
+    throw InputError(cat(what, " fails: ", sentence_of(failure.what_without_backtrace())));
+  } catch (const std::bad_alloc&) {
+    throw;
+  } catch (const std::exception& failure) {
+    throw InputError(cat(what, " fails: ", sentence_of(failure.what())));
+  }
+}
+
+torch::jit::Module load(const std::filesystem::path& file) {
+  return in_one_sentence("loading the archive with its code", [&] {
+    torch::jit::Module module = torch::jit::load(file.string(), c10::Device(c10::kCPU));
+    module.eval();
+    module.to(at::kFloat);
+    visit_graphs(module, replace_constant);
+    visit_graphs(module, replace_dtype);
+    return module;
+  });
+}
+
+/// What `run` gives for all rows at once, else what it gives row by row.
+template <typename Run>
+auto at_once_or_one_by_one(std::int64_t rows, const Run& run) -> decltype(run(0, rows)) {
+  try {
+    return run(0, rows);
+  } catch (const InputError&) {
+    std::vector<at::Tensor> parts;
+    for (std::int64_t row = 0; row < rows; ++row) parts.push_back(run(row, 1));
+    return at::cat(parts);
+  }
+}
+
+at::Tensor encode(torch::jit::Module& module, const char* name, const at::Tensor& input) {
+  return at_once_or_one_by_one(input.size(0), [&](std::int64_t first, std::int64_t count) {
+    return in_one_sentence(cat("its own ", name), [&] {
+      return module.get_method(name)({input.narrow(0, first, count)}).toTensor().to(at::kFloat);
+    });
+  });
+}
+
+/// The tensors of a tuple or a dict of strings, in order, without names.
+std::vector<at::Tensor> tensors_of(const c10::IValue& value) {
+  std::vector<at::Tensor> out;
+  const auto add = [&out](const c10::IValue& item) {
+    if (item.isTensor()) out.push_back(item.toTensor());
+  };
+  if (value.isTuple()) {
+    for (const c10::IValue& item : value.toTupleRef().elements()) add(item);
+  } else if (value.isGenericDict()) {
+    for (const auto& entry : value.toGenericDict()) add(entry.value());
+  } else {
+    add(value);
+  }
+  return out;
+}
+
+/// forward of all rows, with the texts first as Hugging Face's models have it, or last.
+std::vector<at::Tensor> run_forward(torch::jit::Module& module, const at::Tensor& pixels,
+                                    const at::Tensor& tokens, bool text_first) {
+  return in_one_sentence("its own forward", [&] {
+    return tensors_of(text_first ? module.forward({tokens, pixels})
+                                 : module.forward({pixels, tokens}));
+  });
+}
+
+/// Features are the first two outputs of [rows, width]: in the order of the inputs, both in
+/// open_clip's (image, text, scale) and in Hugging Face's (logits, logits, text, image).
+/// @param rows images and texts
+std::optional<ArchiveAnswer> answer_of(const std::vector<at::Tensor>& outputs, std::int64_t rows,
+                                       bool text_first) {
+  std::vector<at::Tensor> features;
+  std::vector<at::Tensor> logits;
+  for (const at::Tensor& output : outputs) {
+    if (output.dim() != 2 || output.size(0) != rows) continue;
+    (output.size(1) == rows ? logits : features).push_back(output.to(at::kFloat));
+  }
+  if (features.size() >= 2) {
+    return ArchiveAnswer{ArchiveAnswer::Kind::kFeatures, features[text_first ? 1 : 0],
+                         features[text_first ? 0 : 1]};
+  }
+  if (logits.empty()) return std::nullopt;
+  return ArchiveAnswer{ArchiveAnswer::Kind::kSimilarities, logits.front(), at::Tensor()};
+}
+
+ArchiveAnswer answer_of_forward(torch::jit::Module& module, const at::Tensor& pixels,
+                                const at::Tensor& tokens) {
+  std::string failure;
+  for (const bool text_first : {false, true}) {
+    try {
+      const auto outputs = run_forward(module, pixels, tokens, text_first);
+      auto answer = answer_of(outputs, pixels.size(0), text_first);
+      if (answer) return *answer;
+      failure = "its own forward returns neither features nor logits";
+    } catch (const InputError& error) {
+      if (failure.empty()) failure = error.what();
+    }
+  }
+  throw InputError(failure);
+}
+
+/// The same one pair at a time, for code that was traced for one.
+ArchiveAnswer answer_one_by_one(torch::jit::Module& module, const at::Tensor& pixels,
+                                const at::Tensor& tokens) {
+  std::vector<at::Tensor> image;
+  std::vector<at::Tensor> text;
+  for (std::int64_t row = 0; row < pixels.size(0); ++row) {
+    const ArchiveAnswer answer =
+        answer_of_forward(module, pixels.narrow(0, row, 1), tokens.narrow(0, row, 1));
+    if (answer.kind != ArchiveAnswer::Kind::kFeatures) {
+      throw InputError("its own forward gives logits, of one image and one text at a time");
+    }
+    image.push_back(answer.image);
+    text.push_back(answer.text);
+  }
+  return {ArchiveAnswer::Kind::kFeatures, at::cat(image), at::cat(text)};
+}
+
+}  // namespace
+
+ArchiveAnswer run_archive(const std::filesystem::path& file, const at::Tensor& pixels,
+                          const at::Tensor& tokens) {
+  const at::NoGradGuard no_grad;
+  torch::jit::Module module = load(file);
+  if (module.find_method("encode_image") && module.find_method("encode_text")) {
+    return {ArchiveAnswer::Kind::kEmbeddings, encode(module, "encode_image", pixels),
+            encode(module, "encode_text", tokens)};
+  }
+  if (!module.find_method("forward")) {
+    throw InputError("it has no encode_image and encode_text, and no forward");
+  }
+  try {
+    return answer_of_forward(module, pixels, tokens);
+  } catch (const InputError&) {
+    return answer_one_by_one(module, pixels, tokens);
+  }
+}
+
+}  // namespace clipq

@@ -1,0 +1,104 @@
+#include "clipq/core/zip_archive.h"
+
+#include <zip.h>
+
+#include "clipq/core/error.h"
+#include "clipq/core/files.h"
+#include "clipq/core/strings.h"
+
+namespace clipq {
+namespace {
+
+/// What deflate can make of a byte at most.
+constexpr std::uint64_t kLargestRatio = 1032;
+
+std::string reason_of(int code) {
+  zip_error_t error;
+  zip_error_init_with_code(&error, code);
+  std::string reason = zip_error_strerror(&error);
+  zip_error_fini(&error);
+  return reason;
+}
+
+}  // namespace
+
+struct ZipArchive::Handle {
+  zip_t* zip = nullptr;
+  ~Handle() {
+    if (zip != nullptr) zip_discard(zip);
+  }
+};
+
+ZipArchive::ZipArchive(const std::filesystem::path& file)
+    : handle_(std::make_unique<Handle>()), where_(file.string()) {
+  require_file(file, "file");
+  file_bytes_ = std::filesystem::file_size(file);
+  int code = 0;
+  handle_->zip = zip_open(file.c_str(), ZIP_RDONLY, &code);
+  if (handle_->zip == nullptr) {
+    throw InputError(cat(where_, ": damaged or truncated zip file (", reason_of(code),
+                         "); copy or export it anew"));
+  }
+  const zip_int64_t count = zip_get_num_entries(handle_->zip, 0);
+  for (zip_int64_t i = 0; i < count; ++i) {
+    zip_stat_t stat;
+    if (zip_stat_index(handle_->zip, static_cast<zip_uint64_t>(i), 0, &stat) != 0 ||
+        (stat.valid & ZIP_STAT_NAME) == 0) {
+      throw InputError(
+          cat(where_, ": damaged zip file (record ", i, " has no name); copy or export it anew"));
+    }
+    if (!sizes_.emplace(stat.name, stat.size).second) {
+      throw InputError(cat(where_, ": damaged zip file (two records are named \"", stat.name,
+                           "\"); copy or export it anew"));
+    }
+    names_.emplace_back(stat.name);
+  }
+}
+
+ZipArchive::~ZipArchive() = default;
+ZipArchive::ZipArchive(ZipArchive&&) noexcept = default;
+
+std::uint64_t ZipArchive::size(const std::string& name) const {
+  const auto found = sizes_.find(name);
+  if (found == sizes_.end()) {
+    throw InputError(cat(where_, ": record \"", name, "\" is missing; copy or export the file anew"));
+  }
+  if (found->second / kLargestRatio > file_bytes_) {
+    throw InputError(cat(where_, ": record \"", name, "\" claims ", found->second,
+                         " bytes in a file of ", file_bytes_, "; copy or export the file anew"));
+  }
+  return found->second;
+}
+
+std::string ZipArchive::read(const std::string& name) const {
+  std::string content(size(name), '\0');
+  read(name, content.data());
+  return content;
+}
+
+void ZipArchive::read(const std::string& name, void* target) const {
+  const std::uint64_t bytes = size(name);
+  const auto fail = [&](const char* reason) {
+    throw InputError(cat(where_, ": record \"", name, "\" is damaged (", reason,
+                         "); copy or export the file anew"));
+  };
+  const std::unique_ptr<zip_file_t, int (*)(zip_file_t*)> record(
+      zip_fopen(handle_->zip, name.c_str(), 0), zip_fclose);
+  if (!record) fail(zip_strerror(handle_->zip));
+  auto* at = static_cast<char*>(target);
+  std::uint64_t left = bytes;
+  while (left > 0) {
+    const zip_int64_t got = zip_fread(record.get(), at, left);
+    if (got < 0) fail(zip_file_strerror(record.get()));
+    if (got == 0) fail("it ends early");
+    at += got;
+    left -= static_cast<std::uint64_t>(got);
+  }
+  // The CRC is compared when the end has been met.
+  char more = 0;
+  const zip_int64_t beyond = zip_fread(record.get(), &more, 1);
+  if (beyond < 0) fail(zip_file_strerror(record.get()));
+  if (beyond > 0) fail("it is longer than it says");
+}
+
+}  // namespace clipq
