@@ -26,12 +26,12 @@ std::string settings_text(const TowerSettings& settings) {
 }
 
 std::string config_lines(const ClipConfig& config) {
-  return cat(
-      "image tower: ViT, ", config.image_resolution, " pixels, patch ", config.vision_patch_size,
-      ", width ", config.vision_width, ", ", config.vision_layers, " layers, ", settings_text(config.vision),
-      "\ntext tower: context ", config.context_length, ", vocabulary ", config.vocab_size,
-      ", width ", config.text_width, ", ", config.text_layers, " layers, ", settings_text(config.text),
-      "\nembedding: ", config.embed_dim, "\n");
+  return cat("image tower: ViT, ", config.image_resolution, " pixels, patch ",
+             config.vision_patch_size, ", width ", config.vision_width, ", ", config.vision_layers,
+             " layers, ", settings_text(config.vision), "\ntext tower: context ",
+             config.context_length, ", vocabulary ", config.vocab_size, ", width ",
+             config.text_width, ", ", config.text_layers, " layers, ", settings_text(config.text),
+             "\nembedding: ", config.embed_dim, "\n");
 }
 
 std::string tower_parity_text(const TowerParity& parity) {
@@ -55,8 +55,9 @@ void describe_checkpoint(const OpenedModel& opened, Inspection& out) {
   out.json["float32_bytes"] = checkpoint.float32_bytes;
   if (checkpoint.parity) {
     const Parity& parity = *checkpoint.parity;
-    out.text += cat("compared with the archive's own ", parity.source, ": image ",
-                    tower_parity_text(parity.image), "; text ", tower_parity_text(parity.text), "\n");
+    out.text +=
+        cat("compared with the archive's own ", parity.source, ": image ",
+            tower_parity_text(parity.image), "; text ", tower_parity_text(parity.text), "\n");
     out.json["parity"] = to_json(parity);
   } else {
     out.text += cat(checkpoint.unchecked, "\n");

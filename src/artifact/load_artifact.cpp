@@ -124,8 +124,9 @@ void require_digest(const TorchScriptArchive& archive, const Manifest& manifest,
       sha256_of(archive.state_dict()) == manifest.tensors_sha256) {
     return;
   }
-  throw InputError(cat(where, ": its tensors aren't those that clipq wrote (their SHA-256 isn't the "
-                              "manifest's tensors_sha256); quantize the checkpoint anew"));
+  throw InputError(cat(where,
+                       ": its tensors aren't those that clipq wrote (their SHA-256 isn't the "
+                       "manifest's tensors_sha256); quantize the checkpoint anew"));
 }
 
 }  // namespace

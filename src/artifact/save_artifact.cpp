@@ -171,7 +171,8 @@ Module make_layer_norm(const LayerNorm& norm) {
   Module module("LayerNorm");
   module.register_buffer("weight", norm.weight);
   module.register_buffer("bias", norm.bias);
-  module.define(source("layer_norm", {{"width", cat(norm.weight.numel())}, {"eps", number_text(norm.eps)}}));
+  module.define(
+      source("layer_norm", {{"width", cat(norm.weight.numel())}, {"eps", number_text(norm.eps)}}));
   return module;
 }
 
@@ -190,9 +191,9 @@ Module make_attention(const Block& block) {
   const std::string output =
       add_quantizer(module, Role::kBmm2Output, quantizers.output, "attended");
   const auto head_width = static_cast<double>(block.out_proj->in_features() / attention.heads());
-  module.define(source(
-      quantizers.softmax ? "attend_softmax" : "attend",
-      {{"causal", attention.causal() ? "True" : "False"}, {"score_scale", number_text(1 / std::sqrt(head_width))}}));
+  module.define(source(quantizers.softmax ? "attend_softmax" : "attend",
+                       {{"causal", attention.causal() ? "True" : "False"},
+                        {"score_scale", number_text(1 / std::sqrt(head_width))}}));
   module.define(source(
       "attention",
       {{"heads", cat(attention.heads())}, {"q", q}, {"k", k}, {"v", v}, {"output", output}}));

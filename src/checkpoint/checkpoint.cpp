@@ -46,9 +46,10 @@ void require_known_activation(const SettledTowers& towers, const std::string& wh
       towers.text.activation.origin != Origin::kAssumed) {
     return;
   }
-  throw UsageError(cat(where, ": the activation can't be told from this archive, and its own code "
-                              "isn't run to try; give --activation quick_gelu (OpenAI's models) or "
-                              "gelu (most open_clip models)"));
+  throw UsageError(cat(where,
+                       ": the activation can't be told from this archive, and its own code "
+                       "isn't run to try; give --activation quick_gelu (OpenAI's models) or "
+                       "gelu (most open_clip models)"));
 }
 
 void check(Checkpoint& checkpoint, const std::filesystem::path& file, const std::string& where,
@@ -56,16 +57,18 @@ void check(Checkpoint& checkpoint, const std::filesystem::path& file, const std:
   const std::string trusted = assumptions(checkpoint.towers);
   if (mode == ParityMode::kSkip) {
     require_known_activation(checkpoint.towers, where);
-    checkpoint.unchecked = cat("not compared with the archive's own embeddings (--parity skip); "
-                               "taken on trust: ", trusted);
+    checkpoint.unchecked =
+        cat("not compared with the archive's own embeddings (--parity skip); "
+            "taken on trust: ",
+            trusted);
     log::warn(cat(where, ": ", checkpoint.unchecked));
     return;
   }
   const ReferenceResult result = run_reference(file, checkpoint.model.config, mode);
   if (!result.reference) {
-    throw InputError(cat(where, ": can't be compared with the archive's own embeddings: ",
-                         result.failure, ". To go on without, give --parity skip; then this is ",
-                         "taken on trust: ", trusted));
+    throw InputError(
+        cat(where, ": can't be compared with the archive's own embeddings: ", result.failure,
+            ". To go on without, give --parity skip; then this is ", "taken on trust: ", trusted));
   }
   checkpoint.parity = require_parity(checkpoint.model, checkpoint.towers, *result.reference, where);
 }

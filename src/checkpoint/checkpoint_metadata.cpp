@@ -55,8 +55,7 @@ CheckpointMetadata read(const Json& json, const std::string& place) {
   SettingChoices& settings = metadata.settings;
   settings.activation = {read_activation(json, "vision_activation", place),
                          read_activation(json, "text_activation", place)};
-  settings.heads = {read_heads(json, "vision_heads", place),
-                    read_heads(json, "text_heads", place)};
+  settings.heads = {read_heads(json, "vision_heads", place), read_heads(json, "text_heads", place)};
   settings.layer_norm_eps = {read_eps(json, "vision_layer_norm_eps", place),
                              read_eps(json, "text_layer_norm_eps", place)};
   metadata.preprocess =

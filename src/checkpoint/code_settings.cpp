@@ -116,9 +116,9 @@ std::optional<std::int64_t> heads_in(const std::string& code, std::int64_t width
 
 CodeSettings read_code_settings(const TorchScriptArchive& archive, Tower tower,
                                 std::int64_t width) {
-  const std::vector<std::string> parts =
-      tower == Tower::kVisual ? std::vector<std::string>{"visual"}
-                              : std::vector<std::string>{"transformer", "ln_final"};
+  const std::vector<std::string> parts = tower == Tower::kVisual
+                                             ? std::vector<std::string>{"visual"}
+                                             : std::vector<std::string>{"transformer", "ln_final"};
   const std::string code = archive.code_of(parts);
   return {heads_in(code, width), activation_in(archive, code), eps_in(code)};
 }

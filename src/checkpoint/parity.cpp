@@ -44,8 +44,8 @@ double largest_row(const at::Tensor& rows) { return rows.norm(2, -1).max().item<
 /// How far noise of an ulp on its positions moves a tower's embeddings.
 double rounding_of(ClipModel model, Tower tower, const Reference& reference,
                    const at::Tensor& rows) {
-  at::Tensor& positions = tower == Tower::kVisual ? model.visual.positional_embedding
-                                                  : model.text.positional_embedding;
+  at::Tensor& positions =
+      tower == Tower::kVisual ? model.visual.positional_embedding : model.text.positional_embedding;
   const at::Generator generator = at::make_generator<at::CPUGeneratorImpl>(1);
   const at::Tensor noise = at::randn(positions.sizes(), generator, positions.options()).mul_(kUlp);
   positions = positions.mul(noise.add_(1));
@@ -173,7 +173,8 @@ void take_over(Settled<T>& settled, const T& fitting, const char* what, Tower to
   if (settled.origin == Origin::kOption || settled.origin == Origin::kMetadata) {
     throw InputError(cat(found, " is what ", name_of(settled.origin), " says; correct it"));
   }
-  log::info(cat(found, " was ", settled.origin == Origin::kAssumed ? "assumed" : "read off the code"));
+  log::info(
+      cat(found, " was ", settled.origin == Origin::kAssumed ? "assumed" : "read off the code"));
   settled = {fitting, Origin::kTried};
 }
 
@@ -201,7 +202,8 @@ void judge_misfit(const TowerParity& parity, Tower tower, bool together, const s
     return;
   }
   throw InputError(
-      cat(found, ". No other number of heads, activation or LayerNorm eps explains it, so its "
+      cat(found,
+          ". No other number of heads, activation or LayerNorm eps explains it, so its "
           "architecture isn't the CLIP that its names say",
           tower == Tower::kText || together
               ? " (a causal text tower, pooled at the token with the largest id)"
@@ -227,8 +229,9 @@ void settle_length(ClipModel& model, Tower tower, const at::Tensor& rows,
   };
   if (within(theirs.div(ours))) return;
   if (!within(theirs)) {
-    throw InputError(cat(where, ": the ", name_of(tower), " tower's embeddings have lengths such as ",
-                         ours[0].item<double>(), ", the archive's own ", theirs[0].item<double>(),
+    throw InputError(cat(where, ": the ", name_of(tower),
+                         " tower's embeddings have lengths such as ", ours[0].item<double>(),
+                         ", the archive's own ", theirs[0].item<double>(),
                          ", with the same directions; its code scales them in a way that clipq "
                          "doesn't know"));
   }

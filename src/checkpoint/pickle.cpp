@@ -295,7 +295,8 @@ class PickleMachine {
       case 0x93: {
         const PickleValue* name = pop();
         const PickleValue* module = pop();
-        if (name->kind != Kind::kText || module->kind != Kind::kText) fail("a name that is no text");
+        if (name->kind != Kind::kText || module->kind != Kind::kText)
+          fail("a name that is no text");
         push_global(module->text, name->text);
         return true;
       }

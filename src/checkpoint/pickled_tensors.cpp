@@ -21,8 +21,8 @@ constexpr std::string_view kParameter = "torch._utils _rebuild_parameter";
 std::optional<at::ScalarType> type_of(const PickleValue& storage_class) {
   for (int i = 0; i < static_cast<int>(at::ScalarType::NumOptions); ++i) {
     const auto type = static_cast<at::ScalarType>(i);
-    const bool plain = type != at::ScalarType::Undefined && !at::isQIntType(type) &&
-                       !at::isComplexType(type);
+    const bool plain =
+        type != at::ScalarType::Undefined && !at::isQIntType(type) && !at::isComplexType(type);
     if (plain && storage_class.text == cat("torch ", at::toString(type), "Storage")) return type;
   }
   return std::nullopt;
@@ -77,8 +77,8 @@ at::Tensor PickledTensors::make(const PickleValue& value, const std::string& nam
     fail(cat("is stored by ", value.callee->text,
              ", so it is sparse or quantized; expected a dense tensor of numbers"));
   }
-  const bool complete = items.size() >= 4 && items[1]->kind == Kind::kInteger &&
-                        items[1]->integer >= 0;
+  const bool complete =
+      items.size() >= 4 && items[1]->kind == Kind::kInteger && items[1]->integer >= 0;
   const auto sizes = complete ? integers(*items[2]) : std::nullopt;
   const auto strides = complete ? integers(*items[3]) : std::nullopt;
   if (!sizes || !strides || sizes->size() != strides->size()) {

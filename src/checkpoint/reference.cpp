@@ -64,6 +64,11 @@ class AnswerReader {
     take(&kind, 1);
     ArchiveAnswer answer;
     answer.kind = static_cast<ArchiveAnswer::Kind>(kind);
+    if (answer.kind != ArchiveAnswer::Kind::kEmbeddings &&
+        answer.kind != ArchiveAnswer::Kind::kFeatures &&
+        answer.kind != ArchiveAnswer::Kind::kSimilarities) {
+      throw InputError("its own code gave an answer of no kind");
+    }
     answer.image = tensor();
     if (answer.kind != ArchiveAnswer::Kind::kSimilarities) answer.text = tensor();
     return answer;
@@ -83,7 +88,8 @@ class AnswerReader {
       throw InputError("its own code gave an answer that is cut");
     }
     at::Tensor values = at::empty({kBatch, columns}, at::TensorOptions(at::kFloat));
-    take(values.mutable_data_ptr<float>(), static_cast<std::size_t>(values.numel()) * sizeof(float));
+    take(values.mutable_data_ptr<float>(),
+         static_cast<std::size_t>(values.numel()) * sizeof(float));
     return values;
   }
 
@@ -93,8 +99,7 @@ class AnswerReader {
 
 void fill(Reference& reference, const ArchiveAnswer& answer) {
   using Kind = ArchiveAnswer::Kind;
-  reference.source =
-      answer.kind == Kind::kEmbeddings ? "encode_image and encode_text" : "forward";
+  reference.source = answer.kind == Kind::kEmbeddings ? "encode_image and encode_text" : "forward";
   reference.directions_only = answer.kind == Kind::kFeatures;
   (answer.kind == Kind::kSimilarities ? reference.similarities : reference.image) = answer.image;
   reference.text = answer.text;
@@ -144,8 +149,11 @@ ReferenceResult run_reference(const std::filesystem::path& file, const ClipConfi
       fill(reference, AnswerReader(outcome.output).read());
       return {std::move(reference), ""};
     case SandboxOutcome::Kind::kNoSandbox:
-      throw UsageError(cat(file.string(), ": no sandbox can be set up here to run the archive's own "
-                           "code in (", outcome.reason, "); give --parity run to run it with your "
+      throw UsageError(cat(file.string(),
+                           ": no sandbox can be set up here to run the archive's own "
+                           "code in (",
+                           outcome.reason,
+                           "); give --parity run to run it with your "
                            "rights, or --parity skip not to run it"));
     case SandboxOutcome::Kind::kThrew:
       return {std::nullopt, outcome.reason};

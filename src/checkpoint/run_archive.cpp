@@ -15,8 +15,8 @@
 namespace clipq {
 namespace {
 
-constexpr c10::ScalarType kOtherPrecisions[] = {
-    c10::ScalarType::Half, c10::ScalarType::BFloat16, c10::ScalarType::Double};
+constexpr c10::ScalarType kOtherPrecisions[] = {c10::ScalarType::Half, c10::ScalarType::BFloat16,
+                                                c10::ScalarType::Double};
 constexpr std::int64_t kFloatCode = static_cast<std::int64_t>(c10::ScalarType::Float);
 
 bool is_other_precision(const c10::IValue& value) {

@@ -23,8 +23,8 @@ struct ArchiveAnswer {
 /// encode_image and encode_text, or forward if it lacks one, in float32 on the CPU: of all images
 /// and texts at once, else one by one. Graphs' constants that say "cuda" or half precision are
 /// changed, weights of other precisions become float32.
-/// Throws Error with one sentence, without Torch's traceback, and std::bad_alloc if memory runs out.
-/// Not for archives that aren't trusted, unless in a sandbox.
+/// Throws Error with one sentence, without Torch's traceback, and std::bad_alloc if memory runs
+/// out. Not for archives that aren't trusted, unless in a sandbox.
 /// @param pixels float32 [n, 3, R, R]
 /// @param tokens int64 [n, context]
 ArchiveAnswer run_archive(const std::filesystem::path& file, const at::Tensor& pixels,

@@ -108,8 +108,9 @@ struct TorchScriptArchive::Impl {
   void read_modules(const std::string& where) {
     const Pickle pickle(zip.read(folder + "data.pkl"), where + ": data.pkl");
     if (pickle.root().kind != Kind::kObject) {
-      throw InputError(cat(where, ": its data.pkl holds no module; expected what torch.jit.save "
-                                  "writes"));
+      throw InputError(cat(where,
+                           ": its data.pkl holds no module; expected what torch.jit.save "
+                           "writes"));
     }
     TreeWalk(tree, where).visit(pickle.root(), "", 0);
     PickledTensors tensors(zip, folder + "data/", where);
@@ -144,24 +145,28 @@ TorchScriptArchive::TorchScriptArchive(const std::filesystem::path& file) {
   const std::string where = file.string();
   impl_->folder = folder_of(impl_->zip);
   if (!impl_->zip.contains(impl_->folder + "data.pkl")) {
-    throw InputError(cat(where, ": a zip file, but not a TorchScript archive (it has no data.pkl); "
-                                "expected what torch.jit.save writes"));
+    throw InputError(cat(where,
+                         ": a zip file, but not a TorchScript archive (it has no data.pkl); "
+                         "expected what torch.jit.save writes"));
   }
   if (!impl_->zip.contains(impl_->folder + "constants.pkl")) {
-    throw InputError(cat(where, ": a zip file, but not a TorchScript archive: it has no code (a "
-                                "plain torch.save?); expected what torch.jit.save writes"));
+    throw InputError(cat(where,
+                         ": a zip file, but not a TorchScript archive: it has no code (a "
+                         "plain torch.save?); expected what torch.jit.save writes"));
   }
   if (impl_->zip.contains(impl_->folder + "byteorder") &&
       impl_->zip.read(impl_->folder + "byteorder") != "little") {
-    throw InputError(cat(where, ": its numbers are big-endian; export it on a little-endian "
-                                "machine"));
+    throw InputError(cat(where,
+                         ": its numbers are big-endian; export it on a little-endian "
+                         "machine"));
   }
   impl_->read_modules(where);
   impl_->read_constants(where);
   impl_->check_other_records();
   if (impl_->state.empty() && !impl_->constants.empty()) {
-    throw InputError(cat(where, ": a frozen archive (torch.jit.freeze): its weights have become "
-                                "constants without names; export it without freezing"));
+    throw InputError(cat(where,
+                         ": a frozen archive (torch.jit.freeze): its weights have become "
+                         "constants without names; export it without freezing"));
   }
 }
 
@@ -183,7 +188,8 @@ std::string TorchScriptArchive::code_of(const std::vector<std::string>& prefixes
   std::set<std::string> classes;
   for (const auto& [path, name] : impl_->tree.classes) {
     for (const std::string& prefix : prefixes) {
-      if (path == prefix || (!prefix.empty() && starts_with(path, prefix + "."))) classes.insert(name);
+      if (path == prefix || (!prefix.empty() && starts_with(path, prefix + ".")))
+        classes.insert(name);
     }
   }
   std::string code;

@@ -19,19 +19,36 @@ namespace {
 
 /// Calls that computing on memory and reading files need. Those of another architecture or kernel
 /// are skipped.
-constexpr const char* kAllowed[] = {
-    "read",           "pread64",       "readv",          "preadv",          "close",
-    "lseek",          "fstat",         "newfstatat",     "fstatat64",       "stat",
-    "lstat",          "statx",         "statfs",         "fstatfs",         "access",
-    "faccessat",      "faccessat2",    "readlink",       "readlinkat",      "getcwd",
-    "getdents64",     "mmap",          "munmap",         "mprotect",        "mremap",
-    "madvise",        "brk",           "futex",          "clock_gettime",   "clock_getres",
-    "gettimeofday",   "time",          "times",          "getrusage",       "nanosleep",
-    "clock_nanosleep", "sched_yield",  "sched_getaffinity", "getcpu",       "getrandom",
-    "getpid",         "gettid",        "getppid",        "getuid",          "geteuid",
-    "getgid",         "getegid",       "uname",          "sysinfo",         "sigaltstack",
-    "rt_sigaction",   "rt_sigprocmask", "rt_sigreturn",  "restart_syscall", "arch_prctl",
-    "set_robust_list", "rseq",         "membarrier",     "exit",            "exit_group"};
+constexpr const char* kAllowed[] = {"read",          "pread64",
+                                    "readv",         "preadv",
+                                    "close",         "lseek",
+                                    "fstat",         "newfstatat",
+                                    "fstatat64",     "stat",
+                                    "lstat",         "statx",
+                                    "statfs",        "fstatfs",
+                                    "access",        "faccessat",
+                                    "faccessat2",    "readlink",
+                                    "readlinkat",    "getcwd",
+                                    "getdents64",    "mmap",
+                                    "munmap",        "mprotect",
+                                    "mremap",        "madvise",
+                                    "brk",           "futex",
+                                    "clock_gettime", "clock_getres",
+                                    "gettimeofday",  "time",
+                                    "times",         "getrusage",
+                                    "nanosleep",     "clock_nanosleep",
+                                    "sched_yield",   "sched_getaffinity",
+                                    "getcpu",        "getrandom",
+                                    "getpid",        "gettid",
+                                    "getppid",       "getuid",
+                                    "geteuid",       "getgid",
+                                    "getegid",       "uname",
+                                    "sysinfo",       "sigaltstack",
+                                    "rt_sigaction",  "rt_sigprocmask",
+                                    "rt_sigreturn",  "restart_syscall",
+                                    "arch_prctl",    "set_robust_list",
+                                    "rseq",          "membarrier",
+                                    "exit",          "exit_group"};
 
 bool allow(scmp_filter_ctx filter, const char* name) {
   const int call = seccomp_syscall_resolve_name(name);
@@ -63,12 +80,11 @@ bool allow_answering(scmp_filter_ctx filter) {
 /// Landlock on top, which no hole in the list of calls gets around. Kernels without it do without.
 void forbid_writing_below_root() {
   landlock_ruleset_attr rules = {};
-  rules.handled_access_fs = LANDLOCK_ACCESS_FS_EXECUTE | LANDLOCK_ACCESS_FS_WRITE_FILE |
-                            LANDLOCK_ACCESS_FS_REMOVE_DIR | LANDLOCK_ACCESS_FS_REMOVE_FILE |
-                            LANDLOCK_ACCESS_FS_MAKE_CHAR | LANDLOCK_ACCESS_FS_MAKE_DIR |
-                            LANDLOCK_ACCESS_FS_MAKE_REG | LANDLOCK_ACCESS_FS_MAKE_SOCK |
-                            LANDLOCK_ACCESS_FS_MAKE_FIFO | LANDLOCK_ACCESS_FS_MAKE_BLOCK |
-                            LANDLOCK_ACCESS_FS_MAKE_SYM;
+  rules.handled_access_fs =
+      LANDLOCK_ACCESS_FS_EXECUTE | LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_REMOVE_DIR |
+      LANDLOCK_ACCESS_FS_REMOVE_FILE | LANDLOCK_ACCESS_FS_MAKE_CHAR | LANDLOCK_ACCESS_FS_MAKE_DIR |
+      LANDLOCK_ACCESS_FS_MAKE_REG | LANDLOCK_ACCESS_FS_MAKE_SOCK | LANDLOCK_ACCESS_FS_MAKE_FIFO |
+      LANDLOCK_ACCESS_FS_MAKE_BLOCK | LANDLOCK_ACCESS_FS_MAKE_SYM;
   const long ruleset = syscall(SYS_landlock_create_ruleset, &rules, sizeof(rules), 0);
   if (ruleset < 0) return;
   syscall(SYS_landlock_restrict_self, ruleset, 0);
@@ -82,8 +98,8 @@ std::string confine_this_process() {
     return cat("privileges can't be given up: ", std::strerror(errno));
   }
   forbid_writing_below_root();
-  const std::unique_ptr<void, void (*)(scmp_filter_ctx)> filter(
-      seccomp_init(SCMP_ACT_ERRNO(EPERM)), seccomp_release);
+  const std::unique_ptr<void, void (*)(scmp_filter_ctx)> filter(seccomp_init(SCMP_ACT_ERRNO(EPERM)),
+                                                                seccomp_release);
   bool complete = filter != nullptr;
   for (const char* name : kAllowed) complete = complete && allow(filter.get(), name);
   if (!complete || !allow_opening_to_read(filter.get()) || !allow_answering(filter.get())) {

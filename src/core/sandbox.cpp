@@ -161,8 +161,8 @@ SandboxOutcome outcome_of(const std::string& text, int status, const SandboxLimi
       return {Kind::kDone, text.substr(1), ""};
     case kNoMemory:
       return {Kind::kOutOfMemory, "",
-              cat("it asked for more than ", mebibytes(static_cast<std::int64_t>(limits.memory_bytes)),
-                  " of memory")};
+              cat("it asked for more than ",
+                  mebibytes(static_cast<std::int64_t>(limits.memory_bytes)), " of memory")};
     case kUnconfined:
       return {Kind::kNoSandbox, "", text.substr(1)};
     default:

@@ -47,6 +47,12 @@ ZipArchive::ZipArchive(const std::filesystem::path& file)
       throw InputError(
           cat(where_, ": damaged zip file (record ", i, " has no name); copy or export it anew"));
     }
+    const bool stored =
+        (stat.valid & ZIP_STAT_COMP_METHOD) != 0 && stat.comp_method == ZIP_CM_STORE;
+    if (stat.size / (stored ? 1 : kLargestRatio) > file_bytes_) {
+      throw InputError(cat(where_, ": record \"", stat.name, "\" claims ", stat.size,
+                           " bytes in a file of ", file_bytes_, "; copy or export the file anew"));
+    }
     if (!sizes_.emplace(stat.name, stat.size).second) {
       throw InputError(cat(where_, ": damaged zip file (two records are named \"", stat.name,
                            "\"); copy or export it anew"));
@@ -61,11 +67,8 @@ ZipArchive::ZipArchive(ZipArchive&&) noexcept = default;
 std::uint64_t ZipArchive::size(const std::string& name) const {
   const auto found = sizes_.find(name);
   if (found == sizes_.end()) {
-    throw InputError(cat(where_, ": record \"", name, "\" is missing; copy or export the file anew"));
-  }
-  if (found->second / kLargestRatio > file_bytes_) {
-    throw InputError(cat(where_, ": record \"", name, "\" claims ", found->second,
-                         " bytes in a file of ", file_bytes_, "; copy or export the file anew"));
+    throw InputError(
+        cat(where_, ": record \"", name, "\" is missing; copy or export the file anew"));
   }
   return found->second;
 }

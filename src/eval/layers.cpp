@@ -57,8 +57,8 @@ class LayerPass {
       for (std::size_t i = 0; i < models_.size(); ++i) {
         const ClipModel& model = models_[i];
         const at::Tensor pixels = pixels_of(batch, model.preprocess, i);
-        BlockOutputs outputs = block_outputs(model.visual.blocks,
-                                             model.visual.embed(pixels, model.config));
+        BlockOutputs outputs =
+            block_outputs(model.visual.blocks, model.visual.embed(pixels, model.config));
         if (i == 0) base = outputs;
         image_[i].add(base, outputs);
       }
@@ -73,8 +73,8 @@ class LayerPass {
         const ClipModel& model = models_[i];
         const at::Tensor ids = tokens_of({text}, *models[i].tokenizer, model.config);
         const std::int64_t length = ids.argmax(-1).item<std::int64_t>() + 1;
-        BlockOutputs outputs = block_outputs(model.text.blocks,
-                                             model.text.embed(ids.narrow(1, 0, length)));
+        BlockOutputs outputs =
+            block_outputs(model.text.blocks, model.text.embed(ids.narrow(1, 0, length)));
         if (i == 0) base = outputs;
         text_[i].add(base, outputs);
       }

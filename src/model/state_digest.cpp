@@ -8,8 +8,8 @@ namespace clipq {
 std::string sha256_of(const StateDict& state) {
   Sha256 hash;
   for (const auto& [name, tensor] : state) {
-    const std::string head = cat(name, " ", at::toString(tensor.scalar_type()), " ",
-                                 tensor.sizes(), "\n");
+    const std::string head =
+        cat(name, " ", at::toString(tensor.scalar_type()), " ", tensor.sizes(), "\n");
     hash.update(head.data(), head.size());
     const at::Tensor values = tensor.contiguous();
     hash.update(values.const_data_ptr(), values.nbytes());

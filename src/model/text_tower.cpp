@@ -11,8 +11,8 @@ at::Tensor TextTower::encode(const at::Tensor& tokens) const {
   const bool cut = tokens.size(0) > 0 && !clipq::needs_whole_batch(blocks);
   const std::int64_t length = cut ? ends.max().item<std::int64_t>() + 1 : tokens.size(1);
   const at::Tensor embedded = embed(tokens.narrow(1, 0, length));
-  const at::Tensor pooled = runner ? runner->forward_pooled(embedded, ends)
-                                   : forward_pooled(blocks, embedded, ends);
+  const at::Tensor pooled =
+      runner ? runner->forward_pooled(embedded, ends) : forward_pooled(blocks, embedded, ends);
   return text_projection->forward(ln_final.forward(pooled));
 }
 

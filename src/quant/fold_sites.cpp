@@ -84,7 +84,7 @@ void fold(const FoldSite& site, const at::Tensor& scale) {
   const at::Tensor inverse = scale.reciprocal();
   switch (site.kind) {
     case FoldKind::kNorm:
-      *site.norm = {site.norm->weight.mul(inverse), site.norm->bias.mul(inverse)};
+      *site.norm = {site.norm->weight.mul(inverse), site.norm->bias.mul(inverse), site.norm->eps};
       return scale_columns(*site.consumer, scale);
     case FoldKind::kValues:
       scale_part(*site.producer, 2, inverse);

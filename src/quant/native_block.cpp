@@ -36,7 +36,9 @@ float* at_least(std::vector<float>& values, std::int64_t count) {
 }
 
 NativeBlock::Norm::Norm(const LayerNorm& norm)
-    : weight(norm.weight.contiguous()), bias(norm.bias.contiguous()), eps(static_cast<float>(norm.eps)) {}
+    : weight(norm.weight.contiguous()),
+      bias(norm.bias.contiguous()),
+      eps(static_cast<float>(norm.eps)) {}
 
 NativeBlock::Names::Names(const std::string& block)
     : ln_1(block + ".ln_1, attn.in_proj.input_quantizer"),

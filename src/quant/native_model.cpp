@@ -69,8 +69,7 @@ NativeModel make_native(ClipModel model, const NativeOptions& options) {
             ? fastest_attention_path(tower == Tower::kVisual ? model.config.vision_tokens()
                                                              : model.config.context_length)
             : *options.attention;
-    auto transformer =
-        std::make_shared<NativeTransformer>(blocks, BlockChoices{&attention}, tower);
+    auto transformer = std::make_shared<NativeTransformer>(blocks, BlockChoices{&attention}, tower);
     if (&attention != &float32_attention_path() && transformer->has_float_attention()) {
       native.attention.push_back(cat(attention.name, " (", name_of(tower), ")"));
     }

@@ -10,15 +10,18 @@ namespace {
 using Kind = PickleValue::Kind;
 using namespace std::string_literals;
 
-// What Python's pickle.dumps gives for (1, -2, 300, 70000, 2**40, 2.5, True, None, "text", [1], {"k": 3}).
+// What Python's pickle.dumps gives for (1, -2, 300, 70000, 2**40, 2.5, True, None, "text", [1],
+// {"k": 3}).
 TEST(Pickle, ReadsWhatPythonWrites) {
   const std::string protocol_2 =
       "\x80\x02(K\x01J\xfe\xff\xff\xffM,\x01Jp\x11\x01\x00\x8a\x06\x00\x00\x00\x00\x00\x01G@\x04"
-      "\x00\x00\x00\x00\x00\x00\x88NX\x04\x00\x00\x00textq\x00]q\x01K\x01""a}q\x02X\x01\x00\x00\x00"
+      "\x00\x00\x00\x00\x00\x00\x88NX\x04\x00\x00\x00textq\x00]q\x01K\x01"
+      "a}q\x02X\x01\x00\x00\x00"
       "kq\x03K\x03stq\x04."s;
   const std::string protocol_4 =
       "\x80\x04\x95\x45\x00\x00\x00\x00\x00\x00\x00(K\x01J\xfe\xff\xff\xffM,\x01Jp\x11\x01\x00\x8a"
-      "\x06\x00\x00\x00\x00\x00\x01G@\x04\x00\x00\x00\x00\x00\x00\x88N\x8c\x04text\x94]\x94K\x01""a}"
+      "\x06\x00\x00\x00\x00\x00\x01G@\x04\x00\x00\x00\x00\x00\x00\x88N\x8c\x04text\x94]\x94K\x01"
+      "a}"
       "\x94\x8c\x01k\x94K\x03st\x94."s;
   for (const std::string& bytes : {protocol_2, protocol_4}) {
     const Pickle pickle(bytes, "test");
@@ -40,20 +43,29 @@ TEST(Pickle, ReadsWhatPythonWrites) {
 }
 
 TEST(Pickle, NotesCallsAndMakesNone) {
-  const Pickle pickle("\x80\x02""cos\nsystem\nX\x02\x00\x00\x00ls\x85R."s, "test");
+  const Pickle pickle(
+      "\x80\x02"
+      "cos\nsystem\nX\x02\x00\x00\x00ls\x85R."s,
+      "test");
   EXPECT_TRUE(pickle.root().is_call_of("os system"));
   EXPECT_TRUE(pickle.root().arguments->items.at(0)->is_text("ls"));
 }
 
 TEST(Pickle, KeepsTheStateOfObjects) {
-  const Pickle pickle("\x80\x02""c__torch__\nM\n)\x81}X\x01\x00\x00\x00wK\x07sb."s, "test");
+  const Pickle pickle(
+      "\x80\x02"
+      "c__torch__\nM\n)\x81}X\x01\x00\x00\x00wK\x07sb."s,
+      "test");
   EXPECT_EQ(pickle.root().kind, Kind::kObject);
   EXPECT_EQ(pickle.root().callee->text, "__torch__ M");
   EXPECT_EQ(pickle.root().state->items.at(1)->integer, 7);
 }
 
 TEST(Pickle, MayContainItself) {
-  const Pickle pickle("\x80\x02]q\x00h\x00""a."s, "test");
+  const Pickle pickle(
+      "\x80\x02]q\x00h\x00"
+      "a."s,
+      "test");
   EXPECT_EQ(pickle.root().items.at(0), &pickle.root());
 }
 
@@ -62,7 +74,10 @@ TEST(Pickle, RefusesEveryTruncationAndUnknownOpcodes) {
   for (std::size_t length = 0; length < good.size(); ++length) {
     EXPECT_THROW(Pickle(good.substr(0, length), "test"), InputError) << length;
   }
-  for (const char* bad : {"t.", "R.", "a.", "h\x05.", "(", "K\x01" "a.", "\x85.", "i", "}]s.", "]b."}) {
+  for (const char* bad : {"t.", "R.", "a.", "h\x05.", "(",
+                          "K\x01"
+                          "a.",
+                          "\x85.", "i", "}]s.", "]b."}) {
     EXPECT_THROW(Pickle(bad, "test"), InputError) << bad;
   }
 }

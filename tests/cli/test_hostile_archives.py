@@ -42,14 +42,12 @@ class Called(nn.Module):
 
 class Zeroes(Called):
     def harm(self) -> int:
-        torch.from_file(self.target, shared=True, size=16, dtype=torch.uint8).zero_()
-        return 0
+        return int(torch.from_file(self.target, shared=True, size=16, dtype=torch.uint8).zero_().sum())
 
 
 class Writes(Called):
     def harm(self) -> int:
-        torch.from_file(self.target + ".made", shared=True, size=1 << 20, dtype=torch.uint8).fill_(1)
-        return 0
+        return int(torch.from_file(self.target + ".made", shared=True, size=1 << 20, dtype=torch.uint8).fill_(0).sum())
 
 
 class Loops(Called):
@@ -92,7 +90,8 @@ class OnLoad(nn.Module):
     def __setstate__(self, state: tuple[str, bool]):
         self.target = state[0]
         self.training = state[1]
-        torch.from_file(self.target, shared=True, size=16, dtype=torch.uint8).zero_()
+        zeroed = torch.from_file(self.target, shared=True, size=16, dtype=torch.uint8).zero_()
+        assert int(zeroed.sum()) == 0
 
 
 class LoadsHarm(Called):

@@ -16,8 +16,8 @@ namespace clipq {
 namespace {
 
 using Kind = SandboxOutcome::Kind;
-using testing::TemporaryFolder;
 using ::testing::HasSubstr;
+using testing::TemporaryFolder;
 
 constexpr SandboxLimits kLimits = {std::uint64_t{1} << 30, 20};
 
@@ -75,8 +75,10 @@ TEST(Sandbox, HasNoFileOfTheParentOpen) {
   const int open_before = open((folder.path() / "own").c_str(), O_RDWR | O_CREAT, 0666);
   ASSERT_GE(open_before, 0);
   const auto outcome = run_in_sandbox(
-      [&] { return outcome_of_call(write(open_before + 10, "x", 1)) +
-                   outcome_of_call(lseek(open_before + 10, 0, SEEK_SET)); },
+      [&] {
+        return outcome_of_call(write(open_before + 10, "x", 1)) +
+               outcome_of_call(lseek(open_before + 10, 0, SEEK_SET));
+      },
       kLimits);
   dup2(open_before, open_before + 10);
   const auto again = run_in_sandbox(
@@ -123,9 +125,9 @@ TEST(Sandbox, TellsWhatTheWorkThrew) {
 TEST(Sandbox, UnconfinedWorkHasLimitsOnly) {
   const TemporaryFolder folder;
   const std::string made = (folder.path() / "made").string();
-  const auto outcome = run_in_sandbox(
-      [&] { return outcome_of_call(open(made.c_str(), O_RDWR | O_CREAT, 0666)); },
-      {kLimits.memory_bytes, 20, /*confined=*/false});
+  const auto outcome =
+      run_in_sandbox([&] { return outcome_of_call(open(made.c_str(), O_RDWR | O_CREAT, 0666)); },
+                     {kLimits.memory_bytes, 20, /*confined=*/false});
   EXPECT_EQ(outcome.output, "done");
 }
 

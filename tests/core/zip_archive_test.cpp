@@ -12,9 +12,9 @@
 namespace clipq {
 namespace {
 
-using testing::TemporaryFolder;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using testing::TemporaryFolder;
 
 std::filesystem::path write_zip(const TemporaryFolder& folder, zip_int32_t method) {
   const auto file = folder.path() / "some.zip";

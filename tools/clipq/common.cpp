@@ -72,9 +72,10 @@ ModelOptions ModelArguments::options() const {
 
 void add_checkpoint_arguments(CLI::App& command, ModelArguments& arguments) {
   command
-      .add_option("--activation", arguments.activation,
-                  "MLP activation of a checkpoint: quick_gelu, gelu or gelu_tanh, of both towers or "
-                  "as image=gelu,text=quick_gelu (default: found out from the checkpoint)")
+      .add_option(
+          "--activation", arguments.activation,
+          "MLP activation of a checkpoint: quick_gelu, gelu or gelu_tanh, of both towers or "
+          "as image=gelu,text=quick_gelu (default: found out from the checkpoint)")
       ->type_name("{quick_gelu,gelu,gelu_tanh}");
   command
       .add_option("--heads", arguments.heads,

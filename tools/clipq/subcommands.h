@@ -66,7 +66,8 @@ struct ModelArguments {
 /// Adds --activation, --heads, --parity and --bpe: for commands that read checkpoints.
 void add_checkpoint_arguments(CLI::App& command, ModelArguments& arguments);
 
-/// Adds those of add_checkpoint_arguments, --mode, --kernels and --attention: for commands that run models.
+/// Adds those of add_checkpoint_arguments, --mode, --kernels and --attention: for commands that run
+/// models.
 void add_model_arguments(CLI::App& command, ModelArguments& arguments);
 
 /// Adds --batch-size and --skip-bad: for commands that feed pictures to models.

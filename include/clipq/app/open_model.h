@@ -5,10 +5,10 @@
 #include <string>
 
 #include "clipq/artifact/artifact.h"
+#include "clipq/checkpoint/checkpoint.h"
 #include "clipq/eval/encode.h"
 #include "clipq/kernels/attention_path.h"
 #include "clipq/kernels/integer_path.h"
-#include "clipq/checkpoint/checkpoint.h"
 #include "clipq/result/result.h"
 #include "clipq/text/tokenizer.h"
 
@@ -17,8 +17,8 @@ namespace clipq {
 /// What every command that opens a model takes.
 struct ModelOptions {
   CheckpointOptions checkpoint;  ///< how checkpoints are read; artifacts hold all of it
-  std::filesystem::path bpe;  ///< tokenizer merges; empty: the model's own, else standard
-  bool simulate = false;      ///< --mode simulate: don't look for integer kernels
+  std::filesystem::path bpe;     ///< tokenizer merges; empty: the model's own, else standard
+  bool simulate = false;         ///< --mode simulate: don't look for integer kernels
   const IntegerPath* kernels = nullptr;      ///< --kernels; nullptr: the fastest for each shape
   const AttentionPath* attention = nullptr;  ///< --attention; nullptr: the fastest
 };

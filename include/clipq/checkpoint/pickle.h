@@ -31,7 +31,7 @@ struct PickleValue {
   std::vector<const PickleValue*> items = {};
   const PickleValue* callee = nullptr;
   const PickleValue* arguments = nullptr;  ///< a sequence
-  const PickleValue* state = nullptr;  ///< nullptr: never set
+  const PickleValue* state = nullptr;      ///< nullptr: never set
 
   bool is_text(std::string_view value) const { return kind == Kind::kText && text == value; }
   bool is_call_of(std::string_view global) const;

@@ -24,9 +24,9 @@ const char* name_of(ParityMode mode);
 
 /// What an archive's own code makes of a few fixed random images and texts.
 struct Reference {
-  at::Tensor pixels;  ///< float32 [n, 3, R, R]
-  at::Tensor tokens;  ///< int64 [n, context]
-  std::string source;  ///< "encode_image and encode_text", or "forward"
+  at::Tensor pixels;             ///< float32 [n, 3, R, R]
+  at::Tensor tokens;             ///< int64 [n, context]
+  std::string source;            ///< "encode_image and encode_text", or "forward"
   bool directions_only = false;  ///< whether forward gave them, which scales to length 1
   at::Tensor image;         ///< float32 [n, embed_dim]; undefined if there are only similarities
   at::Tensor text;          ///< likewise

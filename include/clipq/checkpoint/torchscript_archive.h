@@ -14,8 +14,8 @@ namespace clipq {
 /// of the code is compiled or run.
 class TorchScriptArchive {
  public:
-  /// Reads all tensors; those that were saved on a GPU are on the CPU. Throws InputError if the file
-  /// is missing, damaged (every record has a CRC), no TorchScript archive, or a frozen one.
+  /// Reads all tensors; those that were saved on a GPU are on the CPU. Throws InputError if the
+  /// file is missing, damaged (every record has a CRC), no TorchScript archive, or a frozen one.
   explicit TorchScriptArchive(const std::filesystem::path& file);
   ~TorchScriptArchive();
   TorchScriptArchive(TorchScriptArchive&&) noexcept;

@@ -12,7 +12,8 @@ namespace clipq {
 /// A zip file's records, each checked against its CRC-32 when it is read.
 class ZipArchive {
  public:
-  /// Throws InputError if the file is missing, no zip file, or its directory is damaged.
+  /// Throws InputError if the file is missing, no zip file, or its directory is damaged or claims
+  /// more than the file could hold.
   explicit ZipArchive(const std::filesystem::path& file);
   ~ZipArchive();
   ZipArchive(ZipArchive&&) noexcept;
@@ -22,7 +23,7 @@ class ZipArchive {
   bool contains(const std::string& name) const { return sizes_.count(name) > 0; }
 
   /// Bytes of a record's content, as the directory says. Throws InputError if there is none of that
-  /// name, or it claims more than the file could hold.
+  /// name.
   std::uint64_t size(const std::string& name) const;
 
   /// The content of a record. Throws InputError if it is missing or damaged.

@@ -70,7 +70,7 @@ struct Environment {
   std::string cpu;
   std::string isa;
   int threads = 0;
-  std::string time;  ///< ISO 8601, UTC
+  std::string time;          ///< ISO 8601, UTC
   std::string command = {};  ///< the command line that measured it; empty: unknown
 };
 
