@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <csignal>
+#include <cstring>
 #include <fstream>
 #include <vector>
 
@@ -92,7 +93,7 @@ TEST(Sandbox, HasNoFileOfTheParentOpen) {
 TEST(Sandbox, EndsWhatTakesTooLongTooMuchOrCrashes) {
   const auto loop = run_in_sandbox(
       [] {
-        for (volatile int i = 0;; i = i + 1) {
+        for (volatile bool forever = true; forever;) {
         }
         return std::string();
       },
