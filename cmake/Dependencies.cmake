@@ -9,7 +9,12 @@ find_package(ICU REQUIRED COMPONENTS uc i18n)
 find_package(hwy REQUIRED)
 find_package(OpenCV REQUIRED COMPONENTS core imgproc imgcodecs)
 find_package(PkgConfig REQUIRED)
-pkg_check_modules(TURBOJPEG REQUIRED IMPORTED_TARGET libturbojpeg)
+find_package(JPEG REQUIRED)
+find_library(CSV_LIBRARY csv REQUIRED)
+find_path(CSV_INCLUDE csv.h REQUIRED)
+find_package(GIF REQUIRED)
+find_package(TIFF REQUIRED)
+pkg_check_modules(WEBP REQUIRED IMPORTED_TARGET libwebpdemux libwebp)
 pkg_check_modules(LBFGS REQUIRED IMPORTED_TARGET liblbfgs)
 
 # A LibTorch on CMAKE_PREFIX_PATH (variable or environment) wins; else the wheel in .venv.

@@ -6,6 +6,7 @@
 #include "clipq/core/error.h"
 #include "clipq/core/log.h"
 #include "clipq/core/strings.h"
+#include "clipq/data/preprocess_json.h"
 #include "clipq/model/build_model.h"
 
 namespace clipq {
@@ -36,12 +37,9 @@ Metadata read_metadata(const TorchScriptArchive& archive, const std::string& whe
       metadata.text_heads = json_value<std::int64_t>(json, "text_heads", 0, place);
     }
     const Json preprocess = json_value(json, "preprocess", Json::object(), place);
-    require_known_keys(preprocess, {"mean", "std"}, place + ": preprocess");
-    metadata.preprocess.mean = json_value(preprocess, "mean", metadata.preprocess.mean, place);
-    metadata.preprocess.std = json_value(preprocess, "std", metadata.preprocess.std, place);
-    for (const float deviation : metadata.preprocess.std) {
-      if (!(deviation > 0)) throw UsageError(place + ": \"std\" must be above 0");
-    }
+    require_known_keys(preprocess, {"mean", "std", "crop_offset", "interpolation"},
+                       place + ": preprocess");
+    metadata.preprocess = preprocess_from_json(preprocess, place);
   } catch (const UsageError& failure) {
     throw InputError(failure.what());
   }

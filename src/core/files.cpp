@@ -5,6 +5,7 @@
 
 #include <cerrno>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <fstream>
 #include <utility>
@@ -44,14 +45,13 @@ std::string read_file(const fs::path& file) {
   return std::move(text).str();
 }
 
-std::vector<std::string> read_lines(const fs::path& file) {
-  std::istringstream in(read_file(file));
-  std::vector<std::string> lines;
-  for (std::string line; std::getline(in, line);) {
-    if (!line.empty() && line.back() == '\r') line.pop_back();
-    lines.push_back(std::move(line));
-  }
-  return lines;
+fs::path expand_home(const fs::path& path) {
+  const std::string text = path.string();
+  const char* home = std::getenv("HOME");
+  std::error_code ignored;
+  const bool begins = text == "~" || starts_with(text, "~/");
+  if (!begins || home == nullptr || *home == '\0' || fs::exists(path, ignored)) return path;
+  return fs::path(home) / fs::path(text.substr(1)).relative_path();
 }
 
 void require_file(const fs::path& file, const std::string& what) {

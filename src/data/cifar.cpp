@@ -4,6 +4,7 @@
 #include "clipq/core/files.h"
 #include "clipq/core/sha256.h"
 #include "clipq/core/strings.h"
+#include "clipq/core/text_file.h"
 #include "dataset_kinds.h"
 
 namespace clipq {
@@ -92,7 +93,7 @@ class Cifar : public Dataset {
 
   std::vector<std::string> class_keys() const override { return class_names_; }
 
-  std::string name() const override { return layout_.name; }
+  std::string layout() const override { return layout_.name; }
 
   std::string image_hash(std::int64_t i) const override {
     Sha256 hash;
@@ -131,7 +132,7 @@ class Cifar : public Dataset {
   void read_class_names(const std::filesystem::path& folder) {
     const std::filesystem::path list = folder / layout_.names_file;
     if (!std::filesystem::exists(list)) return;
-    class_names_ = read_lines(list);
+    class_names_ = read_lines(list, "list of class names");
     while (!class_names_.empty() && class_names_.back().empty()) class_names_.pop_back();
     if (class_names_.size() != static_cast<std::size_t>(layout_.classes)) {
       throw InputError(cat(list.string(), ": got ", class_names_.size(), " names, expected ",

@@ -18,7 +18,7 @@ class Captioned : public FileDataset {
  public:
   Captioned(std::string spec, fs::path folder, Items items, std::string name)
       : FileDataset(std::move(spec), std::move(folder), std::move(items)), name_(std::move(name)) {}
-  std::string name() const override { return name_; }
+  std::string layout() const override { return name_; }
 
  private:
   std::string name_;
@@ -46,7 +46,7 @@ class CocoObjects : public FileDataset {
 
   std::vector<std::string> class_keys() const override { return categories_; }
   bool multi_label() const override { return true; }
-  std::string name() const override { return "mscoco_objects"; }
+  std::string layout() const override { return "mscoco_objects"; }
 
  private:
   std::vector<std::string> categories_;

@@ -41,9 +41,7 @@ std::string FileDataset::image_hash(std::int64_t i) const {
 }
 
 bool has_image_extension(const std::filesystem::path& file) {
-  std::string extension = file.extension().string();
-  std::transform(extension.begin(), extension.end(), extension.begin(),
-                 [](unsigned char c) { return c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c; });
+  const std::string extension = lower_case(file.extension().string());
   return std::find(kImageExtensions.begin(), kImageExtensions.end(), extension) !=
          kImageExtensions.end();
 }

@@ -8,6 +8,7 @@
 #include "clipq/core/error.h"
 #include "clipq/core/json.h"
 #include "clipq/core/sha256.h"
+#include "clipq/core/text_file.h"
 #include "clipq/data/dataset.h"
 #include "data/data_files.h"
 #include "temporary_folder.h"
