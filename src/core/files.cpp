@@ -5,7 +5,6 @@
 
 #include <cerrno>
 #include <cstdio>
-#include <cstdlib>
 #include <cstring>
 #include <fstream>
 #include <utility>
@@ -43,15 +42,6 @@ std::string read_file(const fs::path& file) {
   if (fs::file_size(file) > 0) text << in.rdbuf();
   if (!in || !text) throw InputError(cat("cannot read ", file.string()));
   return std::move(text).str();
-}
-
-fs::path expand_home(const fs::path& path) {
-  const std::string text = path.string();
-  const char* home = std::getenv("HOME");
-  std::error_code ignored;
-  const bool begins = text == "~" || starts_with(text, "~/");
-  if (!begins || home == nullptr || *home == '\0' || fs::exists(path, ignored)) return path;
-  return fs::path(home) / fs::path(text.substr(1)).relative_path();
 }
 
 void require_file(const fs::path& file, const std::string& what) {

@@ -183,4 +183,6 @@ std::vector<std::string> read_lines(const fs::path& file, const std::string& wha
   return lines_of(read_text(file, what));
 }
 
+std::vector<std::string> read_lines(const fs::path& file) { return read_lines(file, "file"); }
+
 }  // namespace clipq

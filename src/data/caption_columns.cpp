@@ -5,6 +5,7 @@
 #include <optional>
 #include <string_view>
 
+#include "clipq/core/ascii.h"
 #include "clipq/core/error.h"
 #include "clipq/core/log.h"
 #include "clipq/core/strings.h"

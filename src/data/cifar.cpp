@@ -40,6 +40,34 @@ Layout cifar100() {
   return {"cifar100", {"test.bin"}, {"train.bin"}, "fine_label_names.txt", 2, 100};
 }
 
+/// Says what lies in the folder instead of the binary file.
+[[noreturn]] void throw_no_records(const DatasetSource& source, const std::filesystem::path& file) {
+  const auto exists = [&](const std::filesystem::path& name) {
+    return std::filesystem::is_regular_file(source.path / name);
+  };
+  const std::string missing = cat("file ", file.string(), " does not exist");
+  if (exists(file.stem()) && (exists("meta") || exists("batches.meta"))) {
+    throw InputError(cat(missing, ", but ", source.path.string(), " holds Python's pickles (\"",
+                         file.stem().string(), "\"), as torchvision fetches them; ",
+                         "scripts/cifar_to_binary.py makes binary files of them"));
+  }
+  for (const std::filesystem::path& folder :
+       {std::filesystem::path("cifar-100-binary"), std::filesystem::path("cifar-10-batches-bin")}) {
+    if (exists(folder / file.filename())) {
+      throw InputError(cat(missing, "; it is in ", (source.path / folder).string()));
+    }
+  }
+  for (const char* folder : {"cifar-100-python", "cifar-10-batches-py"}) {
+    if (exists(std::filesystem::path(folder) / file.stem())) {
+      throw InputError(cat(missing, "; ", (source.path / folder).string(),
+                           " holds Python's pickles, ",
+                           "of which scripts/cifar_to_binary.py makes binary files"));
+    }
+  }
+  throw InputError(
+      cat(missing, "; expected ", source.path.string(), " to hold CIFAR's binary ", "version"));
+}
+
 /// The files that a source names: its .bin file, or those of the split in its folder.
 std::vector<std::filesystem::path> files_of(const DatasetSource& source, const Layout& layout) {
   if (source.path.extension() == ".bin") {
@@ -53,6 +81,7 @@ std::vector<std::filesystem::path> files_of(const DatasetSource& source, const L
        source.split == Split::kTest ? layout.test_files : layout.train_files) {
     files.push_back(source.path / name);
   }
+  if (!std::filesystem::exists(files.front())) throw_no_records(source, files.front());
   return files;
 }
 

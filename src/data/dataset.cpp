@@ -1,7 +1,7 @@
 #include "clipq/data/dataset.h"
 
 #include "clipq/core/error.h"
-#include "clipq/core/files.h"
+#include "clipq/core/home.h"
 #include "clipq/core/json.h"
 #include "clipq/core/log.h"
 #include "clipq/core/strings.h"

@@ -6,6 +6,7 @@
 #include <string_view>
 #include <utility>
 
+#include "clipq/core/ascii.h"
 #include "clipq/core/strings.h"
 #include "clipq/core/text_file.h"
 

@@ -65,7 +65,7 @@ std::unique_ptr<Dataset> open_flickr(const DatasetSource& source) {
   std::vector<FileDataset::Item> items =
       items_of(caption_rows(read_text(source.captions, "captions file"), file), empty);
   if (items.empty()) throw InputError(cat(file, ": no picture in it has a caption"));
-  require_images(items, source);
+  locate_images(items, source);
   auto dataset = std::make_unique<Flickr>(source.spec, source.path, std::move(items));
   if (!empty.empty()) {
     dataset->warn(cat(file, ": ", empty.size(), " empty captions are left out (line ",

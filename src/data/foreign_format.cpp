@@ -1,5 +1,6 @@
 #include <array>
 
+#include "clipq/core/ascii.h"
 #include "clipq/core/strings.h"
 #include "decoders.h"
 

@@ -7,6 +7,8 @@
 #include <numeric>
 #include <optional>
 
+#include "clipq/core/ascii.h"
+#include "clipq/core/composed.h"
 #include "clipq/core/error.h"
 #include "clipq/core/strings.h"
 
@@ -84,7 +86,7 @@ std::string begin_of(const std::vector<std::string>& keys) {
 
 std::string comparable(std::string name) {
   std::replace(name.begin(), name.end(), '_', ' ');
-  return lower_case(trimmed(name));
+  return lower_case(trimmed(composed(name)));
 }
 
 /// The place of each key's own name in the list, if the list has them all, each once.

@@ -1,7 +1,9 @@
 #include "clipq/eval/label_space.h"
 
 #include <algorithm>
+#include <map>
 
+#include "clipq/core/composed.h"
 #include "clipq/core/error.h"
 #include "clipq/core/strings.h"
 #include "clipq/eval/class_order.h"
@@ -12,16 +14,20 @@ namespace {
 
 constexpr const char* kImageNet = "imagenet1k";
 
-/// The place of each of the data set's classes among `keys`, which are sorted.
+/// The place of each of the data set's classes among `keys`.
 std::vector<int> places_of(const std::vector<std::string>& class_keys,
                            const std::vector<std::string>& keys, const std::string& where) {
+  std::map<std::string, int> place;
+  for (std::size_t i = 0; i < keys.size(); ++i) {
+    place.emplace(composed(keys[i]), static_cast<int>(i));
+  }
   std::vector<int> places;
   for (const std::string& key : class_keys) {
-    const auto found = std::lower_bound(keys.begin(), keys.end(), key);
-    if (found == keys.end() || *found != key) {
+    const auto found = place.find(composed(key));
+    if (found == place.end()) {
       throw UsageError(cat(where, " has no name for class \"", key, "\"", suggestion(key, keys)));
     }
-    places.push_back(static_cast<int>(found - keys.begin()));
+    places.push_back(found->second);
   }
   return places;
 }

@@ -5,6 +5,7 @@
 #include <map>
 #include <sstream>
 
+#include "clipq/core/ascii.h"
 #include "clipq/core/assets.h"
 #include "clipq/core/json.h"
 #include "clipq/core/text_file.h"

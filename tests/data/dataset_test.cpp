@@ -281,7 +281,8 @@ TEST(ImageFolder, WithoutValTheClassesAreInTheFolderItself) {
   EXPECT_EQ(data->name(), "imagefolder");
   EXPECT_THAT(data->class_keys(), ElementsAre("cat", "dog"));
   EXPECT_EQ(data->label(0), 0);
-  EXPECT_THAT(data->warnings(), ElementsAre(HasSubstr("1 class folders without pictures are left out: bird")));
+  EXPECT_THAT(data->warnings(),
+              ElementsAre(HasSubstr("1 class folders without pictures are left out: bird")));
 }
 
 TEST(ImageFolder, NoPicturesAreAnInputErrorThatHelps) {

@@ -89,7 +89,7 @@ constexpr std::size_t kEndChunk = 12;
 TEST(DecodeImage, RefusesTruncatedPngs) { expect_all_cuts_refused("upscale.png", 1, kEndChunk); }
 
 TEST(DecodeImage, RefusesTruncatedFilesOfOtherFormats) {
-  expect_all_cuts_refused("interlaced.gif", 3, 2);   // an end of data, and the trailer
+  expect_all_cuts_refused("interlaced.gif", 3, 2);    // an end of data, and the trailer
   expect_all_cuts_refused("animated.webp", 53, 400);  // only the first frame counts
   expect_all_cuts_refused("alpha.tif", 53);
 }

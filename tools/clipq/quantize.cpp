@@ -25,7 +25,7 @@ void add_quantize(CLI::App& app, const CommonOptions& common) {
       ->type_name(kSpecType);
   command
       ->add_option("--calib-captions", options->calibration_captions,
-                   "captions JSON of --calib-data")
+                   "captions of --calib-data")
       ->type_name(kFileType);
   command
       ->add_option("--calib-samples", options->calibration_samples,

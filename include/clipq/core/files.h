@@ -4,16 +4,15 @@
 #include <filesystem>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace clipq {
 
 /// The whole file. Throws InputError that names it and the reason if it can't be read.
 std::string read_file(const std::filesystem::path& file);
 
-/// The path with the home folder for a "~" that begins it, which a shell leaves where another word
-/// stands before it ("kind:~/data"); without a home, or where there is a file of that name, the
-/// path itself.
-std::filesystem::path expand_home(const std::filesystem::path& path);
+/// The file's lines without their ends ("\n" or "\r\n"); a last line needs no end.
+std::vector<std::string> read_lines(const std::filesystem::path& file);
 
 /// Throws InputError unless `file` is a readable regular file; `what` names its part
 /// ("checkpoint").

@@ -15,11 +15,10 @@ namespace clipq {
 /// Object keys keep the order in which they were written.
 using Json = nlohmann::ordered_json;
 
-/// Parses what utf8_text() makes of `bytes`. Throws InputError that names `where` (a file,
-/// usually), line and column.
-Json parse_json(std::string_view bytes, const std::string& where);
+/// Parses `text`. Throws InputError that names `where` (a file, usually), line and column.
+Json parse_json(std::string_view text, const std::string& where);
 
-/// Reads (read_text) and parses a file. Throws InputError if it is missing, unreadable or not JSON.
+/// Reads and parses a file. Throws InputError if it is missing, unreadable or not JSON.
 Json read_json(const std::filesystem::path& file);
 
 /// A value as a command line gives it: JSON if it parses as such (numbers, true, lists), else the

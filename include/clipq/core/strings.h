@@ -26,12 +26,6 @@ std::string join(const std::vector<std::string>& items, std::string_view separat
 bool starts_with(std::string_view text, std::string_view prefix);
 bool ends_with(std::string_view text, std::string_view suffix);
 
-/// The text without blanks, tabs and line ends around it.
-std::string trimmed(std::string_view text);
-
-/// The text with ASCII's capitals as small letters.
-std::string lower_case(std::string text);
-
 /// The word with the smallest edit distance to `word`; empty if there are no words.
 std::string nearest(std::string_view word, const std::vector<std::string>& words);
 

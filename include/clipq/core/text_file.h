@@ -25,8 +25,7 @@ std::string read_text(const std::filesystem::path& file, const std::string& what
 /// needs no end.
 std::vector<std::string> lines_of(const std::string& text);
 
-/// lines_of(read_text(…)).
-std::vector<std::string> read_lines(const std::filesystem::path& file,
-                                    const std::string& what = "file");
+/// lines_of(read_text(file, what)).
+std::vector<std::string> read_lines(const std::filesystem::path& file, const std::string& what);
 
 }  // namespace clipq
