@@ -77,6 +77,7 @@ Image decode_image(const std::filesystem::path& file) {
   if (is_webp(bytes)) return decode_webp(bytes, file.string());
   if (is_gif(bytes)) return decode_gif(bytes, file.string());
   if (is_tiff(bytes)) return decode_tiff(bytes, file.string());
+  if (is_binary_pnm(bytes)) return decode_by_opencv(full_range_pnm(bytes), file.string());
   if (const std::string format = foreign_format(bytes); !format.empty()) {
     throw InputError(cat(file.string(), " is ", format,
                          ", which clipq doesn't read; convert it to ",

@@ -5,6 +5,7 @@
 #include <memory>
 #include <utility>
 
+#include "clipq/core/error.h"
 #include "clipq/core/strings.h"
 #include "decoders.h"
 
@@ -180,6 +181,12 @@ Image decode_tiff(std::string_view bytes, const std::string& file) {
   Input input = {bytes, 0, {}};
   const Tiff tiff = open_tiff(input);
   if (!tiff) throw_damaged_picture(file, "TIFF", input.failure);
+  constexpr int kMostBits = 16;
+  const int bits = tag<std::uint16_t>(tiff.get(), TIFFTAG_BITSPERSAMPLE);
+  if (bits > kMostBits) {
+    throw InputError(cat(file, " is a TIFF with samples of ", bits, " bits; clipq reads at most ",
+                         kMostBits, ": convert it to 8 bits, or remove it from the data set"));
+  }
   if (!has_plain_alpha(tiff.get())) return decode_by_opencv(bytes, file);
   const int orientation = tag<std::uint16_t>(tiff.get(), TIFFTAG_ORIENTATION);
   return upright(decode_alpha(tiff.get(), input, file), orientation);

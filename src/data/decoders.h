@@ -22,6 +22,8 @@ void require_sane_size(std::int64_t height, std::int64_t width, const std::strin
 /// The picture of [height, width, 4] samples without their fourth ones.
 Image without_fourth_samples(const std::uint8_t* samples, int height, int width);
 
+/// Whether it is a grey or coloured PNM with binary samples (PGM, PPM).
+bool is_binary_pnm(std::string_view bytes);
 bool is_gif(std::string_view bytes);
 bool is_jpeg(std::string_view bytes);
 bool is_png(std::string_view bytes);
@@ -43,5 +45,9 @@ Image decode_by_opencv(std::string_view bytes, const std::string& file);
 /// checked. An IEND that is missing behind the last IDAT is added. Throws InputError that names
 /// `file` if it is truncated or damaged.
 std::string essential_png(std::string_view bytes, const std::string& file);
+
+/// The binary PNM with its samples scaled to 0..255 where its greatest level is less, as Pillow
+/// does and OpenCV doesn't.
+std::string full_range_pnm(std::string_view bytes);
 
 }  // namespace clipq

@@ -97,6 +97,9 @@ def frames_and_alpha(rgb):
     tables = jpeg.index(b"\xff\xdb")
     yield "bytes_between_headers.jpg", jpeg[:tables] + b"\x12\x34" + jpeg[tables:], 16, False, None
     yield "two_pictures.jpg", encoded(rgb(24, 31), "MPO", save_all=True, append_images=[other]), 16, False, None
+    levels = RNG.integers(0, 101, (20, 23, 3)).astype(np.uint8)
+    yield "hundred_levels.ppm", b"P6\n# a comment with 9\n23 20\n100\n" + levels.tobytes(), 16, True, None
+    yield "seven_levels.pgm", b"P5 23 20 7\n" + (levels[:, :, 0] % 8).tobytes(), 16, True, None
     yield "no_iend.png", encoded(rgb(20, 21), "PNG")[:-12], 16, True, None
 
 
