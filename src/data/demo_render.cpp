@@ -187,7 +187,7 @@ class Canvas {
 
 /// Bounds of the noise of hard pictures, at which the built-in checkpoint is right about nine times
 /// in ten.
-constexpr std::pair kHardNoise = {25.0, 70.0};
+constexpr std::pair kHardNoise = {24.0, 68.0};
 
 DemoObject make_speck(double units_wide, DemoRandom& random) {
   DemoObject speck;
