@@ -93,6 +93,9 @@ TEST(Encoder, CachedModelsDontRunAndOthersDo) {
   other.preprocess.mean[1] += 0.25f;
   EXPECT_EQ(rows(other, "a", 10).second, 10);
   other = a;
+  other.preprocess.crop_offset = CropOffset::kFloor;
+  EXPECT_EQ(rows(other, "a", 10).second, 10);
+  other = a;
   other.config.activation = Activation::kGelu;
   EXPECT_EQ(rows(other, "a", 10).second, 10);
 }
