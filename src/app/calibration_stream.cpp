@@ -7,6 +7,7 @@
 #include "clipq/core/progress.h"
 #include "clipq/core/sha256.h"
 #include "clipq/core/strings.h"
+#include "clipq/data/preprocess_json.h"
 
 namespace clipq {
 namespace {
@@ -34,10 +35,18 @@ struct Cursor {
   Progress progress;
 
   bool next_pixels(CalibrationBatch& batch) {
-    if (!loader || !loader->next(pixels)) return false;
+    if (!loader || !next_batch()) return false;
     batch.pixels = pixels_of(pixels, preprocess);
     progress.advance(pixels.count);
     return true;
+  }
+
+  bool next_batch() {
+    try {
+      return loader->next(pixels);
+    } catch (const InputError& failure) {
+      throw InputError(cat(failure.what(), " (to calibrate without such pictures: --skip-bad N)"));
+    }
   }
 
   bool next_tokens(CalibrationBatch& batch) {
@@ -53,41 +62,43 @@ struct Cursor {
 std::string fingerprint_of(const at::Tensor& tokens, const Preprocess& preprocess) {
   Sha256 hash;
   if (tokens.defined()) hash.update(tokens.const_data_ptr(), tokens.nbytes());
-  hash.update(preprocess.mean.data(), sizeof(preprocess.mean));
-  hash.update(preprocess.std.data(), sizeof(preprocess.std));
+  hash.update(to_json(preprocess).dump());
   return hash.finish();
 }
 
 }  // namespace
 
-CalibrationPlan plan_calibration(const Dataset& dataset, std::int64_t samples, bool text) {
+CalibrationPlan plan_calibration(const Dataset& dataset, std::vector<std::int64_t> images,
+                                 std::int64_t samples, bool text) {
   CalibrationPlan plan;
-  plan.images = std::min(samples, dataset.size());
+  plan.images = std::move(images);
   std::size_t most_captions = 0;
-  for (std::int64_t i = 0; text && i < dataset.size(); ++i) {
-    most_captions = std::max(most_captions, dataset.captions(i).size());
+  for (const std::int64_t i : plan.images) {
+    if (text) most_captions = std::max(most_captions, dataset.captions(i).size());
   }
   for (std::size_t round = 0; round < most_captions; ++round) {
-    for (std::int64_t i = 0; i < dataset.size(); ++i) {
+    for (const std::int64_t i : plan.images) {
       if (static_cast<std::int64_t>(plan.captions.size()) == samples) break;
       const std::vector<std::string>& captions = dataset.captions(i);
       if (round < captions.size()) plan.captions.push_back(captions[round]);
     }
   }
-  plan.samples = most_captions > 0 ? static_cast<std::int64_t>(plan.captions.size()) : plan.images;
+  plan.samples =
+      static_cast<std::int64_t>(most_captions > 0 ? plan.captions.size() : plan.images.size());
   return plan;
 }
 
 CalibrationSource calibration_source(const Dataset& dataset, const CalibrationPlan& plan,
                                      const Tokenizer& tokenizer, const ClipModel& model,
                                      const CalibrationFeed& feed) {
-  const std::int64_t images = feed.image ? plan.images : 0;
+  const auto images = static_cast<std::int64_t>(feed.image ? plan.images.size() : 0);
   const auto texts = static_cast<std::int64_t>(feed.text ? plan.captions.size() : 0);
   const at::Tensor tokens =
       texts > 0 ? tokens_of(plan.captions, tokenizer, model.config) : at::Tensor();
   const std::string fingerprint = fingerprint_of(tokens, model.preprocess);
-  const auto open = [&dataset, feed, images, texts, tokens, preprocess = model.preprocess](
-                        std::int64_t first, std::int64_t last) -> CalibrationStream {
+  const auto open = [&dataset, feed, items = plan.images, images, texts, tokens,
+                     preprocess = model.preprocess](std::int64_t first,
+                                                    std::int64_t last) -> CalibrationStream {
     const Items of_images = items_of(first, last, images);
     const Items of_texts = items_of(first, last, texts);
     auto cursor = std::shared_ptr<Cursor>(
@@ -98,10 +109,10 @@ CalibrationSource calibration_source(const Dataset& dataset, const CalibrationPl
                    0,
                    Progress("calibrating", of_images.count + of_texts.count)});
     if (of_images.count > 0) {
-      std::vector<std::int64_t> indices = first_indices(of_images.begin + of_images.count);
-      indices.erase(indices.begin(), indices.begin() + of_images.begin);
+      const auto begin = items.begin() + of_images.begin;
       cursor->loader = std::make_unique<Loader>(
-          dataset, std::move(indices), std::vector<Preprocess>{preprocess},
+          dataset, std::vector<std::int64_t>(begin, begin + of_images.count),
+          std::vector<Preprocess>{preprocess},
           LoaderOptions{.batch_size = kMicroBatch, .threads = feed.decode_threads});
     }
     return [cursor](CalibrationBatch& batch) {

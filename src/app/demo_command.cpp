@@ -27,8 +27,9 @@ RunReport demo(const DemoOptions& options) {
   const fs::path checkpoint = options.folder / "clip-demo.pt";
   make_folder(options.folder);
   log::info(cat("drawing ", options.images_per_class, " images of each of 100 classes"));
-  draw_demo_data(data, options.seed, options.images_per_class);
-  draw_demo_data(calibration, options.seed + kCalibrationSeedOffset, kCalibrationImagesPerClass);
+  draw_demo_data(data, options.seed, options.images_per_class, DemoDifficulty::kHard);
+  draw_demo_data(calibration, options.seed + kCalibrationSeedOffset, kCalibrationImagesPerClass,
+                 DemoDifficulty::kHard);
   write_file(checkpoint, asset("demo/clip-demo.pt"));
 
   RunOptions run_options;

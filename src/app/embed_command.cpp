@@ -4,6 +4,7 @@
 #include "clipq/core/files.h"
 #include "clipq/core/npy.h"
 #include "clipq/core/strings.h"
+#include "clipq/core/text_file.h"
 #include "clipq/eval/encode.h"
 
 namespace clipq {
@@ -31,10 +32,9 @@ Embeddings embed_images(const OpenedModel& opened, const EmbedOptions& options) 
   return out;
 }
 
-Embeddings embed_texts(const OpenedModel& opened, const EmbedOptions& options) {
-  Embeddings out;
-  out.names = read_lines(options.texts);
-  if (out.names.empty()) throw InputError(cat(options.texts.string(), " has no lines"));
+Embeddings embed_texts(const OpenedModel& opened, std::vector<std::string> texts,
+                       const EmbedOptions& options) {
+  Embeddings out = {{}, std::move(texts)};
   out.rows = encoder_of(opened, options).texts(out.names).front();
   return out;
 }
@@ -52,9 +52,14 @@ Json embed(const EmbedOptions& options) {
             " would be overwritten by the rows' names; give -o a name ending in .npy"));
   }
   require_writable_target(options.output);
+  std::vector<std::string> texts;
+  if (!options.texts.empty()) {
+    texts = read_lines(options.texts, "file of texts");
+    if (texts.empty()) throw InputError(cat(options.texts.string(), " has no lines"));
+  }
   const OpenedModel opened = open_model(options.model_file, options.model);
-  Embeddings embeddings =
-      options.texts.empty() ? embed_images(opened, options) : embed_texts(opened, options);
+  Embeddings embeddings = texts.empty() ? embed_images(opened, options)
+                                        : embed_texts(opened, std::move(texts), options);
   if (options.normalize) embeddings.rows = normalize_rows(embeddings.rows);
   const at::Tensor rows = embeddings.rows.contiguous();
   AtomicFile names(names_file);

@@ -77,7 +77,8 @@ std::vector<Result> results_of(TaskReport& report, const std::vector<OpenedModel
     result.metrics = std::move(report.models[i].metrics);
     result.outcomes = std::move(report.models[i].outcomes);
     result.details = std::move(report.models[i].details);
-    result.warnings = report.warnings;
+    result.warnings = source.dataset.warnings();
+    result.warnings.insert(result.warnings.end(), report.warnings.begin(), report.warnings.end());
     warn_of_unchecked(result);
     result.calibration = calibration_of(opened[i]);
     check_overlap(result, opened[i], source);

@@ -13,6 +13,7 @@
 #include "clipq/core/stopwatch.h"
 #include "clipq/core/strings.h"
 #include "clipq/core/version.h"
+#include "clipq/eval/undecodable.h"
 #include "clipq/quant/quantize_model.h"
 #include "clipq/quant/summary.h"
 
@@ -54,7 +55,13 @@ Calibration plan_calibration_on(const OpenedModel& opened, CalibrationFeed feed,
   const Dataset& dataset = *calibration.dataset;
   const std::int64_t wanted =
       options.calibration_samples > 0 ? options.calibration_samples : recipe.samples;
-  const CalibrationPlan plan = plan_calibration(dataset, wanted, feed.text);
+  const std::int64_t first = items_within(wanted, dataset);
+  DecodableItems decodable = {first_indices(first), {}};
+  if (options.skip_bad > 0 && feed.image) {
+    decodable = decodable_items(dataset, first, options.skip_bad, feed.decode_threads);
+  }
+  const CalibrationPlan plan =
+      plan_calibration(dataset, std::move(decodable.items), wanted, feed.text);
   if (plan.captions.empty() && feed.text) {
     if (needed.text) {
       throw UsageError(cat("recipe ", recipe.name, " calibrates the text tower, but ",
@@ -71,10 +78,11 @@ Calibration plan_calibration_on(const OpenedModel& opened, CalibrationFeed feed,
   calibration.provenance = {{"spec", options.calibration_data},
                             {"used_for", needed.any() ? "calibration" : "diagnosis"},
                             {"samples", plan.samples},
-                            {"images", feed.image ? plan.images : 0},
+                            {"images", feed.image ? plan.images.size() : 0},
                             {"captions", feed.text ? plan.captions.size() : 0},
                             {"sha256", content.sha256},
                             {"image_hashes", short_hashes(content)}};
+  if (!decodable.bad.names.empty()) calibration.provenance["skipped"] = decodable.bad.names;
   calibration.source = calibration_source(dataset, plan, opened.tokenizer, opened.model, feed);
   return calibration;
 }
@@ -161,6 +169,13 @@ class Stages {
   Stopwatch watch_;
 };
 
+/// What a calibration went without, as a line; empty if nothing.
+std::string skipped_line(const std::vector<std::string>& skipped) {
+  if (skipped.empty()) return {};
+  return cat("calibrated without ", skipped.size(),
+             " pictures that can't be decoded: ", join(skipped, ", "), "\n");
+}
+
 void fill_report(QuantizeReport& report, QuantizedModel& quantized, const Source& source) {
   report.quantizers = quantizer_lines(quantized.quantization);
   report.coverage = coverage_lines(quantized.model, quantized.quantization);
@@ -223,6 +238,9 @@ QuantizeReport quantize(const QuantizeOptions& options) {
     stages.finish("save");
   }
   fill_report(report, artifact.quantized, opened.source);
+  if (calibration.provenance.contains("skipped")) {
+    report.skipped = calibration.provenance["skipped"].get<std::vector<std::string>>();
+  }
   return report;
 }
 
@@ -242,8 +260,8 @@ std::string to_text(const QuantizeReport& report) {
       report.output_bytes, " bytes (", mebibytes(report.output_bytes), "), ",
       ratio(report.float32_bytes), " of the float32 weights (", mebibytes(report.float32_bytes),
       "), ", ratio(report.source_bytes), " of the file given (", mebibytes(report.source_bytes),
-      ")\ntime: ", join(stages, ", "), "; peak memory ", mebibytes(report.peak_resident_bytes),
-      "\n");
+      ")\n", skipped_line(report.skipped), "time: ", join(stages, ", "), "; peak memory ",
+      mebibytes(report.peak_resident_bytes), "\n");
 }
 
 Json to_json(const QuantizeReport& report) {
@@ -257,6 +275,7 @@ Json to_json(const QuantizeReport& report) {
           {"coverage", report.coverage},
           {"dry_run", report.dry_run},
           {"needs_data", report.needs_data},
+          {"skipped", report.skipped},
           {"warnings", report.warnings}};
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <sstream>
 
+#include "clipq/core/home.h"
 #include "clipq/core/strings.h"
 
 namespace clipq {
@@ -95,11 +96,11 @@ void bind_data(RunData& data, const std::string& attribute, const RunSetting& bi
   if (attribute.empty()) {
     data.spec = spec_of(data, binding.value, cat("--set ", binding.key, "="));
   } else if (attribute == "captions") {
-    data.captions = binding.value;
+    data.captions = expand_home(binding.value);
   } else if (attribute == "classnames") {
-    data.classnames = binding.value;
+    data.classnames = expand_home(binding.value);
   } else if (attribute == "templates") {
-    data.templates = binding.value;
+    data.templates = expand_home(binding.value).string();
   } else if (attribute == "train") {
     data.train = binding.value;
   } else {
@@ -159,7 +160,7 @@ std::vector<RunSetting> apply_overrides(Json& json, const RunFile& run,
 void bind(RunFile& run, const RunSetting& binding) {
   if (!starts_with(binding.key, kData)) {
     for (RunCheckpoint& each : run.checkpoints) {
-      if (each.name == binding.key) each.path = binding.value;
+      if (each.name == binding.key) each.path = expand_home(binding.value);
     }
     return;
   }

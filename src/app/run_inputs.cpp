@@ -72,6 +72,7 @@ Json RunInputs::quantize(const std::string& sha256, const RunFile& run, const Ru
   const std::int64_t samples = recipe.samples > 0 ? recipe.samples : resolved.samples;
   json["calibration"] = {
       {"spec", data.spec}, {"samples", samples}, {"data", data_set(data, samples)}};
+  json["skip_bad"] = options_.skip_bad;
   return json;
 }
 

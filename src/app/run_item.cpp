@@ -62,6 +62,7 @@ class QuantizeItem : public RunItem {
       options.calibration_captions = data.captions;
       options.calibration_samples = recipe_.samples;
     }
+    options.skip_bad = context_->options.skip_bad;
     options.resume = begun_before;
     options.decode_threads = context_->options.decode_threads;
     options.model = context_->options.model;
@@ -159,9 +160,9 @@ void RunItem::accept_results(const Json& outcome) const {
   for (const Json& json : outcome.at("results")) {
     Result result = result_from_json(json, name());
     // The models may have had other names when the item was done.
-    const auto model = std::find_if(
-        subject_->models.begin(), subject_->models.end(),
-        [&](const RunModel& each) { return each.sha256 == result.model.sha256; });
+    const auto model =
+        std::find_if(subject_->models.begin(), subject_->models.end(),
+                     [&](const RunModel& each) { return each.sha256 == result.model.sha256; });
     if (model != subject_->models.end()) result.model.path = model->file.string();
     if (result.environment) result.environment->command = context_->options.command;
     subject_->results.push_back(std::move(result));

@@ -3,6 +3,7 @@
 #include "clipq/core/error.h"
 #include "clipq/core/strings.h"
 #include "clipq/core/version.h"
+#include "clipq/data/preprocess_json.h"
 
 namespace clipq {
 namespace {
@@ -62,14 +63,6 @@ QuantizerRecord record_from_json(const Json& json, const std::string& where) {
   return record;
 }
 
-Preprocess preprocess_from_json(const Json& json, const std::string& where) {
-  Preprocess preprocess;
-  preprocess.size = json_value(json, "size", preprocess.size, where);
-  preprocess.mean = json_value(json, "mean", preprocess.mean, where);
-  preprocess.std = json_value(json, "std", preprocess.std, where);
-  return preprocess;
-}
-
 Manifest parse(const Json& json, const std::string& where) {
   const Json empty = Json::object();
   Manifest manifest;
@@ -103,10 +96,7 @@ Json to_json(const Manifest& manifest) {
       {"schema", kSchema},
       {"clipq", kVersion},
       {"config", to_json(manifest.config)},
-      {"preprocess",
-       {{"size", manifest.preprocess.size},
-        {"mean", manifest.preprocess.mean},
-        {"std", manifest.preprocess.std}}},
+      {"preprocess", to_json(manifest.preprocess)},
       {"recipe", quantization.recipe},
       {"component", quantization.component},
       {"source",

@@ -3,20 +3,10 @@
 #include "clipq/core/error.h"
 #include "clipq/core/json.h"
 #include "clipq/core/strings.h"
+#include "clipq/data/preprocess_json.h"
 
 namespace clipq {
 namespace {
-
-Preprocess read_preprocess(const Json& json, const std::string& place) {
-  require_known_keys(json, {"mean", "std"}, place + ": preprocess");
-  Preprocess preprocess;
-  preprocess.mean = json_value(json, "mean", preprocess.mean, place);
-  preprocess.std = json_value(json, "std", preprocess.std, place);
-  for (const float deviation : preprocess.std) {
-    if (!(deviation > 0)) throw UsageError(place + ": \"std\" must be above 0");
-  }
-  return preprocess;
-}
 
 template <typename T>
 std::optional<T> optional_value(const Json& json, const char* key, const std::string& place) {
@@ -58,8 +48,10 @@ CheckpointMetadata read(const Json& json, const std::string& place) {
   settings.heads = {read_heads(json, "vision_heads", place), read_heads(json, "text_heads", place)};
   settings.layer_norm_eps = {read_eps(json, "vision_layer_norm_eps", place),
                              read_eps(json, "text_layer_norm_eps", place)};
-  metadata.preprocess =
-      read_preprocess(json_value(json, "preprocess", Json::object(), place), place);
+  const Json preprocess = json_value(json, "preprocess", Json::object(), place);
+  require_known_keys(preprocess, {"mean", "std", "crop_offset", "interpolation"},
+                     place + ": preprocess");
+  metadata.preprocess = preprocess_from_json(preprocess, place);
   return metadata;
 }
 

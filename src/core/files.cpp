@@ -44,16 +44,6 @@ std::string read_file(const fs::path& file) {
   return std::move(text).str();
 }
 
-std::vector<std::string> read_lines(const fs::path& file) {
-  std::istringstream in(read_file(file));
-  std::vector<std::string> lines;
-  for (std::string line; std::getline(in, line);) {
-    if (!line.empty() && line.back() == '\r') line.pop_back();
-    lines.push_back(std::move(line));
-  }
-  return lines;
-}
-
 void require_file(const fs::path& file, const std::string& what) {
   std::error_code ignored;
   if (!fs::exists(file, ignored)) {

@@ -3,15 +3,17 @@
 #include <algorithm>
 #include <vector>
 
-#include "clipq/core/files.h"
+#include "clipq/core/text_file.h"
 
 namespace clipq {
 
-Json parse_json(std::string_view text, const std::string& where) {
+Json parse_json(std::string_view bytes, const std::string& where) {
+  const std::string text = utf8_text(std::string(bytes), where);
   try {
     return Json::parse(text);
   } catch (const nlohmann::json::parse_error& failure) {
-    const std::string_view before = text.substr(0, failure.byte > 0 ? failure.byte - 1 : 0);
+    const std::string_view before =
+        std::string_view(text).substr(0, failure.byte > 0 ? failure.byte - 1 : 0);
     const auto line = std::count(before.begin(), before.end(), '\n') + 1;
     const auto line_begin = before.rfind('\n');
     const auto column =
@@ -21,7 +23,7 @@ Json parse_json(std::string_view text, const std::string& where) {
 }
 
 Json read_json(const std::filesystem::path& file) {
-  return parse_json(read_file(file), file.string());
+  return parse_json(read_text(file), file.string());
 }
 
 Json json_or_text(const std::string& text) {

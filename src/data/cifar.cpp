@@ -4,6 +4,7 @@
 #include "clipq/core/files.h"
 #include "clipq/core/sha256.h"
 #include "clipq/core/strings.h"
+#include "clipq/core/text_file.h"
 #include "dataset_kinds.h"
 
 namespace clipq {
@@ -39,6 +40,34 @@ Layout cifar100() {
   return {"cifar100", {"test.bin"}, {"train.bin"}, "fine_label_names.txt", 2, 100};
 }
 
+/// Says what lies in the folder instead of the binary file.
+[[noreturn]] void throw_no_records(const DatasetSource& source, const std::filesystem::path& file) {
+  const auto exists = [&](const std::filesystem::path& name) {
+    return std::filesystem::is_regular_file(source.path / name);
+  };
+  const std::string missing = cat("file ", file.string(), " does not exist");
+  if (exists(file.stem()) && (exists("meta") || exists("batches.meta"))) {
+    throw InputError(cat(missing, ", but ", source.path.string(), " holds Python's pickles (\"",
+                         file.stem().string(), "\"), as torchvision fetches them; ",
+                         "scripts/cifar_to_binary.py makes binary files of them"));
+  }
+  for (const std::filesystem::path& folder :
+       {std::filesystem::path("cifar-100-binary"), std::filesystem::path("cifar-10-batches-bin")}) {
+    if (exists(folder / file.filename())) {
+      throw InputError(cat(missing, "; it is in ", (source.path / folder).string()));
+    }
+  }
+  for (const char* folder : {"cifar-100-python", "cifar-10-batches-py"}) {
+    if (exists(std::filesystem::path(folder) / file.stem())) {
+      throw InputError(cat(missing, "; ", (source.path / folder).string(),
+                           " holds Python's pickles, ",
+                           "of which scripts/cifar_to_binary.py makes binary files"));
+    }
+  }
+  throw InputError(
+      cat(missing, "; expected ", source.path.string(), " to hold CIFAR's binary ", "version"));
+}
+
 /// The files that a source names: its .bin file, or those of the split in its folder.
 std::vector<std::filesystem::path> files_of(const DatasetSource& source, const Layout& layout) {
   if (source.path.extension() == ".bin") {
@@ -52,6 +81,7 @@ std::vector<std::filesystem::path> files_of(const DatasetSource& source, const L
        source.split == Split::kTest ? layout.test_files : layout.train_files) {
     files.push_back(source.path / name);
   }
+  if (!std::filesystem::exists(files.front())) throw_no_records(source, files.front());
   return files;
 }
 
@@ -92,7 +122,7 @@ class Cifar : public Dataset {
 
   std::vector<std::string> class_keys() const override { return class_names_; }
 
-  std::string name() const override { return layout_.name; }
+  std::string layout() const override { return layout_.name; }
 
   std::string image_hash(std::int64_t i) const override {
     Sha256 hash;
@@ -131,7 +161,7 @@ class Cifar : public Dataset {
   void read_class_names(const std::filesystem::path& folder) {
     const std::filesystem::path list = folder / layout_.names_file;
     if (!std::filesystem::exists(list)) return;
-    class_names_ = read_lines(list);
+    class_names_ = read_lines(list, "list of class names");
     while (!class_names_.empty() && class_names_.back().empty()) class_names_.pop_back();
     if (class_names_.size() != static_cast<std::size_t>(layout_.classes)) {
       throw InputError(cat(list.string(), ": got ", class_names_.size(), " names, expected ",

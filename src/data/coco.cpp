@@ -5,6 +5,7 @@
 #include "clipq/core/files.h"
 #include "clipq/core/json.h"
 #include "clipq/core/strings.h"
+#include "clipq/core/text_file.h"
 #include "dataset_kinds.h"
 #include "file_dataset.h"
 
@@ -18,7 +19,7 @@ class Captioned : public FileDataset {
  public:
   Captioned(std::string spec, fs::path folder, Items items, std::string name)
       : FileDataset(std::move(spec), std::move(folder), std::move(items)), name_(std::move(name)) {}
-  std::string name() const override { return name_; }
+  std::string layout() const override { return name_; }
 
  private:
   std::string name_;
@@ -46,7 +47,7 @@ class CocoObjects : public FileDataset {
 
   std::vector<std::string> class_keys() const override { return categories_; }
   bool multi_label() const override { return true; }
-  std::string name() const override { return "mscoco_objects"; }
+  std::string layout() const override { return "mscoco_objects"; }
 
  private:
   std::vector<std::string> categories_;
@@ -81,7 +82,8 @@ const Json& list(const Json& object, const char* key, const fs::path& file) {
 }
 
 /// The images of the official layout in the order of their ids, as pycocotools gives them; `add`
-/// is shown each annotation, where it stands, and the image that it is of.
+/// is shown each annotation of one of them, where it stands, and the image. Annotations of others
+/// are passed over: a list of a part of the images may have all annotations.
 template <typename Add>
 Items official_items(const Json& root, const fs::path& file, const Add& add) {
   std::map<std::int64_t, FileDataset::Item> by_id;
@@ -92,14 +94,16 @@ Items official_items(const Json& root, const fs::path& file, const Add& add) {
         field<std::string>(image, "file_name", file, where);
   }
   count = 0;
+  bool any_known = false;
   for (const Json& annotation : list(root, "annotations", file)) {
     const std::string where = cat("annotations[", count++, "]");
-    const auto id = field<std::int64_t>(annotation, "image_id", file, where);
-    const auto image = by_id.find(id);
-    if (image == by_id.end()) {
-      throw_not_captions(file, cat(where, " is of image ", id, ", which is not in \"images\""));
-    }
+    const auto image = by_id.find(field<std::int64_t>(annotation, "image_id", file, where));
+    if (image == by_id.end()) continue;
+    any_known = true;
     add(annotation, where, image->second);
+  }
+  if (count > 0 && !any_known) {
+    throw_not_captions(file, cat("none of its ", count, " annotations is of one of \"images\""));
   }
   Items items;
   for (auto& [id, item] : by_id) items.push_back(std::move(item));
@@ -142,7 +146,7 @@ std::unique_ptr<Dataset> open_instances(const Json& root, const DatasetSource& s
     std::sort(item.labels.begin(), item.labels.end());
     item.labels.erase(std::unique(item.labels.begin(), item.labels.end()), item.labels.end());
   }
-  require_images(items, source);
+  locate_images(items, source);
   return std::make_unique<CocoObjects>(source.spec, source.path, std::move(items),
                                        std::move(names));
 }
@@ -185,15 +189,15 @@ bool is_karpathy(const Json& root, const fs::path& file) {
 
 std::unique_ptr<Dataset> open_coco(const DatasetSource& source) {
   require_folder(source.path, "image folder");
-  require_file(source.captions, "captions file");
-  const Json root = read_json(source.captions);
+  const Json root =
+      parse_json(read_text(source.captions, "captions file"), source.captions.string());
   if (root.is_object() && root.contains("categories")) return open_instances(root, source);
   Items items = is_karpathy(root, source.captions)
                     ? karpathy_items(root, source.captions, source.path)
                     : caption_items(root, source.captions);
   std::erase_if(items, [](const FileDataset::Item& item) { return item.captions.empty(); });
   if (items.empty()) throw_not_captions(source.captions, "no picture in it has a caption");
-  require_images(items, source);
+  locate_images(items, source);
   return std::make_unique<Captioned>(source.spec, source.path, std::move(items),
                                      captions_name(root, source));
 }

@@ -1,5 +1,7 @@
 #include "clipq/data/content_hash.h"
 
+#include <numeric>
+
 #include "clipq/core/progress.h"
 #include "clipq/core/sha256.h"
 #include "clipq/core/strings.h"
@@ -15,11 +17,11 @@ void hash_part(Sha256& hash, std::string_view part) {
 
 }  // namespace
 
-ContentHash content_hash(const Dataset& dataset, std::int64_t count) {
+ContentHash content_hash(const Dataset& dataset, const std::vector<std::int64_t>& items) {
   Sha256 hash;
   ContentHash content;
-  Progress progress("hashing data", count);
-  for (std::int64_t i = 0; i < count; ++i) {
+  Progress progress("hashing data", static_cast<std::int64_t>(items.size()));
+  for (const std::int64_t i : items) {
     content.images.push_back(dataset.image_hash(i));
     hash_part(hash, content.images.back());
     const std::vector<int> labels = dataset.labels(i);
@@ -32,6 +34,12 @@ ContentHash content_hash(const Dataset& dataset, std::int64_t count) {
   }
   content.sha256 = hash.finish();
   return content;
+}
+
+ContentHash content_hash(const Dataset& dataset, std::int64_t count) {
+  std::vector<std::int64_t> items(static_cast<std::size_t>(count));
+  std::iota(items.begin(), items.end(), std::int64_t{0});
+  return content_hash(dataset, items);
 }
 
 }  // namespace clipq

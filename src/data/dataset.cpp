@@ -1,11 +1,16 @@
 #include "clipq/data/dataset.h"
 
 #include "clipq/core/error.h"
+#include "clipq/core/home.h"
+#include "clipq/core/json.h"
+#include "clipq/core/log.h"
 #include "clipq/core/strings.h"
 #include "dataset_kinds.h"
 
 namespace clipq {
 namespace {
+
+constexpr const char* kNameFile = "clipq_dataset.json";
 
 struct Row {
   const char* name;
@@ -24,8 +29,8 @@ constexpr Row kRows[] = {
      false, true, open_image_folder},
     {"coco", "pictures with captions in COCO's or Karpathy's JSON layout, or COCO's instances",
      true, false, open_coco},
-    {"flickr", "pictures with a Flickr captions file: a header line, then \"name.jpg,caption\"",
-     true, false, open_flickr},
+    {"flickr", "pictures with captions in a text file with columns (CSV, Flickr's)", true, false,
+     open_flickr},
     {"images", "the pictures of one folder, sorted by file name", false, false, open_images},
 };
 
@@ -39,7 +44,28 @@ const Row& row_of(const std::string& spec, const std::string& kind) {
                        "\"; expected one of ", join(names, ", "), suggestion(kind, names)));
 }
 
+/// What the data are called by the file that lies with them; empty if there is none.
+std::string given_name(const std::filesystem::path& path, const std::filesystem::path& captions) {
+  const std::filesystem::path of_data =
+      std::filesystem::is_directory(path) ? path : path.parent_path();
+  for (const std::filesystem::path& folder : {of_data, captions.parent_path()}) {
+    const std::filesystem::path file = folder / kNameFile;
+    if (!std::filesystem::is_regular_file(file)) continue;
+    const Json json = read_json(file);
+    require_known_keys(json, {"name", "comment"}, file.string());
+    const auto name = json_value<std::string>(json, "name", "", file.string());
+    if (!name.empty()) return name;
+    throw UsageError(cat(file.string(), ": expected {\"name\": \"…\"}, what the data are called"));
+  }
+  return {};
+}
+
 }  // namespace
+
+void Dataset::warn(const std::string& warning) {
+  log::warn(warning);
+  warnings_.push_back(warning);
+}
 
 int Dataset::label(std::int64_t) const { return -1; }
 
@@ -82,7 +108,10 @@ std::unique_ptr<Dataset> open_dataset(const std::string& spec,
     throw UsageError(cat("\"", spec, "\" has no training part; expected cifar100:DIR, cifar10:DIR ",
                          "or imagefolder:DIR"));
   }
-  return row.open({spec, spec.substr(colon + 1), captions, split});
+  const std::filesystem::path path = expand_home(spec.substr(colon + 1));
+  auto dataset = row.open({spec, path, captions, split});
+  dataset->set_name(given_name(path, captions));
+  return dataset;
 }
 
 }  // namespace clipq

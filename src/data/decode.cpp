@@ -3,6 +3,8 @@
 #include <opencv2/imgcodecs.hpp>
 #include <opencv2/imgproc.hpp>
 
+#include <algorithm>
+
 #include "clipq/core/error.h"
 #include "clipq/core/files.h"
 #include "clipq/core/strings.h"
@@ -22,6 +24,15 @@ void quiet_single_threaded_opencv() {
   static_cast<void>(once);
 }
 
+}  // namespace
+
+void require_sane_size(std::int64_t height, std::int64_t width, const std::string& file) {
+  if (height > 0 && width > 0 && height <= kMaxPixels / width) return;
+  throw InputError(cat(file, " says that it has ", width, " x ", height,
+                       " pixels; expected at least 1 x 1 and at most ", kMaxPixels,
+                       " in all: the file is damaged, or has to be scaled down first"));
+}
+
 Image decode_by_opencv(std::string_view bytes, const std::string& file) {
   quiet_single_threaded_opencv();
   const cv::Mat input(1, static_cast<int>(bytes.size()), CV_8U, const_cast<char*>(bytes.data()));
@@ -34,7 +45,7 @@ Image decode_by_opencv(std::string_view bytes, const std::string& file) {
   }
   if (pixels.empty()) {
     throw InputError(cat(file, " cannot be decoded", reason, ": got ", bytes.size(),
-                         " bytes, expected a whole JPEG, PNG, WebP, BMP, PNM or TIFF picture; "
+                         " bytes, expected a whole JPEG, PNG, WebP, GIF, BMP, PNM or TIFF picture; "
                          "replace the file or remove it from the data set"));
   }
   Image image{pixels.rows, pixels.cols, std::vector<std::uint8_t>(pixels.total() * 3)};
@@ -43,13 +54,19 @@ Image decode_by_opencv(std::string_view bytes, const std::string& file) {
   return image;
 }
 
-}  // namespace
+void throw_damaged_picture(const std::string& file, const char* format, const std::string& reason) {
+  throw InputError(cat(file, " is a damaged or truncated ", format, reason.empty() ? "" : ": ",
+                       reason, "; replace the file or remove it from the data set"));
+}
 
-void require_sane_size(std::int64_t height, std::int64_t width, const std::string& file) {
-  if (height > 0 && width > 0 && height <= kMaxPixels / width) return;
-  throw InputError(cat(file, " says that it has ", width, " x ", height,
-                       " pixels; expected at least 1 x 1 and at most ", kMaxPixels,
-                       " in all: the file is damaged, or has to be scaled down first"));
+Image without_fourth_samples(const std::uint8_t* samples, int height, int width) {
+  Image image{height, width, {}};
+  const std::size_t pixels = std::size_t(height) * width;
+  image.rgb.resize(3 * pixels);
+  for (std::size_t i = 0; i < pixels; ++i) {
+    std::copy(samples + 4 * i, samples + 4 * i + 3, image.rgb.begin() + std::ptrdiff_t(3 * i));
+  }
+  return image;
 }
 
 Image decode_image(const std::filesystem::path& file) {
@@ -57,6 +74,15 @@ Image decode_image(const std::filesystem::path& file) {
   if (bytes.empty()) throw InputError(cat(file.string(), " is empty; expected a picture"));
   if (is_jpeg(bytes)) return decode_jpeg(bytes, file.string());
   if (is_png(bytes)) return decode_by_opencv(essential_png(bytes, file.string()), file.string());
+  if (is_webp(bytes)) return decode_webp(bytes, file.string());
+  if (is_gif(bytes)) return decode_gif(bytes, file.string());
+  if (is_tiff(bytes)) return decode_tiff(bytes, file.string());
+  if (is_binary_pnm(bytes)) return decode_by_opencv(full_range_pnm(bytes), file.string());
+  if (const std::string format = foreign_format(bytes); !format.empty()) {
+    throw InputError(cat(file.string(), " is ", format,
+                         ", which clipq doesn't read; convert it to ",
+                         "JPEG or PNG, or remove it from the data set"));
+  }
   return decode_by_opencv(bytes, file.string());
 }
 

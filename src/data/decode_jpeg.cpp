@@ -1,39 +1,91 @@
-#include <turbojpeg.h>
+// Each of these needs those before it.
+// clang-format off
+#include <cstdio>
+#include <jpeglib.h>
+#include <jerror.h>
+// clang-format on
 
 #include <algorithm>
 #include <array>
-#include <memory>
+#include <csetjmp>
+#include <string>
 
-#include "clipq/core/error.h"
 #include "clipq/core/strings.h"
 #include "decoders.h"
 
 namespace clipq {
 namespace {
 
-/// Warnings about headers that leave the pixels as they should be.
-constexpr std::array<std::string_view, 3> kHarmlessWarnings = {
-    "unknown JFIF revision number", "Unknown Adobe color transform code", "Invalid SOS parameters"};
+/// Warnings about what leaves the pixels as they should be.
+constexpr std::array kHarmlessWarnings = {JWRN_JFIF_MAJOR, JWRN_ADOBE_XFORM, JWRN_NOT_SEQUENTIAL,
+                                          JWRN_EXTRANEOUS_DATA};
 
-struct Destroy {
-  void operator()(void* handle) const { tjDestroy(handle); }
+/// libjpeg's error manager, and what it was told.
+struct Failures {
+  jpeg_error_mgr manager;
+  std::jmp_buf out;
+  char reason[JMSG_LENGTH_MAX] = {};  ///< the first that isn't harmless; empty: none
 };
-using Handle = std::unique_ptr<void, Destroy>;
 
-[[noreturn]] void throw_damaged(const std::string& file, const std::string& reason) {
-  throw InputError(cat(file, " is a damaged or truncated JPEG: ", reason,
-                       "; replace the file or remove it from the data set"));
+void note(j_common_ptr jpeg) {
+  auto* failures = reinterpret_cast<Failures*>(jpeg->err);
+  if (failures->reason[0] == '\0') failures->manager.format_message(jpeg, failures->reason);
 }
 
-bool is_harmless(tjhandle handle, std::string_view bytes) {
-  if (tjGetErrorCode(handle) != TJERR_WARNING) return false;
-  const std::string_view warning = tjGetErrorStr2(handle);
-  const bool has_end = bytes.rfind("\xFF\xD9") != std::string_view::npos;
-  return has_end && std::any_of(kHarmlessWarnings.begin(), kHarmlessWarnings.end(),
-                                [&](std::string_view known) {
-                                  return warning.find(known) != std::string_view::npos;
-                                });
+void leave(j_common_ptr jpeg) {
+  note(jpeg);
+  std::longjmp(reinterpret_cast<Failures*>(jpeg->err)->out, 1);
 }
+
+void note_warning(j_common_ptr jpeg, int level) {
+  constexpr int kWarning = -1;
+  const int code = jpeg->err->msg_code;
+  if (level != kWarning || std::find(kHarmlessWarnings.begin(), kHarmlessWarnings.end(), code) !=
+                               kHarmlessWarnings.end()) {
+    return;
+  }
+  note(jpeg);
+}
+
+/// A decompressor and what it gives. Between setjmp() and longjmp() no object may come to life, so
+/// that each step is a function without any.
+struct Decompressor {
+  explicit Decompressor(std::string_view bytes) {
+    jpeg.err = jpeg_std_error(&failures.manager);
+    failures.manager.error_exit = leave;
+    failures.manager.emit_message = note_warning;
+    jpeg_create_decompress(&jpeg);
+    jpeg_mem_src(&jpeg, reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size());
+  }
+  ~Decompressor() { jpeg_destroy_decompress(&jpeg); }
+  Decompressor(const Decompressor&) = delete;
+  Decompressor& operator=(const Decompressor&) = delete;
+
+  bool read_header() {
+    if (setjmp(failures.out) != 0) return false;
+    jpeg_read_header(&jpeg, TRUE);
+    const bool four_inks = jpeg.jpeg_color_space == JCS_CMYK || jpeg.jpeg_color_space == JCS_YCCK;
+    jpeg.out_color_space = four_inks ? JCS_CMYK : JCS_RGB;
+    jpeg.dct_method = JDCT_ISLOW;
+    return true;
+  }
+
+  /// Rows of output_width * output_components samples.
+  bool read_pixels(std::uint8_t* pixels) {
+    if (setjmp(failures.out) != 0) return false;
+    jpeg_start_decompress(&jpeg);
+    while (jpeg.output_scanline < jpeg.output_height) {
+      JSAMPROW row = pixels + std::size_t{jpeg.output_scanline} * jpeg.output_width *
+                                  static_cast<unsigned>(jpeg.output_components);
+      jpeg_read_scanlines(&jpeg, &row, 1);
+    }
+    jpeg_finish_decompress(&jpeg);
+    return true;
+  }
+
+  Failures failures{};
+  jpeg_decompress_struct jpeg{};
+};
 
 /// a * b / 255, rounded, as Pillow does it.
 int multiply_255(int a, int b) {
@@ -60,25 +112,18 @@ std::vector<std::uint8_t> cmyk_to_rgb(const std::vector<std::uint8_t>& inverted)
 bool is_jpeg(std::string_view bytes) { return starts_with(bytes, "\xFF\xD8\xFF"); }
 
 Image decode_jpeg(std::string_view bytes, const std::string& file) {
-  const Handle handle(tjInitDecompress());
-  if (!handle) throw InternalError("TurboJPEG cannot be initialised");
-  const auto* data = reinterpret_cast<const unsigned char*>(bytes.data());
-  Image image;
-  int subsampling = 0;
-  int color_space = -1;
-  const int status = tjDecompressHeader3(handle.get(), data, bytes.size(), &image.width,
-                                         &image.height, &subsampling, &color_space);
-  const bool header_known = image.width > 0 && image.height > 0;
-  if (status != 0 && !header_known) throw_damaged(file, tjGetErrorStr2(handle.get()));
+  Decompressor decompressor(bytes);
+  if (!decompressor.read_header()) {
+    throw_damaged_picture(file, "JPEG", decompressor.failures.reason);
+  }
+  Image image{static_cast<int>(decompressor.jpeg.image_height),
+              static_cast<int>(decompressor.jpeg.image_width),
+              {}};
   require_sane_size(image.height, image.width, file);
-
-  const bool four_inks = color_space == TJCS_CMYK || color_space == TJCS_YCCK;
-  const int format = four_inks ? TJPF_CMYK : TJPF_RGB;
-  std::vector<std::uint8_t> pixels(std::size_t(image.height) * image.width * tjPixelSize[format]);
-  if (tjDecompress2(handle.get(), data, bytes.size(), pixels.data(), image.width, 0, image.height,
-                    format, TJFLAG_ACCURATEDCT) != 0 &&
-      !is_harmless(handle.get(), bytes)) {
-    throw_damaged(file, tjGetErrorStr2(handle.get()));
+  const bool four_inks = decompressor.jpeg.out_color_space == JCS_CMYK;
+  std::vector<std::uint8_t> pixels(std::size_t(image.height) * image.width * (four_inks ? 4 : 3));
+  if (!decompressor.read_pixels(pixels.data()) || decompressor.failures.reason[0] != '\0') {
+    throw_damaged_picture(file, "JPEG", decompressor.failures.reason);
   }
   image.rgb = four_inks ? cmyk_to_rgb(pixels) : std::move(pixels);
   return image;

@@ -58,13 +58,15 @@ void append_cifar_record(std::string& records, int label, const Image& image) {
   }
 }
 
-void draw_cifar(const fs::path& folder, int images_per_class, DemoRandom random) {
+void draw_cifar(const fs::path& folder, int images_per_class, DemoDifficulty difficulty,
+                DemoRandom random) {
   make_folder(folder);
   std::string records;
   for (int i = 0; i < kDemoClasses * images_per_class; ++i) {
     const int label = i % kDemoClasses;
     const DemoScene scene = make_single_scene(label, 0.0, random);
-    append_cifar_record(records, label, render_scene(scene, kCifarSide, kCifarSide, random));
+    append_cifar_record(records, label,
+                        render_scene(scene, kCifarSide, kCifarSide, difficulty, random));
   }
   write_file(folder / "test.bin", records);
   std::string names;
@@ -77,19 +79,20 @@ void draw_cifar(const fs::path& folder, int images_per_class, DemoRandom random)
   write_file(folder / "coarse_label_names.txt", groups);
 }
 
-void draw_image_folder(const fs::path& folder, int images, DemoRandom random) {
+void draw_image_folder(const fs::path& folder, int images, DemoDifficulty difficulty,
+                       DemoRandom random) {
   for (int label = 0; label < kDemoClasses; ++label) {
     const fs::path class_folder = folder / "val" / with_underscores(demo_class_name(label));
     make_folder(class_folder);
     for (int i = 0; i < images; ++i) {
       const DemoScene scene = make_single_scene(label, 0.0, random);
       write_image(class_folder / (padded(i, 4) + ".png"),
-                  render_scene(scene, kPictureHeight, kPictureHeight, random));
+                  render_scene(scene, kPictureHeight, kPictureHeight, difficulty, random));
     }
   }
 }
 
-void draw_coco(const fs::path& folder, int images, DemoRandom random) {
+void draw_coco(const fs::path& folder, int images, DemoDifficulty difficulty, DemoRandom random) {
   make_folder(folder / "val");
   Json captions = {{"info", {{"description", "shapes drawn by clipq"}}},
                    {"images", Json::array()},
@@ -99,7 +102,8 @@ void draw_coco(const fs::path& folder, int images, DemoRandom random) {
                                 ? make_single_scene(random.below(kDemoClasses), kCocoLeft, random)
                                 : make_double_scene(kCocoLeft, random);
     const std::string name = padded(id, 12) + ".jpg";
-    write_image(folder / "val" / name, render_scene(scene, kPictureHeight, kCocoWidth, random));
+    write_image(folder / "val" / name,
+                render_scene(scene, kPictureHeight, kCocoWidth, difficulty, random));
     captions["images"].push_back(
         {{"id", id}, {"file_name", name}, {"height", kPictureHeight}, {"width", kCocoWidth}});
     for (const std::string& sentence : demo_captions(scene, random)) {
@@ -119,17 +123,22 @@ void write_word_lists(const fs::path& folder) {
 
 }  // namespace
 
-void draw_demo_data(const fs::path& folder, std::uint64_t seed, int images_per_class) {
+void draw_demo_data(const fs::path& folder, std::uint64_t seed, int images_per_class,
+                    DemoDifficulty difficulty) {
   if (images_per_class < 1) {
     throw UsageError(
         cat("the number of images a class must be at least 1; got ", images_per_class));
   }
-  draw_cifar(folder / "cifar-100-binary", images_per_class, DemoRandom(3 * seed));
+  draw_cifar(folder / "cifar-100-binary", images_per_class, difficulty, DemoRandom(3 * seed));
   draw_image_folder(folder / "imagefolder",
-                    std::max(1, images_per_class / kClassImagesPerFolderImage),
+                    std::max(1, images_per_class / kClassImagesPerFolderImage), difficulty,
                     DemoRandom(3 * seed + 1));
-  draw_coco(folder / "coco", images_per_class * kCocoImagesPerClassImage, DemoRandom(3 * seed + 2));
+  draw_coco(folder / "coco", images_per_class * kCocoImagesPerClassImage, difficulty,
+            DemoRandom(3 * seed + 2));
   write_word_lists(folder);
+  for (const char* set : {"cifar-100-binary", "imagefolder", "coco"}) {
+    write_file(folder / set / "clipq_dataset.json", json_text({{"name", "clipq_shapes"}}));
+  }
 }
 
 }  // namespace clipq

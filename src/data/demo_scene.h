@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "clipq/data/demo_data.h"
 #include "clipq/data/image.h"
 #include "demo_random.h"
 
@@ -53,6 +54,7 @@ DemoScene make_single_scene(int label, double left, DemoRandom& random);
 DemoScene make_double_scene(double left, DemoRandom& random);
 
 /// Draws the scene, antialiased, with random colours about the nominal ones.
-Image render_scene(const DemoScene& scene, int height, int width, DemoRandom& random);
+Image render_scene(const DemoScene& scene, int height, int width, DemoDifficulty difficulty,
+                   DemoRandom& random);
 
 }  // namespace clipq

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <array>
 
 #include "clipq/core/error.h"
@@ -9,11 +10,13 @@ namespace {
 
 constexpr std::string_view kSignature("\x89PNG\r\n\x1a\n", 8);
 constexpr std::size_t kChunkOverhead = 12;  // length, type, checksum
+constexpr std::size_t kTypeBegin = 4;
+constexpr std::size_t kTypeEnd = 8;
 constexpr std::size_t kHeaderBytes = 13;
+constexpr std::string_view kEnd("\0\0\0\0IEND\xAE\x42\x60\x82", kChunkOverhead);
 
 [[noreturn]] void throw_damaged(const std::string& file, const std::string& reason) {
-  throw InputError(cat(file, " is a damaged or truncated PNG: ", reason,
-                       "; replace the file or remove it from the data set"));
+  throw_damaged_picture(file, "PNG", reason);
 }
 
 std::uint32_t big_endian(std::string_view bytes, std::size_t at) {
@@ -51,13 +54,17 @@ bool is_png(std::string_view bytes) { return starts_with(bytes, kSignature); }
 std::string essential_png(std::string_view bytes, const std::string& file) {
   std::string out(kSignature);
   std::string_view type;
+  bool has_data = false;
   for (std::size_t at = kSignature.size(); type != "IEND";) {
-    if (bytes.size() - at < kChunkOverhead) throw_damaged(file, "it ends before its IEND chunk");
-    const std::size_t length = big_endian(bytes, at);
-    type = bytes.substr(at + 4, 4);
-    if (bytes.size() - at - kChunkOverhead < length) {
-      throw_damaged(
-          file, cat("a chunk of ", length, " bytes has only ", bytes.size() - at - kChunkOverhead));
+    const std::size_t rest = bytes.size() - at;
+    type = bytes.substr(at, kTypeEnd).substr(std::min(rest, kTypeBegin));
+    const std::size_t length = rest < kChunkOverhead ? 0 : big_endian(bytes, at);
+    if (rest < kChunkOverhead || rest - kChunkOverhead < length) {
+      // Behind the pixels nothing matters; libpng tells whether they are all there.
+      if (has_data && type != "IDAT") return out.append(kEnd);
+      throw_damaged(file, rest < kChunkOverhead ? std::string("it ends before its IEND chunk")
+                                                : cat("a chunk of ", length, " bytes has only ",
+                                                      rest - kChunkOverhead));
     }
     if (is_essential(type)) {
       if (crc32(bytes.substr(at + 4, length + 4)) != big_endian(bytes, at + 8 + length)) {
@@ -67,6 +74,7 @@ std::string essential_png(std::string_view bytes, const std::string& file) {
         if (type != "IHDR" || length != kHeaderBytes) throw_damaged(file, "it has no header");
         require_sane_size(big_endian(bytes, at + 12), big_endian(bytes, at + 8), file);
       }
+      has_data = has_data || type == "IDAT";
       out += bytes.substr(at, length + kChunkOverhead);
     }
     at += length + kChunkOverhead;

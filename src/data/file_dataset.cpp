@@ -2,8 +2,12 @@
 
 #include <algorithm>
 #include <array>
+#include <map>
+#include <optional>
 #include <utility>
 
+#include "clipq/core/ascii.h"
+#include "clipq/core/composed.h"
 #include "clipq/core/error.h"
 #include "clipq/core/sha256.h"
 #include "clipq/core/strings.h"
@@ -11,9 +15,38 @@
 namespace clipq {
 namespace {
 
-/// The list of torchvision's ImageFolder.
-constexpr std::array<std::string_view, 9> kImageExtensions = {
-    ".jpg", ".jpeg", ".png", ".webp", ".bmp", ".ppm", ".pgm", ".tif", ".tiff"};
+/// The list of torchvision's ImageFolder, and two more that cameras and browsers write.
+constexpr std::array<std::string_view, 11> kImageExtensions = {
+    ".jpg", ".jpeg", ".png", ".webp", ".bmp", ".ppm", ".pgm", ".tif", ".tiff", ".gif", ".jfif"};
+
+/// Finds files by names that are equal but for Unicode's forms.
+class NamesOnDisk {
+ public:
+  std::optional<std::filesystem::path> find(const std::filesystem::path& file) {
+    const std::filesystem::path folder = file.parent_path();
+    auto listed = names_.find(folder);
+    if (listed == names_.end()) listed = names_.emplace(folder, list(folder)).first;
+    const auto found = listed->second.find(composed(file.filename().string()));
+    if (found == listed->second.end()) return std::nullopt;
+    return folder / found->second;
+  }
+
+ private:
+  /// Names by their composed forms.
+  using Names = std::map<std::string, std::string>;
+
+  static Names list(const std::filesystem::path& folder) {
+    Names names;
+    std::error_code missing;
+    for (const auto& entry : std::filesystem::directory_iterator(folder, missing)) {
+      const std::string name = entry.path().filename().string();
+      if (entry.is_regular_file(missing)) names.emplace(composed(name), name);
+    }
+    return names;
+  }
+
+  std::map<std::filesystem::path, Names> names_;
+};
 
 }  // namespace
 
@@ -41,9 +74,7 @@ std::string FileDataset::image_hash(std::int64_t i) const {
 }
 
 bool has_image_extension(const std::filesystem::path& file) {
-  std::string extension = file.extension().string();
-  std::transform(extension.begin(), extension.end(), extension.begin(),
-                 [](unsigned char c) { return c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c; });
+  const std::string extension = lower_case(file.extension().string());
   return std::find(kImageExtensions.begin(), kImageExtensions.end(), extension) !=
          kImageExtensions.end();
 }
@@ -55,10 +86,17 @@ std::string first_names(const std::vector<std::string>& names) {
   return join(first, ", ") + (names.size() > kShown ? ", …" : "");
 }
 
-void require_images(const std::vector<FileDataset::Item>& items, const DatasetSource& source) {
+void locate_images(std::vector<FileDataset::Item>& items, const DatasetSource& source) {
   std::vector<std::string> missing;
-  for (const FileDataset::Item& item : items) {
-    if (!std::filesystem::is_regular_file(source.path / item.name)) missing.push_back(item.name);
+  NamesOnDisk on_disk;
+  for (FileDataset::Item& item : items) {
+    if (std::filesystem::is_regular_file(source.path / item.name)) continue;
+    const auto found = on_disk.find(source.path / item.name);
+    if (found) {
+      item.name = found->lexically_relative(source.path).string();
+    } else {
+      missing.push_back(item.name);
+    }
   }
   if (missing.empty()) return;
   throw InputError(cat(source.captions.string(), " has captions of pictures that are not in ",

@@ -34,8 +34,9 @@ class FileDataset : public Dataset {
   std::vector<Item> items_;
 };
 
-/// Throws InputError that names pictures of `items` that aren't in the source's folder.
-void require_images(const std::vector<FileDataset::Item>& items, const DatasetSource& source);
+/// Gives items the names that their pictures have in the source's folder, where accents may be
+/// written in another of Unicode's forms (macOS). Throws InputError that names the missing ones.
+void locate_images(std::vector<FileDataset::Item>& items, const DatasetSource& source);
 
 /// Whether the file's name ends like a picture's (".jpg", ".PNG", …).
 bool has_image_extension(const std::filesystem::path& file);

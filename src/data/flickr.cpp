@@ -1,9 +1,12 @@
 #include <algorithm>
 #include <map>
 
+#include "caption_columns.h"
 #include "clipq/core/error.h"
 #include "clipq/core/files.h"
+#include "clipq/core/json.h"
 #include "clipq/core/strings.h"
+#include "clipq/core/text_file.h"
 #include "dataset_kinds.h"
 #include "file_dataset.h"
 
@@ -15,46 +18,41 @@ namespace fs = std::filesystem;
 class Flickr : public FileDataset {
  public:
   using FileDataset::FileDataset;
-  std::string name() const override {
+  std::string layout() const override {
     return spec().find("8k") == std::string::npos ? "flickr30k" : "flickr8k";
   }
 };
 
-[[noreturn]] void throw_not_captions(const fs::path& file, std::size_t line,
-                                     const std::string& got) {
-  throw InputError(cat(file.string(), ":", line, ": got \"", got,
-                       "\", expected \"name.jpg,caption\" ",
-                       "behind a header line; a JSON file is opened as coco:"));
-}
-
-/// A caption without the quotes around it, doubled ones in it made single, as CSV has them.
-std::string unquoted(const std::string& text) {
-  if (text.size() < 2 || text.front() != '"' || text.back() != '"') return text;
-  std::string out;
-  for (std::size_t i = 1; i + 1 < text.size(); ++i) {
-    if (text[i] == '"' && text[i + 1] == '"') ++i;
-    out.push_back(text[i]);
-  }
-  return out;
+/// What a caption's field has: a sentence, or a JSON list of them.
+std::vector<std::string> sentences_of(const std::string& field) {
+  if (!starts_with(field, "[\"")) return {field};
+  const Json list = Json::parse(field, nullptr, /*allow_exceptions=*/false);
+  const bool strings =
+      list.is_array() &&
+      std::all_of(list.begin(), list.end(), [](const Json& each) { return each.is_string(); });
+  return strings ? list.get<std::vector<std::string>>() : std::vector<std::string>{field};
 }
 
 /// Pictures in the order of their first captions.
-std::vector<FileDataset::Item> read_items(const fs::path& file) {
-  const std::vector<std::string> lines = read_lines(file);
+/// @param empty the lines of captions without a word
+std::vector<FileDataset::Item> items_of(const std::vector<CaptionRow>& rows,
+                                        std::vector<std::string>& empty) {
+  const bool only_test = std::any_of(rows.begin(), rows.end(),
+                                     [](const CaptionRow& row) { return row.split == "test"; });
   std::vector<FileDataset::Item> items;
   std::map<std::string, std::size_t> place;
-  for (std::size_t i = 1; i < lines.size(); ++i) {
-    if (lines[i].empty()) continue;
-    const std::size_t comma = lines[i].find(',');
-    const fs::path name = lines[i].substr(0, comma);
-    if (comma == std::string::npos || !has_image_extension(name)) {
-      throw_not_captions(file, i + 1, lines[i]);
+  for (const CaptionRow& row : rows) {
+    if (only_test && row.split != "test") continue;
+    if (row.caption.empty()) {
+      empty.push_back(cat(row.line));
+      continue;
     }
-    const auto [found, is_new] = place.emplace(name.string(), items.size());
-    if (is_new) items.push_back({name.string(), {}, {}});
-    items[found->second].captions.push_back(unquoted(lines[i].substr(comma + 1)));
+    const auto [found, is_new] = place.emplace(row.image, items.size());
+    if (is_new) items.push_back({row.image, {}, {}});
+    for (std::string& sentence : sentences_of(row.caption)) {
+      items[found->second].captions.push_back(std::move(sentence));
+    }
   }
-  if (items.empty()) throw InputError(cat(file.string(), ": no picture in it has a caption"));
   return items;
 }
 
@@ -62,10 +60,18 @@ std::vector<FileDataset::Item> read_items(const fs::path& file) {
 
 std::unique_ptr<Dataset> open_flickr(const DatasetSource& source) {
   require_folder(source.path, "image folder");
-  require_file(source.captions, "captions file");
-  std::vector<FileDataset::Item> items = read_items(source.captions);
-  require_images(items, source);
-  return std::make_unique<Flickr>(source.spec, source.path, std::move(items));
+  const std::string file = source.captions.string();
+  std::vector<std::string> empty;
+  std::vector<FileDataset::Item> items =
+      items_of(caption_rows(read_text(source.captions, "captions file"), file), empty);
+  if (items.empty()) throw InputError(cat(file, ": no picture in it has a caption"));
+  locate_images(items, source);
+  auto dataset = std::make_unique<Flickr>(source.spec, source.path, std::move(items));
+  if (!empty.empty()) {
+    dataset->warn(cat(file, ": ", empty.size(), " empty captions are left out (line ",
+                      first_names(empty), ")"));
+  }
+  return dataset;
 }
 
 }  // namespace clipq

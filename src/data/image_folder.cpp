@@ -5,6 +5,7 @@
 #include "clipq/core/strings.h"
 #include "dataset_kinds.h"
 #include "file_dataset.h"
+#include "picture_files.h"
 
 namespace clipq {
 namespace {
@@ -25,8 +26,9 @@ class ImageFolder : public FileDataset {
         classes_(std::move(classes)) {}
 
   std::vector<std::string> class_keys() const override { return classes_; }
+  bool classes_are_folders() const override { return true; }
 
-  std::string name() const override {
+  std::string layout() const override {
     return std::all_of(classes_.begin(), classes_.end(), is_wnid) ? "imagenet1k" : "imagefolder";
   }
 
@@ -34,41 +36,26 @@ class ImageFolder : public FileDataset {
   std::vector<std::string> classes_;
 };
 
-bool is_hidden(const fs::path& path) { return starts_with(path.filename().string(), "."); }
-
-std::vector<std::string> class_folders(const fs::path& root) {
-  std::vector<std::string> classes;
-  for (const auto& entry : fs::directory_iterator(root)) {
-    if (entry.is_directory() && !is_hidden(entry)) {
-      classes.push_back(entry.path().filename().string());
-    }
-  }
-  std::sort(classes.begin(), classes.end());
-  return classes;
+/// Whether `folder` holds class folders; a folder of pictures is itself a class, whatever its name.
+bool has_classes(const fs::path& folder) {
+  return fs::is_directory(folder) && !folders_in(folder).empty() && pictures_in(folder).empty();
 }
 
 /// The folder that holds the class folders of a split.
 fs::path split_folder(const DatasetSource& source) {
   const fs::path train = source.path / "train";
-  const bool has_train = fs::is_directory(train);
-  if (source.split == Split::kTrain) require_folder(train, "folder of training images");
-  if (source.split != Split::kTest && has_train) return train;
-  if (fs::is_directory(source.path / "val")) return source.path / "val";
-  const fs::path test = source.path / "test";
-  return has_train && fs::is_directory(test) ? test : source.path;
-}
-
-/// The pictures of a class folder and of the folders in it, relative to `root`, sorted.
-std::vector<std::string> pictures_of(const fs::path& root, const std::string& class_folder) {
-  std::vector<std::string> names;
-  for (const auto& entry : fs::recursive_directory_iterator(
-           root / class_folder, fs::directory_options::follow_directory_symlink)) {
-    if (entry.is_regular_file() && has_image_extension(entry.path()) && !is_hidden(entry)) {
-      names.push_back(entry.path().lexically_relative(root).string());
-    }
+  const bool has_train = has_classes(train);
+  if (source.split == Split::kTrain && !has_train) {
+    require_folder(train, "folder of training images");
+    throw InputError(cat(source.spec, " has no training part: ", train.string(), " has ",
+                         pictures_in(train).size(),
+                         " pictures in it and no class folders, so it is ",
+                         "a class itself; give training data with --train-data"));
   }
-  std::sort(names.begin(), names.end());
-  return names;
+  if (source.split != Split::kTest && has_train) return train;
+  if (has_classes(source.path / "val")) return source.path / "val";
+  const fs::path test = source.path / "test";
+  return has_train && has_classes(test) ? test : source.path;
 }
 
 }  // namespace
@@ -76,19 +63,29 @@ std::vector<std::string> pictures_of(const fs::path& root, const std::string& cl
 std::unique_ptr<Dataset> open_image_folder(const DatasetSource& source) {
   require_folder(source.path, "image folder");
   const fs::path root = split_folder(source);
-  std::vector<std::string> classes = class_folders(root);
+  const std::vector<std::string> folders = folders_in(root);
+  std::vector<std::string> classes;
+  std::vector<std::string> empty;
   std::vector<FileDataset::Item> items;
-  for (std::size_t label = 0; label < classes.size(); ++label) {
-    for (std::string& name : pictures_of(root, classes[label])) {
-      items.push_back({std::move(name), {static_cast<int>(label)}, {}});
+  for (const std::string& folder : folders) {
+    std::vector<std::string> names = pictures_below(root, folder);
+    (names.empty() ? empty : classes).push_back(folder);
+    for (std::string& name : names) {
+      items.push_back({std::move(name), {static_cast<int>(classes.size()) - 1}, {}});
     }
   }
   if (items.empty()) {
-    throw InputError(cat(root.string(), " has ", classes.size(), " class folders and no pictures ",
+    throw InputError(cat(root.string(), " has ", folders.size(), " class folders and no pictures ",
                          "in them; expected ", root.string(), "/<class>/*.jpg (or .png, …). ",
                          "Pictures without classes are opened as images:", root.string()));
   }
-  return std::make_unique<ImageFolder>(source.spec, root, std::move(items), std::move(classes));
+  auto dataset =
+      std::make_unique<ImageFolder>(source.spec, root, std::move(items), std::move(classes));
+  if (!empty.empty()) {
+    dataset->warn(cat(source.spec, ": ", empty.size(), " class folders without pictures are left ",
+                      "out: ", first_names(empty)));
+  }
+  return dataset;
 }
 
 }  // namespace clipq

@@ -6,21 +6,22 @@
 namespace clipq {
 namespace {
 
-/// torchvision's centre crop offset: Python's round(), which is half to even.
-int crop_offset(int length, int size) {
-  return static_cast<int>(std::nearbyint((length - size) / 2.0));
+int crop_offset(int length, int size, CropOffset rule) {
+  const double middle = (length - size) / 2.0;
+  return static_cast<int>(rule == CropOffset::kFloor ? std::floor(middle) : std::nearbyint(middle));
 }
 
 }  // namespace
 
-Image resize_and_crop(const Image& image, int size) {
+Image resize_and_crop(const Image& image, int size, CropOffset offset) {
   const int short_side = std::min(image.height, image.width);
   const int long_side = std::max(image.height, image.width);
   const int resized_long = static_cast<int>(static_cast<double>(size) * long_side / short_side);
   const int height = image.height <= image.width ? size : resized_long;
   const int width = image.width <= image.height ? size : resized_long;
-  return resize_bicubic(image, height, width,
-                        {crop_offset(height, size), crop_offset(width, size), size, size});
+  return resize_bicubic(
+      image, height, width,
+      {crop_offset(height, size, offset), crop_offset(width, size, offset), size, size});
 }
 
 void normalize(const Image& image, const Preprocess& preprocess, float* out) {
@@ -39,7 +40,7 @@ void normalize(const Image& image, const Preprocess& preprocess, float* out) {
 }
 
 void preprocess(const Image& image, const Preprocess& preprocess, float* out) {
-  normalize(resize_and_crop(image, preprocess.size), preprocess, out);
+  normalize(resize_and_crop(image, preprocess.size, preprocess.crop_offset), preprocess, out);
 }
 
 }  // namespace clipq

@@ -22,11 +22,11 @@
 #include "clipq/core/sha256.h"
 #include "clipq/core/stopwatch.h"
 #include "clipq/core/strings.h"
+#include "clipq/data/preprocess_json.h"
+#include "clipq/eval/undecodable.h"
 
 namespace clipq {
 namespace {
-
-constexpr std::size_t kNamesShown = 10;
 
 /// The digest of everything that decides what a model makes of some input; empty if the model
 /// isn't to be cached.
@@ -39,10 +39,6 @@ std::string cache_key(const EvaluatedModel& model, bool whole_batch, std::int64_
                        whole_batch ? batch_size : 0, "\n", input));
 }
 
-std::string describe(const Preprocess& preprocess) {
-  return Json{{"size", preprocess.size}, {"mean", preprocess.mean}, {"std", preprocess.std}}.dump();
-}
-
 std::string_view bytes_of(const at::Tensor& tokens) {
   return {static_cast<const char*>(tokens.const_data_ptr()), tokens.nbytes()};
 }
@@ -50,18 +46,6 @@ std::string_view bytes_of(const at::Tensor& tokens) {
 at::Tensor encode(const ClipModel& model, const at::Tensor& pixels, ImageFeature feature) {
   return feature == ImageFeature::kEmbedding ? model.encode_image(pixels)
                                              : model.pool_image(pixels);
-}
-
-[[noreturn]] void throw_undecodable(const std::vector<std::string>& names,
-                                    const std::string& first_reason, const Dataset& dataset,
-                                    std::int64_t items, std::int64_t allowed) {
-  const std::vector<std::string> shown(names.begin(),
-                                       names.begin() + std::min(kNamesShown, names.size()));
-  throw InputError(cat(dataset.spec(), ": ", names.size(), " of ", items,
-                       " pictures can't be decoded, ", allowed, " are allowed: ", join(shown, ", "),
-                       names.size() > kNamesShown ? ", …" : "", " (the first: ", first_reason,
-                       "); mend or remove them, or go on without ", "them: --skip-bad ",
-                       names.size()));
 }
 
 /// One pass of images through the models that have no cached features.
@@ -84,13 +68,11 @@ class ImagePass {
     Progress progress("images", count);
     for (PixelBatch batch; loader.next(batch);) {
       const std::vector<std::int64_t> good = note_bad(batch, dataset);
-      const bool too_many = static_cast<std::int64_t>(skipped_.size()) > options.skip_bad;
+      const bool too_many = static_cast<std::int64_t>(bad_.names.size()) > options.skip_bad;
       if (!good.empty() && !too_many) encode_batch(batch, good);
       progress.advance(batch.count);
     }
-    if (static_cast<std::int64_t>(skipped_.size()) > options.skip_bad) {
-      throw_undecodable(skipped_, reason_, dataset, count, options.skip_bad);
-    }
+    bad_.require_at_most(options.skip_bad, dataset, count);
     if (items_.empty()) throw InputError(cat(dataset.spec(), ": no picture is left"));
     log::info(cat(items_.size(), " images through ", models_.size(),
                   models_.size() == 1 ? " model in " : " models in ", fixed(wall.lap(), 1), " s, ",
@@ -101,7 +83,7 @@ class ImagePass {
   at::Tensor features(std::size_t i) const { return at::cat(rows_[i]); }
 
   const std::vector<std::int64_t>& items() const { return items_; }
-  const std::vector<std::string>& skipped() const { return skipped_; }
+  const std::vector<std::string>& skipped() const { return bad_.names; }
 
  private:
   /// Positions of the batch that can be used; notes the others.
@@ -110,10 +92,7 @@ class ImagePass {
     auto bad = batch.bad.begin();
     for (std::int64_t i = 0; i < batch.count; ++i) {
       if (bad != batch.bad.end() && bad->position == i) {
-        if (skipped_.empty()) reason_ = bad->reason;
-        skipped_.push_back(dataset.item_name(batch.first + i));
-        log::debug(cat("left out: ", bad->reason));
-        ++bad;
+        bad_.add(dataset.item_name(batch.first + i), bad++->reason);
       } else {
         good.push_back(i);
         items_.push_back(batch.first + i);
@@ -138,8 +117,7 @@ class ImagePass {
   std::vector<std::size_t> preprocess_of_;  ///< by model
   std::vector<std::vector<at::Tensor>> rows_;
   std::vector<std::int64_t> items_;
-  std::vector<std::string> skipped_;
-  std::string reason_;
+  Undecodable bad_;
   double forward_seconds_ = 0;
 };
 
@@ -204,8 +182,8 @@ at::Tensor encode_tokens(const ClipModel& model, const at::Tensor& tokens,
     embeddings =
         at::index_select(encode_in_order(model, sorted, batch_size), 0, at::tensor(distinct.of));
   }
-  log::info(cat(tokens.size(0), " texts (", distinct_count, " embedded) in ", fixed(watch.lap(), 1),
-                " s"));
+  log::debug(cat(tokens.size(0), " texts (", distinct_count, " embedded) in ",
+                 fixed(watch.lap(), 1), " s"));
   return embeddings;
 }
 
@@ -254,8 +232,9 @@ ImageFeatures Encoder::images(const ImageSource& source, ImageFeature feature,
   std::vector<std::string> keys;
   std::vector<const ClipModel*> running;
   for (const EvaluatedModel& each : models_) {
-    const std::string input = cat(feature == ImageFeature::kEmbedding ? "images " : "pooled ",
-                                  source.content.sha256, "\n", describe(each.model->preprocess));
+    const std::string input =
+        cat(feature == ImageFeature::kEmbedding ? "images " : "pooled ", source.content.sha256,
+            "\n", to_json(each.model->preprocess).dump());
     keys.push_back(
         cache_key(each, each.model->visual.needs_whole_batch(), options_.batch_size, input));
     const auto cached = keys.back().empty() ? std::nullopt : options_.cache.find(keys.back());
@@ -283,6 +262,7 @@ ImageFeatures Encoder::images(const ImageSource& source, ImageFeature feature,
 std::vector<at::Tensor> Encoder::texts(const std::vector<std::string>& texts,
                                        const std::string& name) const {
   std::vector<at::Tensor> embeddings;
+  Stopwatch watch;
   for (const EvaluatedModel& each : models_) {
     const at::Tensor tokens = tokens_of(texts, *each.tokenizer, each.model->config);
     const std::string key =
@@ -296,6 +276,8 @@ std::vector<at::Tensor> Encoder::texts(const std::vector<std::string>& texts,
     embeddings.push_back(encode_tokens(*each.model, tokens, options_.batch_size));
     if (!key.empty()) options_.cache.store(key, embeddings.back());
   }
+  log::info(cat(texts.size(), " texts through ", models_.size(),
+                models_.size() == 1 ? " model in " : " models in ", fixed(watch.lap(), 1), " s"));
   save(embeddings, name);
   return embeddings;
 }

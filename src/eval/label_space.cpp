@@ -1,9 +1,12 @@
 #include "clipq/eval/label_space.h"
 
 #include <algorithm>
+#include <map>
 
+#include "clipq/core/composed.h"
 #include "clipq/core/error.h"
 #include "clipq/core/strings.h"
+#include "clipq/eval/class_order.h"
 #include "clipq/text/prompts.h"
 
 namespace clipq {
@@ -11,16 +14,20 @@ namespace {
 
 constexpr const char* kImageNet = "imagenet1k";
 
-/// The place of each of the data set's classes among `keys`, which are sorted.
+/// The place of each of the data set's classes among `keys`.
 std::vector<int> places_of(const std::vector<std::string>& class_keys,
                            const std::vector<std::string>& keys, const std::string& where) {
+  std::map<std::string, int> place;
+  for (std::size_t i = 0; i < keys.size(); ++i) {
+    place.emplace(composed(keys[i]), static_cast<int>(i));
+  }
   std::vector<int> places;
   for (const std::string& key : class_keys) {
-    const auto found = std::lower_bound(keys.begin(), keys.end(), key);
-    if (found == keys.end() || *found != key) {
+    const auto found = place.find(composed(key));
+    if (found == place.end()) {
       throw UsageError(cat(where, " has no name for class \"", key, "\"", suggestion(key, keys)));
     }
-    places.push_back(static_cast<int>(found - keys.begin()));
+    places.push_back(found->second);
   }
   return places;
 }
@@ -35,10 +42,11 @@ std::vector<int> identity(std::size_t classes) {
 struct NamedClasses {
   std::vector<std::string> names;
   std::vector<int> places;
+  std::string order = {};  ///< of folders in a mere list
 };
 
 ClassNames own_names(const Dataset& dataset) {
-  if (dataset.name() == kImageNet) return {builtin_class_names(kImageNet), imagenet_wnids()};
+  if (dataset.layout() == kImageNet) return {builtin_class_names(kImageNet), imagenet_wnids()};
   ClassNames own = {dataset.class_keys(), {}};
   if (own.names.empty()) {
     throw UsageError(cat(dataset.spec(), " has no list of class names; give one, in label order, ",
@@ -49,16 +57,23 @@ ClassNames own_names(const Dataset& dataset) {
 }
 
 NamedClasses name_classes(const Dataset& dataset, const std::filesystem::path& file) {
-  ClassNames given = file.empty() ? own_names(dataset) : read_class_names(file, dataset.name());
+  ClassNames given = file.empty() ? own_names(dataset)
+                                  : read_class_names(file, {dataset.name(), dataset.layout()});
   const std::string where = file.empty() ? "the built-in list" : file.string();
   const std::vector<std::string> class_keys = dataset.class_keys();
   const std::vector<std::string> wnids = imagenet_wnids();
   const bool part_of_imagenet =
-      dataset.name() == kImageNet && class_keys.size() < given.names.size();
+      dataset.layout() == kImageNet && class_keys.size() < given.names.size();
   if (given.keys.empty() && part_of_imagenet && given.names.size() == wnids.size()) {
     given.keys = wnids;
   }
   if (!given.keys.empty()) return {given.names, places_of(class_keys, given.keys, where)};
+  if (!file.empty() && dataset.classes_are_folders()) {
+    ClassPlaces found = places_of_folders(class_keys, given.names, where);
+    if (!found.places.empty()) {
+      return {given.names, std::move(found.places), std::move(found.order)};
+    }
+  }
   if (!class_keys.empty() && class_keys.size() != given.names.size()) {
     throw UsageError(cat(dataset.spec(), " has ", class_keys.size(), " classes, but there are ",
                          given.names.size(), " class names in ", where,
@@ -113,7 +128,7 @@ LabelSpace label_space(const Dataset& dataset, std::int64_t count,
                          "or coco: with an instances file as --captions"));
   }
   NamedClasses named = name_classes(dataset, names_file);
-  LabelSpace space = {std::move(named.names), {}};
+  LabelSpace space = {std::move(named.names), {}, std::move(named.order)};
   for (std::int64_t i = 0; i < count; ++i) {
     std::vector<int> labels = dataset.labels(i);
     for (int& label : labels) {

@@ -15,6 +15,20 @@
 namespace clipq {
 namespace {
 
+/// The place of each class of `dataset` among those that are trained on, -1 for none; empty if they
+/// are the same.
+std::vector<int> trained_places(const Dataset& dataset, const Dataset& train) {
+  const std::vector<std::string> keys = dataset.class_keys();
+  const std::vector<std::string> trained = train.class_keys();
+  if (keys == trained) return {};
+  std::vector<int> places;
+  for (const std::string& key : keys) {
+    const auto found = std::find(trained.begin(), trained.end(), key);
+    places.push_back(found == trained.end() ? -1 : static_cast<int>(found - trained.begin()));
+  }
+  return places;
+}
+
 std::vector<int> labels_of(const Dataset& dataset, const std::vector<std::int64_t>& items) {
   std::vector<int> labels;
   for (const std::int64_t item : items) {
@@ -91,11 +105,14 @@ void require_trained(const std::vector<int>& labels, int classes, const ImageFea
 struct LabelledFeatures {
   ImageFeatures images;
   std::vector<int> labels;
+  std::vector<std::string> class_keys;
 };
 
 LabelledFeatures features_of(const TaskInput& input, const ImageSource& source,
                              const std::string& name) {
-  LabelledFeatures features = {input.encoder.images(source, input.options.probe_feature, name), {}};
+  LabelledFeatures features = {input.encoder.images(source, input.options.probe_feature, name),
+                               {},
+                               source.dataset.class_keys()};
   features.labels = labels_of(source.dataset, features.images.items);
   return features;
 }
@@ -115,9 +132,8 @@ Measurement measure(const TaskInput& input, const LabelledFeatures& train,
                                           probe.regression.intercept, test.labels);
   Measurement measurement = classification_measurement(predictions, test.labels, classes, "lp_");
   measurement.details["probe"] = fit_json(probe);
-  const std::vector<std::string> names = input.source.dataset.class_keys();
-  if (input.options.per_class && !names.empty()) {
-    measurement.details["per_class"] = per_class_table(predictions, test.labels, names);
+  if (input.options.per_class && !train.class_keys.empty()) {
+    measurement.details["per_class"] = per_class_table(predictions, test.labels, train.class_keys);
   }
   return measurement;
 }
@@ -128,7 +144,8 @@ std::unique_ptr<Dataset> open_training_part(const TaskData& data) {
   const std::string& given = data.options.train_data;
   auto train = given.empty() ? open_dataset(data.dataset.spec(), {}, Split::kTrain)
                              : open_dataset(given, {}, Split::kTrainOrAll);
-  if (train->class_keys() != data.dataset.class_keys()) {
+  const std::vector<int> places = trained_places(data.dataset, *train);
+  if (std::find(places.begin(), places.end(), -1) != places.end()) {
     throw UsageError(cat(train->spec(), given.empty() ? " (training part)" : "", " and ",
                          data.dataset.spec(), " have different classes; give training ",
                          "data of the same classes with --train-data"));
@@ -147,7 +164,11 @@ TaskReport run_linear_probe(const TaskInput& input) {
   const std::int64_t count = items_within(options.train_limit, *dataset);
   const ImageSource source = {*dataset, count, content_hash(*dataset, count)};
   const LabelledFeatures train = features_of(input, source, "train-images");
-  const LabelledFeatures test = features_of(input, input.source, "images");
+  LabelledFeatures test = features_of(input, input.source, "images");
+  if (const std::vector<int> places = trained_places(input.source.dataset, *dataset);
+      !places.empty()) {
+    for (int& label : test.labels) label = places[static_cast<std::size_t>(label)];
+  }
   const int classes = 1 + *std::max_element(train.labels.begin(), train.labels.end());
   require_trained(test.labels, classes, test.images, input.source.dataset);
   TaskReport report;

@@ -5,7 +5,7 @@
 #include <string>
 #include <string_view>
 
-#include "clipq/core/files.h"
+#include "clipq/core/text_file.h"
 
 namespace clipq {
 namespace {
@@ -38,7 +38,7 @@ std::string nan_as_null(std::string_view text) {
 }  // namespace
 
 Json read_python_json(const std::filesystem::path& file) {
-  return parse_json(nan_as_null(read_file(file)), file.string());
+  return parse_json(nan_as_null(read_text(file)), file.string());
 }
 
 }  // namespace clipq

@@ -5,13 +5,16 @@
 #include <map>
 #include <sstream>
 
+#include "clipq/core/ascii.h"
 #include "clipq/core/assets.h"
 #include "clipq/core/json.h"
+#include "clipq/core/text_file.h"
 
 namespace clipq {
 namespace {
 
 constexpr const char* kPlaceholder = "{c}";
+constexpr const char* kImageNet = "imagenet1k";
 constexpr const char* kClassNamesAsset = "prompts/en_classnames.json";
 constexpr const char* kTemplatesAsset = "prompts/en_zeroshot_classification_templates.json";
 
@@ -36,17 +39,24 @@ std::vector<std::string> strings_of(const Json& list, const std::string& where) 
   return strings;
 }
 
-/// The list for `dataset_name`; `advice` ends the message if there is none.
-std::vector<std::string> select(const Json& document, const std::string& dataset_name,
+std::string shortened_list(std::vector<std::string> words) {
+  constexpr std::size_t kShown = 50;
+  const bool all = words.size() <= kShown;
+  if (!all) words.resize(kShown);
+  return join(words, ", ") + (all ? "" : ", …");
+}
+
+/// The list for the data set; `advice` ends the message if there is none.
+std::vector<std::string> select(const Json& document, const DatasetKeys& data,
                                 const std::string& where, const std::string& advice) {
   if (!document.is_object()) return strings_of(document, where);
-  const auto found = document.find(dataset_name);
-  if (found == document.end()) {
-    const std::vector<std::string> keys = keys_of(document);
-    throw UsageError(cat(where, ": nothing for data set \"", dataset_name, "\"",
-                         suggestion(dataset_name, keys), " It has: ", join(keys, ", "), advice));
+  for (const std::string& key : {data.name, data.layout}) {
+    const auto found = document.find(key);
+    if (found != document.end()) return strings_of(*found, cat(where, ": ", key));
   }
-  return strings_of(*found, cat(where, ": ", dataset_name));
+  const std::vector<std::string> keys = keys_of(document);
+  throw UsageError(cat(where, ": nothing for data set \"", data.name, "\"",
+                       suggestion(data.name, keys), " It has: ", shortened_list(keys), advice));
 }
 
 std::vector<std::string> with_placeholder(std::vector<std::string> templates,
@@ -54,30 +64,31 @@ std::vector<std::string> with_placeholder(std::vector<std::string> templates,
   for (const std::string& each : templates) {
     if (each.find(kPlaceholder) != std::string::npos) continue;
     throw InputError(cat(where, ": template \"", each, "\" has no placeholder \"", kPlaceholder,
-                         "\", which stands for the class name"));
+                         "\", which stands for the class name",
+                         each.find("{}") == std::string::npos ? "" : "; write it for \"{}\""));
   }
   return templates;
 }
 
 Json json_asset(const char* name) { return parse_json(asset(name), name); }
 
-std::vector<std::string> clip_benchmark_templates(const std::string& dataset_name) {
-  return select(json_asset(kTemplatesAsset), dataset_name, "built-in templates",
+std::vector<std::string> clip_benchmark_templates(const DatasetKeys& data) {
+  return select(json_asset(kTemplatesAsset), data, "built-in templates",
                 "; for another one give --templates, such as imagenet7 (in a run: --set "
                 "data.NAME.templates=imagenet7)");
 }
 
-std::vector<std::string> imagenet80_templates(const std::string&) {
-  return clip_benchmark_templates("imagenet1k");
+std::vector<std::string> imagenet80_templates(const DatasetKeys&) {
+  return clip_benchmark_templates(kImageNet);
 }
 
-std::vector<std::string> imagenet7_templates(const std::string&) {
+std::vector<std::string> imagenet7_templates(const DatasetKeys&) {
   return strings_of(json_asset("templates/imagenet7.json"), "templates/imagenet7.json");
 }
 
 struct TemplateRow {
   TemplateSet set;
-  std::vector<std::string> (*load)(const std::string& dataset_name);
+  std::vector<std::string> (*load)(const DatasetKeys& data);
 };
 
 const std::vector<TemplateRow>& template_rows() {
@@ -96,15 +107,67 @@ bool is_names_by_key(const Json& document) {
                      [](const Json& value) { return value.is_string(); });
 }
 
+/// Whether the object has prompts by class, as CuPL's files: lists without the placeholder.
+bool is_prompts_by_class(const Json& document) {
+  return document.is_object() && !document.empty() &&
+         std::all_of(document.begin(), document.end(), [](const Json& value) {
+           return value.is_array() && !value.empty() && value.front().is_string() &&
+                  value.front().get<std::string>().find(kPlaceholder) == std::string::npos;
+         });
+}
+
+/// The lines of a text; those at its end may be blank.
+std::vector<std::string> words_of(const std::string& text, const std::string& where) {
+  std::vector<std::string> words;
+  for (const std::string& line : lines_of(text)) words.push_back(trimmed(line));
+  while (!words.empty() && words.back().empty()) words.pop_back();
+  const auto blank = std::find(words.begin(), words.end(), "");
+  if (blank != words.end()) {
+    throw InputError(cat(where, ":", 1 + (blank - words.begin()),
+                         ": the line is blank; expected a text a line, or JSON"));
+  }
+  if (words.empty()) throw InputError(cat(where, " is empty; expected a text a line, or JSON"));
+  return words;
+}
+
+/// A JSON document, or the list of a text's lines.
+Json list_or_json(const std::filesystem::path& file) {
+  const std::string text = read_text(file);
+  const std::string begin =
+      trimmed(std::string_view(text).substr(0, text.find_first_of("[{\"") + 1));
+  const bool is_json =
+      ends_with(lower_case(file.string()), ".json") || begin == "[" || begin == "{";
+  return is_json ? parse_json(text, file.string()) : Json(words_of(text, file.string()));
+}
+
+/// The names of lines such as "n01440764 tench" by their wnids; none if a line is another.
+std::map<std::string, std::string> names_by_wnid(const std::vector<std::string>& lines) {
+  constexpr std::size_t kWnidLength = 9;
+  std::map<std::string, std::string> names;
+  for (const std::string& line : lines) {
+    const std::string key = line.substr(0, line.find_first_of(" \t"));
+    const bool is_wnid = key.size() == kWnidLength && key[0] == 'n' &&
+                         key.find_first_not_of("0123456789", 1) == std::string::npos;
+    if (!is_wnid || key.size() == line.size()) return {};
+    names[key] = trimmed(line.substr(key.size()));
+  }
+  return names;
+}
+
 }  // namespace
 
-ClassNames read_class_names(const std::filesystem::path& file, const std::string& dataset_name) {
-  const Json document = read_json(file);
-  if (!is_names_by_key(document)) {
-    return {select(document, dataset_name, file.string(), ""), {}};
+ClassNames read_class_names(const std::filesystem::path& file, const DatasetKeys& data) {
+  const Json document = list_or_json(file);
+  std::map<std::string, std::string> by_key;
+  if (is_names_by_key(document)) {
+    by_key = document.get<std::map<std::string, std::string>>();
+  } else {
+    std::vector<std::string> list = select(document, data, file.string(), "");
+    by_key = names_by_wnid(list);
+    if (by_key.empty()) return {std::move(list), {}};
   }
   ClassNames names;
-  for (const auto& [key, name] : document.get<std::map<std::string, std::string>>()) {
+  for (const auto& [key, name] : by_key) {
     names.keys.push_back(key);
     names.names.push_back(name);
   }
@@ -120,23 +183,29 @@ const std::vector<TemplateSet>& template_sets() {
   return sets;
 }
 
-std::vector<std::string> load_templates(const std::string& name_or_file,
-                                        const std::string& dataset_name) {
+std::vector<std::string> load_templates(const std::string& name_or_file, const DatasetKeys& data) {
   std::vector<std::string> names;
   for (const TemplateRow& row : template_rows()) {
-    if (row.set.name == name_or_file) return row.load(dataset_name);
+    if (row.set.name == name_or_file) return row.load(data);
     names.push_back(row.set.name);
   }
-  if (!std::filesystem::exists(name_or_file)) {
+  if (name_or_file != kStandardInput && !std::filesystem::exists(name_or_file)) {
     throw UsageError(cat("--templates ", name_or_file, ": neither a file nor a set of templates (",
                          join(names, ", "), ")", suggestion(name_or_file, names)));
   }
-  return with_placeholder(select(read_json(name_or_file), dataset_name, name_or_file, ""),
-                          name_or_file);
+  const Json document = list_or_json(name_or_file);
+  if (is_prompts_by_class(document)) {
+    throw InputError(
+        cat("--templates ", name_or_file, " has prompts for each class (\"", document.begin().key(),
+            "\": …), as CuPL's files have; expected templates ", "that serve all classes, with ",
+            kPlaceholder, " for the class name: [\"a ", "photo of a ", kPlaceholder,
+            ".\"], or an object of such lists by data ", "set"));
+  }
+  return with_placeholder(select(document, data, name_or_file, ""), name_or_file);
 }
 
 std::vector<std::string> builtin_class_names(const std::string& dataset_name) {
-  return select(json_asset(kClassNamesAsset), dataset_name, "built-in class names",
+  return select(json_asset(kClassNamesAsset), {dataset_name, dataset_name}, "built-in class names",
                 "; for another one give --classnames");
 }
 

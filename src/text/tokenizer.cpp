@@ -8,6 +8,7 @@
 #include "clipq/core/error.h"
 #include "clipq/core/files.h"
 #include "clipq/core/strings.h"
+#include "clipq/core/text_file.h"
 #include "clipq/text/bpe.h"
 #include "clipq/text/clean_text.h"
 #include "clipq/text/gzip.h"
@@ -51,7 +52,9 @@ Tokenizer Tokenizer::from_merges(std::string_view merges, const std::string& whe
 
 Tokenizer Tokenizer::from_file(const std::filesystem::path& file) {
   const std::string bytes = read_file(file);
-  return from_merges(is_gzip(bytes) ? gunzip(bytes, file.string()) : bytes, file.string());
+  return from_merges(
+      utf8_text(is_gzip(bytes) ? gunzip(bytes, file.string()) : bytes, file.string()),
+      file.string());
 }
 
 Tokenizer Tokenizer::standard() {

@@ -11,9 +11,7 @@
 namespace clipq {
 namespace {
 
-using ::testing::ElementsAre;
 using ::testing::HasSubstr;
-using ::testing::IsEmpty;
 
 std::size_t entries(const std::filesystem::path& folder) {
   return static_cast<std::size_t>(std::distance(std::filesystem::directory_iterator(folder), {}));
@@ -79,14 +77,6 @@ TEST(AtomicFile, FullDiskIsAnInputErrorAndLeavesNothing) {
   setrlimit(RLIMIT_FSIZE, &before);
   EXPECT_THAT(message, HasSubstr("cannot write"));
   EXPECT_EQ(entries(folder.path()), 0u);
-}
-
-TEST(ReadLines, AcceptsBothLineEndsAndNoLastEnd) {
-  testing::TemporaryFolder folder;
-  write_file(folder / "lines.txt", "a\r\nb\n\nc");
-  EXPECT_THAT(read_lines(folder / "lines.txt"), ElementsAre("a", "b", "", "c"));
-  write_file(folder / "empty.txt", "");
-  EXPECT_THAT(read_lines(folder / "empty.txt"), IsEmpty());
 }
 
 }  // namespace

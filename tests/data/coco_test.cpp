@@ -128,7 +128,7 @@ TEST_F(CocoTest, RefusesWhatIsNotACaptionsFile) {
   EXPECT_THAT(input_error(R"({"images": [{"id": "x", "file_name": "y"}], "annotations": []})"),
               HasSubstr("images[0] has \"id\": \"x\""));
   EXPECT_THAT(input_error(R"({"images": [], "annotations": [{"image_id": 3, "caption": "a"}]})"),
-              HasSubstr("annotations[0] is of image 3"));
+              HasSubstr("none of its 1 annotations is of one of \"images\""));
   EXPECT_THAT(input_error(R"({"images": [{"id": 1, "file_name": "nine.png"}], "annotations": []})"),
               HasSubstr("no picture in it has a caption"));
 }

@@ -8,6 +8,7 @@
 #include "clipq/core/error.h"
 #include "clipq/core/json.h"
 #include "clipq/core/sha256.h"
+#include "clipq/core/text_file.h"
 #include "clipq/data/dataset.h"
 #include "data/data_files.h"
 #include "temporary_folder.h"
@@ -41,6 +42,19 @@ TEST(DemoData, TheSeedDecidesEverything) {
             sha256_of_file(other / "cifar-100-binary/test.bin"));
 }
 
+TEST(DemoData, HardDrawingsAreOtherPicturesOfTheSameScenes) {
+  testing::TemporaryFolder plain;
+  testing::TemporaryFolder hard;
+  draw_demo_data(plain.path(), 5, 1);
+  draw_demo_data(hard.path(), 5, 1, DemoDifficulty::kHard);
+  const auto open = [](const testing::TemporaryFolder& folder) {
+    return open_dataset("cifar100:" + (folder / "cifar-100-binary").string());
+  };
+  EXPECT_EQ(open(plain)->size(), open(hard)->size());
+  EXPECT_EQ(open(plain)->label(7), open(hard)->label(7));
+  EXPECT_NE(open(plain)->image_hash(7), open(hard)->image_hash(7));
+}
+
 TEST(DemoData, OpensInEveryLayout) {
   testing::TemporaryFolder folder;
   draw_demo_data(folder.path() / "new/demo", 1, 2);
@@ -49,18 +63,22 @@ TEST(DemoData, OpensInEveryLayout) {
   const auto cifar = open_dataset("cifar100:" + (root / "cifar-100-binary").string());
   ASSERT_EQ(cifar->size(), 200);
   EXPECT_EQ(cifar->label(101), 1);
+  EXPECT_EQ(cifar->name(), "clipq_shapes");
+  EXPECT_EQ(cifar->layout(), "cifar100");
   EXPECT_EQ(cifar->class_keys()[0], "large_blue_circle");
   EXPECT_THAT(read_lines(root / "cifar-100-binary/coarse_label_names.txt"), SizeIs(20));
 
   const auto folders = open_dataset("imagefolder:" + (root / "imagefolder").string());
   ASSERT_EQ(folders->size(), 100);
   EXPECT_EQ(folders->class_keys(), cifar->class_keys());
+  EXPECT_EQ(folders->name(), "clipq_shapes");
   EXPECT_EQ(folders->image(3).width, 96);
 
   const auto coco =
       open_dataset("coco:" + (root / "coco/val").string(), root / "coco/captions.json");
   ASSERT_EQ(coco->size(), 20);
   EXPECT_THAT(coco->captions(0), SizeIs(5));
+  EXPECT_EQ(coco->name(), "clipq_shapes");
   EXPECT_EQ(coco->image(0).height, 96);
   EXPECT_EQ(coco->image(0).width, 128);
 }

@@ -60,17 +60,18 @@ TEST(DecodeImage, RefusesAMissingAndAnEmptyFile) {
 
 TEST(DecodeImage, RefusesWhatIsNotAPicture) {
   testing::TemporaryFolder folder;
-  write_file(folder / "text.jpg", "<html>404</html>");
+  write_file(folder / "text.jpg", "no picture at all");
   EXPECT_THAT(message_of<InputError>([&] { decode_image(folder / "text.jpg"); }),
-              AllOf(HasSubstr("text.jpg cannot be decoded"), HasSubstr("16 bytes")));
+              AllOf(HasSubstr("text.jpg cannot be decoded"), HasSubstr("17 bytes")));
 }
 
-/// Every cut of the picture must be refused, wherever it is, and without a word on stderr.
-void expect_all_cuts_refused(const std::string& name, std::size_t step) {
+/// Every cut of the picture that takes more than `spare` bytes must be refused, wherever it is, and
+/// without a word on stderr.
+void expect_all_cuts_refused(const std::string& name, std::size_t step, std::size_t spare = 0) {
   testing::TemporaryFolder folder;
   const std::string whole = read_file(golden_image(name));
   ::testing::internal::CaptureStderr();
-  for (std::size_t length = 1; length < whole.size(); length += step) {
+  for (std::size_t length = 1; length + spare < whole.size(); length += step) {
     std::ofstream(folder / name, std::ios::binary) << whole.substr(0, length);
     EXPECT_THAT(message_of<InputError>([&] { decode_image(folder / name); }), HasSubstr(name))
         << length << " of " << whole.size() << " bytes";
@@ -83,7 +84,41 @@ TEST(DecodeImage, RefusesTruncatedJpegs) {
   expect_all_cuts_refused("progressive.jpg", 7);
 }
 
-TEST(DecodeImage, RefusesTruncatedPngs) { expect_all_cuts_refused("upscale.png", 1); }
+constexpr std::size_t kEndChunk = 12;
+
+TEST(DecodeImage, RefusesTruncatedPngs) { expect_all_cuts_refused("upscale.png", 1, kEndChunk); }
+
+TEST(DecodeImage, RefusesTruncatedFilesOfOtherFormats) {
+  expect_all_cuts_refused("interlaced.gif", 3, 2);    // an end of data, and the trailer
+  expect_all_cuts_refused("animated.webp", 53, 400);  // only the first frame counts
+  expect_all_cuts_refused("alpha.tif", 53);
+}
+
+TEST(DecodeImage, APngNeedsNothingBehindItsPixels) {
+  testing::TemporaryFolder folder;
+  const std::string whole = read_file(golden_image("upscale.png"));
+  const Image expected = decode_image(golden_image("upscale.png"));
+  for (std::size_t left = 0; left <= kEndChunk; ++left) {
+    std::ofstream(folder / "cut.png", std::ios::binary)
+        << whole.substr(0, whole.size() - kEndChunk + left);
+    EXPECT_EQ(decode_image(folder / "cut.png"), expected) << left;
+  }
+}
+
+TEST(DecodeImage, NamesWhatItDoesNotRead) {
+  testing::TemporaryFolder folder;
+  const auto message = [&](const std::string& bytes) {
+    write_file(folder / "x.jpg", bytes);
+    return message_of<InputError>([&] { decode_image(folder / "x.jpg"); });
+  };
+  EXPECT_THAT(message(std::string("\0\0\0\x18", 4) + "ftypheic" + std::string(20, '\0')),
+              HasSubstr("x.jpg is a HEIC picture, which clipq doesn't read; convert it to JPEG"));
+  EXPECT_THAT(message(std::string("\0\0\0\x1c", 4) + "ftypavif" + std::string(20, '\0')),
+              HasSubstr("is an AVIF picture"));
+  EXPECT_THAT(message("\n <!DOCTYPE html><html>404</html>"), HasSubstr("is a web page"));
+  EXPECT_THAT(message("version https://git-lfs.github.com/spec/v1\noid sha256:0\n"),
+              HasSubstr("is a Git LFS pointer"));
+}
 
 TEST(DecodeImage, RefusesAPngWithAFlippedBit) {
   testing::TemporaryFolder folder;

@@ -34,7 +34,7 @@ class Numbers : public Dataset {
     return {2, 2, std::vector<std::uint8_t>(kItemFloats, static_cast<std::uint8_t>(i))};
   }
   std::string item_name(std::int64_t i) const override { return cat(i); }
-  std::string name() const override { return "numbers"; }
+  std::string layout() const override { return "numbers"; }
   std::string image_hash(std::int64_t) const override { return ""; }
 
   std::int64_t broken_from = 1000;

@@ -4,6 +4,10 @@
 
 #include <vector>
 
+#include "clipq/core/error.h"
+#include "clipq/data/preprocess_json.h"
+#include "data/data_files.h"
+
 namespace clipq {
 namespace {
 
@@ -32,6 +36,35 @@ TEST(ResizeAndCrop, RoundsTheOffsetHalfToEven) {
   EXPECT_EQ(resize_and_crop(ramp(8, 8), 8), ramp(8, 8));  // nothing to do
 }
 
+TEST(ResizeAndCrop, RoundsTheOffsetDownWhereTheModelDoes) {
+  const auto red = [](int width) {
+    return resize_and_crop(ramp(8, width), 8, CropOffset::kFloor).rgb[0];
+  };
+  EXPECT_EQ(red(9), 0);   // 0.5 -> 0
+  EXPECT_EQ(red(11), 1);  // 1.5 -> 1
+  EXPECT_EQ(red(13), 2);  // 2.5 -> 2
+  EXPECT_EQ(red(15), 3);  // 3.5 -> 3
+  EXPECT_EQ(resize_and_crop(ramp(11, 8), 8, CropOffset::kFloor).rgb[1], 1);
+  // A photograph of 640 x 427: 335 columns at 224 rows, of which 111 are cut.
+  EXPECT_EQ(resize_and_crop(ramp(224, 335), 224, CropOffset::kFloor).rgb[0], 55);
+  EXPECT_EQ(resize_and_crop(ramp(224, 335), 224).rgb[0], 56);
+}
+
+TEST(PreprocessJson, HoldsEveryMember) {
+  const Preprocess given = {8, {0.1f, 0.2f, 0.3f}, {0.4f, 0.5f, 0.6f}, CropOffset::kFloor};
+  EXPECT_EQ(preprocess_from_json(to_json(given), "x"), given);
+  EXPECT_EQ(preprocess_from_json(Json::object(), "x"), Preprocess{});
+  const auto refusal = [](const Json& json) {
+    return testing::message_of<UsageError>([&] { preprocess_from_json(json, "x.json"); });
+  };
+  EXPECT_THAT(refusal({{"crop_offset", "ceil"}}),
+              ::testing::AllOf(::testing::HasSubstr("x.json: unknown crop_offset \"ceil\""),
+                               ::testing::HasSubstr("half_to_even, floor")));
+  EXPECT_THAT(refusal({{"interpolation", "bilinear"}}),
+              ::testing::HasSubstr("unknown interpolation \"bilinear\"; known: bicubic"));
+  EXPECT_THAT(refusal({{"std", {0.0, 1.0, 1.0}}}), ::testing::HasSubstr("above 0"));
+}
+
 TEST(ResizeAndCrop, AlwaysGivesASquare) {
   for (const auto& [height, width] : {std::pair{1, 1}, {1, 300}, {7, 5}, {33, 32}, {500, 375}}) {
     const Image image = resize_and_crop(ramp(height, width), 16);
@@ -51,7 +84,7 @@ TEST(Normalize, WritesPlanesWithTorchvisionsValues) {
 }
 
 TEST(Preprocess, ResizesThenNormalizes) {
-  Preprocess plain{4, {0.0f, 0.0f, 0.0f}, {1.0f, 1.0f, 1.0f}};
+  Preprocess plain{4, {0.0f, 0.0f, 0.0f}, {1.0f, 1.0f, 1.0f}, CropOffset::kHalfToEven};
   std::vector<float> out(3 * 4 * 4, -1.0f);
   preprocess(Image{8, 12, std::vector<std::uint8_t>(8 * 12 * 3, 51)}, plain, out.data());
   EXPECT_THAT(out, ::testing::Each(0.2f));

@@ -39,7 +39,7 @@ class Greys : public Dataset {
     return {16, 16, std::vector<std::uint8_t>(16 * 16 * 3, static_cast<std::uint8_t>(20 * i))};
   }
   std::string item_name(std::int64_t i) const override { return cat("grey", i, ".png"); }
-  std::string name() const override { return "greys"; }
+  std::string layout() const override { return "greys"; }
   std::string image_hash(std::int64_t i) const override { return cat(i); }
 
   mutable std::atomic<int> decoded = 0;
@@ -91,6 +91,9 @@ TEST(Encoder, CachedModelsDontRunAndOthersDo) {
   EXPECT_EQ(rows(a, "a", 5).second, 5);
   ClipModel other = a;
   other.preprocess.mean[1] += 0.25f;
+  EXPECT_EQ(rows(other, "a", 10).second, 10);
+  other = a;
+  other.preprocess.crop_offset = CropOffset::kFloor;
   EXPECT_EQ(rows(other, "a", 10).second, 10);
   other = a;
   other.config.vision.activation = Activation::kGelu;

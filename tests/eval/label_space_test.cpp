@@ -26,7 +26,7 @@ class Labelled : public Dataset {
   std::int64_t size() const override { return static_cast<std::int64_t>(labels_.size()); }
   Image image(std::int64_t) const override { return {}; }
   std::string item_name(std::int64_t i) const override { return "item" + std::to_string(i); }
-  std::string name() const override { return name_; }
+  std::string layout() const override { return name_; }
   std::string image_hash(std::int64_t) const override { return ""; }
   std::vector<std::string> class_keys() const override { return keys_; }
   int label(std::int64_t i) const override { return multi_label() ? -1 : labels_[i].front(); }

@@ -67,6 +67,42 @@ def encoded(image, kind, **options):
     return out.getvalue()
 
 
+def with_tag(tiff, tag, value):
+    """A little-endian TIFF with one of its short tags given another value."""
+    at = tiff.index(struct.pack("<HHI", tag, 3, 1), 8) + 8
+    return tiff[:at] + struct.pack("<H", value) + tiff[at + 2 :]
+
+
+def frames_and_alpha(rgb):
+    """Formats with frames or with alpha, and files that aren't quite as they should be."""
+    rgba = rgb(24, 31)
+    rgba.putalpha(Image.fromarray(picture(24, 31)[:, :, 0]))
+    other = rgb(24, 31)
+    yield "animated.webp", encoded(rgba, "WEBP", lossless=True, save_all=True, append_images=[other]), 16, True, None
+    yield "alpha.webp", encoded(rgba, "WEBP", quality=80), 16, True, None
+    yield "interlaced.gif", encoded(rgb(29, 20).quantize(16), "GIF"), 16, True, None
+    animated = encoded(rgb(20, 23).quantize(64), "GIF", save_all=True, append_images=[rgb(20, 23).quantize(64)])
+    yield "animated.gif", animated, 16, True, None
+    frame = encoded(rgb(20, 23).quantize(64), "GIF", transparency=5)
+    yield "larger_screen.gif", frame[:6] + struct.pack("<HH", 30, 25) + frame[10:], 16, True, None
+    yield "alpha.tif", encoded(rgba, "TIFF"), 16, True, None
+    yield "alpha_lzw.tif", encoded(rgba, "TIFF", compression="tiff_lzw"), 16, True, None
+    yield "multiplied_alpha.tif", with_tag(encoded(rgba, "TIFF"), 338, 1), 16, True, None
+    yield "grey_alpha.tif", encoded(rgba.convert("LA"), "TIFF"), 16, True, None
+    for orientation in range(1, 9):
+        for name, image in (("orientation", rgb(20, 27)), ("alpha_orientation", rgba)):
+            yield f"{name}_{orientation}.tif", encoded(image, "TIFF", tiffinfo={274: orientation}), 16, True, None
+    jpeg = encoded(rgb(40, 41, noise=4), "JPEG")
+    yield "bytes_before_end.jpg", jpeg[:-2] + bytes(7) + jpeg[-2:], 16, False, None
+    tables = jpeg.index(b"\xff\xdb")
+    yield "bytes_between_headers.jpg", jpeg[:tables] + b"\x12\x34" + jpeg[tables:], 16, False, None
+    yield "two_pictures.jpg", encoded(rgb(24, 31), "MPO", save_all=True, append_images=[other]), 16, False, None
+    levels = RNG.integers(0, 101, (20, 23, 3)).astype(np.uint8)
+    yield "hundred_levels.ppm", b"P6\n# a comment with 9\n23 20\n100\n" + levels.tobytes(), 16, True, None
+    yield "seven_levels.pgm", b"P5 23 20 7\n" + (levels[:, :, 0] % 8).tobytes(), 16, True, None
+    yield "no_iend.png", encoded(rgb(20, 21), "PNG")[:-12], 16, True, None
+
+
 def inputs():
     """(name, bytes, size, exact, decoded or None for Pillow's) for each case."""
     rgb = lambda height, width, **options: Image.fromarray(picture(height, width, **options))
@@ -109,6 +145,7 @@ def inputs():
     yield "ycck.jpg", ycck_jpeg(np.ascontiguousarray(255 - cmyk)), 16, False, None
     yield "colour.bmp", encoded(rgb(20, 21), "BMP"), 16, True, None
     yield "lossless.webp", encoded(rgb(20, 21), "WEBP", lossless=True), 16, True, None
+    yield from frames_and_alpha(rgb)
 
 
 def resize_and_crop(image, size):

@@ -2,7 +2,7 @@
 
 #include "clipq/app/classify_command.h"
 #include "clipq/core/error.h"
-#include "clipq/core/files.h"
+#include "clipq/core/text_file.h"
 #include "subcommands.h"
 
 namespace clipq::cli {
@@ -18,7 +18,7 @@ struct ClassifyArguments {
 
 std::vector<std::string> labels_of(const ClassifyArguments& arguments) {
   if (!arguments.labels_file.empty()) {
-    std::vector<std::string> lines = read_lines(arguments.labels_file);
+    std::vector<std::string> lines = read_lines(arguments.labels_file, "file of labels");
     std::erase(lines, "");
     return lines;
   }
@@ -42,7 +42,9 @@ void add_classify(CLI::App& app, const CommonOptions& common) {
   command->add_option("images", options.images, "picture files")->type_name(kFileType)->required();
   auto* labels = command->add_option("--labels", arguments->labels,
                                      "what to tell apart, separated by commas: \"a cat,a dog\"");
-  command->add_option("--labels-file", arguments->labels_file, "a label a line")
+  command
+      ->add_option("--labels-file", arguments->labels_file,
+                   "a label a line; - reads standard input")
       ->type_name(kFileType)
       ->excludes(labels);
   command

@@ -116,12 +116,16 @@ void add_model_arguments(CLI::App& command, ModelArguments& arguments) {
       ->capture_default_str();
 }
 
-void add_feeding_options(CLI::App& command, std::int64_t& batch_size, std::int64_t& skip_bad) {
+void add_skip_bad_option(CLI::App& command, std::int64_t& skip_bad) {
   command
       .add_option("--skip-bad", skip_bad,
                   "go on without pictures that can't be decoded, if they are at most N")
       ->check(CLI::NonNegativeNumber)
       ->capture_default_str();
+}
+
+void add_feeding_options(CLI::App& command, std::int64_t& batch_size, std::int64_t& skip_bad) {
+  add_skip_bad_option(command, skip_bad);
   command.add_option("--batch-size", batch_size, "items a batch")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();

@@ -14,7 +14,7 @@ void add_embed(CLI::App& app, const CommonOptions& common) {
       ->required();
   auto* images =
       command->add_option("--images", options->images, "folder of images")->type_name(kFolderType);
-  command->add_option("--texts", options->texts, "file with a text a line")
+  command->add_option("--texts", options->texts, "file with a text a line; - reads standard input")
       ->type_name(kFileType)
       ->excludes(images);
   command->add_flag("--normalize", options->normalize, "scale every row to length 1");

@@ -51,12 +51,12 @@ void add_task_options(CLI::App& command, EvalArguments& arguments) {
       ->capture_default_str();
   command
       .add_option("--classnames", options.classnames,
-                  "class names: a JSON list, CLIP_benchmark's object keyed by data set, or names "
-                  "keyed by class")
+                  "class names: a text with a name a line, a JSON list, CLIP_benchmark's object keyed "
+                  "by data set, or names keyed by class")
       ->type_name(kFileType);
   command
       .add_option("--templates", options.templates,
-                  "prompt templates: a set (clipq list templates), or a JSON file")
+                  "prompt templates: a set (clipq list templates), or a file: JSON, or a template a line")
       ->type_name("TEMPLATES")
       ->capture_default_str();
   command

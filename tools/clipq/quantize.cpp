@@ -25,7 +25,7 @@ void add_quantize(CLI::App& app, const CommonOptions& common) {
       ->type_name(kSpecType);
   command
       ->add_option("--calib-captions", options->calibration_captions,
-                   "captions JSON of --calib-data")
+                   "captions of --calib-data")
       ->type_name(kFileType);
   command
       ->add_option("--calib-samples", options->calibration_samples,
@@ -51,6 +51,7 @@ void add_quantize(CLI::App& app, const CommonOptions& common) {
                    "seconds between saves of the calibration's state")
       ->capture_default_str()
       ->check(CLI::NonNegativeNumber);
+  add_skip_bad_option(*command, options->skip_bad);
   add_checkpoint_arguments(*command, *model);
   command->callback([options, model, &common] {
     options->model = model->options();

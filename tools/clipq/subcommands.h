@@ -70,6 +70,9 @@ void add_checkpoint_arguments(CLI::App& command, ModelArguments& arguments);
 /// models.
 void add_model_arguments(CLI::App& command, ModelArguments& arguments);
 
+/// --skip-bad.
+void add_skip_bad_option(CLI::App& command, std::int64_t& skip_bad);
+
 /// Adds --batch-size and --skip-bad: for commands that feed pictures to models.
 void add_feeding_options(CLI::App& command, std::int64_t& batch_size, std::int64_t& skip_bad);
 

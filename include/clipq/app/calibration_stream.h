@@ -10,15 +10,16 @@ namespace clipq {
 
 /// What a calibration will run on.
 struct CalibrationPlan {
-  std::int64_t images = 0;            ///< distinct images, the first ones of the data set
+  std::vector<std::int64_t> images;   ///< items whose images are taken, each once
   std::vector<std::string> captions;  ///< of image-caption pairs, distinct images first
   std::int64_t samples = 0;           ///< pairs; images if there are no captions or none wanted
 };
 
-/// Chooses up to `samples` image-caption pairs: every image with its first caption, then every
-/// image with its second, and so on. Without captions, or unless `text` is wanted, up to `samples`
-/// images.
-CalibrationPlan plan_calibration(const Dataset& dataset, std::int64_t samples, bool text);
+/// Chooses up to `samples` image-caption pairs of `images`: every image with its first caption,
+/// then every image with its second, and so on. Without captions, or unless `text` is wanted, the
+/// images alone.
+CalibrationPlan plan_calibration(const Dataset& dataset, std::vector<std::int64_t> images,
+                                 std::int64_t samples, bool text);
 
 /// Which towers a calibration feeds, and how.
 struct CalibrationFeed {

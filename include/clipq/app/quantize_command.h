@@ -23,6 +23,7 @@ struct QuantizeOptions {
   bool resume = false;                         ///< go on with a calibration that was cut
   double save_seconds = 30;                    ///< between saves of a calibration's state
   int decode_threads = 2;
+  std::int64_t skip_bad = 0;  ///< so many pictures to calibrate on may be undecodable
   ModelOptions model;
 };
 
@@ -35,6 +36,7 @@ struct QuantizeReport {
   std::int64_t output_bytes = 0;
   bool dry_run = false;               ///< then output_bytes is what the file would have
   bool needs_data = false;            ///< whether the recipe can't do without calibration data
+  std::vector<std::string> skipped;   ///< pictures that can't be decoded and weren't calibrated on
   std::vector<std::string> warnings;  ///< what looks wrong, by quantizer
   std::vector<std::pair<std::string, double>> stage_seconds;  ///< in order
   std::int64_t peak_resident_bytes = 0;

@@ -20,7 +20,7 @@ struct RunOptions {
   EarlierRun earlier = EarlierRun::kRefuse;
   std::int64_t batch_size = 64;
   int decode_threads = 2;
-  std::int64_t skip_bad = 0;    ///< so many pictures may be undecodable, in every task
+  std::int64_t skip_bad = 0;    ///< so many pictures may be undecodable, in every item
   std::filesystem::path cache;  ///< folder of the feature cache; empty: none
   std::string command;          ///< for the results: what does the run from the beginning
   ModelOptions model;

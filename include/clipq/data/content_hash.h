@@ -10,7 +10,10 @@ struct ContentHash {
   std::vector<std::string> images;  ///< the image_hash of each item
 };
 
-/// Reads every picture of the first `count` items. Throws InputError.
+/// Reads every picture of these items. Throws InputError.
+ContentHash content_hash(const Dataset& dataset, const std::vector<std::int64_t>& items);
+
+/// Of the first `count` items.
 ContentHash content_hash(const Dataset& dataset, std::int64_t count);
 
 }  // namespace clipq

@@ -47,8 +47,16 @@ class Dataset {
   /// underscores) or folder names (wnids); empty if there are no classes or no names.
   virtual std::vector<std::string> class_keys() const { return {}; }
 
-  /// CLIP_benchmark's key ("cifar100", "cifar10", "imagenet1k", "mscoco_captions"), or the kind.
-  virtual std::string name() const = 0;
+  /// Whether classes are numbered only because their folders' names are sorted.
+  virtual bool classes_are_folders() const { return false; }
+
+  /// CLIP_benchmark's key of what usually lies in this layout ("cifar100", "cifar10", "imagenet1k",
+  /// "mscoco_captions"), or the kind. Templates and class names are looked up by it.
+  virtual std::string layout() const = 0;
+
+  /// What Results call it: what its clipq_dataset.json says, else layout().
+  std::string name() const { return name_.empty() ? layout() : name_; }
+  void set_name(std::string name) { name_ = std::move(name); }
 
   /// SHA-256 of item i's picture as it is stored: of a file's bytes, of a CIFAR record's pixels.
   /// Throws InputError if the file can't be read.
@@ -56,8 +64,14 @@ class Dataset {
 
   const std::string& spec() const { return spec_; }
 
+  /// Logs what users should know of the data, and keeps it for Results.
+  void warn(const std::string& warning);
+  const std::vector<std::string>& warnings() const { return warnings_; }
+
  private:
   std::string spec_;
+  std::string name_;  ///< empty: none was given
+  std::vector<std::string> warnings_;
 };
 
 /// A word that `open_dataset` accepts before the colon, and what it opens.
@@ -84,6 +98,8 @@ enum class Split {
 /// @param split the training part is CIFAR's train.bin or data_batch_1 to 5.bin, or the class
 ///        folders below DIR/train; the test part of class folders is DIR/val, else DIR/test beside
 ///        DIR/train, else DIR itself
+/// A path that begins with "~/" is in the home folder. A file clipq_dataset.json, {"name": …}, in
+/// the folder of the data or of the captions says what they are called.
 /// Throws UsageError if the spec's syntax or kind is wrong or captions are missing or not wanted,
 /// InputError if the data are missing or not what they should be.
 std::unique_ptr<Dataset> open_dataset(const std::string& spec,

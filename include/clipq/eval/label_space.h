@@ -21,6 +21,7 @@ ClassChoice parse_class_choice(const std::string& name, const std::string& where
 struct LabelSpace {
   std::vector<std::string> class_names;
   std::vector<std::vector<int>> labels;  ///< of each item, indices into class_names
+  std::string folder_order;              ///< as of ClassPlaces; empty unless it decided
 
   /// The label of every item of a data set with one each.
   std::vector<int> single_labels() const;

@@ -2,9 +2,22 @@
 
 #include <filesystem>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace clipq {
+
+/// Under what a data set's words are looked up: its own name first, then the layout's.
+struct DatasetKeys {
+  DatasetKeys(std::string own, std::string of_layout)
+      : name(std::move(own)), layout(std::move(of_layout)) {}
+
+  /// Of a data set that is called as its layout is.
+  DatasetKeys(const char* both) : name(both), layout(both) {}  // NOLINT(*-explicit-*)
+
+  std::string name;
+  std::string layout;
+};
 
 /// Class names as a file gives them.
 struct ClassNames {
@@ -12,10 +25,11 @@ struct ClassNames {
   std::vector<std::string> keys;   ///< sorted, one a name; empty if the file has a mere list
 };
 
-/// Class names from a JSON list, from CLIP_benchmark's JSON object of such lists keyed by data set,
-/// or from a JSON object of names keyed by class ("n01440764": "tench"). Throws InputError if the
-/// file holds none of these, UsageError that names the keys if `dataset_name` isn't among them.
-ClassNames read_class_names(const std::filesystem::path& file, const std::string& dataset_name);
+/// Class names from a JSON list, from a text with a name a line (or "n01440764 tench"), from
+/// CLIP_benchmark's JSON object of lists keyed by data set, or from a JSON object of names keyed by
+/// class ("n01440764": "tench"). Throws InputError if the file holds none of these, UsageError that
+/// names the keys if the data set isn't among them.
+ClassNames read_class_names(const std::filesystem::path& file, const DatasetKeys& data);
 
 /// A template set that is compiled into the program.
 struct TemplateSet {
@@ -24,11 +38,11 @@ struct TemplateSet {
 };
 const std::vector<TemplateSet>& template_sets();
 
-/// Prompt templates from a set's name or a file (a JSON list, or CLIP_benchmark's object of lists
-/// keyed by data set). Each holds the placeholder "{c}". Throws UsageError if it is neither or has
-/// nothing for `dataset_name`, InputError if the file is none of templates.
-std::vector<std::string> load_templates(const std::string& name_or_file,
-                                        const std::string& dataset_name);
+/// Prompt templates from a set's name or a file (a JSON list, a text with a template a line, or
+/// CLIP_benchmark's object of lists keyed by data set). Each holds the placeholder "{c}". Throws
+/// UsageError if it is neither or has nothing for the data set, InputError if the file is none of
+/// templates.
+std::vector<std::string> load_templates(const std::string& name_or_file, const DatasetKeys& data);
 
 /// CLIP_benchmark's English class names, which are compiled into the program. Throws UsageError
 /// that names the data sets there are and the option to give instead.
