@@ -3,20 +3,14 @@
 #include <ATen/ops/isfinite.h>
 
 #include <algorithm>
+#include <cmath>
 #include <utility>
 
 #include "clipq/core/error.h"
 #include "clipq/core/strings.h"
+#include "clipq/model/finite.h"
 
 namespace clipq {
-namespace {
-
-/// Whether every value is finite: a sum is finite only then, unless finite values overflow it.
-bool all_finite(const at::Tensor& x) {
-  return std::isfinite(x.sum().item<float>()) || at::isfinite(x).all().item<bool>();
-}
-
-}  // namespace
 
 StateDictReader::StateDictReader(StateDict state, std::string where)
     : state_(std::move(state)), where_(std::move(where)) {}
@@ -40,6 +34,16 @@ at::Tensor StateDictReader::take(const std::string& name, const std::vector<std:
     const auto bad = tensor.numel() - at::isfinite(tensor).sum().item<std::int64_t>();
     throw InputError(cat(where_, ": ", name, " has ", bad, " of ", tensor.numel(),
                          " values that are NaN or infinite; export the checkpoint anew"));
+  }
+  return tensor;
+}
+
+at::Tensor StateDictReader::take_logit_scale() {
+  const std::string name = "logit_scale";
+  const at::Tensor tensor = take(name, {});
+  if (!std::isfinite(std::exp(tensor.item<float>()))) {
+    throw InputError(cat(where_, ": ", name, " is ", tensor.item<float>(),
+                         ", which is the logarithm of no temperature; expected about 4.6"));
   }
   return tensor;
 }

@@ -22,6 +22,9 @@ class StateDictReader {
   /// another shape, or has a value that isn't finite.
   at::Tensor take(const std::string& name, const std::vector<std::int64_t>& shape);
 
+  /// "logit_scale", a scalar. Throws as take(), and if its exponential isn't finite.
+  at::Tensor take_logit_scale();
+
   /// Like take(), for codes of the given dtype: they are not widened, nor looked into.
   at::Tensor take_codes(const std::string& name, const std::vector<std::int64_t>& shape,
                         at::ScalarType dtype);
