@@ -12,7 +12,7 @@ constexpr std::size_t kShown = 24;
 using Words = std::pair<std::string_view, std::string_view>;
 
 /// What nlohmann's message holds, and what is meant by it; the first that fits counts.
-constexpr std::array<Words, 9> kExpected = {
+constexpr std::array<Words, 10> kExpected = {
     {{"; expected end of input", "nothing behind the document"},
      {"parsing object key", "a key in double quotes"},
      {"parsing object separator", "a colon behind the key"},
@@ -20,6 +20,7 @@ constexpr std::array<Words, 9> kExpected = {
      {"parsing array", "a comma or a ]"},
      {"invalid number", "a number such as 1, -0.5 or 2e3"},
      {"control character", "no line break or other control character within a text"},
+     {"surrogate", "two \\u escapes that make one character together"},
      {"missing closing quote", "a double quote at the end of the text"},
      {"forbidden character", "one of \\\" \\\\ \\/ \\b \\f \\n \\r \\t \\u behind a backslash"}}};
 

@@ -178,8 +178,8 @@ class Errors(CliTest):
     def test_numbers_of_options(self):
         data = ["eval", self.path, "--data", "cifar100:x"]
         batch = r"--batch-size: got {}, expected a whole number from 1 to 65536"
-        for text in ("0", "-1", "1.5", "ten", "99999999999999999999", "", "nan"):
-            self.fails(2, batch.format(text or "nothing"), *data, f"--batch-size={text}")
+        for text in ("0", "-1", "1.5", "ten", "99999999999999999999", "nan"):
+            self.fails(2, batch.format(text), *data, f"--batch-size={text}")
         self.fails(2, batch.format(0), "bench", self.path, "--batch-size", "1,0")
         self.fails(2, "--limit: got 0, expected a whole number from 1 to", *data, "--limit", "0")
         self.fails(2, "--threads: got 0, expected a whole number from 1 to 1024", *data, "--threads", "0")
