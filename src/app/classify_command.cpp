@@ -11,6 +11,7 @@
 #include "clipq/core/strings.h"
 #include "clipq/data/image.h"
 #include "clipq/eval/prompt_classifier.h"
+#include "clipq/model/finite.h"
 #include "clipq/report/table.h"
 #include "clipq/text/prompts.h"
 
@@ -76,9 +77,12 @@ std::vector<ClassifiedImage> classify(const ClassifyOptions& options) {
     ClassifiedImage& each = classified.emplace_back();
     each.image = image;
     try {
-      const at::Tensor embedding =
-          opened.model.encode_image(pixels_of(image, opened.model.preprocess)).to(at::kDouble);
-      const at::Tensor logits = at::matmul(normalize_rows(embedding), labels.t()).mul(scale);
+      const at::Tensor pixels = pixels_of(image, opened.model.preprocess);
+      const at::Tensor embedding = opened.model.encode_image(pixels);
+      require_finite(embedding, opened.model, Tower::kVisual, pixels, opened.info.path,
+                     [&image](std::int64_t) { return image.string(); });
+      const at::Tensor logits =
+          at::matmul(normalize_rows(embedding.to(at::kDouble)), labels.t()).mul(scale);
       each.labels = likeliest(at::softmax(logits, 1).contiguous(), options);
     } catch (const InputError& failure) {
       each.error = failure.what();

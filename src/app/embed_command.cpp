@@ -1,5 +1,6 @@
 #include "clipq/app/embed_command.h"
 
+#include "clipq/core/atomic_file.h"
 #include "clipq/core/error.h"
 #include "clipq/core/files.h"
 #include "clipq/core/npy.h"

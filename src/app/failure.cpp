@@ -3,27 +3,41 @@
 #include <c10/util/Exception.h>
 
 #include <filesystem>
-#include <new>
+#include <system_error>
+
+#include "clipq/core/memory.h"
+#include "clipq/core/strings.h"
 
 namespace clipq {
 namespace {
 
-const char* const kOutOfMemory = "out of memory; try a smaller --batch-size";
+const char* const kOutOfMemory =
+    "out of memory; try a smaller --batch-size, fewer --threads, or free some";
+const char* const kOutOfThreads =
+    "the system gives this process no more threads; try fewer --threads, or raise its limit "
+    "(ulimit -u)";
+
+std::string describe(const std::filesystem::filesystem_error& failure) {
+  std::string paths = failure.path1().string();
+  if (!failure.path2().empty()) paths += cat(" and ", failure.path2().string());
+  return cat(paths.empty() ? "a file" : paths, " can't be used: ", failure.code().message());
+}
 
 }  // namespace
 
 Failure failure_of(const std::exception& exception) {
   if (const auto* own = dynamic_cast<const Error*>(&exception)) return {own->what(), own->code()};
-  if (dynamic_cast<const std::filesystem::filesystem_error*>(&exception) != nullptr) {
-    return {exception.what(), ExitCode::kInput};
+  if (const auto* system = dynamic_cast<const std::system_error*>(&exception);
+      system != nullptr && system->code() == std::errc::resource_unavailable_try_again) {
+    return {kOutOfThreads, ExitCode::kInput};
   }
-  if (dynamic_cast<const std::bad_alloc*>(&exception) != nullptr) return {kOutOfMemory};
-  std::string reason = exception.what();
-  if (const auto* torch = dynamic_cast<const c10::Error*>(&exception)) {
-    reason = torch->what_without_backtrace();
-    if (reason.find("not enough memory") != std::string::npos) return {kOutOfMemory};
+  if (is_out_of_memory(exception)) return {kOutOfMemory, ExitCode::kInput};
+  if (const auto* files = dynamic_cast<const std::filesystem::filesystem_error*>(&exception)) {
+    return {describe(*files), ExitCode::kInput};
   }
-  return {"internal error: " + reason};
+  const auto* torch = dynamic_cast<const c10::Error*>(&exception);
+  return {cat("internal error: ",
+              torch != nullptr ? torch->what_without_backtrace() : exception.what())};
 }
 
 }  // namespace clipq

@@ -86,9 +86,12 @@ OpenedModel open_checkpoint(TorchScriptArchive archive, const std::string& where
 }  // namespace
 
 EvaluatedModel evaluated(const OpenedModel& opened) {
-  return {&opened.model, &opened.tokenizer, std::filesystem::path(opened.info.path).stem().string(),
+  return {&opened.model,
+          &opened.tokenizer,
+          std::filesystem::path(opened.info.path).stem().string(),
           cat(opened.info.sha256, " ", opened.info.mode, " ", opened.info.kernels),
-          opened.quantization ? &*opened.quantization : nullptr};
+          opened.quantization ? &*opened.quantization : nullptr,
+          opened.info.path};
 }
 
 void warn_of_unchecked(Result& result) {

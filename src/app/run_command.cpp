@@ -4,6 +4,7 @@
 
 #include "clipq/app/compare_command.h"
 #include "clipq/app/report_command.h"
+#include "clipq/core/atomic_file.h"
 #include "clipq/core/files.h"
 #include "clipq/core/log.h"
 #include "clipq/core/sha256.h"
@@ -128,7 +129,7 @@ class Runner {
     for (const char* name : {"gates.json", "report.json", "report.md", "report.html"}) {
       fs::remove(folder / name);
     }
-    remove_unfinished_files(folder);
+    remove_abandoned_files(folder);
   }
 
   static void write_results(const fs::path& folder, const RunReport& report) {

@@ -9,7 +9,9 @@
 #include <utility>
 #include <vector>
 
+#include "clipq/core/atomic_file.h"
 #include "clipq/core/files.h"
+#include "clipq/core/log.h"
 #include "clipq/core/sha256.h"
 #include "clipq/core/strings.h"
 
@@ -19,6 +21,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr const char* kLock = ".lock";
+constexpr const char* kChecksum = "checksum";
 
 std::string digest_of(const Json& inputs) { return sha256_of(json_text(inputs)); }
 
@@ -26,13 +29,39 @@ Json record_json(const char* state, const Json& inputs) {
   return {{"state", state}, {"digest", digest_of(inputs)}, {"inputs", inputs}};
 }
 
-/// A record as it was written; null if there is none or it is damaged, which is as good as none.
-Json read_record(const fs::path& file) {
+/// Of all that the record says, so that damage is told from an outcome.
+std::string checksum_of(Json record) {
+  record.erase(kChecksum);
+  return sha256_of(json_text(record));
+}
+
+void write_record(const fs::path& file, Json record) {
+  record[kChecksum] = checksum_of(record);
+  write_file(file, json_text(record));
+}
+
+/// A record as it was written; nothing if it is damaged.
+std::optional<Json> parse_record(const fs::path& file) {
   try {
-    return fs::exists(file) ? read_json(file) : Json();
+    Json record = read_json(file);
+    const bool whole = record.is_object() && record.contains(kChecksum) &&
+                       record[kChecksum] == checksum_of(record);
+    if (whole) return record;
   } catch (const InputError&) {
-    return {};
+    // as good as one that contradicts its checksum
   }
+  return std::nullopt;
+}
+
+/// The record; null if there is none. A damaged one is as good as none.
+Json read_record(const fs::path& file) {
+  if (!fs::exists(file)) return {};
+  const std::optional<Json> record = parse_record(file);
+  if (!record) {
+    log::warn(cat(file.string(), " is damaged, or of another version of clipq; what it is the ",
+                  "record of is done again"));
+  }
+  return record.value_or(Json());
 }
 
 bool is_of(const Json& record, const char* state, const Json& inputs) {
@@ -68,7 +97,7 @@ RunFolder::RunFolder(fs::path folder, EarlierRun earlier) : folder_(std::move(fo
   if (earlier == EarlierRun::kRestart) fs::remove_all(folder_ / "items");
   make_folder(models());
   make_folder(folder_ / "items");
-  for (const fs::path& each : {folder_, models(), folder_ / "items"}) remove_unfinished_files(each);
+  for (const fs::path& each : {folder_, models(), folder_ / "items"}) remove_abandoned_files(each);
 }
 
 RunFolder::~RunFolder() {
@@ -84,12 +113,6 @@ void RunFolder::lock() {
   if (flock(lock_, LOCK_EX | LOCK_NB) == 0) return;
   close(std::exchange(lock_, -1));
   throw UsageError(cat("-o ", folder_.string(), ": another clipq is working in this folder"));
-}
-
-void remove_unfinished_files(const fs::path& folder) {
-  for (const auto& entry : fs::directory_iterator(folder)) {
-    if (is_unfinished(entry.path())) fs::remove(entry.path());
-  }
 }
 
 fs::path RunFolder::record(const std::string& item) const {
@@ -109,8 +132,8 @@ std::optional<Json> RunFolder::finished(const std::string& item, const Json& inp
 }
 
 bool RunFolder::begin(const std::string& item, const Json& inputs) {
-  const bool again = is_of(read_record(record(item)), "begun", inputs);
-  write_file(record(item), json_text(record_json("begun", inputs)));
+  const bool again = is_of(parse_record(record(item)).value_or(Json()), "begun", inputs);
+  write_record(record(item), record_json("begun", inputs));
   return again;
 }
 
@@ -122,7 +145,7 @@ void RunFolder::finish(const std::string& item, const Json& inputs, const Json& 
     json["files"][file.lexically_relative(folder_).generic_string()] = sha256_of_file(file);
   }
   json["outcome"] = outcome;
-  write_file(record(item), json_text(json));
+  write_record(record(item), std::move(json));
 }
 
 }  // namespace clipq

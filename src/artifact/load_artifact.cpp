@@ -5,6 +5,7 @@
 #include "clipq/core/strings.h"
 #include "clipq/model/plain_tensors.h"
 #include "clipq/model/state_digest.h"
+#include "clipq/numerics/stored_values.h"
 #include "clipq/quant/simulated_layers.h"
 
 namespace clipq {
@@ -28,7 +29,8 @@ class Restorer {
  public:
   Restorer(const TorchScriptArchive& archive, const Placement& placement, ClipConfig config,
            std::string where)
-      : reader_(archive.state_dict(), std::move(where)),
+      : where_(where),
+        reader_(archive.state_dict(), std::move(where)),
         placement_(placement),
         config_(std::move(config)) {}
 
@@ -69,7 +71,7 @@ class Restorer {
 
   void restore(const PlainTensor& plain) { *plain.tensor = reader_.take(plain.name, plain.shape); }
 
-  at::Tensor restore_logit_scale() { return reader_.take("logit_scale", {}); }
+  at::Tensor restore_logit_scale() { return reader_.take_logit_scale(); }
 
   void require_empty() const { reader_.require_empty({}); }
 
@@ -84,7 +86,14 @@ class Restorer {
     if (spec.scheme == Scheme::kTwin) {
       scales.negative_scale = reader_.take(prefix + "negative_scale", shape);
     }
+    require_valid(prefix + "scale", why_invalid(spec, scales));
     return scales;
+  }
+
+  void require_valid(const std::string& tensor, const std::string& why) const {
+    if (why.empty()) return;
+    throw InputError(cat(where_, ": ", tensor, ": ", why, "; the artifact is damaged, or wasn't ",
+                         "written by clipq: quantize the checkpoint again"));
   }
 
   std::shared_ptr<StoredWeight> take_weight(const std::string& module,
@@ -100,6 +109,7 @@ class Restorer {
     quantized.columns = shape[1];
     quantized.codes = reader_.take_codes(
         module + ".weight", {shape[0], (shape[1] + packing - 1) / packing}, spec.code_dtype());
+    require_valid(module + ".weight", why_invalid_codes(quantized));
     quantized.scales = take_scales(module + ".weight_", spec, scales_shape(spec, shape));
     return std::make_shared<StoredWeight>(std::move(quantized));
   }
@@ -112,6 +122,7 @@ class Restorer {
                                             take_scales(placed->name() + ".", placed->spec, {}));
   }
 
+  std::string where_;
   StateDictReader reader_;
   const Placement& placement_;
   ClipConfig config_;

@@ -46,6 +46,8 @@ QuantizerRecord record_from_json(const Json& json, const std::string& where) {
   record.placed.enabled = json_value(json, "enabled", false, where);
   if (!record.placed.enabled) return record;
   record.placed.spec = quantizer_spec_from_json(json, cat(where, ": ", name));
+  const std::string why = contradiction(record.placed);
+  if (!why.empty()) throw UsageError(cat(where, ": ", name, ": ", why));
   if (json.contains("amax")) {
     const Json& amax = json["amax"];
     record.range = {json_value(amax, "min", 0.0, where),
@@ -63,11 +65,31 @@ QuantizerRecord record_from_json(const Json& json, const std::string& where) {
   return record;
 }
 
+/// What evaluations look up in it: they take its types for granted.
+Json calibration_from_json(const Json& json, const std::string& where) {
+  const Json calibration = json_value(json, "calibration", Json(), where);
+  if (calibration.is_null()) return calibration;
+  const std::string place = where + ": calibration";
+  if (!calibration.is_object()) throw UsageError(cat(place, ": expected an object"));
+  for (const char* key : {"spec", "used_for", "sha256", "image_hashes"}) {
+    json_value<std::string>(calibration, key, "", place);
+  }
+  for (const char* key : {"samples", "images", "captions"}) {
+    json_value<std::int64_t>(calibration, key, 0, place);
+  }
+  return calibration;
+}
+
 Manifest parse(const Json& json, const std::string& where) {
   const Json empty = Json::object();
   Manifest manifest;
   manifest.config = config_from_json(json_value(json, "config", empty, where), where);
   manifest.preprocess = preprocess_from_json(json_value(json, "preprocess", empty, where), where);
+  validate(manifest.preprocess, where);
+  if (manifest.preprocess.size != manifest.config.image_resolution) {
+    throw UsageError(cat(where, ": preprocessing makes pictures of ", manifest.preprocess.size,
+                         " pixels, the model takes ", manifest.config.image_resolution));
+  }
   const Json source = json_value(json, "source", empty, where);
   manifest.source.file = json_value<std::string>(source, "file", "", where);
   manifest.source.sha256 = json_value<std::string>(source, "sha256", "", where);
@@ -80,7 +102,7 @@ Manifest parse(const Json& json, const std::string& where) {
   quantization.recipe_name =
       json_value<std::string>(quantization.recipe, "name", "", cat(where, ": recipe"));
   quantization.component = json_value<std::string>(json, "component", "", where);
-  quantization.calibration = json_value(json, "calibration", Json(), where);
+  quantization.calibration = calibration_from_json(json, where);
   quantization.warnings = json_value(json, "warnings", quantization.warnings, where);
   for (const Json& record : json_value(json, "quantizers", Json::array(), where)) {
     quantization.quantizers.push_back(record_from_json(record, where));

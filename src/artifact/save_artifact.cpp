@@ -10,8 +10,9 @@
 
 #include "clipq/artifact/artifact.h"
 #include "clipq/core/assets.h"
+#include "clipq/core/atomic_file.h"
 #include "clipq/core/error.h"
-#include "clipq/core/files.h"
+#include "clipq/core/memory.h"
 #include "clipq/core/strings.h"
 #include "clipq/model/plain_tensors.h"
 #include "clipq/model/state_digest.h"
@@ -292,6 +293,7 @@ void export_artifact(const Artifact& artifact, const std::string& where,
     if (artifact.bpe_vocab) extra["bpe_vocab"] = *artifact.bpe_vocab;
     torch::jit::ExportModule(clip, write_all, extra);
   } catch (const std::exception& failure) {
+    if (is_out_of_memory(failure)) throw;
     throw InternalError(cat("cannot build the artifact ", where, ": ", failure.what()));
   }
 }

@@ -1,14 +1,14 @@
 #include "clipq/core/files.h"
 
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstdio>
 #include <cstring>
 #include <fstream>
+#include <sstream>
 #include <utility>
 
+#include "clipq/core/atomic_file.h"
 #include "clipq/core/error.h"
 #include "clipq/core/strings.h"
 
@@ -17,21 +17,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// What ends a temporary name; mkstemp makes the second part unique.
-constexpr std::string_view kTemporary = ".clipq-";
-constexpr std::string_view kUnique = "XXXXXX";
-
-fs::path folder_of(const fs::path& file) {
-  return file.has_parent_path() ? file.parent_path() : fs::path(".");
-}
-
-InputError write_failure(const fs::path& target, int error) {
-  return InputError(cat("cannot write ", target.string(), ": ", std::strerror(error),
-                        error == ENOSPC || error == EFBIG || error == EDQUOT
-                            ? "; free some space or choose another folder with -o"
-                            : "",
-                        " (nothing was left under that name)"));
-}
+/// As many as Linux follows before it calls a chain of links endless.
+constexpr int kMostLinks = 40;
 
 }  // namespace
 
@@ -79,7 +66,27 @@ void make_folder(const fs::path& folder) {
   }
 }
 
-void require_writable_target(const fs::path& file) {
+fs::path folder_of(const fs::path& file) {
+  return file.has_parent_path() ? file.parent_path() : fs::path(".");
+}
+
+fs::path without_links(const fs::path& file) {
+  fs::path target = file;
+  std::error_code failure;
+  for (int links = 0; fs::is_symlink(target, failure); ++links) {
+    const fs::path next = fs::read_symlink(target, failure);
+    if (failure || links == kMostLinks) {
+      throw InputError(cat("output ", file.string(), " is a symbolic link that leads nowhere: ",
+                           failure ? failure.message() : "it is a part of a circle",
+                           "; remove it or choose another name"));
+    }
+    target = folder_of(target) / next;
+  }
+  return target;
+}
+
+void require_writable_target(const fs::path& named) {
+  const fs::path file = without_links(named);
   const fs::path folder = folder_of(file);
   require_folder(folder, "output folder");
   if (access(folder.c_str(), W_OK) != 0) {
@@ -92,62 +99,6 @@ void require_writable_target(const fs::path& file) {
                          fs::is_directory(file, ignored) ? "folder" : "device",
                          "; expected the name of a regular file"));
   }
-}
-
-AtomicFile::AtomicFile(fs::path target) : target_(std::move(target)) {
-  require_writable_target(target_);
-  if (fs::is_symlink(target_)) target_ = fs::canonical(target_);
-  std::string name =
-      (folder_of(target_) / cat(".", target_.filename().string(), kTemporary, kUnique)).string();
-  descriptor_ = mkstemp(name.data());
-  if (descriptor_ < 0) throw write_failure(target_, errno);
-  temporary_ = name;
-  const mode_t mask = umask(0);
-  umask(mask);
-  fchmod(descriptor_, 0666 & ~mask);
-}
-
-AtomicFile::~AtomicFile() {
-  if (descriptor_ >= 0) close(descriptor_);
-  if (!temporary_.empty()) unlink(temporary_.c_str());
-}
-
-void AtomicFile::try_write(const void* data, std::size_t bytes) noexcept {
-  const char* at = static_cast<const char*>(data);
-  while (bytes > 0 && failure_ == 0) {
-    const ssize_t written = ::write(descriptor_, at, bytes);
-    if (written < 0) {
-      if (errno != EINTR) failure_ = errno;
-      continue;
-    }
-    at += written;
-    bytes -= static_cast<std::size_t>(written);
-  }
-}
-
-void AtomicFile::throw_failure() const {
-  if (failure_ != 0) throw write_failure(target_, failure_);
-}
-
-void AtomicFile::write(const void* data, std::size_t bytes) {
-  try_write(data, bytes);
-  throw_failure();
-}
-
-void AtomicFile::commit() {
-  throw_failure();
-  if (fsync(descriptor_) != 0) throw write_failure(target_, errno);
-  const int closed = close(std::exchange(descriptor_, -1));
-  if (closed != 0) throw write_failure(target_, errno);
-  if (std::rename(temporary_.c_str(), target_.c_str()) != 0) throw write_failure(target_, errno);
-  temporary_.clear();
-}
-
-bool is_unfinished(const fs::path& file) {
-  const std::string name = file.filename().string();
-  const std::size_t length = kTemporary.size() + kUnique.size();
-  return name.size() > length && name.front() == '.' &&
-         name.compare(name.size() - length, kTemporary.size(), kTemporary) == 0;
 }
 
 void write_file(const fs::path& file, std::string_view text) {

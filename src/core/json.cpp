@@ -1,24 +1,52 @@
 #include "clipq/core/json.h"
 
 #include <algorithm>
+#include <cmath>
 #include <vector>
 
 #include "clipq/core/text_file.h"
+#include "json_error.h"
 
 namespace clipq {
+namespace {
+
+/// Deeper documents than anybody writes; copying and printing one needs stack for each level.
+constexpr int kMostLevels = 200;
+
+/// Whether lists and objects stand in each other so deep that it is no document for us.
+bool is_too_deep(std::string_view text) {
+  int level = 0;
+  bool in_string = false;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (in_string) {
+      if (c == '\\') ++i;
+      in_string = c != '"';
+    } else if (c == '"') {
+      in_string = true;
+    } else if (c == '[' || c == '{') {
+      if (++level > kMostLevels) return true;
+    } else if (c == ']' || c == '}') {
+      --level;
+    }
+  }
+  return false;
+}
+
+}  // namespace
 
 Json parse_json(std::string_view bytes, const std::string& where) {
   const std::string text = utf8_text(std::string(bytes), where);
+  if (is_too_deep(text)) {
+    throw InputError(cat(where, ": lists and objects stand in each other more than ", kMostLevels,
+                         " deep; is it the file that was meant?"));
+  }
   try {
     return Json::parse(text);
   } catch (const nlohmann::json::parse_error& failure) {
-    const std::string_view before =
-        std::string_view(text).substr(0, failure.byte > 0 ? failure.byte - 1 : 0);
-    const auto line = std::count(before.begin(), before.end(), '\n') + 1;
-    const auto line_begin = before.rfind('\n');
-    const auto column =
-        before.size() - (line_begin == std::string_view::npos ? 0 : line_begin + 1) + 1;
-    throw InputError(cat(where, ":", line, ":", column, ": not valid JSON: ", failure.what()));
+    throw InputError(cat(where, ":", describe_json_error(text, failure)));
+  } catch (const nlohmann::json::out_of_range&) {
+    throw InputError(cat(where, ": not valid JSON: a number in it is too large"));
   }
 }
 
@@ -26,13 +54,37 @@ Json read_json(const std::filesystem::path& file) {
   return parse_json(read_text(file), file.string());
 }
 
+Json read_configuration(const std::filesystem::path& file) {
+  const std::string text = read_text(file);
+  try {
+    return parse_json(text, file.string());
+  } catch (const InputError& failure) {
+    throw UsageError(failure.what());
+  }
+}
+
 Json json_or_text(const std::string& text) {
+  if (is_too_deep(text)) return text;
   Json parsed = Json::parse(text, nullptr, /*allow_exceptions=*/false);
   return parsed.is_discarded() ? Json(text) : parsed;
 }
 
 std::string json_text(const Json& json) {
   return json.dump(2, ' ', /*ensure_ascii=*/false, Json::error_handler_t::replace) + "\n";
+}
+
+std::optional<std::int64_t> whole_number(const Json& json) {
+  constexpr double kBeyond = 9223372036854775808.0;  // 2^63
+  if (json.is_number_unsigned()) {
+    const auto value = json.get<std::uint64_t>();
+    if (!std::in_range<std::int64_t>(value)) return std::nullopt;
+    return static_cast<std::int64_t>(value);
+  }
+  if (json.is_number_integer()) return json.get<std::int64_t>();
+  if (!json.is_number_float()) return std::nullopt;
+  const auto value = json.get<double>();
+  if (value != std::trunc(value) || !(std::abs(value) < kBeyond)) return std::nullopt;
+  return static_cast<std::int64_t>(value);
 }
 
 void require_known_keys(const Json& object, std::initializer_list<const char*> allowed,

@@ -2,7 +2,39 @@
 
 #include <malloc.h>
 
+#include <algorithm>
+#include <array>
+#include <new>
+#include <string_view>
+#include <system_error>
+
 namespace clipq {
+namespace {
+
+/// What what() holds where memory or threads are short; nothing else is said in these words.
+constexpr std::array<std::string_view, 9> kWords = {"bad_alloc",
+                                                    "not enough memory",
+                                                    "can't allocate memory",
+                                                    "Cannot allocate memory",
+                                                    "could not allocate",
+                                                    "Insufficient memory",
+                                                    "unable to mmap",
+                                                    "Resource temporarily unavailable",
+                                                    "failed mapping"};
+
+}  // namespace
+
+bool is_out_of_memory(const std::exception& exception) {
+  if (dynamic_cast<const std::bad_alloc*>(&exception) != nullptr) return true;
+  if (const auto* system = dynamic_cast<const std::system_error*>(&exception)) {
+    return system->code() == std::errc::not_enough_memory ||
+           system->code() == std::errc::resource_unavailable_try_again;
+  }
+  const std::string_view text = exception.what();
+  return std::any_of(kWords.begin(), kWords.end(), [text](std::string_view words) {
+    return text.find(words) != std::string_view::npos;
+  });
+}
 
 void return_large_blocks_to_system() {
 #ifdef __GLIBC__

@@ -2,7 +2,7 @@
 
 #include <string>
 
-#include "clipq/core/files.h"
+#include "clipq/core/atomic_file.h"
 #include "clipq/core/strings.h"
 
 namespace clipq {

@@ -38,18 +38,16 @@ class Loader::Queue {
         keeps_bad_(options.keeps_bad) {
     if (batch_size_ < 1) throw InternalError("Loader: the batch size must be at least 1");
     for (std::int64_t ahead = 0; ahead < kBatchesAhead; ++ahead) open_slot({});
-    for (int i = 0; i < std::max(options.threads, 1); ++i)
-      workers_.emplace_back([this] { work(); });
+    try {
+      for (int i = 0; i < std::max(options.threads, 1); ++i)
+        workers_.emplace_back([this] { work(); });
+    } catch (...) {  // the system has no thread, or no memory for one
+      stop();
+      throw;
+    }
   }
 
-  ~Queue() {
-    {
-      const std::lock_guard lock(mutex_);
-      stopping_ = true;
-    }
-    work_available_.notify_all();
-    for (std::thread& worker : workers_) worker.join();
-  }
+  ~Queue() { stop(); }
 
   bool next(PixelBatch& batch) {
     std::unique_lock lock(mutex_);
@@ -66,6 +64,15 @@ class Loader::Queue {
   }
 
  private:
+  void stop() {
+    {
+      const std::lock_guard lock(mutex_);
+      stopping_ = true;
+    }
+    work_available_.notify_all();
+    for (std::thread& worker : workers_) worker.join();
+  }
+
   /// Makes the next batch available to the workers, if there is one. `pixels` is memory to use.
   void open_slot(std::vector<std::vector<float>> pixels) {
     const std::int64_t count =

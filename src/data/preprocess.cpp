@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <cmath>
 
+#include "clipq/core/error.h"
+#include "clipq/core/strings.h"
+
 namespace clipq {
 namespace {
 
@@ -12,6 +15,28 @@ int crop_offset(int length, int size, CropOffset rule) {
 }
 
 }  // namespace
+
+void validate(const Preprocess& preprocess, const std::string& where) {
+  constexpr int kLargestSize = 16384;
+  constexpr float kLargest = 1000;  // pixels are from 0 to 1, or to 255 where somebody erred
+  constexpr float kSmallestDeviation = 1e-5F;
+  if (preprocess.size < 1 || preprocess.size > kLargestSize) {
+    throw InputError(
+        cat(where, ": pictures of ", preprocess.size, " pixels; expected 1 to ", kLargestSize));
+  }
+  for (const float mean : preprocess.mean) {
+    if (!(std::abs(mean) <= kLargest)) {
+      throw InputError(cat(where, ": a \"mean\" of pixels is ", mean, ", expected a number from -",
+                           kLargest, " to ", kLargest, " (0 to 1, usually)"));
+    }
+  }
+  for (const float deviation : preprocess.std) {
+    if (!(deviation >= kSmallestDeviation && deviation <= kLargest)) {
+      throw InputError(cat(where, ": a \"std\" of pixels is ", deviation,
+                           ", expected a number from ", kSmallestDeviation, " to ", kLargest));
+    }
+  }
+}
 
 Image resize_and_crop(const Image& image, int size, CropOffset offset) {
   const int short_side = std::min(image.height, image.width);

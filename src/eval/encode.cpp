@@ -24,6 +24,7 @@
 #include "clipq/core/strings.h"
 #include "clipq/data/preprocess_json.h"
 #include "clipq/eval/undecodable.h"
+#include "clipq/model/finite.h"
 
 namespace clipq {
 namespace {
@@ -51,12 +52,13 @@ at::Tensor encode(const ClipModel& model, const at::Tensor& pixels, ImageFeature
 /// One pass of images through the models that have no cached features.
 class ImagePass {
  public:
-  ImagePass(const std::vector<const ClipModel*>& models, ImageFeature feature)
+  ImagePass(const std::vector<EvaluatedModel>& models, ImageFeature feature)
       : models_(models), feature_(feature) {
-    for (const ClipModel* model : models_) {
-      const auto found = std::find(preprocesses_.begin(), preprocesses_.end(), model->preprocess);
+    for (const EvaluatedModel& each : models_) {
+      const Preprocess& wanted = each.model->preprocess;
+      const auto found = std::find(preprocesses_.begin(), preprocesses_.end(), wanted);
       preprocess_of_.push_back(static_cast<std::size_t>(found - preprocesses_.begin()));
-      if (found == preprocesses_.end()) preprocesses_.push_back(model->preprocess);
+      if (found == preprocesses_.end()) preprocesses_.push_back(wanted);
     }
   }
 
@@ -69,7 +71,7 @@ class ImagePass {
     for (PixelBatch batch; loader.next(batch);) {
       const std::vector<std::int64_t> good = note_bad(batch, dataset);
       const bool too_many = static_cast<std::int64_t>(bad_.names.size()) > options.skip_bad;
-      if (!good.empty() && !too_many) encode_batch(batch, good);
+      if (!good.empty() && !too_many) encode_batch(batch, good, dataset);
       progress.advance(batch.count);
     }
     bad_.require_at_most(options.skip_bad, dataset, count);
@@ -101,17 +103,24 @@ class ImagePass {
     return good;
   }
 
-  void encode_batch(PixelBatch& batch, const std::vector<std::int64_t>& good) {
+  void encode_batch(PixelBatch& batch, const std::vector<std::int64_t>& good,
+                    const Dataset& dataset) {
     Stopwatch watch;
+    const auto name_of_row = [&](std::int64_t row) {
+      return dataset.item_name(batch.first + good[static_cast<std::size_t>(row)]);
+    };
     for (std::size_t i = 0; i < models_.size(); ++i) {
-      at::Tensor pixels = pixels_of(batch, models_[i]->preprocess, preprocess_of_[i]);
+      const ClipModel& model = *models_[i].model;
+      at::Tensor pixels = pixels_of(batch, model.preprocess, preprocess_of_[i]);
       if (!batch.bad.empty()) pixels = at::index_select(pixels, 0, at::tensor(good));
-      rows_[i].push_back(encode(*models_[i], pixels, feature_));
+      rows_[i].push_back(encode(model, pixels, feature_));
+      require_finite(rows_[i].back(), model, Tower::kVisual, pixels, models_[i].place(),
+                     name_of_row);
     }
     forward_seconds_ += watch.lap();
   }
 
-  std::vector<const ClipModel*> models_;
+  std::vector<EvaluatedModel> models_;
   ImageFeature feature_;
   std::vector<Preprocess> preprocesses_;    ///< the different ones
   std::vector<std::size_t> preprocess_of_;  ///< by model
@@ -154,33 +163,46 @@ DistinctTokens distinct_tokens(const at::Tensor& tokens) {
 }
 
 /// Embeddings of rows of tokens, batch by batch in the order given.
-at::Tensor encode_in_order(const ClipModel& model, const at::Tensor& tokens,
-                           std::int64_t batch_size) {
+/// @param name_of_row what messages call a row
+template <typename NameOfRow>
+at::Tensor encode_in_order(const EvaluatedModel& evaluated, const at::Tensor& tokens,
+                           std::int64_t batch_size, const NameOfRow& name_of_row) {
+  const ClipModel& model = *evaluated.model;
   const std::int64_t count = tokens.size(0);
   at::Tensor embeddings = at::empty({count, model.config.embed_dim});
   Progress progress("texts", count);
   for (std::int64_t first = 0; first < count; first += batch_size) {
     const std::int64_t rows = std::min(batch_size, count - first);
-    embeddings.narrow(0, first, rows).copy_(model.encode_text(tokens.narrow(0, first, rows)));
+    const at::Tensor part = tokens.narrow(0, first, rows);
+    const at::Tensor embedded = model.encode_text(part);
+    require_finite(embedded, model, Tower::kText, part, evaluated.place(),
+                   [&](std::int64_t row) { return name_of_row(first + row); });
+    embeddings.narrow(0, first, rows).copy_(embedded);
     progress.advance(rows);
   }
   return embeddings;
 }
 
-at::Tensor encode_tokens(const ClipModel& model, const at::Tensor& tokens,
-                         std::int64_t batch_size) {
+at::Tensor encode_tokens(const EvaluatedModel& model, const at::Tensor& tokens,
+                         const std::vector<std::string>& texts, std::int64_t batch_size) {
   Stopwatch watch;
   at::Tensor embeddings;
   std::size_t distinct_count = 0;
-  if (model.text.needs_whole_batch()) {
-    embeddings = encode_in_order(model, tokens, batch_size);
+  const auto quoted = [&texts](std::int64_t text) {
+    return cat("the text \"", texts[static_cast<std::size_t>(text)], "\"");
+  };
+  if (model.model->text.needs_whole_batch()) {
+    embeddings = encode_in_order(model, tokens, batch_size, quoted);
     distinct_count = static_cast<std::size_t>(tokens.size(0));
   } else {
     const DistinctTokens distinct = distinct_tokens(tokens);
     distinct_count = distinct.rows.size();
     const at::Tensor sorted = at::index_select(tokens, 0, at::tensor(distinct.rows));
-    embeddings =
-        at::index_select(encode_in_order(model, sorted, batch_size), 0, at::tensor(distinct.of));
+    const auto quoted_distinct = [&](std::int64_t row) {
+      return quoted(distinct.rows[static_cast<std::size_t>(row)]);
+    };
+    embeddings = at::index_select(encode_in_order(model, sorted, batch_size, quoted_distinct), 0,
+                                  at::tensor(distinct.of));
   }
   log::debug(cat(tokens.size(0), " texts (", distinct_count, " embedded) in ",
                  fixed(watch.lap(), 1), " s"));
@@ -230,7 +252,7 @@ ImageFeatures Encoder::images(const ImageSource& source, ImageFeature feature,
                               const std::string& name) const {
   ImageFeatures features;
   std::vector<std::string> keys;
-  std::vector<const ClipModel*> running;
+  std::vector<EvaluatedModel> running;
   for (const EvaluatedModel& each : models_) {
     const std::string input =
         cat(feature == ImageFeature::kEmbedding ? "images " : "pooled ", source.content.sha256,
@@ -239,7 +261,7 @@ ImageFeatures Encoder::images(const ImageSource& source, ImageFeature feature,
         cache_key(each, each.model->visual.needs_whole_batch(), options_.batch_size, input));
     const auto cached = keys.back().empty() ? std::nullopt : options_.cache.find(keys.back());
     features.rows.push_back(cached && cached->size(0) == source.count ? *cached : at::Tensor());
-    if (!features.rows.back().defined()) running.push_back(each.model);
+    if (!features.rows.back().defined()) running.push_back(each);
   }
   features.items = first_indices(source.count);
   if (!running.empty()) {
@@ -273,7 +295,7 @@ std::vector<at::Tensor> Encoder::texts(const std::vector<std::string>& texts,
       embeddings.push_back(*cached);
       continue;
     }
-    embeddings.push_back(encode_tokens(*each.model, tokens, options_.batch_size));
+    embeddings.push_back(encode_tokens(each, tokens, texts, options_.batch_size));
     if (!key.empty()) options_.cache.store(key, embeddings.back());
   }
   log::info(cat(texts.size(), " texts through ", models_.size(),

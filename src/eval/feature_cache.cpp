@@ -9,10 +9,10 @@
 #include <utility>
 #include <vector>
 
+#include "clipq/core/digested_file.h"
 #include "clipq/core/error.h"
 #include "clipq/core/files.h"
 #include "clipq/core/log.h"
-#include "clipq/core/sha256.h"
 #include "clipq/core/strings.h"
 
 namespace clipq {
@@ -21,15 +21,10 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr const char* kExtension = ".features";
-constexpr std::size_t kDigestLength = 64;
-
-/// A file is the digest of all that follows, then "rows columns\n", then the values.
-std::optional<at::Tensor> parse(std::string_view text) {
-  if (text.size() < kDigestLength) return std::nullopt;
-  const std::string_view digest = text.substr(0, kDigestLength);
-  const std::string_view body = text.substr(kDigestLength);
+/// A file holds "rows columns\n", then the values.
+std::optional<at::Tensor> parse(std::string_view body) {
   const std::size_t line_end = body.find('\n');
-  if (line_end == std::string_view::npos || sha256_of(body) != digest) return std::nullopt;
+  if (line_end == std::string_view::npos) return std::nullopt;
   std::int64_t rows = 0;
   std::int64_t columns = 0;
   const char* end = body.data() + line_end;
@@ -37,7 +32,12 @@ std::optional<at::Tensor> parse(std::string_view text) {
   if (first.ec != std::errc() || first.ptr == end) return std::nullopt;
   if (std::from_chars(first.ptr + 1, end, columns).ec != std::errc()) return std::nullopt;
   const std::string_view values = body.substr(line_end + 1);
-  if (values.size() != sizeof(float) * rows * columns) return std::nullopt;
+  const auto count = static_cast<std::int64_t>(values.size() / sizeof(float));
+  // Sizes that were multiplied could overflow.
+  if (rows < 1 || columns < 1 || count / rows != columns || count % rows != 0 ||
+      values.size() % sizeof(float) != 0) {
+    return std::nullopt;
+  }
   const at::Tensor features = at::empty({rows, columns});
   std::memcpy(features.mutable_data_ptr<float>(), values.data(), values.size());
   return features;
@@ -52,7 +52,8 @@ std::optional<at::Tensor> FeatureCache::find(const std::string& key) const {
   std::error_code missing;
   if (folder_.empty() || !fs::is_regular_file(file_of(key), missing)) return std::nullopt;
   try {
-    std::optional<at::Tensor> features = parse(read_file(file_of(key)));
+    const std::optional<std::string> content = read_digested(file_of(key));
+    std::optional<at::Tensor> features = content ? parse(*content) : std::nullopt;
     if (features) {
       std::error_code ignored;
       fs::last_write_time(file_of(key), fs::file_time_type::clock::now(), ignored);
@@ -73,10 +74,7 @@ void FeatureCache::store(const std::string& key, const at::Tensor& features) con
   body.append(reinterpret_cast<const char*>(rows.const_data_ptr<float>()), rows.nbytes());
   try {
     make_folder(folder_);
-    AtomicFile file(file_of(key));
-    file.write(sha256_of(body));
-    file.write(body);
-    file.commit();
+    write_digested(file_of(key), body);
   } catch (const InputError& failure) {
     log::warn(cat("features aren't cached: ", failure.what()));
   }

@@ -5,6 +5,7 @@
 #include "clipq/core/error.h"
 #include "clipq/core/progress.h"
 #include "clipq/core/strings.h"
+#include "clipq/model/finite.h"
 #include "counted_linear.h"
 #include "labelled_prompts.h"
 #include "layer_details.h"
@@ -39,6 +40,7 @@ class LayerPass {
   explicit LayerPass(const std::vector<EvaluatedModel>& models) {
     for (const EvaluatedModel& each : models) {
       models_.push_back(*each.model);
+      places_.push_back(each.place());
       image_.emplace_back(each.model->visual.blocks.size());
       text_.emplace_back(each.model->text.blocks.size());
     }
@@ -52,13 +54,17 @@ class LayerPass {
     Loader loader(input.source.dataset, items, preprocesses,
                   {/*batch_size=*/1, input.encoder.options().decode_threads});
     Progress progress("image blocks", static_cast<std::int64_t>(items.size()));
-    for (PixelBatch batch; loader.next(batch); progress.advance()) {
+    std::size_t done = 0;
+    for (PixelBatch batch; loader.next(batch); progress.advance(), ++done) {
       BlockOutputs base;
       for (std::size_t i = 0; i < models_.size(); ++i) {
         const ClipModel& model = models_[i];
         const at::Tensor pixels = pixels_of(batch, model.preprocess, i);
         BlockOutputs outputs =
             block_outputs(model.visual.blocks, model.visual.embed(pixels, model.config));
+        require_finite(
+            outputs.back(), model, Tower::kVisual, pixels, places_[i],
+            [&](std::int64_t /*row*/) { return input.source.dataset.item_name(items[done]); });
         if (i == 0) base = outputs;
         image_[i].add(base, outputs);
       }
@@ -72,9 +78,10 @@ class LayerPass {
       for (std::size_t i = 0; i < models_.size(); ++i) {
         const ClipModel& model = models_[i];
         const at::Tensor ids = tokens_of({text}, *models[i].tokenizer, model.config);
-        const std::int64_t length = ids.argmax(-1).item<std::int64_t>() + 1;
-        BlockOutputs outputs =
-            block_outputs(model.text.blocks, model.text.embed(ids.narrow(1, 0, length)));
+        const at::Tensor cut = ids.narrow(1, 0, ids.argmax(-1).item<std::int64_t>() + 1);
+        BlockOutputs outputs = block_outputs(model.text.blocks, model.text.embed(cut));
+        require_finite(outputs.back(), model, Tower::kText, cut, places_[i],
+                       [&](std::int64_t /*row*/) { return cat("the text \"", text, "\""); });
         if (i == 0) base = outputs;
         text_[i].add(base, outputs);
       }
@@ -89,6 +96,7 @@ class LayerPass {
 
  private:
   std::vector<ClipModel> models_;
+  std::vector<std::string> places_;  ///< what messages call them
   std::vector<BlockDrift> image_;
   std::vector<BlockDrift> text_;
   Histograms image_gelu_;  ///< of the first model

@@ -15,6 +15,7 @@
 #include <exception>
 #include <limits>
 #include <memory>
+#include <new>
 
 #include "clipq/core/error.h"
 #include "clipq/core/log.h"
@@ -88,7 +89,7 @@ class Minimiser {
         options_(options),
         progress_(cat("logistic regression, C = ", options.c), options.max_iterations),
         values_(lbfgs_malloc(static_cast<int>(objective.parameters())), lbfgs_free) {
-    if (!values_) throw InternalError("libLBFGS: out of memory for the parameters");
+    if (!values_) throw std::bad_alloc();
     parameters().zero_();
   }
 

@@ -79,13 +79,14 @@ TextTower take_text_tower(StateDictReader& state, const ClipConfig& config) {
 ClipModel build_model(const ClipConfig& config, const Preprocess& preprocess, StateDict state,
                       const std::string& where) {
   validate(config, where);
+  validate(preprocess, where);
   StateDictReader reader(std::move(state), where);
   ClipModel model;
   model.config = config;
   model.preprocess = preprocess;
   model.visual = take_visual_tower(reader, config);
   model.text = take_text_tower(reader, config);
-  model.logit_scale = reader.take_scalar("logit_scale");
+  model.logit_scale = reader.take_logit_scale();
   apply_settings(model);
   reader.require_empty({"input_resolution", "context_length", "vocab_size", "attn_mask"});
   return model;

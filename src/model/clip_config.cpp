@@ -1,5 +1,6 @@
 #include "clipq/model/clip_config.h"
 
+#include <algorithm>
 #include <cmath>
 #include <set>
 
@@ -10,6 +11,10 @@ namespace clipq {
 namespace {
 
 constexpr std::int64_t kHeadWidth = 64;
+
+/// Beyond these a number is damage, and memory for it shouldn't be asked for.
+constexpr std::int64_t kLargestSize = std::int64_t{1} << 24;
+constexpr std::int64_t kMostLayers = 1024;
 
 const at::Tensor& find(const StateDict& state, const std::string& name, std::int64_t dimensions,
                        const std::string& where) {
@@ -93,7 +98,14 @@ void validate(const ClipConfig& config, const std::string& where) {
        {config.embed_dim, config.image_resolution, config.vision_patch_size, config.vision_width,
         config.vision_layers, config.vision.heads, config.context_length, config.vocab_size,
         config.text_width, config.text_layers, config.text.heads}) {
-    if (size <= 0) throw InputError(cat(where, ": a size of the architecture is ", size));
+    if (size <= 0 || size > kLargestSize) {
+      throw InputError(
+          cat(where, ": a size of the architecture is ", size, ", expected 1 to ", kLargestSize));
+    }
+  }
+  if (std::max(config.vision_layers, config.text_layers) > kMostLayers) {
+    throw InputError(cat(where, ": towers of ", config.vision_layers, " and ", config.text_layers,
+                         " blocks; expected at most ", kMostLayers));
   }
   if (config.image_resolution % config.vision_patch_size != 0) {
     throw InputError(cat(where, ": patches of ", config.vision_patch_size,

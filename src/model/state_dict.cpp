@@ -3,20 +3,14 @@
 #include <ATen/ops/isfinite.h>
 
 #include <algorithm>
+#include <cmath>
 #include <utility>
 
 #include "clipq/core/error.h"
 #include "clipq/core/strings.h"
+#include "clipq/model/finite.h"
 
 namespace clipq {
-namespace {
-
-/// Whether every value is finite: a sum is finite only then, unless finite values overflow it.
-bool all_finite(const at::Tensor& x) {
-  return std::isfinite(x.sum().item<float>()) || at::isfinite(x).all().item<bool>();
-}
-
-}  // namespace
 
 StateDictReader::StateDictReader(StateDict state, std::string where)
     : state_(std::move(state)), where_(std::move(where)) {}
@@ -44,11 +38,17 @@ at::Tensor StateDictReader::take(const std::string& name, const std::vector<std:
   return tensor;
 }
 
-at::Tensor StateDictReader::take_scalar(const std::string& name) {
+at::Tensor StateDictReader::take_logit_scale() {
+  const std::string name = "logit_scale";
   const auto found = state_.find(name);
   const bool in_a_row = found != state_.end() && found->second.sizes() == at::IntArrayRef({1});
-  return take(name, in_a_row ? std::vector<std::int64_t>{1} : std::vector<std::int64_t>{})
-      .reshape({});
+  const at::Tensor tensor =
+      take(name, in_a_row ? std::vector<std::int64_t>{1} : std::vector<std::int64_t>{}).reshape({});
+  if (!std::isfinite(std::exp(tensor.item<float>()))) {
+    throw InputError(cat(where_, ": ", name, " is ", tensor.item<float>(),
+                         ", which is the logarithm of no temperature; expected about 4.6"));
+  }
+  return tensor;
 }
 
 at::Tensor StateDictReader::take_codes(const std::string& name,

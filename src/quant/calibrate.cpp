@@ -9,6 +9,7 @@
 #include "clipq/core/error.h"
 #include "clipq/core/log.h"
 #include "clipq/core/strings.h"
+#include "clipq/model/finite.h"
 #include "clipq/quant/collectors.h"
 #include "clipq/quant/state_file.h"
 
@@ -17,15 +18,26 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
+/// Throws InputError if the observed model has made something else than numbers of the input; then
+/// observers have seen such values, too, or left them out.
+void check(const at::Tensor& embeddings, const ClipModel& model, Tower tower,
+           const at::Tensor& input) {
+  require_finite(embeddings, model, tower, input, "calibration",
+                 [](std::int64_t) { return std::string("a sample"); });
+}
+
 /// Runs texts in groups of equal length, each cut behind its end-of-text token.
-void run_without_padding(const ClipModel& model, const at::Tensor& tokens) {
+/// @param unobserved the model that `model` is, but for its observers
+void run_without_padding(const ClipModel& model, const ClipModel& unobserved,
+                         const at::Tensor& tokens) {
   std::map<std::int64_t, std::vector<std::int64_t>> rows_by_length;
   const at::Tensor ends = tokens.argmax(-1);
   for (std::int64_t i = 0; i < tokens.size(0); ++i) {
     rows_by_length[ends[i].item<std::int64_t>() + 1].push_back(i);
   }
   for (const auto& [length, rows] : rows_by_length) {
-    model.encode_text(at::index_select(tokens, 0, at::tensor(rows)).narrow(1, 0, length));
+    const at::Tensor cut = at::index_select(tokens, 0, at::tensor(rows)).narrow(1, 0, length);
+    check(model.encode_text(cut), unobserved, Tower::kText, cut);
   }
 }
 
@@ -44,7 +56,7 @@ std::int64_t resume(Collectors& collectors, const std::filesystem::path& file,
   }
   try {
     collectors.restore(saved.state);
-  } catch (const std::exception& failure) {
+  } catch (const InputError& failure) {
     throw InputError(
         cat(file.string(), ": damaged (", failure.what(), "); remove it, or run without --resume"));
   }
@@ -115,6 +127,7 @@ CalibrationData calibrate(ClipModel model, const Placement& placement,
                           const std::optional<CalibrationState>& state) {
   Collectors collectors(placement, request);
   std::int64_t done = state ? resume(collectors, state->file_of(request.name), *state) : 0;
+  const ClipModel unobserved = model;
   collectors.attach(model);
   const bool image = has_quantizers(placement, Tower::kVisual);
   const bool text = has_quantizers(placement, Tower::kText);
@@ -123,8 +136,10 @@ CalibrationData calibrate(ClipModel model, const Placement& placement,
   CalibrationBatch batch;
   try {
     while (stream(batch)) {
-      if (image && batch.pixels.defined()) model.encode_image(batch.pixels);
-      if (text && batch.tokens.defined()) run_without_padding(model, batch.tokens);
+      if (image && batch.pixels.defined()) {
+        check(model.encode_image(batch.pixels), unobserved, Tower::kVisual, batch.pixels);
+      }
+      if (text && batch.tokens.defined()) run_without_padding(model, unobserved, batch.tokens);
       batch = {};
       saver.after(++done, collectors);
     }

@@ -6,6 +6,7 @@
 #include "clipq/core/find_or_default.h"
 #include "clipq/core/interrupt.h"
 #include "clipq/core/strings.h"
+#include "clipq/numerics/stored_values.h"
 #include "clipq/quant/fold_sites.h"
 #include "clipq/quant/quantized_model.h"
 #include "clipq/quant/simulated_layers.h"
@@ -113,8 +114,9 @@ class Converter {
     for (const auto& algorithm : algorithms_) algorithm->round_weight(conversion);
     QuantizedTensor quantized = quantize(conversion.values, placed.spec, conversion.scales);
     const std::string name = placed.name();
-    ranges_[name] = summarize(placed.spec, conversion.scales);
     warn_about_zeros(name, range);
+    require_valid(name, why_invalid(placed.spec, conversion.scales));
+    ranges_[name] = summarize(placed.spec, conversion.scales);
     note(name, diagnose(weight, quantized), std::nullopt);
     return quantized;
   }
@@ -127,8 +129,9 @@ class Converter {
     const auto range = data_.ranges.find(name);
     if (range == data_.ranges.end()) throw InternalError(name + " was not calibrated");
     const Scales scales = scales_for(placed->spec, range->second);
-    ranges_[name] = summarize(placed->spec, scales);
     warn_about_zeros(name, range->second);
+    require_valid(name, why_invalid(placed->spec, scales));
+    ranges_[name] = summarize(placed->spec, scales);
     return ActivationQuantizer::with_scales(placed->spec, scales);
   }
 
@@ -164,6 +167,12 @@ class Converter {
       warnings_.push_back(cat(name, ": its range is saturated: ", fixed(100 * diagnosis.clipped, 1),
                               " % of the values lie beyond it"));
     }
+  }
+
+  static void require_valid(const std::string& name, const std::string& why) {
+    if (why.empty()) return;
+    throw InputError(cat(name, ": ", why, "; its values are too large for the format and the type ",
+                         "of its scales: choose others for it, or leave it in float"));
   }
 
   /// Warns of ranges that are zero. Throws InputError if one isn't a number.

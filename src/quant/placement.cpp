@@ -124,15 +124,14 @@ std::string activation_contradiction(const QuantizerSpec& spec) {
   return "";
 }
 
-/// Why the attributes of an enabled quantizer can't stand together; empty if they can.
+}  // namespace
+
 std::string contradiction(const PlacedQuantizer& quantizer) {
   const std::string why = format_contradiction(quantizer.spec);
   if (!why.empty()) return why;
   return quantizer.is_weight() ? weight_contradiction(quantizer.spec)
                                : activation_contradiction(quantizer.spec);
 }
-
-}  // namespace
 
 const char* name_of(Role role) {
   switch (role) {

@@ -34,8 +34,10 @@ std::string JsonFields::text(const char* key) const {
 
 std::int64_t JsonFields::integer(const char* key) const {
   const Json& value = member(key);
-  if (!value.is_number_integer()) throw_wrong_type(path(key), "an integer", value);
-  return value.get<std::int64_t>();
+  const std::optional<std::int64_t> integer =
+      value.is_number_integer() ? whole_number(value) : std::nullopt;
+  if (!integer) throw_wrong_type(path(key), "an integer below 2^63", value);
+  return *integer;
 }
 
 double JsonFields::number(const char* key) const {

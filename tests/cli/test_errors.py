@@ -68,7 +68,11 @@ class Errors(CliTest):
         self.fails_to_quantize(2, 'rule 1: unknown key "formt"; did you mean "format"', self.path, "--recipe",
                                self.folder / "bad.json")
         (self.folder / "broken.json").write_text('{"name": "x",\n oops}')
-        self.fails_to_quantize(3, r"broken.json:2:2: not valid JSON", self.path, "--recipe", self.folder / "broken.json")
+        self.fails_to_quantize(2, r"broken.json:2:2: not valid JSON: expected a key in double quotes, got 'oops'", self.path,
+                               "--recipe", self.folder / "broken.json")
+        self.fails(2, r"broken.json:2:2: not valid JSON", "run", self.folder / "broken.json", "-o", self.folder / "run")
+        (self.folder / "deep.json").write_text("[" * 100_000)
+        self.fails_to_quantize(2, "deep.json: .*more than 200 deep", self.path, "--recipe", self.folder / "deep.json")
         self.fails_to_quantize(3, "absent.json does not exist", self.path, "--recipe", self.folder / "absent.json")
 
     def test_calibration_data_missing(self):
@@ -170,6 +174,68 @@ class Errors(CliTest):
         (self.folder / "texts.txt").write_text("red\n")
         self.fails(2, "tokenizer has 515 entries.*519", "embed", self.path, "--texts", self.folder / "texts.txt", "--bpe",
                    self.folder / "merges.txt", "-o", self.output)
+
+    def test_numbers_of_options(self):
+        data = ["eval", self.path, "--data", "cifar100:x"]
+        batch = r"--batch-size: got {}, expected a whole number from 1 to 65536"
+        for text in ("0", "-1", "1.5", "ten", "99999999999999999999", "nan"):
+            self.fails(2, batch.format(text), *data, f"--batch-size={text}")
+        self.fails(2, batch.format(0), "bench", self.path, "--batch-size", "1,0")
+        self.fails(2, "--limit: got 0, expected a whole number from 1 to", *data, "--limit", "0")
+        self.fails(2, "--threads: got 0, expected a whole number from 1 to 1024", *data, "--threads", "0")
+        self.fails(2, "--threads: got 100000, expected a whole number from 1 to 1024", "doctor", "--threads", "100000")
+        self.fails(2, "--skip-bad: got -1, expected a whole number from 0", *data, "--skip-bad=-1")
+        self.fails(2, "--seconds: got nan, expected a number above 0", "bench", self.path, "--seconds", "nan")
+        self.fails(2, "--save-every: got -1, expected a number of 0 or more", "quantize", self.path, "-o", self.output,
+                   "--save-every=-1")
+        self.fails(2, "--seed: got -1, expected a whole number from 0", "demo", "-o", self.folder / "demo", "--seed=-1")
+
+    def test_output_that_is_a_link(self):
+        link = self.folder / "link.pt"
+        link.symlink_to(self.output)
+        self.ok("quantize", self.path, "-o", link)
+        self.assertTrue(link.is_symlink())
+        self.ok("inspect", self.output)
+        link.unlink()
+        link.symlink_to(self.folder / "missing" / "q.pt")
+        self.fails(3, "output folder .*missing does not exist", "quantize", self.path, "-o", link)
+        link.unlink()
+        link.symlink_to(link)
+        self.fails(3, "link.pt is a symbolic link that leads nowhere", "quantize", self.path, "-o", link)
+
+    def test_memory_that_does_not_suffice(self):
+        """Whatever the limit: no abort, nothing about a broken archive or a defect."""
+        need = self.peak_address_space()
+        for share in (0.3, 0.5, 0.7, 0.8, 0.85, 0.9, 0.95, 0.98):
+            limit = int(need * share)
+
+            def limited(limit=limit):
+                resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+
+            process = subprocess.run([CLIPQ, "--threads", "1", "quantize", self.path, "-o", self.output], capture_output=True,
+                                     text=True, preexec_fn=limited, check=False)
+            with self.subTest(share=share, log=process.stderr):
+                # 127: the system's loader had no memory for LibTorch
+                self.assertIn(process.returncode, (0, 3, 127))
+                self.assertNotRegex(process.stderr, "internal error|damaged|plain PyTorch operators|terminate called")
+                if process.returncode == 3:
+                    self.assertRegex(process.stderr, "out of memory|no more threads")
+                self.output.unlink(missing_ok=True)
+
+    def peak_address_space(self):
+        """What quantizing takes at most, by bisection."""
+        enough, little = 64 << 30, 0
+        while enough - little > 16 << 20:
+            limit = (enough + little) // 2
+
+            def limited(limit=limit):
+                resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+
+            process = subprocess.run([CLIPQ, "--threads", "1", "quantize", self.path, "-o", self.output], capture_output=True,
+                                     preexec_fn=limited, check=False)
+            enough, little = (limit, little) if process.returncode == 0 else (enough, limit)
+            self.output.unlink(missing_ok=True)
+        return enough
 
     def test_unwritable_output(self):
         if os.geteuid() == 0:

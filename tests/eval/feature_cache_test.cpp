@@ -4,7 +4,9 @@
 
 #include <thread>
 
+#include "clipq/core/digested_file.h"
 #include "clipq/core/files.h"
+#include "clipq/core/strings.h"
 #include "temporary_folder.h"
 #include "tensors.h"
 
@@ -36,6 +38,21 @@ TEST(FeatureCache, ADamagedFileCountsAsMissing) {
     EXPECT_FALSE(cache.find("key"));
   }
   write_file(folder / "key.features", whole);
+  EXPECT_TRUE(cache.find("key"));
+}
+
+TEST(FeatureCache, AHeaderThatContradictsTheFileIsDamage) {
+  const testing::TemporaryFolder folder;
+  const FeatureCache cache(folder.path());
+  const std::string values(32, '\0');
+  for (const char* header : {"4611686018427387904 4", "4611686018427387904 0", "-2 -4", "0 0",
+                             "3 2", "8", "", "2 99999999999999999999"}) {
+    write_digested(folder / "key.features", cat(header, "\n", values));
+    EXPECT_FALSE(cache.find("key")) << header;
+  }
+  write_digested(folder / "key.features", cat("4611686018427387904 4\n"));
+  EXPECT_FALSE(cache.find("key"));
+  write_digested(folder / "key.features", cat("2 4\n", values));
   EXPECT_TRUE(cache.find("key"));
 }
 

@@ -17,6 +17,7 @@ namespace clipq {
 namespace {
 
 using testing::batches_of;
+using ::testing::HasSubstr;
 using testing::tiny_clip;
 
 Placement placed(const std::string& recipe, Component component = Component::kBoth,
@@ -147,6 +148,33 @@ TEST(CalibrationState, OfAnotherCalibrationOrDamagedIsAnInputError) {
   write_file(folder / "state.test", bytes.substr(0, bytes.size() / 2));
   EXPECT_THROW(calibrate(tiny_clip(), placement, everything(1), testing::tiny_batch(), state),
                InputError);
+  for (std::size_t at = 0; at < bytes.size(); at += bytes.size() / 97) {
+    std::string flipped = bytes;
+    flipped[at] ^= 4;
+    write_file(folder / "state.test", flipped);
+    try {
+      calibrate(tiny_clip(), placement, everything(1), testing::tiny_batch(), state);
+      ADD_FAILURE() << "byte " << at;
+    } catch (const InputError& failure) {
+      EXPECT_THAT(failure.what(), HasSubstr("remove it, or run without --resume"));
+    }
+  }
+}
+
+/// A tiny CLIP whose first block overflows in c_fc.
+ClipModel overflowing_clip() {
+  StateDict state = testing::random_state(testing::tiny_config());
+  state["visual.transformer.resblocks.1.mlp.c_fc.weight"].fill_(3e38);
+  return build_model(testing::tiny_config(), {.size = 16}, state, "overflowing");
+}
+
+TEST(Calibrate, NamesTheLayerThatGivesNoNumbers) {
+  try {
+    calibrate(overflowing_clip(), placed("fp8-max"), everything(1), testing::tiny_batch());
+    FAIL();
+  } catch (const InputError& failure) {
+    EXPECT_THAT(failure.what(), HasSubstr("arises in visual.transformer.resblocks.1.mlp.c_fc:"));
+  }
 }
 
 TEST(RowSample, KeepsEveryRowWhileThereIsRoomAndDifferentOnesAfterwards) {

@@ -6,6 +6,7 @@
 #include "clipq/core/files.h"
 #include "clipq/core/strings.h"
 #include "clipq/report/bench_table.h"
+#include "number_checks.h"
 #include "subcommands.h"
 
 namespace clipq::cli {
@@ -38,15 +39,15 @@ void add_bench(CLI::App& app, const CommonOptions& common) {
   command->add_option("--batch-size", options->latency.batch_sizes, "batch sizes, comma-separated")
       ->delimiter(',')
       ->allow_extra_args(false)
-      ->check(CLI::PositiveNumber)
+      ->check(whole_number(1, kLargestBatch))
       ->capture_default_str();
   command->add_option("--warm-up", options->latency.warm_up, "runs before times count")
-      ->check(CLI::NonNegativeNumber)
+      ->check(whole_number(0, kMostItems))
       ->capture_default_str();
   command
       ->add_option("--seconds", options->latency.seconds,
                    "time to spend per model, tower and batch size (10 to 100 runs)")
-      ->check(CLI::PositiveNumber)
+      ->check(number_above_zero())
       ->capture_default_str();
   command->add_flag("--profile", options->profile, "also time every layer");
   command->add_flag("--on-request", *on_request,

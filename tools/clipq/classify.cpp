@@ -3,6 +3,7 @@
 #include "clipq/app/classify_command.h"
 #include "clipq/core/error.h"
 #include "clipq/core/text_file.h"
+#include "number_checks.h"
 #include "subcommands.h"
 
 namespace clipq::cli {
@@ -53,7 +54,7 @@ void add_classify(CLI::App& app, const CommonOptions& common) {
                    "list templates), or a JSON file (default: the labels as they stand)")
       ->type_name("TEMPLATES");
   command->add_option("--top", options.top, "labels shown of each image")
-      ->check(CLI::PositiveNumber)
+      ->check(whole_number(1, kMostItems))
       ->capture_default_str();
   add_model_arguments(*command, arguments->model);
   command->callback([arguments, &common] {

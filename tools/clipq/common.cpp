@@ -11,6 +11,7 @@
 #include "clipq/kernels/attention_path.h"
 #include "clipq/kernels/integer_path.h"
 #include "clipq/report/result_table.h"
+#include "number_checks.h"
 #include "subcommands.h"
 
 namespace clipq::cli {
@@ -120,14 +121,14 @@ void add_skip_bad_option(CLI::App& command, std::int64_t& skip_bad) {
   command
       .add_option("--skip-bad", skip_bad,
                   "go on without pictures that can't be decoded, if they are at most N")
-      ->check(CLI::NonNegativeNumber)
+      ->check(whole_number(0, kMostItems))
       ->capture_default_str();
 }
 
 void add_feeding_options(CLI::App& command, std::int64_t& batch_size, std::int64_t& skip_bad) {
   add_skip_bad_option(command, skip_bad);
   command.add_option("--batch-size", batch_size, "items a batch")
-      ->check(CLI::PositiveNumber)
+      ->check(whole_number(1, kLargestBatch))
       ->capture_default_str();
 }
 

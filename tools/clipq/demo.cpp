@@ -1,7 +1,10 @@
 #include "clipq/app/demo_command.h"
 
+#include <limits>
+
 #include "clipq/core/log.h"
 #include "clipq/data/demo_data.h"
+#include "number_checks.h"
 #include "subcommands.h"
 
 namespace clipq::cli {
@@ -14,13 +17,15 @@ void add_demo(CLI::App& app, const CommonOptions& common) {
   command->add_option("-o,--output", options->folder, "folder for data, models and results")
       ->type_name(kFolderType)
       ->required();
-  command->add_option("--seed", options->seed, "seed of the drawn data")->capture_default_str();
+  command->add_option("--seed", options->seed, "seed of the drawn data")
+      ->check(whole_number(0, std::numeric_limits<std::int64_t>::max()))
+      ->capture_default_str();
   command->add_option("--images-per-class", options->images_per_class, "images of each class")
-      ->check(CLI::PositiveNumber)
+      ->check(whole_number(1, 100'000))
       ->capture_default_str();
   command
       ->add_option("--seconds", options->seconds, "time to spend per model, tower and batch size")
-      ->check(CLI::PositiveNumber)
+      ->check(number_above_zero())
       ->capture_default_str();
   command->add_flag("--draw-only", *draw_only, "only draw the data set");
   command->callback([options, draw_only, &common] {

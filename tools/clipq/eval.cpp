@@ -6,6 +6,7 @@
 #include "clipq/core/files.h"
 #include "clipq/core/strings.h"
 #include "clipq/report/per_class_table.h"
+#include "number_checks.h"
 #include "subcommands.h"
 
 namespace clipq::cli {
@@ -35,7 +36,7 @@ void add_data_options(CLI::App& command, EvalArguments& arguments) {
           "--limit", options.limit,
           "only the first N items (of class folders those of the first classes); layers takes "
           "64 unless told")
-      ->check(CLI::PositiveNumber);
+      ->check(whole_number(1, kMostItems));
   add_feeding_options(command, options.batch_size, options.skip_bad);
   add_cache_options(command, arguments.cache);
   command
@@ -68,10 +69,10 @@ void add_task_options(CLI::App& command, EvalArguments& arguments) {
   command.add_option("--recall-k", options.recall_k, "list lengths of retrieval recall")
       ->delimiter(',')
       ->allow_extra_args(false)
-      ->check(CLI::PositiveNumber)
+      ->check(whole_number(1, kMostItems))
       ->capture_default_str();
   command.add_option("--pairs", options.map_pairs, "pairs of drift's similarity map")
-      ->check(CLI::NonNegativeNumber)
+      ->check(whole_number(0, 1000))
       ->capture_default_str();
 }
 
@@ -84,7 +85,7 @@ void add_probe_options(CLI::App& command, EvalArguments& arguments) {
   command
       .add_option("--train-limit", options.train_limit,
                   "linear probe: only the first N training items")
-      ->check(CLI::PositiveNumber);
+      ->check(whole_number(1, kMostItems));
   command
       .add_option("--probe-features", arguments.probe_features,
                   "linear probe: embedding, or pooled (before the projection)")
@@ -93,17 +94,17 @@ void add_probe_options(CLI::App& command, EvalArguments& arguments) {
   auto* c =
       command
           .add_option("--probe-c", options.probe_c, "linear probe: inverse of the regularisation")
-          ->check(CLI::PositiveNumber)
+          ->check(number_above_zero())
           ->capture_default_str();
   command
       .add_option("--probe-iterations", options.probe_iterations,
                   "linear probe: L-BFGS iterations at most")
-      ->check(CLI::PositiveNumber)
+      ->check(whole_number(1, kMostItems))
       ->capture_default_str();
   command
       .add_option("--probe-tolerance", options.probe_tolerance,
                   "linear probe: largest component of the gradient at which it has converged")
-      ->check(CLI::PositiveNumber)
+      ->check(number_above_zero())
       ->capture_default_str();
   command
       .add_flag("--probe-sweep", options.probe_sweep,

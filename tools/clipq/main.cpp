@@ -7,6 +7,7 @@
 #include "clipq/core/interrupt.h"
 #include "clipq/core/log.h"
 #include "clipq/core/version.h"
+#include "number_checks.h"
 #include "subcommands.h"
 
 namespace clipq::cli {
@@ -19,7 +20,7 @@ void add_common_options(CLI::App& app, CommonOptions& common) {
   app.add_option("--log-file", common.log_file, "also write the log to this file")
       ->type_name(kFileType);
   app.add_option("--threads", common.threads, "threads to compute with (default: LibTorch's)")
-      ->check(CLI::PositiveNumber);
+      ->check(whole_number(1, kMostThreads));
 }
 
 void apply(const CommonOptions& common) {

@@ -2,6 +2,7 @@
 
 #include "clipq/app/quantize_command.h"
 #include "clipq/core/memory.h"
+#include "number_checks.h"
 #include "subcommands.h"
 
 namespace clipq::cli {
@@ -30,7 +31,7 @@ void add_quantize(CLI::App& app, const CommonOptions& common) {
   command
       ->add_option("--calib-samples", options->calibration_samples,
                    "image-caption pairs to calibrate on (default: the recipe's)")
-      ->check(CLI::PositiveNumber);
+      ->check(whole_number(1, kMostItems));
   command
       ->add_option(
           "--set", options->overrides,
@@ -50,7 +51,7 @@ void add_quantize(CLI::App& app, const CommonOptions& common) {
       ->add_option("--save-every", options->save_seconds,
                    "seconds between saves of the calibration's state")
       ->capture_default_str()
-      ->check(CLI::NonNegativeNumber);
+      ->check(number_from_zero());
   add_skip_bad_option(*command, options->skip_bad);
   add_checkpoint_arguments(*command, *model);
   command->callback([options, model, &common] {

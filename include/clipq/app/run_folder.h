@@ -50,7 +50,4 @@ class RunFolder {
   int lock_ = -1;
 };
 
-/// Removes what writers that were killed have left in the folder.
-void remove_unfinished_files(const std::filesystem::path& folder);
-
 }  // namespace clipq

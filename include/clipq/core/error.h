@@ -10,7 +10,8 @@ enum class ExitCode : int {
   kOk = 0,
   kInternal = 1,  ///< a defect of clipq
   kUsage = 2,     ///< command line, recipe or configuration wrong, or something required missing
-  kInput = 3,     ///< a file or folder missing, unreadable, full, or not what it should be
+  kInput = 3,     ///< a file or folder missing, unreadable, full, or not what it should be; memory
+                  ///< or threads don't suffice
   kGate = 4,      ///< a gate of `compare` not met
   kExport = 5,    ///< an export or its verification failed
   kInterrupted = 130  ///< Ctrl-C

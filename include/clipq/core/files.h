@@ -1,6 +1,5 @@
 #pragma once
 
-#include <cstddef>
 #include <filesystem>
 #include <string>
 #include <string_view>
@@ -24,45 +23,17 @@ void require_folder(const std::filesystem::path& folder, const std::string& what
 /// Makes the folder and those above it where they are missing. Throws InputError.
 void make_folder(const std::filesystem::path& folder);
 
-/// Throws InputError unless `file` could be created or replaced: its folder exists and can be
-/// written to, and what has the name already, if anything, is a regular file. Called before long
-/// work, so that a wrong -o costs nothing.
+/// The folder that a file is in: "." if it is named without one.
+std::filesystem::path folder_of(const std::filesystem::path& file);
+
+/// The file that is meant: what symbolic links lead to, whether or not it is there yet.
+/// Throws InputError if they go in a circle.
+std::filesystem::path without_links(const std::filesystem::path& file);
+
+/// Throws InputError unless `file`, or what it links to, could be created or replaced: its folder
+/// exists and can be written to, and what has the name already, if anything, is a regular file.
+/// Called before long work, so that a wrong -o costs nothing.
 void require_writable_target(const std::filesystem::path& file);
-
-/// A file that appears under its name only when it is complete: written to a temporary name in the
-/// same folder, synced, renamed. A symbolic link is followed. Destroyed without commit(), it leaves
-/// nothing behind.
-class AtomicFile {
- public:
-  /// Throws InputError if the folder is missing or not writable.
-  explicit AtomicFile(std::filesystem::path target);
-  ~AtomicFile();
-  AtomicFile(const AtomicFile&) = delete;
-  AtomicFile& operator=(const AtomicFile&) = delete;
-
-  /// Appends. Throws InputError with the system's reason (disk full, quota, …).
-  void write(const void* data, std::size_t bytes);
-  void write(std::string_view text) { write(text.data(), text.size()); }
-
-  /// Like write() for callers that exceptions must not cross: after a failure it does nothing, and
-  /// commit() reports the failure.
-  void try_write(const void* data, std::size_t bytes) noexcept;
-
-  /// Syncs to the disk and gives the file its name. Throws InputError.
-  void commit();
-
- private:
-  void throw_failure() const;
-
-  std::filesystem::path target_;
-  std::filesystem::path temporary_;
-  int descriptor_ = -1;
-  int failure_ = 0;  ///< errno of the first failed write
-};
-
-/// Whether it has the name of a file that an AtomicFile hadn't finished when its process was
-/// killed.
-bool is_unfinished(const std::filesystem::path& file);
 
 /// Writes `text` to `file` through an AtomicFile.
 void write_file(const std::filesystem::path& file, std::string_view text);

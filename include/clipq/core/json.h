@@ -1,11 +1,14 @@
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <initializer_list>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <type_traits>
+#include <utility>
 
 #include "clipq/core/error.h"
 #include "clipq/core/strings.h"
@@ -15,11 +18,15 @@ namespace clipq {
 /// Object keys keep the order in which they were written.
 using Json = nlohmann::ordered_json;
 
-/// Parses `text`. Throws InputError that names `where` (a file, usually), line and column.
+/// Parses `text`. Throws InputError that names `where` (a file, usually), line, column and what was
+/// expected there, or says that the document is nested too deep.
 Json parse_json(std::string_view text, const std::string& where);
 
 /// Reads and parses a file. Throws InputError if it is missing, unreadable or not JSON.
 Json read_json(const std::filesystem::path& file);
+
+/// The same for a recipe, a run or another file of options: one that isn't JSON is a UsageError.
+Json read_configuration(const std::filesystem::path& file);
 
 /// A value as a command line gives it: JSON if it parses as such (numbers, true, lists), else the
 /// text itself.
@@ -34,6 +41,9 @@ std::string json_text(const Json& json);
 void require_known_keys(const Json& object, std::initializer_list<const char*> allowed,
                         const std::string& where);
 
+/// The number if it is whole, whether written 3 or 3.0, and fits.
+std::optional<std::int64_t> whole_number(const Json& json);
+
 /// object[key] as T, or `fallback` if the key is absent.
 /// Throws UsageError that names `where`, the key and what was got if the type is another one. An
 /// integer must be written as one, or as a number without a fraction.
@@ -42,16 +52,17 @@ T json_value(const Json& object, const char* key, const T& fallback, const std::
   const auto found = object.find(key);
   if (found == object.end()) return fallback;
   try {
-    T value = found->template get<T>();
-    if constexpr (std::is_arithmetic_v<T> && !std::is_same_v<T, bool>) {
-      const bool whole =
-          !std::is_integral_v<T> || found->get<double>() == static_cast<double>(value);
-      if (!found->is_number() || !whole) {
-        throw UsageError(cat(where, ": \"", key, "\" is ", found->dump(), ", expected a ",
-                             std::is_integral_v<T> ? "whole " : "", "number"));
-      }
+    if constexpr (std::is_integral_v<T> && !std::is_same_v<T, bool>) {
+      const std::optional<std::int64_t> whole = whole_number(*found);
+      if (whole && std::in_range<T>(*whole)) return static_cast<T>(*whole);
+      throw UsageError(
+          cat(where, ": \"", key, "\" is ", found->dump(), ", expected a whole number"));
+    } else if constexpr (std::is_floating_point_v<T>) {
+      if (found->is_number()) return found->template get<T>();
+      throw UsageError(cat(where, ": \"", key, "\" is ", found->dump(), ", expected a number"));
+    } else {
+      return found->template get<T>();
     }
-    return value;
   } catch (const nlohmann::json::exception&) {
     throw UsageError(cat(where, ": \"", key, "\" has the wrong type: got ", found->dump()));
   }

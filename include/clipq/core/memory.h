@@ -1,6 +1,13 @@
 #pragma once
 
+#include <exception>
+
 namespace clipq {
+
+/// Whether the exception says that memory, or threads, couldn't be had: std::bad_alloc, the
+/// system's ENOMEM and EAGAIN, and the words of libraries that have no type for it (LibTorch,
+/// OpenCV). Callers that take an exception for a defect of what they read let such a one through.
+bool is_out_of_memory(const std::exception& exception);
 
 /// Makes freed blocks of a MiB or more go back to the system at once, instead of staying in a heap
 /// that fragments: for work that replaces a model's weights one by one, where peak memory counts

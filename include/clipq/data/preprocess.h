@@ -1,6 +1,7 @@
 #pragma once
 
 #include <array>
+#include <string>
 
 #include "clipq/data/image.h"
 
@@ -22,6 +23,10 @@ struct Preprocess {
 
   bool operator==(const Preprocess&) const = default;
 };
+
+/// Throws InputError that names `where` unless size, mean and std are such that pixels stay numbers
+/// of a sensible size.
+void validate(const Preprocess& preprocess, const std::string& where);
 
 /// torchvision's Resize(size, BICUBIC) and CenterCrop(size): the shortest side becomes `size`, the
 /// long side int(size * long / short).

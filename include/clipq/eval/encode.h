@@ -20,6 +20,10 @@ struct EvaluatedModel {
   std::string label;     ///< short, and different from the others' of a run
   std::string identity;  ///< of its weights and how it computes, for the cache; empty: not cached
   const Quantization* quantization = nullptr;  ///< how it was quantized; null: float
+  std::string file = {};                       ///< that it was read from; may be empty
+
+  /// What messages call it.
+  const std::string& place() const { return file.empty() ? label : file; }
 };
 
 /// What of an image tower.
@@ -77,13 +81,14 @@ class Encoder {
   /// Features of images by all models. They are decoded once; every model sees the same batches.
   /// Models whose features are cached don't run.
   /// @param name what the features are called where they are saved
-  /// Throws InputError that names the pictures if more than skip_bad can't be decoded.
+  /// Throws InputError that names the pictures if more than skip_bad can't be decoded, or one whose
+  /// features aren't finite.
   ImageFeatures images(const ImageSource& source, ImageFeature feature = ImageFeature::kEmbedding,
                        const std::string& name = "images") const;
 
   /// Embeddings of texts by all models: float32 [texts, embed_dim] each, not normalized. Each
   /// distinct text is embedded once, beside others of its length, unless the model needs the whole
-  /// batch.
+  /// batch. Throws InputError that names a text whose embedding isn't finite.
   std::vector<at::Tensor> texts(const std::vector<std::string>& texts,
                                 const std::string& name = "texts") const;
 

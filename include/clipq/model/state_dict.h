@@ -22,8 +22,8 @@ class StateDictReader {
   /// another shape, or has a value that isn't finite.
   at::Tensor take(const std::string& name, const std::vector<std::int64_t>& shape);
 
-  /// Like take(), for a single number of shape [] or [1]; returns it with shape [].
-  at::Tensor take_scalar(const std::string& name);
+  /// "logit_scale", of shape [] or [1], as a scalar. Throws as take(), and if its exponential isn't finite.
+  at::Tensor take_logit_scale();
 
   /// Like take(), for codes of the given dtype: they are not widened, nor looked into.
   at::Tensor take_codes(const std::string& name, const std::vector<std::int64_t>& shape,

@@ -66,7 +66,8 @@ bool has_quantizers(const Placement& placement, Tower tower);
 
 /// Runs the float model on the data and gathers what the request asks for. Text is run without its
 /// padding: observers see real tokens only. Memory doesn't grow with the amount of data.
-/// Throws InputError if an observer has seen no finite value, or if the state file is damaged or of
+/// Throws InputError if an observer has seen no finite value, if the model gives values that aren't
+/// finite (it names the layer where the first arises), or if the state file is damaged or of
 /// another calibration.
 CalibrationData calibrate(ClipModel model, const Placement& placement,
                           const CalibrationRequest& request, const CalibrationSource& source,

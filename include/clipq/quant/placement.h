@@ -46,6 +46,9 @@ struct PlacedQuantizer {
 /// All places of a model in the order of its data flow, with a recipe applied to a component.
 using Placement = std::vector<PlacedQuantizer>;
 
+/// Why the attributes of an enabled quantizer can't stand together; empty if they can.
+std::string contradiction(const PlacedQuantizer& quantizer);
+
 /// Applies the recipe's rules to every place. Throws UsageError if a rule matches nothing (with the
 /// nearest name), if a quantizer is switched on without a format, or if attributes contradict each
 /// other.

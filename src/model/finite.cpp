@@ -1,0 +1,89 @@
+#include "clipq/model/finite.h"
+
+#include <ATen/ops/isfinite.h>
+
+#include <cmath>
+#include <utility>
+
+#include "clipq/core/error.h"
+#include "clipq/core/strings.h"
+#include "clipq/model/layer_slots.h"
+
+namespace clipq {
+namespace {
+
+/// Where the first value that isn't finite has been seen; empty: nowhere.
+struct FirstSeen {
+  std::string place;
+
+  void look(const at::Tensor& x, const std::string& where) {
+    if (place.empty() && !all_finite(x)) place = where;
+  }
+};
+
+/// A layer whose input and output are looked at.
+class WatchedLinear final : public Linear {
+ public:
+  WatchedLinear(std::shared_ptr<const Linear> inner, std::string name, FirstSeen& first)
+      : inner_(std::move(inner)), name_(std::move(name)), first_(first) {}
+
+  at::Tensor forward(const at::Tensor& x) const override {
+    first_.look(x, "what is given to " + name_);
+    at::Tensor y = inner_->forward(x);
+    first_.look(y, name_);
+    return y;
+  }
+  bool needs_whole_batch() const override { return inner_->needs_whole_batch(); }
+  std::int64_t in_features() const override { return inner_->in_features(); }
+  std::int64_t out_features() const override { return inner_->out_features(); }
+
+ private:
+  std::shared_ptr<const Linear> inner_;
+  std::string name_;
+  FirstSeen& first_;
+};
+
+/// Where the first value arises that isn't finite when the tower gets this input.
+std::string first_place(ClipModel model, Tower tower, const at::Tensor& input) {
+  FirstSeen first;
+  model.visual.runner = nullptr;
+  model.text.runner = nullptr;
+  for (const LinearSlot& slot : layer_slots(model).linears) {
+    *slot.layer = std::make_shared<WatchedLinear>(*slot.layer, slot.name, first);
+  }
+  if (tower == Tower::kVisual) {
+    first.look(input, "the pixels");
+    first.look(model.encode_image(input), "the embedding");
+  } else {
+    first.look(model.encode_text(input), "the embedding");
+  }
+  return first.place;
+}
+
+}  // namespace
+
+/// A sum is finite only if its parts are, unless finite values overflow it.
+bool all_finite(const at::Tensor& x) {
+  return std::isfinite(x.sum().item<float>()) || at::isfinite(x).all().item<bool>();
+}
+
+namespace internal {
+
+std::int64_t first_bad_item(const at::Tensor& output) {
+  return at::isfinite(output).flatten(1).all(1).to(at::kByte).argmin(0).item<std::int64_t>();
+}
+
+void throw_not_finite(const ClipModel& model, Tower tower, const at::Tensor& input,
+                      const std::string& where, const std::string& item) {
+  const std::string place = first_place(model, tower, input);
+  throw InputError(cat(where, ": the ", tower == Tower::kVisual ? "image" : "text",
+                       " tower's embedding of ", item, " isn't finite; ",
+                       place.empty()
+                           ? "run layer by layer it is, so that the fast path overflows: try "
+                             "--mode simulate"
+                           : cat("the first value that is infinite or NaN arises in ", place,
+                                 ": the weights there, or before, are too large or damaged")));
+}
+
+}  // namespace internal
+}  // namespace clipq

@@ -1,0 +1,90 @@
+#include "clipq/core/json.h"
+
+#include <gmock/gmock.h>
+
+#include "clipq/core/files.h"
+#include "temporary_folder.h"
+
+namespace clipq {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+using ::testing::Not;
+using ::testing::StartsWith;
+
+std::string message_of(const std::string& text) {
+  try {
+    parse_json(text, "a.json");
+  } catch (const InputError& failure) {
+    return failure.what();
+  }
+  return "";
+}
+
+struct Case {
+  std::string text;
+  std::string place;
+  std::string words;
+};
+
+TEST(ParseJson, SaysInPlainWordsWhatWasExpectedWhere) {
+  const std::vector<Case> cases = {
+      {"apple\npear\n", "1:1", "expected a value (an object"},
+      {"apple\npear\n", "1:1", "got 'apple'"},
+      {"{\"a\": 1,\n \"b\" 2}", "2:6", "expected a colon behind the key, got '2'"},
+      {"{\"a\": 1,\n b: 2}", "2:2", "expected a key in double quotes, got 'b'"},
+      {"{\"a\": 1 \"b\": 2}", "1:11", "expected a comma or a }, got '\"'"},
+      {"[1 2]", "1:4", "expected a comma or a ], got '2'"},
+      {"[1, 2", "1:6", "expected a comma or a ], got the end"},
+      {"", "1:1", "got the end"},
+      {"{} {}", "1:4", "expected nothing behind the document, got '{'"},
+      {"[01]", "1:3", "expected a comma or a ], got '01'"},
+      {"[-x]", "1:3", "expected a number such as 1, -0.5 or 2e3, got '-x'"},
+      {"[\"a\nb\"]", "1:4", "no line break or other control character within a text, got a line"},
+      {"[\"a\\x\"]", "1:5", "one of \\\""},
+      {"[\"caf\xe9\"]", "1:", "not UTF-8; save the file as UTF-8"},
+      {std::string("\xff\xfe[\0]\0", 6),
+       "1:", "bytes that are no text; is the file saved as UTF-8?"},
+      {"[1e999]", "", "a number in it is too large"},
+  };
+  for (const Case& each : cases) {
+    EXPECT_THAT(message_of(each.text),
+                AllOf(StartsWith(each.place.empty() ? "a.json: " : "a.json:" + each.place),
+                      HasSubstr("not valid JSON: "), HasSubstr(each.words),
+                      Not(HasSubstr("json.exception")), Not(HasSubstr("\xff"))))
+        << each.text;
+  }
+}
+
+TEST(ParseJson, RefusesDocumentsThatOneCouldNotCopy) {
+  const int levels = 100'000;
+  EXPECT_THAT(message_of(std::string(levels, '[') + std::string(levels, ']')),
+              HasSubstr("more than 200 deep"));
+  std::string objects;
+  for (int i = 0; i < levels; ++i) objects += "{\"a\":";
+  EXPECT_THAT(message_of(objects), HasSubstr("more than 200 deep"));
+  EXPECT_EQ(parse_json("[\"" + std::string(levels, '[') + "\\\"[\"]", "").size(), 1u);
+  EXPECT_TRUE(json_or_text(std::string(levels, '[') + std::string(levels, ']')).is_string());
+}
+
+TEST(ReadConfiguration, IsAUsageErrorUnlessItIsJson) {
+  testing::TemporaryFolder folder;
+  write_file(folder / "recipe.json", "{]");
+  EXPECT_THROW(read_configuration(folder / "recipe.json"), UsageError);
+  EXPECT_THROW(read_json(folder / "recipe.json"), InputError);
+  EXPECT_THROW(read_configuration(folder / "missing.json"), InputError);
+}
+
+TEST(JsonValue, TakesWholeNumbersOnlyWhereTheyFit) {
+  const Json json = {{"fine", 3.0},       {"half", 0.5}, {"huge", 1e300}, {"wide", 1LL << 40},
+                     {"unsigned", ~0ULL}, {"text", "3"}, {"truth", true}};
+  EXPECT_EQ(json_value(json, "fine", 0, ""), 3);
+  EXPECT_EQ(json_value<std::int64_t>(json, "wide", 0, ""), 1LL << 40);
+  for (const char* key : {"half", "huge", "wide", "unsigned", "text", "truth"}) {
+    EXPECT_THROW(json_value(json, key, 0, "place"), UsageError) << key;
+  }
+}
+
+}  // namespace
+}  // namespace clipq

@@ -1,0 +1,44 @@
+#include <unistd.h>
+
+#include <cstdlib>
+#include <exception>
+#include <string_view>
+
+#include "clipq/core/error.h"
+#include "clipq/core/memory.h"
+
+namespace {
+
+/// Nothing here may need memory.
+void say(std::string_view text) {
+  const ssize_t ignored = write(STDERR_FILENO, text.data(), text.size());
+  static_cast<void>(ignored);
+}
+
+/// Of exceptions that nobody can catch: in LibTorch's initialisers, which run before main(), and in
+/// threads of others. A lack of memory there is no defect.
+[[noreturn]] void end_program() {
+  if (const std::exception_ptr exception = std::current_exception()) {
+    try {
+      std::rethrow_exception(exception);
+    } catch (const std::exception& failure) {
+      if (clipq::is_out_of_memory(failure)) {
+        say("error: out of memory; try fewer --threads, or free some\n");
+        _exit(static_cast<int>(clipq::ExitCode::kInput));
+      }
+      say("error: internal error: ");
+      say(failure.what());
+      say("\n");
+    } catch (...) {
+      say("error: internal error: an exception of an unknown kind\n");
+    }
+  }
+  std::abort();
+}
+
+void install() { std::set_terminate(end_program); }
+
+/// Called before the initialisers of all shared libraries.
+__attribute__((section(".preinit_array"), used)) void (*install_early)() = install;
+
+}  // namespace
