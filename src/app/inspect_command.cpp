@@ -110,6 +110,9 @@ void describe_artifact(OpenedModel& opened, Inspection& out) {
   if (!quantization.calibration.is_null()) {
     out.text += cat("calibration: ", quantization.calibration.dump(), "\n");
   }
+  if (!opened.source.unchecked.empty()) {
+    out.text += cat("its checkpoint was ", opened.source.unchecked, "\n");
+  }
   out.text += quantizer_table(quantization) + coverage_lines(opened.model, quantization);
   for (const std::string& warning : quantization.warnings)
     out.text += cat("warning: ", warning, "\n");

@@ -1,6 +1,7 @@
 #include "clipq/artifact/manifest.h"
 
 #include "clipq/core/error.h"
+#include "clipq/core/sha256.h"
 #include "clipq/core/strings.h"
 #include "clipq/core/version.h"
 #include "clipq/data/preprocess_json.h"
@@ -9,6 +10,7 @@ namespace clipq {
 namespace {
 
 constexpr const char* kSchema = "clipq.artifact/1";
+constexpr const char* kSeal = "manifest_sha256";
 
 Json to_json(const QuantizerRecord& record) {
   Json json = {{"name", record.placed.name()}, {"enabled", record.placed.enabled}};
@@ -43,6 +45,7 @@ QuantizerRecord record_from_json(const Json& json, const std::string& where) {
   record.placed.module =
       name.substr(0, name.size() - std::string(name_of(record.placed.role)).size() - 1);
   record.placed.tower = starts_with(name, "visual.") ? Tower::kVisual : Tower::kText;
+  if (!json.contains("enabled")) throw UsageError(cat(where, ": ", name, " lacks \"enabled\""));
   record.placed.enabled = json_value(json, "enabled", false, where);
   if (!record.placed.enabled) return record;
   record.placed.spec = quantizer_spec_from_json(json, cat(where, ": ", name));
@@ -78,6 +81,16 @@ Json calibration_from_json(const Json& json, const std::string& where) {
     json_value<std::int64_t>(calibration, key, 0, place);
   }
   return calibration;
+}
+
+/// Artifacts of clipq 0.1 have no seal.
+void require_seal(Json json, const std::string& where) {
+  if (!json.contains(kSeal)) return;
+  const Json seal = json[kSeal];
+  json.erase(kSeal);
+  if (seal == sha256_of(json.dump())) return;
+  throw InputError(cat(where, ": the manifest was changed after clipq wrote it (its SHA-256 isn't ",
+                       kSeal, "); quantize the checkpoint anew"));
 }
 
 Manifest parse(const Json& json, const std::string& where) {
@@ -139,12 +152,19 @@ Json to_json(const Manifest& manifest) {
   return json;
 }
 
+Json to_sealed_json(const Manifest& manifest) {
+  Json json = to_json(manifest);
+  json[kSeal] = sha256_of(json.dump());
+  return json;
+}
+
 Manifest manifest_from_json(const Json& json, const std::string& where) {
   const auto schema = json.is_object() ? json_value<std::string>(json, "schema", "", where) : "";
   if (schema != kSchema) {
     throw InputError(cat(where, ": its manifest says schema \"", schema, "\", expected \"", kSchema,
                          "\"; it was written by another version of clipq"));
   }
+  require_seal(json, where);
   try {
     return parse(json, where);
   } catch (const UsageError& failure) {

@@ -289,7 +289,7 @@ void export_artifact(const Artifact& artifact, const std::string& where,
     for (const auto& buffer : clip.named_buffers()) state[buffer.name] = buffer.value;
     const Manifest manifest = {model.config, model.preprocess, artifact.quantized.quantization,
                                artifact.source, sha256_of(state)};
-    torch::jit::ExtraFilesMap extra = {{"clipq.json", to_json(manifest).dump(1)}};
+    torch::jit::ExtraFilesMap extra = {{"clipq.json", to_sealed_json(manifest).dump(1)}};
     if (artifact.bpe_vocab) extra["bpe_vocab"] = *artifact.bpe_vocab;
     torch::jit::ExportModule(clip, write_all, extra);
   } catch (const std::exception& failure) {

@@ -1,5 +1,7 @@
 #include "clipq/checkpoint/checkpoint.h"
 
+#include <cerrno>
+#include <cstring>
 #include <utility>
 
 #include "checkpoint_metadata.h"
@@ -36,7 +38,10 @@ std::string assumptions(const SettledTowers& towers) {
     const std::string assumed = towers.of(tower).assumed();
     if (!assumed.empty()) parts.push_back(cat(name_of(tower), " tower: ", assumed));
   }
-  parts.emplace_back("a causal text tower, pooled at the token with the largest id");
+  parts.emplace_back(
+      "a causal text tower, pooled at the token with the largest id; embeddings that aren't scaled "
+      "to "
+      "length 1");
   return join(parts, "; ");
 }
 
@@ -66,9 +71,15 @@ void check(Checkpoint& checkpoint, const std::filesystem::path& file, const std:
   }
   const ReferenceResult result = run_reference(file, checkpoint.model.config, mode);
   if (!result.reference) {
+    const bool forbidden = mode == ParityMode::kSandbox &&
+                           result.failure.find(std::strerror(EPERM)) != std::string::npos;
     throw InputError(
         cat(where, ": can't be compared with the archive's own embeddings: ", result.failure,
-            ". To go on without, give --parity skip; then this is ", "taken on trust: ", trusted));
+            forbidden ? " (the sandbox keeps an archive's code from writing files, opening sockets "
+                        "and starting programs; if you trust it, give --parity run)"
+                      : "",
+            ". To continue without this check, use --parity skip; these are then taken on trust: ",
+            trusted));
   }
   checkpoint.parity = require_parity(checkpoint.model, checkpoint.towers, *result.reference, where);
 }

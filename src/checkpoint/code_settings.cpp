@@ -93,7 +93,9 @@ std::optional<std::int64_t> heads_in(const std::string& code, std::int64_t width
   std::set<std::int64_t> found;
   for (const auto& arguments : calls_of(code, "torch._native_multi_head_attention")) {
     const auto heads = arguments.size() > 4 ? number(arguments[4]) : std::nullopt;
-    if (heads) found.insert(static_cast<std::int64_t>(*heads));
+    if (heads && *heads >= 1 && *heads <= static_cast<double>(width)) {
+      found.insert(static_cast<std::int64_t>(*heads));
+    }
   }
   for (const auto& arguments : calls_of(code, "torch.view")) {
     if (arguments.size() < 2 || arguments[1].size() < 2 || arguments[1].front() != '[') continue;

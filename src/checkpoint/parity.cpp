@@ -167,7 +167,10 @@ std::string value_text(Activation activation) { return name_of(activation); }
 template <typename T>
 void take_over(Settled<T>& settled, const T& fitting, const char* what, Tower tower,
                const std::string& where) {
-  if (settled.value == fitting) return;
+  if (settled.value == fitting) {
+    if (settled.origin == Origin::kAssumed) settled.origin = Origin::kTried;
+    return;
+  }
   const std::string found = cat(where, ": ", name_of(tower), " tower: ", what, ": ",
                                 value_text(fitting), " fits, ", value_text(settled.value));
   if (settled.origin == Origin::kOption || settled.origin == Origin::kMetadata) {
@@ -186,8 +189,8 @@ void take_over(SettledTower& settled, const TowerSettings& fitting, Tower tower,
 }
 
 std::string difference_text(const TowerParity& parity) {
-  return cat("they differ by ", parity.error, " of their length, where rounding explains ",
-             parity.tolerance, " (cosine ", fixed(parity.cosine, 6), ")");
+  return cat("relative error ", parity.error, ", but rounding explains at most ", parity.tolerance,
+             " (cosine ", fixed(parity.cosine, 6), ")");
 }
 
 /// What no setting explains.
@@ -198,7 +201,8 @@ void judge_misfit(const TowerParity& parity, Tower tower, bool together, const s
                    : cat(name_of(tower), " tower's embeddings aren't the archive's own: "),
           difference_text(parity));
   if (parity.error <= kLargestUnexplained) {
-    log::warn(cat(found, "; small, but look whether the export is what you mean"));
+    log::warn(cat(
+        found, "; the difference is small, but check that this is the model you meant to export"));
     return;
   }
   throw InputError(
@@ -213,9 +217,10 @@ void judge_misfit(const TowerParity& parity, Tower tower, bool together, const s
 void require_finite(const at::Tensor& rows, const char* whose, const char* what,
                     const std::string& where) {
   if (!rows.defined() || at::isfinite(rows).all().item<bool>()) return;
-  throw InputError(cat(where, ": ", whose, " ", what,
-                       " embeddings of a random input aren't finite: its weights overflow; export "
-                       "the checkpoint anew, or with other weights"));
+  throw InputError(
+      cat(where, ": ", whose, " ", what,
+          " embeddings of a random input aren't finite: its activations overflow in float32; "
+          "export the checkpoint again from working weights"));
 }
 
 /// Has the model scale its embeddings to length 1 if the archive does.
@@ -269,13 +274,16 @@ Parity require_parity(ClipModel& model, SettledTowers& towers, const Reference& 
   comparison.improve();
   Parity parity = {{}, {}, reference.source};
   for (const Tower tower : Comparison::kTowers) {
-    const bool fits = comparison.fits(tower);
-    const Comparison& taken = fits ? comparison : as_settled;
+    const bool is_near = comparison.parity(tower).error <= kLargestUnexplained;
+    const Comparison& taken = is_near ? comparison : as_settled;
     (tower == Tower::kVisual ? parity.image : parity.text) = taken.parity(tower);
-    if (!fits) judge_misfit(taken.parity(tower), tower, comparison.together(), where);
+    const bool told_already = comparison.together() && tower == Tower::kText;
+    if (!comparison.fits(tower) && !told_already) {
+      judge_misfit(taken.parity(tower), tower, comparison.together(), where);
+    }
     take_over(towers.of(tower), taken.model().config.settings(tower), tower, where);
     model = with_settings(std::move(model), tower, towers.of(tower).settings());
-    if (reference.source != "forward") {
+    if (reference.has_lengths) {
       settle_length(model, tower, taken.rows_of(tower), reference, where);
     }
   }

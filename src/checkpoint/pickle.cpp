@@ -11,6 +11,15 @@ namespace clipq {
 
 using Kind = PickleValue::Kind;
 
+namespace {
+
+/// Far above what a model's modules need.
+constexpr std::size_t kMostBytes = 64U << 20U;
+constexpr std::size_t kMostValues = 4'000'000;
+constexpr std::size_t kLongestGlobal = 1024;
+
+}  // namespace
+
 bool PickleValue::is_call_of(std::string_view global) const {
   return kind == Kind::kCall && callee->kind == Kind::kGlobal && callee->text == global;
 }
@@ -23,6 +32,7 @@ class PickleMachine {
       : bytes_(bytes), where_(where), values_(values) {}
 
   const PickleValue* run() {
+    if (bytes_.size() > kMostBytes) fail(cat("it has ", bytes_.size(), " bytes"));
     for (;;) {
       const auto opcode = static_cast<unsigned char>(take(1)[0]);
       if (opcode == '.') return pop();
@@ -69,6 +79,7 @@ class PickleMachine {
   }
 
   PickleValue& push(Kind kind) {
+    if (values_.size() >= kMostValues) fail("it holds too many values");
     values_.push_back({kind});
     stack_.push_back(&values_.back());
     return values_.back();
@@ -266,6 +277,7 @@ class PickleMachine {
   }
 
   void push_global(std::string_view module, std::string_view name) {
+    if (module.size() + name.size() > kLongestGlobal) fail("a name that is too long");
     push(Kind::kGlobal).text = cat(module, " ", name);
   }
 

@@ -17,13 +17,17 @@ using Kind = PickleValue::Kind;
 constexpr std::string_view kDense = "torch._utils _rebuild_tensor_v2";
 constexpr std::string_view kParameter = "torch._utils _rebuild_parameter";
 
+/// The types that a CLIP's tensors can have.
+constexpr at::ScalarType kTypes[] = {at::kFloat, at::kHalf, at::kBFloat16,      at::kDouble,
+                                     at::kByte,  at::kChar, at::kShort,         at::kInt,
+                                     at::kLong,  at::kBool, at::kFloat8_e4m3fn, at::kFloat8_e5m2};
+
+constexpr std::size_t kMostDimensions = 8;
+
 /// The type that a storage's class holds: "torch FloatStorage".
 std::optional<at::ScalarType> type_of(const PickleValue& storage_class) {
-  for (int i = 0; i < static_cast<int>(at::ScalarType::NumOptions); ++i) {
-    const auto type = static_cast<at::ScalarType>(i);
-    const bool plain =
-        type != at::ScalarType::Undefined && !at::isQIntType(type) && !at::isComplexType(type);
-    if (plain && storage_class.text == cat("torch ", at::toString(type), "Storage")) return type;
+  for (const at::ScalarType type : kTypes) {
+    if (storage_class.text == cat("torch ", at::toString(type), "Storage")) return type;
   }
   return std::nullopt;
 }
@@ -37,6 +41,15 @@ std::optional<std::vector<std::int64_t>> integers(const PickleValue& value) {
     out.push_back(item->integer);
   }
   return out;
+}
+
+/// Elements of a tensor; nothing if they are more than `most`. A stride of 0 makes many of one.
+std::optional<std::int64_t> count_of(const std::vector<std::int64_t>& sizes, std::int64_t most) {
+  std::int64_t count = 1;
+  for (const std::int64_t size : sizes) {
+    if (__builtin_mul_overflow(count, size, &count)) return std::nullopt;
+  }
+  return count <= most ? std::optional(count) : std::nullopt;
 }
 
 /// Elements of the storage that the tensor spans; nothing if that overflows.
@@ -81,12 +94,12 @@ at::Tensor PickledTensors::make(const PickleValue& value, const std::string& nam
       items.size() >= 4 && items[1]->kind == Kind::kInteger && items[1]->integer >= 0;
   const auto sizes = complete ? integers(*items[2]) : std::nullopt;
   const auto strides = complete ? integers(*items[3]) : std::nullopt;
-  if (!sizes || !strides || sizes->size() != strides->size()) {
+  if (!sizes || !strides || sizes->size() != strides->size() || sizes->size() > kMostDimensions) {
     fail("has a description that is damaged; copy or export the file anew");
   }
   const at::Tensor elements = storage(*items[0], name);
   const auto needed = extent(items[1]->integer, *sizes, *strides);
-  if (!needed || *needed > elements.numel()) {
+  if (!needed || *needed > elements.numel() || !count_of(*sizes, elements.numel())) {
     fail(cat("of shape ", at::IntArrayRef(*sizes), " doesn't fit its ", elements.numel(),
              " stored numbers; copy or export the file anew"));
   }

@@ -7,6 +7,7 @@
 #include <ATen/ops/randn.h>
 
 #include <cstring>
+#include <new>
 
 #include "clipq/core/error.h"
 #include "clipq/core/sandbox.h"
@@ -84,7 +85,8 @@ class AnswerReader {
   at::Tensor tensor() {
     std::int64_t columns = 0;
     take(&columns, sizeof(columns));
-    if (columns < 0 || static_cast<std::size_t>(columns) > bytes_.size()) {
+    if (columns < 1 ||
+        static_cast<std::size_t>(columns) > bytes_.size() / (kBatch * sizeof(float))) {
       throw InputError("its own code gave an answer that is cut");
     }
     at::Tensor values = at::empty({kBatch, columns}, at::TensorOptions(at::kFloat));
@@ -100,7 +102,10 @@ class AnswerReader {
 void fill(Reference& reference, const ArchiveAnswer& answer) {
   using Kind = ArchiveAnswer::Kind;
   reference.source = answer.kind == Kind::kEmbeddings ? "encode_image and encode_text" : "forward";
-  reference.directions_only = answer.kind == Kind::kFeatures;
+  reference.has_lengths = answer.kind == Kind::kEmbeddings;
+  if (answer.kind == Kind::kSimilarities && answer.image.size(1) != kBatch) {
+    throw InputError("its own forward gave similarities that aren't square");
+  }
   (answer.kind == Kind::kSimilarities ? reference.similarities : reference.image) = answer.image;
   reference.text = answer.text;
 }
@@ -146,8 +151,12 @@ ReferenceResult run_reference(const std::filesystem::path& file, const ClipConfi
       limits);
   switch (outcome.kind) {
     case SandboxOutcome::Kind::kDone:
-      fill(reference, AnswerReader(outcome.output).read());
-      return {std::move(reference), ""};
+      try {
+        fill(reference, AnswerReader(outcome.output).read());
+        return {std::move(reference), ""};
+      } catch (const InputError& failure) {
+        return {std::nullopt, failure.what()};
+      }
     case SandboxOutcome::Kind::kNoSandbox:
       throw UsageError(cat(file.string(),
                            ": no sandbox can be set up here to run the archive's own "
@@ -155,6 +164,8 @@ ReferenceResult run_reference(const std::filesystem::path& file, const ClipConfi
                            outcome.reason,
                            "); give --parity run to run it with your "
                            "rights, or --parity skip not to run it"));
+    case SandboxOutcome::Kind::kNoMemory:
+      throw std::bad_alloc();
     case SandboxOutcome::Kind::kThrew:
       return {std::nullopt, outcome.reason};
     default:

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "clipq/core/error.h"
+#include "clipq/core/memory.h"
 #include "clipq/core/strings.h"
 
 namespace clipq {
@@ -73,15 +74,8 @@ void replace_dtype(torch::jit::Node* node) {
   }
 }
 
-bool is_of_memory(const std::string& reason) {
-  return reason.find("not enough memory") != std::string::npos ||
-         reason.find("can't allocate memory") != std::string::npos ||
-         reason.find("bad_alloc") != std::string::npos;
-}
-
 /// The sentence at the end of Torch's traceback.
 std::string sentence_of(const std::string& reason) {
-  if (is_of_memory(reason)) throw std::bad_alloc();
   std::string last;
   for (std::size_t begin = 0; begin < reason.size();) {
     const std::size_t end = std::min(reason.find('\n', begin), reason.size());
@@ -101,12 +95,12 @@ template <typename Run>
 auto in_one_sentence(const std::string& what, const Run& run) -> decltype(run()) {
   try {
     return run();
-  } catch (const c10::Error& failure) {
-    throw InputError(cat(what, " fails: ", sentence_of(failure.what_without_backtrace())));
-  } catch (const std::bad_alloc&) {
-    throw;
   } catch (const std::exception& failure) {
-    throw InputError(cat(what, " fails: ", sentence_of(failure.what())));
+    if (is_out_of_memory(failure)) throw std::bad_alloc();
+    const auto* torch = dynamic_cast<const c10::Error*>(&failure);
+    throw InputError(
+        cat(what, " fails: ",
+            sentence_of(torch != nullptr ? torch->what_without_backtrace() : failure.what())));
   }
 }
 
@@ -135,9 +129,14 @@ auto at_once_or_one_by_one(std::int64_t rows, const Run& run) -> decltype(run(0,
 
 at::Tensor encode(torch::jit::Module& module, const char* name, const at::Tensor& input) {
   return at_once_or_one_by_one(input.size(0), [&](std::int64_t first, std::int64_t count) {
-    return in_one_sentence(cat("its own ", name), [&] {
+    at::Tensor rows = in_one_sentence(cat("its own ", name), [&] {
       return module.get_method(name)({input.narrow(0, first, count)}).toTensor().to(at::kFloat);
     });
+    if (rows.dim() != 2 || rows.size(0) != count) {
+      throw InputError(cat("its own ", name, " gives embeddings of shape ", rows.sizes(),
+                           ", expected [", count, ", embedding]"));
+    }
+    return rows;
   });
 }
 

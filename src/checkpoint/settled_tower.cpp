@@ -39,7 +39,7 @@ TowerSettings SettledTower::settings() const {
 std::string SettledTower::assumed() const {
   std::vector<std::string> parts;
   if (heads.origin == Origin::kAssumed) {
-    parts.push_back(cat("heads ", heads.value, " (64 wide)"));
+    parts.push_back(cat("heads ", heads.value, " (width / 64)"));
   }
   if (activation.origin == Origin::kAssumed) {
     parts.push_back(cat("activation ", name_of(activation.value)));

@@ -19,6 +19,7 @@ using Kind = PickleValue::Kind;
 /// Modules below modules, deeper than which no model goes; and modules and tensors in all.
 constexpr int kDeepest = 64;
 constexpr std::size_t kMostParts = 1'000'000;
+constexpr std::size_t kLongestPath = 4096;
 
 void require_zip(const std::filesystem::path& file) {
   require_file(file, "checkpoint");
@@ -60,10 +61,7 @@ class TreeWalk {
   TreeWalk(ModuleTree& tree, const std::string& where) : tree_(tree), where_(where) {}
 
   void visit(const PickleValue& module, const std::string& path, int depth) {
-    if (depth > kDeepest || ++parts_ > kMostParts) {
-      throw InputError(
-          cat(where_, ": its modules are nested without end; copy or export the file anew"));
-    }
+    count(path, depth);
     tree_.classes[path] = class_name(module);
     if (module.state == nullptr || module.state->kind != Kind::kMapping) return;
     const auto& items = module.state->items;
@@ -71,6 +69,7 @@ class TreeWalk {
       if (items[i]->kind != Kind::kText) continue;
       const std::string name = path.empty() ? items[i]->text : cat(path, ".", items[i]->text);
       if (PickledTensors::is_tensor(*items[i + 1])) {
+        count(name, depth);
         tree_.tensors[name] = items[i + 1];
       } else if (items[i + 1]->kind == Kind::kObject) {
         visit(*items[i + 1], name, depth + 1);
@@ -79,6 +78,13 @@ class TreeWalk {
   }
 
  private:
+  /// A pickle may hold a module many times, and in itself.
+  void count(const std::string& path, int depth) {
+    if (depth <= kDeepest && ++parts_ <= kMostParts && path.size() <= kLongestPath) return;
+    throw InputError(
+        cat(where_, ": its modules are nested without end; copy or export the file anew"));
+  }
+
   ModuleTree& tree_;
   const std::string& where_;
   std::size_t parts_ = 0;
@@ -118,13 +124,6 @@ struct TorchScriptArchive::Impl {
     tree.tensors.clear();
   }
 
-  /// Reads what nothing else reads (code, extra files), for the sake of the CRCs.
-  void check_other_records() const {
-    for (const std::string& name : zip.names()) {
-      if (!starts_with(name, folder + "data/") && !ends_with(name, "/")) zip.read(name);
-    }
-  }
-
   void read_constants(const std::string& where) {
     const Pickle pickle(zip.read(folder + "constants.pkl"), where + ": constants.pkl");
     PickledTensors tensors(zip, folder + "constants/", where);
@@ -162,7 +161,7 @@ TorchScriptArchive::TorchScriptArchive(const std::filesystem::path& file) {
   }
   impl_->read_modules(where);
   impl_->read_constants(where);
-  impl_->check_other_records();
+  impl_->zip.check_unread();
   if (impl_->state.empty() && !impl_->constants.empty()) {
     throw InputError(cat(where,
                          ": a frozen archive (torch.jit.freeze): its weights have become "

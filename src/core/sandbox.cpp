@@ -15,10 +15,10 @@
 #include <csignal>
 #include <cstdio>
 #include <cstring>
-#include <new>
 
 #include "clipq/core/error.h"
 #include "clipq/core/interrupt.h"
+#include "clipq/core/memory.h"
 #include "clipq/core/strings.h"
 #include "confinement.h"
 
@@ -32,7 +32,14 @@ constexpr int kAnswer = 3;  ///< the child's descriptor for its answer
 constexpr int kPollMilliseconds = 100;
 
 /// What stands before an answer.
-enum Status : char { kReturned = 'r', kException = 'e', kNoMemory = 'm', kUnconfined = 'u' };
+enum Status : char {
+  kStarted = 's',  ///< the work begins; stands before the others
+  kReturned = 'r',
+  kException = 'e',
+  kBeyondLimit = 'l',
+  kMemoryEnded = 'm',
+  kUnconfined = 'u'
+};
 
 std::uint64_t address_space_bytes() {
   unsigned long pages = 0;
@@ -43,24 +50,46 @@ std::uint64_t address_space_bytes() {
   return std::uint64_t{pages} * static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE));
 }
 
-void limit(int resource, std::uint64_t value) {
-  const rlimit both = {value, value};
+/// @param beyond how far above the limit the process is ended for good
+void limit(int resource, std::uint64_t value, std::uint64_t beyond = 0) {
+  const rlimit both = {value, value + beyond};
   setrlimit(static_cast<__rlimit_resource_t>(resource), &both);
 }
 
-/// Leaves nothing open but silence on 0 to 2 and the answer's pipe.
-void keep_only_the_answer(int answer) {
-  const int silence = open("/dev/null", O_RDWR);
-  if (answer != kAnswer) dup2(answer, kAnswer);
-  for (int descriptor = 0; descriptor < kAnswer; ++descriptor) dup2(silence, descriptor);
-  syscall(SYS_close_range, kAnswer + 1, ~0U, 0);
+void close_from(int first) {
+  if (syscall(SYS_close_range, first, ~0U, 0) == 0) return;
+  rlimit most = {};
+  getrlimit(RLIMIT_NOFILE, &most);
+  for (int descriptor = first; descriptor < static_cast<int>(most.rlim_cur); ++descriptor) {
+    close(descriptor);
+  }
 }
 
-void limit_this_process(const SandboxLimits& limits) {
+/// Leaves nothing open but silence on 0 to 2 and the answer's pipe. Returns false if that can't be.
+bool keep_only_the_answer(int answer) {
+  // Out of the way: 0 to 3 may be closed, or the pipe itself.
+  const int pipe_end = fcntl(answer, F_DUPFD, kAnswer + 1);
+  const int opened = open("/dev/null", O_RDWR);
+  const int silence = fcntl(opened, F_DUPFD, kAnswer + 1);
+  if (pipe_end < 0 || silence < 0 || dup2(pipe_end, kAnswer) < 0) return false;
+  for (int descriptor = 0; descriptor < kAnswer; ++descriptor) {
+    if (dup2(silence, descriptor) < 0) return false;
+  }
+  close_from(kAnswer + 1);
+  return true;
+}
+
+/// @return whether a limit that was there already is lower than the one on memory
+bool limit_this_process(const SandboxLimits& limits) {
   limit(RLIMIT_CORE, 0);
-  limit(RLIMIT_FSIZE, 0);
-  limit(RLIMIT_CPU, static_cast<std::uint64_t>(std::ceil(limits.seconds)));
-  limit(RLIMIT_AS, address_space_bytes() + limits.memory_bytes);
+  if (limits.confined) limit(RLIMIT_FSIZE, 0);
+  limit(RLIMIT_CPU, static_cast<std::uint64_t>(std::ceil(limits.seconds)), 5);
+  rlimit before = {};
+  getrlimit(RLIMIT_AS, &before);
+  const std::uint64_t most = address_space_bytes() + limits.memory_bytes;
+  if (before.rlim_cur < most) return true;
+  limit(RLIMIT_AS, most);
+  return false;
 }
 
 void answer(Status status, const std::string& text) {
@@ -77,20 +106,26 @@ void answer(Status status, const std::string& text) {
                                const SandboxLimits& limits, pid_t parent, int pipe_end) {
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (getppid() != parent) _exit(1);
-  for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGXFSZ}) std::signal(signal, SIG_DFL);
-  keep_only_the_answer(pipe_end);
+  // The parent ends it when a signal comes; without a terminal nobody can read the user's keys.
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) std::signal(signal, SIG_IGN);
+  std::signal(SIGXFSZ, SIG_DFL);
+  setsid();
+  if (!keep_only_the_answer(pipe_end)) _exit(1);
+  const bool has_lower_limit = limit_this_process(limits);
   try {
-    limit_this_process(limits);
     const std::string hindrance = limits.confined ? confine_this_process() : "";
-    if (hindrance.empty()) {
-      answer(kReturned, work());
-    } else {
+    if (!hindrance.empty()) {
       answer(kUnconfined, hindrance);
+      _exit(0);
     }
-  } catch (const std::bad_alloc&) {
-    answer(kNoMemory, "");
+    answer(kStarted, "");
+    answer(kReturned, work());
   } catch (const std::exception& exception) {
-    answer(kException, exception.what());
+    if (is_out_of_memory(exception)) {
+      answer(has_lower_limit ? kMemoryEnded : kBeyondLimit, "");
+    } else {
+      answer(kException, exception.what());
+    }
   } catch (...) {
     answer(kException, "an exception without a text");
   }
@@ -108,37 +143,38 @@ class Child {
   Child(const Child&) = delete;
   Child& operator=(const Child&) = delete;
 
-  /// Reads until the child has closed its end. Returns false if time ran out or there was too much.
-  bool read_all(std::string& text, double seconds) const {
+  /// Reads until the child has closed its end, and waits until it has ended.
+  /// @param status as waitpid gives it
+  /// Returns false if time ran out or there was too much.
+  bool finish(std::string& text, int& status, double seconds) {
     const auto end = std::chrono::steady_clock::now() + std::chrono::duration<double>(seconds);
     char buffer[1 << 16];
-    while (text.size() <= kMostOutput) {
+    bool open = true;
+    while (text.size() <= kMostOutput && std::chrono::steady_clock::now() < end) {
       throw_if_interrupted();
+      if (!open) {
+        if (waitpid(id_, &status, WNOHANG) == id_) {
+          id_ = 0;
+          return true;
+        }
+        poll(nullptr, 0, kPollMilliseconds / 10);
+        continue;
+      }
       pollfd waiting = {answer_, POLLIN, 0};
-      const int ready = poll(&waiting, 1, kPollMilliseconds);
-      if (std::chrono::steady_clock::now() > end) return false;
-      if (ready <= 0) continue;
+      if (poll(&waiting, 1, kPollMilliseconds) <= 0) continue;
       const ssize_t got = read(answer_, buffer, sizeof(buffer));
-      if (got == 0) return true;
       if (got > 0) text.append(buffer, static_cast<std::size_t>(got));
+      open = got != 0;
     }
     return false;
-  }
-
-  /// The status that the child ended with, as waitpid gives it.
-  int wait() {
-    int status = 0;
-    while (waitpid(id_, &status, 0) < 0 && errno == EINTR) {
-    }
-    id_ = 0;
-    return status;
   }
 
  private:
   void end() {
     if (id_ == 0) return;
     kill(id_, SIGKILL);
-    wait();
+    while (waitpid(id_, nullptr, 0) < 0 && errno == EINTR) {
+    }
   }
 
   pid_t id_;
@@ -152,21 +188,24 @@ SandboxOutcome out_of_time(double seconds) {
 SandboxOutcome outcome_of(const std::string& text, int status, const SandboxLimits& limits) {
   if (WIFSIGNALED(status)) {
     const int signal = WTERMSIG(status);
-    if (signal == SIGXCPU || signal == SIGKILL) return out_of_time(limits.seconds);
+    if (signal == SIGXCPU) return out_of_time(limits.seconds);
+    if (signal == SIGKILL) return {Kind::kNoMemory, "", "the system ended it, for want of memory"};
     return {Kind::kEnded, "", cat("it was ended by signal ", signal, " (", strsignal(signal), ")")};
   }
-  if (text.empty()) return {Kind::kEnded, "", "it ended its process"};
-  switch (text.front()) {
+  if (!text.empty() && text[0] == kUnconfined) return {Kind::kNoSandbox, "", text.substr(1)};
+  if (text.size() < 2 || text[0] != kStarted) return {Kind::kEnded, "", "it ended its process"};
+  const std::string content = text.substr(2);
+  switch (text[1]) {
     case kReturned:
-      return {Kind::kDone, text.substr(1), ""};
-    case kNoMemory:
+      return {Kind::kDone, content, ""};
+    case kMemoryEnded:
+      return {Kind::kNoMemory, "", "there is no memory left"};
+    case kBeyondLimit:
       return {Kind::kOutOfMemory, "",
               cat("it asked for more than ",
                   mebibytes(static_cast<std::int64_t>(limits.memory_bytes)), " of memory")};
-    case kUnconfined:
-      return {Kind::kNoSandbox, "", text.substr(1)};
     default:
-      return {Kind::kThrew, "", text.substr(1)};
+      return {Kind::kThrew, "", content};
   }
 }
 
@@ -188,8 +227,10 @@ SandboxOutcome run_in_sandbox(const std::function<std::string()>& work,
   }
   Child child(id, ends[0]);
   std::string text;
-  if (!child.read_all(text, limits.seconds)) return out_of_time(limits.seconds);
-  return outcome_of(text, child.wait(), limits);
+  int status = 0;
+  if (!child.finish(text, status, limits.seconds)) return out_of_time(limits.seconds);
+  throw_if_interrupted();
+  return outcome_of(text, status, limits);
 }
 
 }  // namespace clipq

@@ -2,6 +2,8 @@
 
 #include <zip.h>
 
+#include <algorithm>
+
 #include "clipq/core/error.h"
 #include "clipq/core/files.h"
 #include "clipq/core/strings.h"
@@ -9,8 +11,10 @@
 namespace clipq {
 namespace {
 
-/// What deflate can make of a byte at most.
-constexpr std::uint64_t kLargestRatio = 1032;
+/// Compressed records are code and metadata: they may be this many times as long as the file, or
+/// this long, whichever is more. Stored ones can't be longer than the file, all together.
+constexpr std::uint64_t kLargestRatio = 64;
+constexpr std::uint64_t kLeastInflated = 64 << 20;
 
 std::string reason_of(int code) {
   zip_error_t error;
@@ -40,6 +44,8 @@ ZipArchive::ZipArchive(const std::filesystem::path& file)
                          "); copy or export it anew"));
   }
   const zip_int64_t count = zip_get_num_entries(handle_->zip, 0);
+  std::uint64_t stored = 0;
+  std::uint64_t inflated = 0;
   for (zip_int64_t i = 0; i < count; ++i) {
     zip_stat_t stat;
     if (zip_stat_index(handle_->zip, static_cast<zip_uint64_t>(i), 0, &stat) != 0 ||
@@ -47,11 +53,15 @@ ZipArchive::ZipArchive(const std::filesystem::path& file)
       throw InputError(
           cat(where_, ": damaged zip file (record ", i, " has no name); copy or export it anew"));
     }
-    const bool stored =
+    const bool is_stored =
         (stat.valid & ZIP_STAT_COMP_METHOD) != 0 && stat.comp_method == ZIP_CM_STORE;
-    if (stat.size / (stored ? 1 : kLargestRatio) > file_bytes_) {
+    std::uint64_t& total = is_stored ? stored : inflated;
+    const std::uint64_t most =
+        is_stored ? file_bytes_ : std::max(kLeastInflated, kLargestRatio * file_bytes_);
+    if (stat.size > most || (total += stat.size) > most) {
       throw InputError(cat(where_, ": record \"", stat.name, "\" claims ", stat.size,
-                           " bytes in a file of ", file_bytes_, "; copy or export the file anew"));
+                           " bytes, more than a file of ", file_bytes_,
+                           " holds; copy or export the file anew"));
     }
     if (!sizes_.emplace(stat.name, stat.size).second) {
       throw InputError(cat(where_, ": damaged zip file (two records are named \"", stat.name,
@@ -102,6 +112,14 @@ void ZipArchive::read(const std::string& name, void* target) const {
   const zip_int64_t beyond = zip_fread(record.get(), &more, 1);
   if (beyond < 0) fail(zip_file_strerror(record.get()));
   if (beyond > 0) fail("it is longer than it says");
+  read_.insert(name);
+}
+
+void ZipArchive::check_unread() const {
+  for (const std::string& name : names_) {
+    const bool is_folder = ends_with(name, "/");
+    if (!is_folder && read_.count(name) == 0) read(name);
+  }
 }
 
 }  // namespace clipq

@@ -76,6 +76,10 @@ ClipConfig infer_config(const StateDict& state, const std::string& where) {
   const at::Tensor& conv1 = find(state, "visual.conv1.weight", 4, where);
   const at::Tensor& visual_positions = find(state, "visual.positional_embedding", 2, where);
   const at::Tensor& text_positions = find(state, "positional_embedding", 2, where);
+  if (visual_positions.size(0) < 2) {
+    throw InputError(cat(where, ": visual.positional_embedding has ", visual_positions.size(0),
+                         " rows, expected those of a class token and of patches"));
+  }
   ClipConfig config;
   config.embed_dim = find(state, "visual.proj", 2, where).size(1);
   config.vision_width = conv1.size(0);
@@ -102,6 +106,10 @@ void validate(const ClipConfig& config, const std::string& where) {
       throw InputError(
           cat(where, ": a size of the architecture is ", size, ", expected 1 to ", kLargestSize));
     }
+  }
+  if (config.vocab_size < 4 || config.context_length < 2) {
+    throw InputError(cat(where, ": a vocabulary of ", config.vocab_size, " and texts of ",
+                         config.context_length, " tokens; expected at least 4 and 2"));
   }
   if (std::max(config.vision_layers, config.text_layers) > kMostLayers) {
     throw InputError(cat(where, ": towers of ", config.vision_layers, " and ", config.text_layers,

@@ -2,8 +2,8 @@
 import json
 import os
 import pathlib
+import signal
 import subprocess
-import threading
 import time
 import unittest
 import zipfile
@@ -148,11 +148,12 @@ class Hostile(CliTest):
         self.assertLess(time.monotonic() - started, 100)
 
     def test_interrupting_leaves_no_child(self):
-        process = subprocess.Popen([CLIPQ, "inspect", str(self.archive(Loops))], stderr=subprocess.PIPE, text=True)
+        process = subprocess.Popen([CLIPQ, "inspect", str(self.archive(Loops))], stderr=subprocess.PIPE, text=True,
+                                   start_new_session=True)
         time.sleep(5)
         children = pathlib.Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
         self.assertEqual(len(children), 1)
-        process.terminate()
+        os.killpg(process.pid, signal.SIGINT)  # as Ctrl-C does
         _, stderr = process.communicate(timeout=20)
         self.assertEqual(process.returncode, 130, stderr)
         self.assertFalse(pathlib.Path(f"/proc/{children[0]}").exists())

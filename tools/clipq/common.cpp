@@ -29,10 +29,6 @@ std::string shell_word(const std::string& argument) {
   return quoted + "'";
 }
 
-}  // namespace
-
-namespace {
-
 std::int64_t parse_heads(const std::string& text, const std::string& where) {
   std::int64_t heads = 0;
   const auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), heads);

@@ -27,8 +27,11 @@ struct Manifest {
 
 Json to_json(const Manifest& manifest);
 
-/// The inverse of to_json. Throws InputError that names `where` if it isn't a manifest of a version
-/// that this program reads.
+/// The same with the key manifest_sha256, the SHA-256 of what to_json() gives as compact JSON.
+Json to_sealed_json(const Manifest& manifest);
+
+/// The inverse of to_json and of to_sealed_json. Throws InputError that names `where` if it isn't a
+/// manifest of a version that this program reads, or was changed after it was sealed.
 Manifest manifest_from_json(const Json& json, const std::string& where);
 
 }  // namespace clipq

@@ -24,13 +24,13 @@ const char* name_of(ParityMode mode);
 
 /// What an archive's own code makes of a few fixed random images and texts.
 struct Reference {
-  at::Tensor pixels;             ///< float32 [n, 3, R, R]
-  at::Tensor tokens;             ///< int64 [n, context]
-  std::string source;            ///< "encode_image and encode_text", or "forward"
-  bool directions_only = false;  ///< whether forward gave them, which scales to length 1
-  at::Tensor image;         ///< float32 [n, embed_dim]; undefined if there are only similarities
-  at::Tensor text;          ///< likewise
-  at::Tensor similarities;  ///< float32 [n, n], cosines times the archive's scale; or undefined
+  at::Tensor pixels;         ///< float32 [n, 3, R, R]
+  at::Tensor tokens;         ///< int64 [n, context]
+  std::string source;        ///< "encode_image and encode_text", or "forward"
+  bool has_lengths = false;  ///< forward's were scaled to length 1
+  at::Tensor image;          ///< float32 [n, embed_dim]; undefined if there are only similarities
+  at::Tensor text;           ///< likewise
+  at::Tensor similarities;   ///< float32 [n, n], cosines times the archive's scale; or undefined
 };
 
 /// A reference, or why there is none.
@@ -42,7 +42,7 @@ struct ReferenceResult {
 /// Runs the archive's code in a child process, on one thread, with limits on memory (2 GiB and six
 /// times the file) and time (30 s and a second for each 8 MiB of the file); only embeddings come
 /// back. Throws UsageError if it is to be confined and this machine can't, InputError if the code
-/// tries to do more than it may, and Interrupted.
+/// gives something else than embeddings, std::bad_alloc if memory runs out, and Interrupted.
 /// @param mode not kSkip
 ReferenceResult run_reference(const std::filesystem::path& file, const ClipConfig& config,
                               ParityMode mode);

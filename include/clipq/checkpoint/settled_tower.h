@@ -12,7 +12,7 @@ namespace clipq {
 /// Where a setting comes from, the surest first.
 enum class Origin { kOption, kMetadata, kCode, kTried, kAssumed };
 
-/// As inspect calls it: "--heads or --activation", "the archive's metadata", …
+/// As inspect calls it: "the command line", "the archive's metadata", …
 const char* name_of(Origin origin);
 
 template <typename T>

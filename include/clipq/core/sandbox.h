@@ -20,7 +20,8 @@ struct SandboxOutcome {
   enum class Kind {
     kDone,         ///< `output` is what the work returned
     kThrew,        ///< `reason` is the exception's text
-    kOutOfMemory,  ///< it asked for more than it may have
+    kOutOfMemory,  ///< it asked for more than `limits` give it
+    kNoMemory,     ///< the machine, or a limit on this process, has no more
     kOutOfTime,
     kEnded,      ///< the child ended or was ended by a signal before it had an answer
     kNoSandbox,  ///< this machine can't confine a process; nothing was run

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -32,6 +33,9 @@ class ZipArchive {
   /// The same into `target`, which has size(name) bytes.
   void read(const std::string& name, void* target) const;
 
+  /// Checks the records that nobody has read. Throws as read().
+  void check_unread() const;
+
  private:
   struct Handle;
 
@@ -40,6 +44,7 @@ class ZipArchive {
   std::uint64_t file_bytes_ = 0;
   std::vector<std::string> names_;
   std::map<std::string, std::uint64_t> sizes_;
+  mutable std::set<std::string> read_;  ///< records that were found whole
 };
 
 }  // namespace clipq
