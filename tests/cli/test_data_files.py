@@ -6,14 +6,13 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 import unicodedata
 import unittest
 
 import numpy as np
 import torch
 from PIL import Image
-from support import CLIPQ, CliTest, clipq, pixels, write_cifar, write_coco, worst_cosine
+from support import CLIPQ, CliTest, clipq, write_cifar, write_coco, worst_cosine
 
 MEAN = np.array((0.48145466, 0.4578275, 0.40821073), np.float32)
 STD = np.array((0.26862954, 0.26130258, 0.27577711), np.float32)
@@ -118,12 +117,12 @@ class Captions(DataFiles):
 
     def test_data_are_called_what_they_are(self):
         arguments = ("--task", "zeroshot_retrieval", "--data", f"coco:{self.coco}", "--captions", self.coco / "captions.json")
-        self.assertEqual(self.result(*arguments)["data"]["name"], "mscoco_captions")
+        self.assertEqual(self.result(*arguments)["data"]["dataset"], "mscoco_captions")
         (self.coco / "clipq_dataset.json").write_text('{"name": "things"}')
-        self.assertEqual(self.result(*arguments)["data"]["name"], "things")
+        self.assertEqual(self.result(*arguments)["data"]["dataset"], "things")
         self.ok("demo", "--draw-only", "-o", self.folder / "drawn", "--images-per-class", "1")
         result = self.result("--data", f"cifar100:{self.folder / 'drawn' / 'cifar-100-binary'}")  # CIFAR-100's templates serve it
-        self.assertEqual(result["data"]["name"], "clipq_shapes")
+        self.assertEqual(result["data"]["dataset"], "clipq_shapes")
 
 
 class Texts(DataFiles):
@@ -263,8 +262,9 @@ class Folders(DataFiles):
     def test_home(self):
         self.fill(["0"])
         environment = dict(os.environ, HOME=str(self.folder))
-        result = self.result("--task", "drift", "--data", "images:~/pics/0", env=environment)
-        self.assertEqual(result["data"]["items"], 1)
+        (self.folder / "one.json").write_text('["thing"]')
+        arguments = ("--classnames", self.folder / "one.json", "--templates", self.folder / "templates.json")
+        self.assertEqual(self.result("--data", "imagefolder:~/pics", *arguments, env=environment)["data"]["items"], 1)
 
     def test_cifar_as_torchvision_fetches_it(self):
         for below in ("", "cifar-100-python"):
