@@ -52,6 +52,7 @@ CheckpointMetadata read(const Json& json, const std::string& place) {
   require_known_keys(preprocess, {"mean", "std", "crop_offset", "interpolation"},
                      place + ": preprocess");
   metadata.preprocess = preprocess_from_json(preprocess, place);
+  validate(metadata.preprocess, place);
   return metadata;
 }
 

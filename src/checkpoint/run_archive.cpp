@@ -1,4 +1,4 @@
-#include "run_archive.h"
+#include "clipq/checkpoint/run_archive.h"
 
 #include <ATen/ops/cat.h>
 #include <torch/script.h>

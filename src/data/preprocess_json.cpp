@@ -43,9 +43,6 @@ Preprocess preprocess_from_json(const Json& json, const std::string& where) {
   preprocess.size = json_value(json, "size", preprocess.size, where);
   preprocess.mean = json_value(json, "mean", preprocess.mean, where);
   preprocess.std = json_value(json, "std", preprocess.std, where);
-  for (const float deviation : preprocess.std) {
-    if (!(deviation > 0)) throw UsageError(where + ": \"std\" must be above 0");
-  }
   const auto offset = json_value<std::string>(json, "crop_offset", "half_to_even", where);
   preprocess.crop_offset = find_named(crop_offset_rows(), offset, "crop_offset", where).offset;
   const auto interpolation = json_value<std::string>(json, "interpolation", kBicubic, where);

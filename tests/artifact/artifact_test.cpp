@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 
 #include "calibration_batches.h"
+#include "clipq/checkpoint/run_archive.h"
 #include "clipq/core/error.h"
 #include "clipq/core/files.h"
 #include "clipq/quant/quantize_model.h"
@@ -99,13 +100,13 @@ TEST_P(EveryCase, ItsOwnTorchScriptGivesTheSameNumbers) {
   testing::TemporaryFolder folder;
   const Artifact saved = make_artifact(GetParam());
   save_artifact(saved, folder / "q.pt");
-  const TorchScriptArchive archive(folder / "q.pt");
   const at::Tensor pixels = testing::tiny_pixels();
   const at::Tensor tokens = testing::tiny_tokens();
+  const ArchiveAnswer answer = run_archive(folder / "q.pt", pixels, tokens);
   const ClipModel& model = saved.quantized.model;
   // The same operators in the same order: any difference is TorchScript fusing some of them.
-  EXPECT_LT(max_difference(archive.encode_image(pixels), model.encode_image(pixels)), 1e-4);
-  EXPECT_LT(max_difference(archive.encode_text(tokens), model.encode_text(tokens)), 1e-4);
+  EXPECT_LT(max_difference(answer.image, model.encode_image(pixels)), 1e-4);
+  EXPECT_LT(max_difference(answer.text, model.encode_text(tokens)), 1e-4);
 }
 
 INSTANTIATE_TEST_SUITE_P(Formats, EveryCase, ::testing::ValuesIn(cases()));

@@ -16,7 +16,16 @@ using ::testing::HasSubstr;
 Result full_result() {
   Result result;
   result.task = "zeroshot_classification";
-  result.model = {"m.pt", "ab12", "fp8-max", "both", 3 << 19, 6 << 20, 3 << 20, "native", "avx2",
+  result.model = {"m.pt",
+                  "ab12",
+                  "fp8-max",
+                  "both",
+                  3 << 19,
+                  6 << 20,
+                  3 << 20,
+                  "native",
+                  "avx2",
+                  "not compared",
                   {{"text blocks", 1 << 20}, {"archive", 1 << 19}}};
   result.data = DataInfo{"cifar100:d", "cifar100", 5000, "cd34", 18, {"7", "9"}};
   result.metrics = {{"acc1", 0.625}, {"acc5", 0.875}};
@@ -28,7 +37,7 @@ Result full_result() {
   result.settings["batch_size"] = 64;
   result.details["classes"] = {{"apple", 0.5}};
   result.warnings = {"12 images were calibrated on"};
-  result.environment = {"0.1.0", "2.13.0", "CPU", "AVX2", 2, "2026-01-02T03:04:05Z",
+  result.environment = {"0.1.0",          "2.13.0", "CPU", "AVX2", 2, "2026-01-02T03:04:05Z",
                         "clipq eval m.pt"};
   return result;
 }
@@ -50,7 +59,7 @@ TEST(Result, JsonIsTheDocumentedSchema) {
     "model": {"path": "m.pt", "sha256": "ab12", "recipe": "fp8-max", "component": "both",
               "size_bytes": 1572864, "size_mib": 1.5, "float32_bytes": 6291456,
               "source_bytes": 3145728, "ratio_to_float32": 0.25, "ratio_to_source": 0.5,
-              "mode": "native", "kernels": "avx2",
+              "mode": "native", "kernels": "avx2", "unchecked": "not compared",
               "parts": {"text blocks": 1048576, "archive": 524288}},
     "data": {"spec": "cifar100:d", "dataset": "cifar100", "items": 5000, "sha256": "cd34",
              "templates": 18, "skipped": ["7", "9"]},
