@@ -9,7 +9,7 @@
 #include <cstring>
 #include <new>
 
-#include "clipq/checkpoint/run_archive.h"
+#include "run_archive.h"
 #include "clipq/core/error.h"
 #include "clipq/core/sandbox.h"
 #include "clipq/core/strings.h"

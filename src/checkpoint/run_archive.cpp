@@ -1,4 +1,4 @@
-#include "clipq/checkpoint/run_archive.h"
+#include "run_archive.h"
 
 #include <ATen/ops/cat.h>
 #include <torch/script.h>
@@ -44,6 +44,20 @@ void visit_graphs(const torch::jit::Module& module, const Visitor& visit) {
   }
 }
 
+bool is_other_precision(const at::Tensor& tensor) {
+  return std::find(std::begin(kOtherPrecisions), std::end(kOtherPrecisions),
+                   tensor.scalar_type()) != std::end(kOtherPrecisions);
+}
+
+/// Makes weights and buffers of other precisions float32; integers stay (positions, codes).
+void widen_tensors(const torch::jit::Module& module) {
+  const auto widen = [](at::Tensor tensor) {
+    if (is_other_precision(tensor)) tensor.set_data(tensor.to(at::kFloat));
+  };
+  for (const auto& parameter : module.named_parameters()) widen(parameter.value);
+  for (const auto& buffer : module.named_buffers()) widen(buffer.value);
+}
+
 /// Puts constants on the CPU and into float32.
 void replace_constant(torch::jit::Node* node) {
   if (node->kind() != c10::prim::Constant) return;
@@ -51,8 +65,7 @@ void replace_constant(torch::jit::Node* node) {
   if (!value) return;
   std::optional<c10::IValue> better;
   if (value->isDevice() && !value->toDevice().is_cpu()) better = c10::Device(c10::kCPU);
-  if (value->isTensor() && value->toTensor().is_floating_point() &&
-      value->toTensor().scalar_type() != at::kFloat) {
+  if (value->isTensor() && is_other_precision(value->toTensor())) {
     better = value->toTensor().to(at::kFloat);
   }
   if (!better) return;
@@ -108,7 +121,7 @@ torch::jit::Module load(const std::filesystem::path& file) {
   return in_one_sentence("loading the archive with its code", [&] {
     torch::jit::Module module = torch::jit::load(file.string(), c10::Device(c10::kCPU));
     module.eval();
-    module.to(at::kFloat);
+    widen_tensors(module);
     visit_graphs(module, replace_constant);
     visit_graphs(module, replace_dtype);
     return module;

@@ -62,7 +62,14 @@ TEST(PreprocessJson, HoldsEveryMember) {
                                ::testing::HasSubstr("half_to_even, floor")));
   EXPECT_THAT(refusal({{"interpolation", "bilinear"}}),
               ::testing::HasSubstr("unknown interpolation \"bilinear\"; known: bicubic"));
-  EXPECT_THAT(refusal({{"std", {0.0, 1.0, 1.0}}}), ::testing::HasSubstr("above 0"));
+}
+
+TEST(Preprocess, ValuesThatGiveNoPixelsAreRefused) {
+  EXPECT_NO_THROW(validate(Preprocess{}, "x"));
+  for (const Preprocess& wrong : {Preprocess{8, {0, 0, 0}, {0, 1, 1}}, Preprocess{0},
+                                  Preprocess{8, {1e30F, 0, 0}, {1, 1, 1}}}) {
+    EXPECT_THROW(validate(wrong, "x"), InputError);
+  }
 }
 
 TEST(ResizeAndCrop, AlwaysGivesASquare) {

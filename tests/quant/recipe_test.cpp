@@ -75,7 +75,7 @@ TEST(Recipe, UnknownKeysFormatsAndAlgorithmsAreErrors) {
               HasSubstr("\"bits\" is 7.5, expected a whole number"));
   EXPECT_THAT(error(R"({"name": "x", "rules": [{"match": "*", "format": "int8"}],
                         "calibration": {"samples": true}})"),
-              HasSubstr("\"samples\" has the wrong type: got true"));
+              HasSubstr("\"samples\" is true, expected a whole number"));
 }
 
 TEST(Recipe, OverridesReachCalibrationAndRules) {

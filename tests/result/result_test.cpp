@@ -119,7 +119,7 @@ TEST(Result, WrongFilesNameTheirMember) {
               HasSubstr("r.schema: got \"clipq.result/9\", expected \"clipq.result/1\""));
   EXPECT_EQ(failure_after(R"([{"op": "remove", "path": "/model/path"}])"), "r.model.path: missing");
   EXPECT_EQ(failure_after(R"([{"op": "replace", "path": "/data/items", "value": "5"}])"),
-            "r.data.items: expected an integer, got \"5\"");
+            "r.data.items: expected an integer below 2^63, got \"5\"");
   EXPECT_EQ(failure_after(R"([{"op": "replace", "path": "/metrics/acc1", "value": true}])"),
             "r.metrics.acc1: expected a number, got true");
   EXPECT_EQ(failure_after(R"([{"op": "replace", "path": "/environment", "value": []}])"),
