@@ -147,7 +147,7 @@ class Engine(CliTest):
         path, _ = self.checkpoint()
         data = self.calibration()
         (self.folder / "q.pt.calibration.ranges").write_bytes(b"nonsense")
-        self.fails(3, "not a calibration that clipq saved", "quantize", path, "--recipe", "fp8-max", *data, "-o", self.folder / "q.pt",
+        self.fails(3, "not a calibration that this version of clipq saved, or damaged", "quantize", path, "--recipe", "fp8-max", *data, "-o", self.folder / "q.pt",
                    "--resume")
 
     def test_foreign_files_beside_the_output_stay(self):
