@@ -149,12 +149,12 @@ def machine(options, load):
 def head(facts, options):
     lines = ["# clipq against its peers", "", *(f"- {key}: {value}" for key, value in facts.items()), ""]
     lines.append(
-        "Seeded, untrained CLIPs of OpenAI's architecture with QuickGELU. Every contender is a process on "
-        "the same cores with the same number of threads; they take turns in an order drawn anew each round, "
+        "Seeded, untrained CLIPs of OpenAI's architecture with QuickGELU. Every runtime is a process on "
+        "the same cores with the same number of threads; they take turns in a new random order each round, "
         "one forward each, "
         f"after a pause of {options.pause:g} ms and a forward of batch 1 that isn't counted. "
         f"`text` is at full context ({CONTEXT} tokens); `text_prompts`, which only clipq offers, is on real "
-        "prompts and held against the peers at full context. Cosines are to PyTorch float32, the worst of "
+        "prompts and compared with the peers at full context. Cosines are to PyTorch float32, the worst of "
         f"all; below {options.least_cosine} a peer is marked as wrong and doesn't count. What isn't INT8 "
         "in OpenVINO's INT8 model is computed in the precision that OpenVINO chooses.")
     return "\n".join(lines) + "\n"

@@ -3,32 +3,29 @@
 #include <utility>
 
 #include "clipq/model/layer_slots.h"
+#include "clipq/model/wrapped_linear.h"
 #include "clipq/quant/native_transformer.h"
 
 namespace clipq {
 namespace {
 
-class ProfiledLinear final : public Linear {
+class ProfiledLinear final : public WrappedLinear {
  public:
   ProfiledLinear(std::shared_ptr<const Linear> inner, std::string name,
                  std::shared_ptr<LayerProfile> profile)
-      : inner_(std::move(inner)), name_(std::move(name)), profile_(std::move(profile)) {}
+      : WrappedLinear(std::move(inner)), name_(std::move(name)), profile_(std::move(profile)) {}
 
   at::Tensor forward(const at::Tensor& x) const override {
     const TimedLayer timed(profile_.get(), name_);
-    return inner_->forward(x);
+    return inner().forward(x);
   }
   at::Tensor forward_part(const at::Tensor& x, std::int64_t first,
                           std::int64_t count) const override {
     const TimedLayer timed(profile_.get(), name_);
-    return inner_->forward_part(x, first, count);
+    return inner().forward_part(x, first, count);
   }
-  bool needs_whole_batch() const override { return inner_->needs_whole_batch(); }
-  std::int64_t in_features() const override { return inner_->in_features(); }
-  std::int64_t out_features() const override { return inner_->out_features(); }
 
  private:
-  std::shared_ptr<const Linear> inner_;
   std::string name_;
   std::shared_ptr<LayerProfile> profile_;
 };

@@ -1,7 +1,6 @@
 #include "clipq/checkpoint/parity.h"
 
 #include <ATen/CPUGeneratorImpl.h>
-#include <ATen/ops/isfinite.h>
 #include <ATen/ops/randn.h>
 
 #include <cmath>
@@ -11,6 +10,7 @@
 #include "clipq/core/error.h"
 #include "clipq/core/log.h"
 #include "clipq/core/strings.h"
+#include "clipq/model/finite.h"
 
 namespace clipq {
 namespace {
@@ -128,7 +128,7 @@ class Comparison {
       const double error = cosines.sub(theirs).abs().max().item<double>();
       return {1 - error, error, image_tolerance_ + text_tolerance_};
     }
-    const at::Tensor theirs = directions(visual ? reference_.image : reference_.text);
+    const at::Tensor theirs = directions(reference_.of(tower));
     return {ours.mul(theirs).sum(-1).min().item<double>(), largest_row(ours.sub(theirs)),
             visual ? image_tolerance_ : text_tolerance_};
   }
@@ -214,11 +214,11 @@ void judge_misfit(const TowerParity& parity, Tower tower, bool together, const s
               : " (a pre-norm ViT with a class token)"));
 }
 
-void require_finite(const at::Tensor& rows, const char* whose, const char* what,
-                    const std::string& where) {
-  if (!rows.defined() || at::isfinite(rows).all().item<bool>()) return;
+/// @param what the archive gave, "image and text"
+void require_finite(const at::Tensor& rows, const char* what, const std::string& where) {
+  if (!rows.defined() || all_finite(rows)) return;
   throw InputError(
-      cat(where, ": ", whose, " ", what,
+      cat(where, ": the archive's own ", what,
           " embeddings of a random input aren't finite: its activations overflow in float32; "
           "export the checkpoint again from working weights"));
 }
@@ -227,8 +227,7 @@ void require_finite(const at::Tensor& rows, const char* whose, const char* what,
 void settle_length(ClipModel& model, Tower tower, const at::Tensor& rows,
                    const Reference& reference, const std::string& where) {
   const at::Tensor ours = rows.norm(2, -1).to(at::kDouble);
-  const at::Tensor theirs =
-      (tower == Tower::kVisual ? reference.image : reference.text).norm(2, -1).to(at::kDouble);
+  const at::Tensor theirs = reference.of(tower).norm(2, -1).to(at::kDouble);
   const auto within = [](const at::Tensor& ratio) {
     return ratio.sub(1).abs().max().item<double>() <= kLengthTolerance;
   };
@@ -263,10 +262,10 @@ Json to_json(const Parity& parity) {
 
 Parity require_parity(ClipModel& model, SettledTowers& towers, const Reference& reference,
                       const std::string& where) {
-  require_finite(reference.similarities, "the archive's own", "image and text", where);
+  require_finite(reference.similarities, "image and text", where);
   for (const Tower tower : Comparison::kTowers) {
-    const at::Tensor& theirs = tower == Tower::kVisual ? reference.image : reference.text;
-    require_finite(theirs, "the archive's own", name_of(tower), where);
+    const at::Tensor& theirs = reference.of(tower);
+    require_finite(theirs, name_of(tower), where);
     if (theirs.defined()) require_width(theirs, tower, model.config, where);
   }
   Comparison comparison(model, reference);
@@ -276,7 +275,7 @@ Parity require_parity(ClipModel& model, SettledTowers& towers, const Reference& 
   for (const Tower tower : Comparison::kTowers) {
     const bool is_near = comparison.parity(tower).error <= kLargestUnexplained;
     const Comparison& taken = is_near ? comparison : as_settled;
-    (tower == Tower::kVisual ? parity.image : parity.text) = taken.parity(tower);
+    parity.of(tower) = taken.parity(tower);
     const bool told_already = comparison.together() && tower == Tower::kText;
     if (!comparison.fits(tower) && !told_already) {
       judge_misfit(taken.parity(tower), tower, comparison.together(), where);

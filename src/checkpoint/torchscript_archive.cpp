@@ -1,6 +1,7 @@
 #include "clipq/checkpoint/torchscript_archive.h"
 
 #include <fstream>
+#include <map>
 #include <set>
 #include <utility>
 
@@ -192,15 +193,16 @@ std::string TorchScriptArchive::code_of(const std::vector<std::string>& prefixes
     }
   }
   std::string code;
+  std::map<std::string, std::string> files;  // a file may define all of them
   for (const std::string& name : classes) {
     const std::size_t dot = name.rfind('.');
     if (dot == std::string::npos) continue;
     std::string record = name.substr(0, dot);
     for (char& character : record) character = character == '.' ? '/' : character;
     record = cat(impl_->folder, "code/", record, ".py");
-    if (impl_->zip.contains(record)) {
-      code += class_source(impl_->zip.read(record), name.substr(dot + 1));
-    }
+    if (!impl_->zip.contains(record)) continue;
+    if (files.count(record) == 0) files[record] = impl_->zip.read(record);
+    code += class_source(files[record], name.substr(dot + 1));
   }
   return code;
 }

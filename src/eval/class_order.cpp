@@ -1,7 +1,6 @@
 #include "clipq/eval/class_order.h"
 
 #include <algorithm>
-#include <charconv>
 #include <cstdint>
 #include <map>
 #include <numeric>
@@ -10,6 +9,7 @@
 #include "clipq/core/ascii.h"
 #include "clipq/core/composed.h"
 #include "clipq/core/error.h"
+#include "clipq/core/parse_number.h"
 #include "clipq/core/strings.h"
 
 namespace clipq {
@@ -21,13 +21,8 @@ bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
 /// The whole number that the text is, if it is one.
 std::optional<std::int64_t> whole_number(const std::string& text) {
-  std::int64_t value = 0;
-  const char* end = text.data() + text.size();
-  const auto [stop, failure] = std::from_chars(text.data(), end, value);
-  if (text.empty() || !is_digit(text.front()) || failure != std::errc() || stop != end) {
-    return std::nullopt;
-  }
-  return value;
+  if (text.empty() || !is_digit(text.front())) return std::nullopt;
+  return parse_number<std::int64_t>(text);
 }
 
 /// The numbers that all of the texts are; empty if one isn't.

@@ -8,6 +8,7 @@
 #include "clipq/core/error.h"
 #include "clipq/core/strings.h"
 #include "clipq/model/layer_slots.h"
+#include "clipq/model/wrapped_linear.h"
 
 namespace clipq {
 namespace {
@@ -22,23 +23,19 @@ struct FirstSeen {
 };
 
 /// A layer whose input and output are looked at.
-class WatchedLinear final : public Linear {
+class WatchedLinear final : public WrappedLinear {
  public:
   WatchedLinear(std::shared_ptr<const Linear> inner, std::string name, FirstSeen& first)
-      : inner_(std::move(inner)), name_(std::move(name)), first_(first) {}
+      : WrappedLinear(std::move(inner)), name_(std::move(name)), first_(first) {}
 
   at::Tensor forward(const at::Tensor& x) const override {
     first_.look(x, "what is given to " + name_);
-    at::Tensor y = inner_->forward(x);
+    at::Tensor y = inner().forward(x);
     first_.look(y, name_);
     return y;
   }
-  bool needs_whole_batch() const override { return inner_->needs_whole_batch(); }
-  std::int64_t in_features() const override { return inner_->in_features(); }
-  std::int64_t out_features() const override { return inner_->out_features(); }
 
  private:
-  std::shared_ptr<const Linear> inner_;
   std::string name_;
   FirstSeen& first_;
 };

@@ -1,8 +1,7 @@
 #include "clipq/numerics/observer.h"
 
-#include <charconv>
-
 #include "clipq/core/find_named.h"
+#include "clipq/core/parse_number.h"
 
 namespace clipq {
 namespace {
@@ -19,11 +18,8 @@ double parse_parameter(const ObserverInfo& info, const std::string& text,
     throw UsageError(cat(where, ": observer \"", info.name, "\" takes no parameter, got \"", text,
                          "\"; write \"", info.name, "\" alone"));
   }
-  double value = 0;
-  const char* end = text.data() + text.size();
-  const auto [stop, error] = std::from_chars(text.data(), end, value);
-  const bool is_number = error == std::errc() && stop == end;
-  if (is_number && value > info.parameter_above && value <= info.parameter_at_most) return value;
+  const auto value = parse_number<double>(text);
+  if (value && *value > info.parameter_above && *value <= info.parameter_at_most) return *value;
   throw UsageError(cat(where, ": the parameter of observer \"", info.name,
                        "\" must be a number above ", info.parameter_above, " and at most ",
                        info.parameter_at_most, ", got \"", text, "\"; the default is ",

@@ -1,22 +1,13 @@
 #include "clipq/report/gate.h"
 
-#include <charconv>
 #include <cmath>
 
 #include "clipq/core/error.h"
+#include "clipq/core/parse_number.h"
 #include "clipq/core/strings.h"
 
 namespace clipq {
 namespace {
-
-template <typename Number>
-std::optional<Number> parse_number(const std::string& text) {
-  Number number = 0;
-  const char* const text_end = text.data() + text.size();
-  const auto [end, failure] = std::from_chars(text.data(), text_end, number);
-  if (failure != std::errc() || end != text_end) return std::nullopt;
-  return number;
-}
 
 /// Throws UsageError unless `text` is a finite number of at least 0, or above 0 if `positive`.
 double parse_limit(const std::string& text, bool positive, const std::string& argument,

@@ -1,9 +1,9 @@
 #include "clipq/result/result.h"
 
-#include <charconv>
 #include <cmath>
 #include <limits>
 
+#include "clipq/core/parse_number.h"
 #include "clipq/result/clip_benchmark.h"
 #include "clipq/result/json_fields.h"
 #include "outcomes_json.h"
@@ -91,14 +91,13 @@ DataInfo read_data(const JsonFields& fields) {
 BatchLatencies read_latency(const JsonFields& batches) {
   BatchLatencies latencies;
   for (const auto& [key, value] : batches.json().items()) {
-    std::int64_t batch_size = 0;
-    const auto [end, failure] = std::from_chars(key.data(), key.data() + key.size(), batch_size);
-    if (failure != std::errc() || end != key.data() + key.size() || batch_size < 1) {
+    const auto batch_size = parse_number<std::int64_t>(key);
+    if (!batch_size || *batch_size < 1) {
       throw InputError(cat(batches.path(key), ": expected a batch size as the key"));
     }
     const JsonFields stats = batches.object(key.c_str());
-    latencies[batch_size] = {stats.number("min_ms"), stats.number("median_ms"),
-                             stats.number("p95_ms"), stats.integer("repeats")};
+    latencies[*batch_size] = {stats.number("min_ms"), stats.number("median_ms"),
+                              stats.number("p95_ms"), stats.integer("repeats")};
   }
   return latencies;
 }

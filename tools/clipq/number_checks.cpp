@@ -1,24 +1,13 @@
 #include "number_checks.h"
 
-#include <charconv>
 #include <cmath>
-#include <optional>
 #include <string>
 
+#include "clipq/core/parse_number.h"
 #include "clipq/core/strings.h"
 
 namespace clipq::cli {
 namespace {
-
-/// The number that is the whole text.
-template <typename Number>
-std::optional<Number> parse(const std::string& text) {
-  Number number{};
-  const char* end = text.data() + text.size();
-  const auto [stop, failure] = std::from_chars(text.data(), end, number);
-  if (failure != std::errc() || stop != end) return std::nullopt;
-  return number;
-}
 
 std::string got(const std::string& text, const std::string& expected) {
   return cat("got ", text.empty() ? "nothing" : text, ", expected ", expected);
@@ -26,7 +15,7 @@ std::string got(const std::string& text, const std::string& expected) {
 
 CLI::Validator finite_number(bool zero) {
   return {[zero](const std::string& text) {
-            const auto number = parse<double>(text);
+            const auto number = parse_number<double>(text);
             const bool fits =
                 number && std::isfinite(*number) && (*number > 0 || (zero && *number == 0));
             return fits ? "" : got(text, zero ? "a number of 0 or more" : "a number above 0");
@@ -38,7 +27,7 @@ CLI::Validator finite_number(bool zero) {
 
 CLI::Validator whole_number(std::int64_t smallest, std::int64_t largest) {
   return {[smallest, largest](const std::string& text) {
-            const auto number = parse<std::int64_t>(text);
+            const auto number = parse_number<std::int64_t>(text);
             const bool fits = number && *number >= smallest && *number <= largest;
             return fits ? "" : got(text, cat("a whole number from ", smallest, " to ", largest));
           },

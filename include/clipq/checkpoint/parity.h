@@ -21,6 +21,8 @@ struct Parity {
   TowerParity image;
   TowerParity text;
   std::string source;  ///< what of the archive was compared with
+
+  TowerParity& of(Tower tower) { return tower == Tower::kVisual ? image : text; }
 };
 
 Json to_json(const Parity& parity);

@@ -31,6 +31,9 @@ struct Reference {
   at::Tensor image;          ///< float32 [n, embed_dim]; undefined if there are only similarities
   at::Tensor text;           ///< likewise
   at::Tensor similarities;   ///< float32 [n, n], cosines times the archive's scale; or undefined
+
+  /// A tower's embeddings.
+  const at::Tensor& of(Tower tower) const { return tower == Tower::kVisual ? image : text; }
 };
 
 /// A reference, or why there is none.

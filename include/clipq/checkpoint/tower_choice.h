@@ -16,7 +16,6 @@ struct TowerChoice {
   std::optional<T> text;
 
   const std::optional<T>& of(Tower tower) const { return tower == Tower::kVisual ? vision : text; }
-  bool empty() const { return !vision && !text; }
 };
 
 /// "VALUE", for both towers, or "image=VALUE,text=VALUE", one of which may be absent.
