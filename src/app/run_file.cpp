@@ -132,11 +132,12 @@ std::optional<LatencyOptions> parse_bench(const Json& json, const std::string& w
   options.seconds = json_value(entry, "seconds", options.seconds, place);
   options.warm_up = json_value(entry, "warm_up", options.warm_up, place);
   json_value<std::string>(entry, "comment", "", place);
-  const bool positive = std::all_of(options.batch_sizes.begin(), options.batch_sizes.end(),
-                                    [](std::int64_t size) { return size > 0; });
-  if (options.batch_sizes.empty() || !positive || !(options.seconds > 0) || options.warm_up < 0) {
-    throw UsageError(
-        cat(place, ": batch sizes and seconds must be above 0, \"warm_up\" not below"));
+  const bool sane =
+      std::all_of(options.batch_sizes.begin(), options.batch_sizes.end(),
+                  [](std::int64_t size) { return size > 0 && size <= kLargestBatch; });
+  if (options.batch_sizes.empty() || !sane || !(options.seconds > 0) || options.warm_up < 0) {
+    throw UsageError(cat(place, ": \"batch_sizes\" must be from 1 to ", kLargestBatch,
+                         ", \"seconds\" above 0, \"warm_up\" not below 0"));
   }
   const Component tower = parse_component(json_value<std::string>(entry, "tower", "both", place));
   options.image = tower != Component::kText;

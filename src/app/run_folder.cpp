@@ -40,7 +40,7 @@ void write_record(const fs::path& file, Json record) {
   write_file(file, json_text(record));
 }
 
-/// A record as it was written; nothing if it is damaged.
+/// A record as it was written; nothing if there is none, or it is damaged.
 std::optional<Json> parse_record(const fs::path& file) {
   try {
     Json record = read_json(file);
@@ -53,15 +53,16 @@ std::optional<Json> parse_record(const fs::path& file) {
   return std::nullopt;
 }
 
-/// The record; null if there is none. A damaged one is as good as none.
+/// The record; null if there is none.
+/// Throws InputError if it isn't as clipq wrote it: what else on the disk is damaged is unknown.
 Json read_record(const fs::path& file) {
   if (!fs::exists(file)) return {};
   const std::optional<Json> record = parse_record(file);
   if (!record) {
-    log::warn(cat(file.string(), " is damaged, or of another version of clipq; what it is the ",
-                  "record of is done again"));
+    throw InputError(cat(file.string(), " is damaged, or from another version of clipq; delete it ",
+                         "and run again with --resume, which then redoes this item alone"));
   }
-  return record.value_or(Json());
+  return *record;
 }
 
 bool is_of(const Json& record, const char* state, const Json& inputs) {

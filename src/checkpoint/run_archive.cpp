@@ -18,6 +18,7 @@ namespace {
 
 constexpr c10::ScalarType kOtherPrecisions[] = {c10::ScalarType::Half, c10::ScalarType::BFloat16,
                                                 c10::ScalarType::Double};
+constexpr const char* kForward = "its own forward";
 constexpr std::int64_t kFloatCode = static_cast<std::int64_t>(c10::ScalarType::Float);
 
 bool is_other_precision(const c10::IValue& value) {
@@ -128,25 +129,32 @@ torch::jit::Module load(const std::filesystem::path& file) {
   });
 }
 
+/// Rows that `what` gave one by one, as one tensor.
+at::Tensor joined(const std::string& what, const std::vector<at::Tensor>& rows) {
+  return in_one_sentence(cat(what, ", run row by row,"), [&] { return at::cat(rows); });
+}
+
 /// What `run` gives for all rows at once, else what it gives row by row.
 template <typename Run>
-auto at_once_or_one_by_one(std::int64_t rows, const Run& run) -> decltype(run(0, rows)) {
+auto at_once_or_one_by_one(const std::string& what, std::int64_t rows, const Run& run)
+    -> decltype(run(0, rows)) {
   try {
     return run(0, rows);
   } catch (const InputError&) {
     std::vector<at::Tensor> parts;
     for (std::int64_t row = 0; row < rows; ++row) parts.push_back(run(row, 1));
-    return at::cat(parts);
+    return joined(what, parts);
   }
 }
 
 at::Tensor encode(torch::jit::Module& module, const char* name, const at::Tensor& input) {
-  return at_once_or_one_by_one(input.size(0), [&](std::int64_t first, std::int64_t count) {
-    at::Tensor rows = in_one_sentence(cat("its own ", name), [&] {
+  const std::string what = cat("its own ", name);
+  return at_once_or_one_by_one(what, input.size(0), [&](std::int64_t first, std::int64_t count) {
+    at::Tensor rows = in_one_sentence(what, [&] {
       return module.get_method(name)({input.narrow(0, first, count)}).toTensor().to(at::kFloat);
     });
     if (rows.dim() != 2 || rows.size(0) != count) {
-      throw InputError(cat("its own ", name, " gives embeddings of shape ", rows.sizes(),
+      throw InputError(cat(what, " gives embeddings of shape ", rows.sizes(),
                            ", expected [", count, ", embedding]"));
     }
     return rows;
@@ -172,7 +180,7 @@ std::vector<at::Tensor> tensors_of(const c10::IValue& value) {
 /// forward of all rows, with the texts first as Hugging Face's models have it, or last.
 std::vector<at::Tensor> run_forward(torch::jit::Module& module, const at::Tensor& pixels,
                                     const at::Tensor& tokens, bool text_first) {
-  return in_one_sentence("its own forward", [&] {
+  return in_one_sentence(kForward, [&] {
     return tensors_of(text_first ? module.forward({tokens, pixels})
                                  : module.forward({pixels, tokens}));
   });
@@ -227,7 +235,7 @@ ArchiveAnswer answer_one_by_one(torch::jit::Module& module, const at::Tensor& pi
     image.push_back(answer.image);
     text.push_back(answer.text);
   }
-  return {ArchiveAnswer::Kind::kFeatures, at::cat(image), at::cat(text)};
+  return {ArchiveAnswer::Kind::kFeatures, joined(kForward, image), joined(kForward, text)};
 }
 
 }  // namespace

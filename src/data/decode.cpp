@@ -4,9 +4,11 @@
 #include <opencv2/imgproc.hpp>
 
 #include <algorithm>
+#include <new>
 
 #include "clipq/core/error.h"
 #include "clipq/core/files.h"
+#include "clipq/core/memory.h"
 #include "clipq/core/strings.h"
 #include "clipq/data/image.h"
 #include "decoders.h"
@@ -41,6 +43,7 @@ Image decode_by_opencv(std::string_view bytes, const std::string& file) {
   try {
     pixels = cv::imdecode(input, cv::IMREAD_COLOR | cv::IMREAD_IGNORE_ORIENTATION);
   } catch (const cv::Exception& failure) {
+    if (is_out_of_memory(failure)) throw std::bad_alloc();
     reason = cat(" (", failure.err, ")");
   }
   if (pixels.empty()) {

@@ -133,6 +133,22 @@ class Engine(CliTest):
             self.assertTrue(torch.equal(whole.encode_image(pixels()), torch.jit.load(str(output)).encode_image(pixels())))
         self.assertRegex(errors, "the calibration so far is in .*--resume goes on from there")
 
+    def test_cut_calibration_without_undecodable_images_goes_on_to_the_same_bits(self):
+        path, _ = self.checkpoint()
+        data = self.calibration(200)
+        bad = next(self.folder.rglob("000000000007*.jpg"))
+        bad.write_text("no picture")
+        arguments = ["quantize", path, "--recipe", "int8-smooth", *data, "--skip-bad", "1"]
+        self.ok(*arguments, "-o", self.folder / "whole.pt")
+        output = self.folder / "cut.pt"
+        self.cut(arguments, output, signal.SIGKILL)
+        resumed = clipq(*arguments, "-o", output, "--resume")
+        self.assertEqual(resumed.returncode, 0, resumed.stderr)
+        self.assertIn("goes on after", resumed.stderr)
+        whole, again = (self.manifest(self.folder / name) for name in ("whole.pt", "cut.pt"))
+        self.assertEqual(whole["quantizers"], again["quantizers"])
+        self.assertEqual([whole["calibration"]["skipped"], again["calibration"]["skipped"]], [[bad.name]] * 2)
+
     def test_only_the_same_calibration_goes_on(self):
         path, _ = self.checkpoint()
         arguments = ["quantize", path, "--recipe", "int8-smooth", *self.calibration(200)]

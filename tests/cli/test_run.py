@@ -116,9 +116,15 @@ class Runs(RunTest):
         model.write_bytes(whole[:1000])
         self.ok(*self.arguments("--resume"), cwd=self.folder)
         self.assertEqual(model.read_bytes(), whole)
-        before = (self.folder / "out" / "items" / "quantize.fp16.json").stat().st_mtime_ns
+        # A damaged record is an error; without it its item is made again.
+        record = self.folder / "out" / "items" / "quantize.fp16.json"
+        record.write_bytes(record.read_bytes().replace(b"finished", b"finishes"))
+        self.fails(3, r"quantize\.fp16\.json is damaged.*delete it", *self.arguments("--resume"), cwd=self.folder)
+        record.unlink()
+        self.ok(*self.arguments("--resume"), cwd=self.folder)
+        before = record.stat().st_mtime_ns
         self.ok(*self.arguments("--restart"), cwd=self.folder)
-        self.assertNotEqual((self.folder / "out" / "items" / "quantize.fp16.json").stat().st_mtime_ns, before)
+        self.assertNotEqual(record.stat().st_mtime_ns, before)
 
     def test_a_failed_item_does_not_stop_the_others(self):
         pairs = write_coco(self.folder / "pairs")

@@ -1,12 +1,13 @@
 #include <algorithm>
 #include <cctype>
-#include <charconv>
 #include <iostream>
 #include <string_view>
 #include <thread>
 
+#include "clipq/bench/latency.h"
 #include "clipq/core/error.h"
 #include "clipq/core/files.h"
+#include "clipq/core/parse_number.h"
 #include "clipq/core/strings.h"
 #include "clipq/kernels/attention_path.h"
 #include "clipq/kernels/integer_path.h"
@@ -30,12 +31,9 @@ std::string shell_word(const std::string& argument) {
 }
 
 std::int64_t parse_heads(const std::string& text, const std::string& where) {
-  std::int64_t heads = 0;
-  const auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), heads);
-  if (failure != std::errc() || end != text.data() + text.size() || heads < 1) {
-    throw UsageError(cat(where, ": \"", text, "\" is no number of heads"));
-  }
-  return heads;
+  const auto heads = parse_number<std::int64_t>(text);
+  if (heads && *heads > 0) return *heads;
+  throw UsageError(cat(where, ": \"", text, "\" is no number of heads"));
 }
 
 }  // namespace

@@ -6,7 +6,6 @@
 namespace clipq::cli {
 
 /// Beyond these, numbers are slips, and what they ask for would end in a lack of memory or threads.
-inline constexpr std::int64_t kLargestBatch = 65536;
 inline constexpr std::int64_t kMostItems = 1'000'000'000;
 inline constexpr std::int64_t kMostThreads = 1024;
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <string>
@@ -9,6 +10,9 @@
 #include "clipq/result/result.h"
 
 namespace clipq {
+
+/// Larger batches are slips: they would end in a lack of memory.
+inline constexpr std::int64_t kLargestBatch = 65536;
 
 /// How latencies are measured.
 struct LatencyOptions {
