@@ -5,7 +5,7 @@ import pathlib
 import re
 import sys
 
-ORDER = ["core", "result", "data", "text", "numerics", "kernels", "model", "checkpoint", "quant", "artifact", "onnx", "eval", "bench",
+ORDER = ["core", "result", "data", "text", "numerics", "kernels", "model", "checkpoint", "quant", "native", "artifact", "eval", "bench",
          "report", "app"]
 TORCH_FREE = {"core", "result", "data", "text", "report"}
 ROOT = pathlib.Path(__file__).resolve().parent.parent

@@ -3,24 +3,27 @@
 #include <ATen/ops/zeros.h>
 
 #include "clipq/model/build_model.h"
+#include "clipq/model/causal_text_tower.h"
+#include "clipq/model/vit_tower.h"
 #include "tensors.h"
 
 namespace clipq::testing {
 
-/// A very small architecture: images of 16 pixels in patches of 8, two layers a tower.
+/// A very small architecture: images of 16 pixels in patches of 8, two layers per tower.
 inline ClipConfig tiny_config() {
   ClipConfig config;
-  config.embed_dim = 32;
-  config.image_resolution = 16;
-  config.vision_patch_size = 8;
-  config.vision_width = 64;
-  config.vision_layers = 2;
-  config.vision.heads = 1;
-  config.context_length = 12;
-  config.vocab_size = 40;
-  config.text_width = 64;
-  config.text_layers = 2;
-  config.text.heads = 1;
+  for (const Tower each : kTowers) {
+    TowerConfig& tower = config.tower(each);
+    tower.embed_dim = 32;
+    tower.width = 64;
+    tower.layers = 2;
+    tower.mlp_width = 256;
+    tower.settings.heads = 1;
+  }
+  config.image.resolution = 16;
+  config.image.patch_size = 8;
+  config.text.context_length = 12;
+  config.text.vocab_size = 40;
   return config;
 }
 
@@ -35,36 +38,37 @@ inline StateDict random_state(const ClipConfig& config, std::uint64_t seed = 7) 
     add(name + ".weight", {width}, 0.1, 1);
     add(name + ".bias", {width}, 0.1);
   };
-  const auto add_block = [&](const std::string& name, std::int64_t width) {
+  const auto add_block = [&](const std::string& name, const TowerConfig& tower) {
+    const std::int64_t width = tower.width;
     add_norm(name + ".ln_1", width);
     add(name + ".attn.in_proj_weight", {3 * width, width}, 0.12);
     add(name + ".attn.in_proj_bias", {3 * width}, 0.1);
     add(name + ".attn.out_proj.weight", {width, width}, 0.12);
     add(name + ".attn.out_proj.bias", {width}, 0.1);
     add_norm(name + ".ln_2", width);
-    add(name + ".mlp.c_fc.weight", {4 * width, width}, 0.12);
-    add(name + ".mlp.c_fc.bias", {4 * width}, 0.1);
-    add(name + ".mlp.c_proj.weight", {width, 4 * width}, 0.06);
+    add(name + ".mlp.c_fc.weight", {tower.mlp_width, width}, 0.12);
+    add(name + ".mlp.c_fc.bias", {tower.mlp_width}, 0.1);
+    add(name + ".mlp.c_proj.weight", {width, tower.mlp_width}, 0.06);
     add(name + ".mlp.c_proj.bias", {width}, 0.1);
   };
-  const std::int64_t vision = config.vision_width;
-  const std::int64_t patch = config.vision_patch_size;
+  const std::int64_t vision = config.image.width;
+  const std::int64_t patch = config.image.patch_size;
   add("visual.conv1.weight", {vision, 3, patch, patch}, 0.1);
   add("visual.class_embedding", {vision}, 0.5);
-  add("visual.positional_embedding", {config.vision_tokens(), vision}, 0.2);
+  add("visual.positional_embedding", {config.image.tokens(), vision}, 0.2);
   add_norm("visual.ln_pre", vision);
   add_norm("visual.ln_post", vision);
-  add("visual.proj", {vision, config.embed_dim}, 0.12);
-  add("token_embedding.weight", {config.vocab_size, config.text_width}, 0.5);
-  add("positional_embedding", {config.context_length, config.text_width}, 0.2);
-  add_norm("ln_final", config.text_width);
-  add("text_projection", {config.text_width, config.embed_dim}, 0.12);
+  add("visual.proj", {vision, config.embed_dim()}, 0.12);
+  add("token_embedding.weight", {config.text.vocab_size, config.text.width}, 0.5);
+  add("positional_embedding", {config.text.context_length, config.text.width}, 0.2);
+  add_norm("ln_final", config.text.width);
+  add("text_projection", {config.text.width, config.embed_dim()}, 0.12);
   add("logit_scale", {}, 0.1, 2.6);
-  for (std::int64_t i = 0; i < config.vision_layers; ++i) {
-    add_block("visual.transformer.resblocks." + std::to_string(i), vision);
+  for (std::int64_t i = 0; i < config.image.layers; ++i) {
+    add_block("visual.transformer.resblocks." + std::to_string(i), config.image);
   }
-  for (std::int64_t i = 0; i < config.text_layers; ++i) {
-    add_block("transformer.resblocks." + std::to_string(i), config.text_width);
+  for (std::int64_t i = 0; i < config.text.layers; ++i) {
+    add_block("transformer.resblocks." + std::to_string(i), config.text);
   }
   return state;
 }
@@ -72,8 +76,20 @@ inline StateDict random_state(const ClipConfig& config, std::uint64_t seed = 7) 
 inline ClipModel tiny_clip(std::uint64_t seed = 7) {
   const ClipConfig config = tiny_config();
   Preprocess preprocess;
-  preprocess.size = static_cast<int>(config.image_resolution);
+  preprocess.size = static_cast<int>(config.image.resolution);
   return build_model(config, preprocess, random_state(config, seed), "tiny");
+}
+
+/// The towers of a model as what they are.
+inline VitTower& image_tower(ClipModel& model) { return dynamic_cast<VitTower&>(*model.image); }
+inline const VitTower& image_tower(const ClipModel& model) {
+  return dynamic_cast<const VitTower&>(*model.image);
+}
+inline CausalTextTower& text_tower(ClipModel& model) {
+  return dynamic_cast<CausalTextTower&>(*model.text);
+}
+inline const CausalTextTower& text_tower(const ClipModel& model) {
+  return dynamic_cast<const CausalTextTower&>(*model.text);
 }
 
 /// Random images that fit tiny_config().

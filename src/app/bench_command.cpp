@@ -27,11 +27,11 @@ constexpr int kProfiledRuns = 5;
 /// if the model's tokenizer isn't known.
 at::Tensor everyday_prompts(const OpenedModel& opened) {
   constexpr std::size_t kClasses = 16;
-  if (opened.tokenizer.vocabulary_size() != opened.model.config.vocab_size) return {};
+  if (opened.tokenizer.vocabulary_size() != opened.model.text->config().vocab_size) return {};
   std::vector<std::string> names = builtin_class_names("imagenet1k");
   names.resize(kClasses);
   const PromptEnsemble ensemble = {names, load_templates("imagenet7", "imagenet1k")};
-  return tokens_of(ensemble.prompts(), opened.tokenizer, opened.model.config);
+  return tokens_of(ensemble.prompts(), opened.tokenizer, opened.model.text->config());
 }
 
 double seconds_to_read(const std::filesystem::path& file) {

@@ -94,7 +94,7 @@ CalibrationSource calibration_source(const Dataset& dataset, const CalibrationPl
   const auto images = static_cast<std::int64_t>(feed.image ? plan.images.size() : 0);
   const auto texts = static_cast<std::int64_t>(feed.text ? plan.captions.size() : 0);
   const at::Tensor tokens =
-      texts > 0 ? tokens_of(plan.captions, tokenizer, model.config) : at::Tensor();
+      texts > 0 ? tokens_of(plan.captions, tokenizer, model.text->config()) : at::Tensor();
   const std::string fingerprint = fingerprint_of(tokens, model.preprocess);
   const auto open = [&dataset, feed, items = plan.images, images, texts, tokens,
                      preprocess = model.preprocess](std::int64_t first,

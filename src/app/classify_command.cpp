@@ -79,7 +79,7 @@ std::vector<ClassifiedImage> classify(const ClassifyOptions& options) {
     try {
       const at::Tensor pixels = pixels_of(image, opened.model.preprocess);
       const at::Tensor embedding = opened.model.encode_image(pixels);
-      require_finite(embedding, opened.model, Tower::kVisual, pixels, opened.info.path,
+      require_finite(embedding, opened.model, Tower::kImage, pixels, opened.info.path,
                      [&image](std::int64_t) { return image.string(); });
       const at::Tensor logits =
           at::matmul(normalize_rows(embedding.to(at::kDouble)), labels.t()).mul(scale);

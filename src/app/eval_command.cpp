@@ -83,7 +83,7 @@ std::vector<Result> results_of(TaskReport& report, const std::vector<OpenedModel
     result.calibration = calibration_of(opened[i]);
     check_overlap(result, opened[i], source);
     result.settings = report.settings;
-    if (opened[i].model.visual.needs_whole_batch() || opened[i].model.text.needs_whole_batch()) {
+    if (opened[i].model.image->needs_whole_batch() || opened[i].model.text->needs_whole_batch()) {
       result.settings["batch_size"] = options.batch_size;
     }
     result.environment = current_environment();

@@ -26,12 +26,13 @@ std::string settings_text(const TowerSettings& settings) {
 }
 
 std::string config_lines(const ClipConfig& config) {
-  return cat("image tower: ViT, ", config.image_resolution, " pixels, patch ",
-             config.vision_patch_size, ", width ", config.vision_width, ", ", config.vision_layers,
-             " layers, ", settings_text(config.vision), "\ntext tower: context ",
-             config.context_length, ", vocabulary ", config.vocab_size, ", width ",
-             config.text_width, ", ", config.text_layers, " layers, ", settings_text(config.text),
-             "\nembedding: ", config.embed_dim, "\n");
+  const ImageTowerConfig& image = config.image;
+  const TextTowerConfig& text = config.text;
+  return cat("image tower: ViT, ", image.resolution, " pixels, patch ", image.patch_size,
+             ", width ", image.width, ", ", image.layers, " layers, ",
+             settings_text(image.settings), "\ntext tower: context ", text.context_length,
+             ", vocabulary ", text.vocab_size, ", width ", text.width, ", ", text.layers,
+             " layers, ", settings_text(text.settings), "\nembedding: ", config.embed_dim(), "\n");
 }
 
 std::string tower_parity_text(const TowerParity& parity) {
@@ -41,7 +42,7 @@ std::string tower_parity_text(const TowerParity& parity) {
 
 void describe_checkpoint(const OpenedModel& opened, Inspection& out) {
   const Checkpoint& checkpoint = *opened.checkpoint;
-  for (const Tower tower : {Tower::kVisual, Tower::kText}) {
+  for (const Tower tower : kTowers) {
     const SettledTower& settled = checkpoint.towers.of(tower);
     out.text += cat(name_of(tower), " tower: heads from ", name_of(settled.heads.origin),
                     ", activation from ", name_of(settled.activation.origin),
@@ -116,7 +117,7 @@ void describe_artifact(OpenedModel& opened, Inspection& out) {
   out.text += quantizer_table(quantization) + coverage_lines(opened.model, quantization);
   for (const std::string& warning : quantization.warnings)
     out.text += cat("warning: ", warning, "\n");
-  const Manifest manifest = {opened.model.config, opened.model.preprocess, quantization,
+  const Manifest manifest = {opened.model.config(), opened.model.preprocess, quantization,
                              opened.source};
   out.json["manifest"] = to_json(manifest);
 }
@@ -130,14 +131,14 @@ Inspection inspect(const std::filesystem::path& file, const ModelOptions& option
   OpenedModel opened = open_model(file, as_stored);
   Inspection out;
   out.text = cat(file.string(), ": ", opened.quantization ? "clipq artifact" : "CLIP checkpoint",
-                 ", ", mebibytes(opened.info.size_bytes), "\n", config_lines(opened.model.config),
+                 ", ", mebibytes(opened.info.size_bytes), "\n", config_lines(opened.model.config()),
                  "tokenizer: ", opened.bpe_vocab ? "the model's own" : "standard", ", ",
                  opened.tokenizer.vocabulary_size(), " entries\n");
   out.json = {{"path", file.string()},
               {"kind", opened.quantization ? "artifact" : "checkpoint"},
               {"sha256", opened.info.sha256},
               {"size_bytes", opened.info.size_bytes},
-              {"config", to_json(opened.model.config)}};
+              {"config", to_json(opened.model.config())}};
   if (opened.checkpoint) describe_checkpoint(opened, out);
   if (opened.quantization) describe_artifact(opened, out);
   return out;

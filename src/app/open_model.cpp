@@ -6,7 +6,7 @@
 #include "clipq/core/sha256.h"
 #include "clipq/core/strings.h"
 #include "clipq/model/size_parts.h"
-#include "clipq/quant/native_model.h"
+#include "clipq/native/native_model.h"
 
 namespace clipq {
 namespace {
@@ -106,10 +106,12 @@ OpenedModel open_model(const std::filesystem::path& file, const ModelOptions& op
   info.path = where;
   info.size_bytes = static_cast<std::int64_t>(std::filesystem::file_size(file));
   info.sha256 = sha256_of_file(file);
-  info.parts = size_parts(archive.state_dict(), info.size_bytes);
-  return is_artifact(archive)
-             ? open_artifact(std::move(archive), where, std::move(info), options)
-             : open_checkpoint(std::move(archive), where, std::move(info), options);
+  const TensorBytes stored = tensor_bytes(archive.state_dict());
+  OpenedModel opened = is_artifact(archive)
+                           ? open_artifact(std::move(archive), where, std::move(info), options)
+                           : open_checkpoint(std::move(archive), where, std::move(info), options);
+  opened.info.parts = size_parts(parts_of(opened.model), stored, opened.info.size_bytes);
+  return opened;
 }
 
 }  // namespace clipq

@@ -14,6 +14,7 @@
 #include "clipq/core/strings.h"
 #include "clipq/core/version.h"
 #include "clipq/eval/undecodable.h"
+#include "clipq/quant/place_quantizers.h"
 #include "clipq/quant/quantize_model.h"
 #include "clipq/quant/summary.h"
 
@@ -36,7 +37,7 @@ struct TowersInNeed {
 };
 
 TowersInNeed towers_in_need(const Placement& placement, const Recipe& recipe) {
-  return {needs_data(placement, recipe, Tower::kVisual),
+  return {needs_data(placement, recipe, Tower::kImage),
           needs_data(placement, recipe, Tower::kText)};
 }
 
@@ -92,7 +93,7 @@ Calibration plan_calibration_on(const OpenedModel& opened, CalibrationFeed feed,
 Calibration open_calibration(const OpenedModel& opened, const Placement& placement,
                              const Recipe& recipe, const QuantizeOptions& options,
                              const TowersInNeed& needed) {
-  const CalibrationFeed feed = {has_quantizers(placement, Tower::kVisual),
+  const CalibrationFeed feed = {has_quantizers(placement, Tower::kImage),
                                 has_quantizers(placement, Tower::kText), options.decode_threads};
   if (options.calibration_data.empty()) {
     if (needed.any()) throw_needs_data(recipe, needed.text);
@@ -116,7 +117,7 @@ std::string fingerprint(const OpenedModel& opened, const Recipe& recipe, Compone
                         const Calibration& calibration) {
   return Json({{"clipq", kVersion},
                {"checkpoint", opened.source.sha256},
-               {"config", to_json(opened.model.config)},
+               {"config", to_json(opened.model.config())},
                {"recipe", recipe.json},
                {"component", name_of(component)},
                {"data", calibration.provenance},
@@ -130,7 +131,7 @@ QuantizedModel rehearse(ClipModel model, const Placement& placement, const Recip
   CalibrationData data;
   for (const PlacedQuantizer& placed : placement) {
     if (!placed.needs_calibration()) continue;
-    data.ranges[placed.name()] = {at::scalar_tensor(-1.0), at::scalar_tensor(1.0)};
+    data.ranges[placed.id] = {at::scalar_tensor(-1.0), at::scalar_tensor(1.0)};
   }
   QuantizedModel quantized = convert(std::move(model), placement, {}, data);
   for (QuantizerRecord& record : quantized.quantization.quantizers) {

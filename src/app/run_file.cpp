@@ -7,7 +7,7 @@
 #include "clipq/core/find_named.h"
 #include "clipq/core/shipped_json.h"
 #include "clipq/core/strings.h"
-#include "clipq/quant/placement.h"
+#include "clipq/model/tower.h"
 #include "clipq/quant/recipe.h"
 #include "run_bindings.h"
 #include "run_task.h"

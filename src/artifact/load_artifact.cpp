@@ -3,7 +3,6 @@
 #include "clipq/artifact/artifact.h"
 #include "clipq/core/error.h"
 #include "clipq/core/strings.h"
-#include "clipq/model/plain_tensors.h"
 #include "clipq/model/state_digest.h"
 #include "clipq/numerics/stored_values.h"
 #include "clipq/quant/simulated_layers.h"
@@ -27,49 +26,40 @@ std::vector<std::int64_t> scales_shape(const QuantizerSpec& spec,
 
 class Restorer {
  public:
-  Restorer(const TorchScriptArchive& archive, const Placement& placement, ClipConfig config,
-           std::string where)
-      : where_(where),
-        reader_(archive.state_dict(), std::move(where)),
-        placement_(placement),
-        config_(std::move(config)) {}
+  Restorer(const TorchScriptArchive& archive, const Placement& placement, std::string where)
+      : where_(where), reader_(archive.state_dict(), std::move(where)), placement_(placement) {}
 
-  void restore(const LinearSlot& slot) {
-    auto weight = take_weight(slot.name, {slot.out_features, slot.in_features});
+  void restore(const LinearPart& part) {
+    auto weight = take_weight(part.name, {part.out_features, part.in_features});
     const at::Tensor bias =
-        slot.has_bias ? reader_.take(slot.name + ".bias", {slot.out_features}) : at::Tensor();
-    const auto input = take_quantizer(slot.name, Role::kInput);
+        part.has_bias() ? reader_.take(part.name + ".bias", {part.out_features}) : at::Tensor();
+    const auto input = take_quantizer({part.name, Role::kInput});
     if (weight->quantized() == nullptr && !input) {
-      *slot.layer = std::make_shared<FloatLinear>(weight->values(), bias);
+      *part.layer = std::make_shared<FloatLinear>(weight->values(), bias);
     } else {
-      *slot.layer = std::make_shared<SimulatedLinear>(std::move(weight), bias, input);
+      *part.layer = std::make_shared<SimulatedLinear>(std::move(weight), bias, input);
     }
   }
 
-  void restore(const LayerSlot<Attention>& slot) {
-    const bool visual = slot.tower == Tower::kVisual;
-    const std::int64_t heads = config_.settings(slot.tower).heads;
-    AttentionQuantizers quantizers = {
-        take_quantizer(slot.name, Role::kQBmm), take_quantizer(slot.name, Role::kKBmm),
-        take_quantizer(slot.name, Role::kSoftmax), take_quantizer(slot.name, Role::kVBmm),
-        take_quantizer(slot.name, Role::kBmm2Output)};
-    if (quantizers.any()) {
-      *slot.layer = std::make_shared<SimulatedAttention>(heads, !visual, quantizers);
-    } else {
-      *slot.layer = std::make_shared<FloatAttention>(heads, !visual);
-    }
+  void restore(const AttentionPart& part) {
+    const auto take = [&](Role role) { return take_quantizer({part.name, role}); };
+    AttentionQuantizers quantizers = {take(Role::kQBmm), take(Role::kKBmm), take(Role::kSoftmax),
+                                      take(Role::kVBmm), take(Role::kBmm2Output)};
+    if (!quantizers.any()) return;  // float as it was made
+    *part.layer =
+        std::make_shared<SimulatedAttention>(part.heads, part.causal, std::move(quantizers));
   }
 
-  void restore(const LayerSlot<Embedding>& slot) {
-    const auto weight = take_weight(slot.name, {config_.vocab_size, config_.text_width});
+  void restore(const EmbeddingPart& part) {
+    const auto weight = take_weight(part.name, {part.entries, part.width});
     if (const QuantizedTensor* quantized = weight->quantized()) {
-      *slot.layer = std::make_shared<SimulatedEmbedding>(*quantized);
+      *part.layer = std::make_shared<SimulatedEmbedding>(*quantized);
     } else {
-      *slot.layer = std::make_shared<FloatEmbedding>(weight->values());
+      *part.layer = std::make_shared<FloatEmbedding>(weight->values());
     }
   }
 
-  void restore(const PlainTensor& plain) { *plain.tensor = reader_.take(plain.name, plain.shape); }
+  void restore(const TensorPart& part) { *part.tensor = reader_.take(part.name, part.shape); }
 
   at::Tensor restore_logit_scale() { return reader_.take_logit_scale(); }
 
@@ -98,7 +88,7 @@ class Restorer {
 
   std::shared_ptr<StoredWeight> take_weight(const std::string& module,
                                             const std::vector<std::int64_t>& shape) {
-    const PlacedQuantizer* placed = find_enabled(placement_, module, Role::kWeight);
+    const PlacedQuantizer* placed = find_enabled(placement_, {module, Role::kWeight});
     if (placed == nullptr) {
       return std::make_shared<StoredWeight>(reader_.take(module + ".weight", shape));
     }
@@ -114,8 +104,8 @@ class Restorer {
     return std::make_shared<StoredWeight>(std::move(quantized));
   }
 
-  std::optional<ActivationQuantizer> take_quantizer(const std::string& module, Role role) {
-    const PlacedQuantizer* placed = find_enabled(placement_, module, role);
+  std::optional<ActivationQuantizer> take_quantizer(const QuantizerId& id) {
+    const PlacedQuantizer* placed = find_enabled(placement_, id);
     if (placed == nullptr) return std::nullopt;
     if (!placed->needs_calibration()) return ActivationQuantizer::dynamic(placed->spec);
     return ActivationQuantizer::with_scales(placed->spec,
@@ -125,7 +115,6 @@ class Restorer {
   std::string where_;
   StateDictReader reader_;
   const Placement& placement_;
-  ClipConfig config_;
 };
 
 /// Artifacts of clipq 0.1 have no digest.
@@ -159,17 +148,14 @@ Artifact load_artifact(const TorchScriptArchive& archive, const std::string& whe
   artifact.source = manifest.source;
   artifact.bpe_vocab = archive.extra("bpe_vocab");
   ClipModel& model = artifact.quantized.model;
-  model.config = manifest.config;
+  model = make_towers(manifest.config);
   model.preprocess = manifest.preprocess;
-  model.visual.blocks.resize(manifest.config.vision_layers);
-  model.text.blocks.resize(manifest.config.text_layers);
-  Restorer restorer(archive, placement, manifest.config, where);
-  const LayerSlots slots = layer_slots(model);
-  for (const auto& slot : slots.embeddings) restorer.restore(slot);
-  for (const auto& slot : slots.attentions) restorer.restore(slot);
-  for (const auto& slot : slots.linears) restorer.restore(slot);
-  for (const PlainTensor& plain : plain_tensors(model)) restorer.restore(plain);
-  apply_settings(model);
+  Restorer restorer(archive, placement, where);
+  const ModelParts parts = parts_of(model);
+  for (const EmbeddingPart& part : parts.embeddings) restorer.restore(part);
+  for (const AttentionPart& part : parts.attentions) restorer.restore(part);
+  for (const LinearPart& part : parts.linears) restorer.restore(part);
+  for (const TensorPart& part : parts.tensors) restorer.restore(part);
   model.logit_scale = restorer.restore_logit_scale();
   restorer.require_empty();
   artifact.quantized.quantization = std::move(manifest.quantization);

@@ -5,6 +5,7 @@
 #include "clipq/core/strings.h"
 #include "clipq/core/version.h"
 #include "clipq/data/preprocess_json.h"
+#include "clipq/model/parts.h"
 
 namespace clipq {
 namespace {
@@ -31,20 +32,13 @@ Json to_json(const QuantizerRecord& record) {
   return json;
 }
 
-Role parse_role(const std::string& name, const std::string& where) {
-  for (const Role role : kRoles) {
-    if (ends_with(name, cat(".", name_of(role)))) return role;
-  }
-  throw UsageError(cat(where, ": \"", name, "\" is no quantizer's name"));
-}
-
 QuantizerRecord record_from_json(const Json& json, const std::string& where) {
   const auto name = json_value<std::string>(json, "name", "", where);
   QuantizerRecord record;
-  record.placed.role = parse_role(name, where);
-  record.placed.module =
-      name.substr(0, name.size() - std::string(name_of(record.placed.role)).size() - 1);
-  record.placed.tower = starts_with(name, "visual.") ? Tower::kVisual : Tower::kText;
+  const std::optional<QuantizerId> id = parse_quantizer_id(name);
+  if (!id) throw UsageError(cat(where, ": \"", name, "\" is no quantizer's name"));
+  record.placed.id = *id;
+  record.placed.tower = tower_of(name);
   if (!json.contains("enabled")) throw UsageError(cat(where, ": ", name, " lacks \"enabled\""));
   record.placed.enabled = json_value(json, "enabled", false, where);
   if (!record.placed.enabled) return record;
@@ -99,9 +93,9 @@ Manifest parse(const Json& json, const std::string& where) {
   manifest.config = config_from_json(json_value(json, "config", empty, where), where);
   manifest.preprocess = preprocess_from_json(json_value(json, "preprocess", empty, where), where);
   validate(manifest.preprocess, where);
-  if (manifest.preprocess.size != manifest.config.image_resolution) {
-    throw UsageError(cat(where, ": preprocessing makes pictures of ", manifest.preprocess.size,
-                         " pixels, the model takes ", manifest.config.image_resolution));
+  if (manifest.preprocess.size != manifest.config.image.resolution) {
+    throw UsageError(cat(where, ": preprocessing makes images of ", manifest.preprocess.size,
+                         " pixels, the model takes ", manifest.config.image.resolution));
   }
   const Json source = json_value(json, "source", empty, where);
   manifest.source.file = json_value<std::string>(source, "file", "", where);

@@ -1,278 +1,18 @@
-#include <ATen/core/jit_type.h>
 #include <torch/csrc/jit/serialization/export.h>
 #include <torch/script.h>
 
-#include <cmath>
 #include <functional>
-#include <iomanip>
-#include <sstream>
-#include <utility>
 
 #include "clipq/artifact/artifact.h"
-#include "clipq/core/assets.h"
 #include "clipq/core/atomic_file.h"
 #include "clipq/core/error.h"
 #include "clipq/core/memory.h"
 #include "clipq/core/strings.h"
-#include "clipq/model/plain_tensors.h"
 #include "clipq/model/state_digest.h"
-#include "clipq/quant/simulated_layers.h"
+#include "torchscript_writer.h"
 
 namespace clipq {
 namespace {
-
-using torch::jit::Module;
-using Substitutions = std::vector<std::pair<std::string, std::string>>;
-
-/// The TorchScript source of that name with each {key} replaced.
-std::string source(const std::string& name, const Substitutions& substitutions = {}) {
-  std::string text(asset(cat("torchscript/", name, ".py")));
-  for (const auto& [key, value] : substitutions) {
-    const std::string token = cat("{", key, "}");
-    for (std::size_t at = text.find(token); at != std::string::npos;
-         at = text.find(token, at + value.size())) {
-      text.replace(at, token.size(), value);
-    }
-  }
-  return text;
-}
-
-/// The number such that reading it gives the same bits.
-std::string number_text(double value) {
-  std::ostringstream out;
-  out << std::setprecision(17) << value;
-  return out.str();
-}
-
-std::string dtype_code(at::ScalarType dtype) { return cat(static_cast<int>(dtype)); }
-
-void register_scales(Module& module, const std::string& prefix, const QuantizerSpec& spec,
-                     const Scales& scales) {
-  module.register_buffer(prefix + "scale", scales.scale.to(spec.scale_storage()));
-  if (scales.zero_point.defined()) {
-    module.register_buffer(prefix + "zero_point", scales.zero_point.to(at::kByte));
-  }
-  if (scales.negative_scale.defined()) {
-    module.register_buffer(prefix + "negative_scale",
-                           scales.negative_scale.to(spec.scale_storage()));
-  }
-}
-
-const char* group_suffix(const QuantizerSpec& spec) {
-  return spec.granularity == Granularity::kGroup ? "_group" : "";
-}
-
-/// Defines the method values(), which turns a stored weight into float32.
-void define_values(Module& module, const QuantizedTensor& weight) {
-  const QuantizerSpec& spec = weight.spec;
-  const bool affine = spec.scheme == Scheme::kAffine;
-  const bool packed = format_info(spec.format).codes_per_byte == 2;
-  const Substitutions substitutions = {{"columns", cat(weight.columns)},
-                                       {"offset", cat(affine ? 0 : kInt4Offset)},
-                                       {"group_size", cat(spec.group_size)}};
-  module.define(source(packed ? "codes_int4" : "codes", substitutions));
-  module.define(source(cat("per_column", group_suffix(spec)), substitutions));
-  module.define(source(affine ? "weight_values_affine" : "weight_values", substitutions));
-}
-
-Module make_quantizer(const ActivationQuantizer& quantizer) {
-  const QuantizerSpec& spec = quantizer.spec();
-  const bool dynamic = spec.range == RangeKind::kDynamic;
-  const char* over = "";
-  if (spec.granularity == Granularity::kToken) over = ", [-1], True";
-  if (spec.granularity == Granularity::kGroup) over = ", [-1]";
-  const Substitutions substitutions = {{"max_code", fixed(spec.max_code(), 1)},
-                                       {"code_dtype", dtype_code(spec.code_dtype())},
-                                       {"group_size", cat(spec.group_size)},
-                                       {"over", over}};
-  Module module("Quantizer");
-  if (!dynamic) register_scales(module, "", spec, quantizer.scales());
-  const bool affine = spec.scheme == Scheme::kAffine;
-  const bool twin = spec.scheme == Scheme::kTwin;
-  const bool is_float = format_info(spec.format).is_float;
-  for (const std::string& name :
-       {cat("as_scale_", name_of(spec.scale_dtype)), cat("in_groups", group_suffix(spec)),
-        cat("per_column", group_suffix(spec)),
-        cat(affine ? "affine_scales_"
-            : twin ? "twin_scales_"
-                   : "scale_",
-            dynamic ? "dynamic" : "static"),
-        cat("simulate_", affine     ? "affine"
-                         : twin     ? "twin"
-                         : is_float ? "float"
-                                    : "int")}) {
-    module.define(source(name, substitutions));
-  }
-  return module;
-}
-
-/// Registers the quantizer under its role, if there is one, and returns the expression for `x`
-/// after it.
-std::string add_quantizer(Module& module, Role role,
-                          const std::optional<ActivationQuantizer>& quantizer,
-                          const std::string& x) {
-  if (!quantizer) return x;
-  module.register_module(name_of(role), make_quantizer(*quantizer));
-  return cat("self.", name_of(role), ".forward(", x, ")");
-}
-
-Module make_linear(const Linear& layer) {
-  const auto* simulated = dynamic_cast<const SimulatedLinear*>(&layer);
-  const auto* plain = dynamic_cast<const FloatLinear*>(&layer);
-  const QuantizedTensor* quantized = simulated ? simulated->weight().quantized() : nullptr;
-  const at::Tensor bias = simulated ? simulated->bias() : plain->bias();
-  Module module("Linear");
-  std::string weight = "self.weight";
-  if (quantized != nullptr) {
-    module.register_buffer("weight", quantized->codes);
-    register_scales(module, "weight_", quantized->spec, quantized->scales);
-    define_values(module, *quantized);
-    weight = quantized->spec.scheme == Scheme::kAffine
-                 ? "self.values(self.weight, self.weight_scale, self.weight_zero_point)"
-                 : "self.values(self.weight, self.weight_scale)";
-  } else {
-    module.register_buffer("weight", simulated ? simulated->weight().values() : plain->weight());
-  }
-  if (bias.defined()) {
-    module.register_buffer("bias", bias);
-  } else {
-    module.register_attribute("bias", c10::OptionalType::ofTensor(), c10::IValue());
-  }
-  const std::string input =
-      add_quantizer(module, Role::kInput, simulated ? simulated->input() : std::nullopt, "x");
-  module.define(source("linear", {{"input", input}, {"weight", weight}}));
-  return module;
-}
-
-Module make_embedding(const Embedding& layer) {
-  Module module("Embedding");
-  const auto* simulated = dynamic_cast<const SimulatedEmbedding*>(&layer);
-  if (simulated == nullptr) {
-    module.register_buffer("weight", dynamic_cast<const FloatEmbedding&>(layer).weight());
-    module.define(source("embedding_float"));
-    return module;
-  }
-  const QuantizedTensor& weight = simulated->weight();
-  module.register_buffer("weight", weight.codes);
-  register_scales(module, "weight_", weight.spec, weight.scales);
-  define_values(module, weight);
-  const auto rows_of = [](const std::string& table) {
-    return cat("torch.embedding(self.", table, ", ids)");
-  };
-  const auto scales_of = [&](const std::string& table) {
-    return weight.scales.scale.dim() > 0 ? rows_of(table) : "self." + table;
-  };
-  std::string stored = cat(rows_of("weight"), ", ", scales_of("weight_scale"));
-  if (weight.spec.scheme == Scheme::kAffine) stored += ", " + scales_of("weight_zero_point");
-  module.define(source("embedding_quantized", {{"stored", stored}}));
-  return module;
-}
-
-Module make_layer_norm(const LayerNorm& norm) {
-  Module module("LayerNorm");
-  module.register_buffer("weight", norm.weight);
-  module.register_buffer("bias", norm.bias);
-  module.define(
-      source("layer_norm", {{"width", cat(norm.weight.numel())}, {"eps", number_text(norm.eps)}}));
-  return module;
-}
-
-Module make_attention(const Block& block) {
-  const Attention& attention = *block.attention;
-  const auto* simulated = dynamic_cast<const SimulatedAttention*>(&attention);
-  const AttentionQuantizers quantizers =
-      simulated ? simulated->quantizers() : AttentionQuantizers();
-  Module module("Attention");
-  module.register_module("in_proj", make_linear(*block.in_proj));
-  module.register_module("out_proj", make_linear(*block.out_proj));
-  const std::string q = add_quantizer(module, Role::kQBmm, quantizers.q, "q");
-  const std::string k = add_quantizer(module, Role::kKBmm, quantizers.k, "k");
-  const std::string v = add_quantizer(module, Role::kVBmm, quantizers.v, "v");
-  add_quantizer(module, Role::kSoftmax, quantizers.softmax, "probabilities");
-  const std::string output =
-      add_quantizer(module, Role::kBmm2Output, quantizers.output, "attended");
-  const auto head_width = static_cast<double>(block.out_proj->in_features() / attention.heads());
-  module.define(source(quantizers.softmax ? "attend_softmax" : "attend",
-                       {{"causal", attention.causal() ? "True" : "False"},
-                        {"score_scale", number_text(1 / std::sqrt(head_width))}}));
-  module.define(source(
-      "attention",
-      {{"heads", cat(attention.heads())}, {"q", q}, {"k", k}, {"v", v}, {"output", output}}));
-  return module;
-}
-
-std::string activation_expression(Activation activation) {
-  switch (activation) {
-    case Activation::kQuickGelu:
-      return "x * torch.sigmoid(x * 1.702)";
-    case Activation::kGelu:
-      return "torch.gelu(x)";
-    case Activation::kGeluTanh:
-      return "torch.gelu(x, approximate=\"tanh\")";
-  }
-  throw InternalError("an activation without a TorchScript expression");
-}
-
-Module make_block(const Block& block) {
-  Module mlp("Mlp");
-  mlp.register_module("c_fc", make_linear(*block.c_fc));
-  mlp.register_module("c_proj", make_linear(*block.c_proj));
-  mlp.define(source("mlp", {{"activation", activation_expression(block.activation)}}));
-  Module module("Block");
-  module.register_module("ln_1", make_layer_norm(block.ln_1));
-  module.register_module("attn", make_attention(block));
-  module.register_module("ln_2", make_layer_norm(block.ln_2));
-  module.register_module("mlp", mlp);
-  module.define(source("block"));
-  return module;
-}
-
-Module make_transformer(const Transformer& blocks) {
-  Module resblocks("Blocks");
-  std::string lines;
-  for (std::size_t i = 0; i < blocks.size(); ++i) {
-    resblocks.register_module(cat(i), make_block(blocks[i]));
-    lines += cat(i == 0 ? "" : "\n", "    x = getattr(self.resblocks, \"", i, "\").forward(x)");
-  }
-  Module module("Transformer");
-  module.register_module("resblocks", resblocks);
-  module.define(source("transformer", {{"blocks", lines}}));
-  return module;
-}
-
-Module make_visual(const VisualTower& tower, const ClipConfig& config) {
-  Module module("Visual");
-  module.register_module("conv1", make_linear(*tower.conv1));
-  module.register_buffer("class_embedding", tower.class_embedding);
-  module.register_buffer("positional_embedding", tower.positional_embedding);
-  module.register_module("ln_pre", make_layer_norm(tower.ln_pre));
-  module.register_module("transformer", make_transformer(tower.blocks));
-  module.register_module("ln_post", make_layer_norm(tower.ln_post));
-  module.register_module("proj", make_linear(*tower.proj));
-  module.define(source("visual", {{"grid", cat(config.patches_per_side())},
-                                  {"patch", cat(config.vision_patch_size)},
-                                  {"width", cat(config.vision_width)}}));
-  return module;
-}
-
-Module make_clip(const ClipModel& model) {
-  Module module("Clip");
-  module.register_module("visual", make_visual(model.visual, model.config));
-  module.register_module("token_embedding", make_embedding(*model.text.token_embedding));
-  module.register_buffer("positional_embedding", model.text.positional_embedding);
-  module.register_module("transformer", make_transformer(model.text.blocks));
-  module.register_module("ln_final", make_layer_norm(model.text.ln_final));
-  module.register_module("text_projection", make_linear(*model.text.text_projection));
-  module.register_buffer("logit_scale", model.logit_scale);
-  const auto rows = [](const TowerSettings& settings, const char* expression) {
-    return settings.normalized ? cat("self.normalized(", expression, ")") : expression;
-  };
-  module.define(source("normalized"));
-  module.define(source("clip", {{"image", rows(model.config.vision, "image")},
-                                {"text", rows(model.config.text, "text")}}));
-  module.eval();
-  return module;
-}
 
 /// Gives the archive's bytes to `write`, in order.
 void export_artifact(const Artifact& artifact, const std::string& where,
@@ -284,10 +24,10 @@ void export_artifact(const Artifact& artifact, const std::string& where,
   };
   try {
     const ClipModel& model = artifact.quantized.model;
-    const Module clip = make_clip(model);
+    const torch::jit::Module clip = write_torchscript(model);
     StateDict state;
     for (const auto& buffer : clip.named_buffers()) state[buffer.name] = buffer.value;
-    const Manifest manifest = {model.config, model.preprocess, artifact.quantized.quantization,
+    const Manifest manifest = {model.config(), model.preprocess, artifact.quantized.quantization,
                                artifact.source, sha256_of(state)};
     torch::jit::ExtraFilesMap extra = {{"clipq.json", to_sealed_json(manifest).dump(1)}};
     if (artifact.bpe_vocab) extra["bpe_vocab"] = *artifact.bpe_vocab;

@@ -20,14 +20,14 @@ namespace {
 
 constexpr std::uint64_t kSeed = 1;
 
-at::Tensor random_pixels(const ClipConfig& config, std::int64_t batch) {
+at::Tensor random_pixels(const ImageTowerConfig& config, std::int64_t batch) {
   const auto generator = at::make_generator<at::CPUGeneratorImpl>(kSeed);
-  const std::int64_t side = config.image_resolution;
+  const std::int64_t side = config.resolution;
   return at::randn({batch, 3, side, side}, generator, at::TensorOptions(at::kFloat));
 }
 
 /// Texts that fill the context: random ids with the end-of-text id last.
-at::Tensor random_tokens(const ClipConfig& config, std::int64_t batch) {
+at::Tensor random_tokens(const TextTowerConfig& config, std::int64_t batch) {
   const auto generator = at::make_generator<at::CPUGeneratorImpl>(kSeed);
   at::Tensor tokens = at::randint(1, config.vocab_size - 2, {batch, config.context_length},
                                   generator, at::TensorOptions(at::kLong));
@@ -69,10 +69,10 @@ double milliseconds_of(const std::function<void()>& run) {
 TimedTask timed_task(const TimedModel& timed, const std::string& what, std::int64_t batch) {
   const ClipModel& model = *timed.model;
   if (what == "image") {
-    return {[&model, pixels = random_pixels(model.config, batch)] { model.encode_image(pixels); },
+    return {[&model, pixels = random_pixels(model.image->config(), batch)] { model.encode_image(pixels); },
             image_operations(model, batch)};
   }
-  if (what == "text") return text_task(model, random_tokens(model.config, batch));
+  if (what == "text") return text_task(model, random_tokens(model.text->config(), batch));
   if (what == "text_prompts" && timed.prompts.defined()) {
     return text_task(model, prompt_tokens(timed, batch));
   }

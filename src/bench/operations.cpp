@@ -2,52 +2,92 @@
 
 #include <algorithm>
 
+#include "clipq/model/transformer.h"
+
 namespace clipq {
 namespace {
 
-/// One item of `tokens` tokens through the blocks, in multiply-adds.
-std::int64_t block_multiply_adds(std::int64_t blocks, std::int64_t width, std::int64_t tokens,
-                                 bool causal_runner, bool shortened) {
-  // A runner skips what a causal mask hides; pairs of tokens then come to about half.
-  const std::int64_t pairs = causal_runner ? tokens * (tokens + 1) / 2 : tokens * tokens;
-  const std::int64_t whole = 12 * width * width * tokens + 2 * width * pairs;
-  if (!shortened) return blocks * whole;
-  const std::int64_t last = 2 * width * width * tokens + 10 * width * width + 2 * width * tokens;
-  return (blocks - 1) * whole + last;
+/// How much of a tower's transformer is really computed.
+struct Computed {
+  bool last_block_pooled;  ///< the last block for the pooled token only
+  bool hidden_skipped;     ///< what a causal mask hides isn't computed
+};
+
+Computed how_computed(const ModelParts& parts, Tower tower) {
+  Computed result = {true, true};
+  for (const TransformerPart& part : parts.transformers) {
+    if (part.tower != tower) continue;
+    const Transformer& transformer = *part.transformer;
+    result.last_block_pooled = !transformer.needs_whole_batch();
+    result.hidden_skipped = transformer.runner != nullptr && transformer.runner->skips_hidden();
+  }
+  return result;
 }
 
-/// Whether a runner can leave out what a causal mask hides: LibTorch's attention computes it all.
-bool has_float_attention(const Transformer& blocks) {
-  return std::all_of(blocks.begin(), blocks.end(), [](const Block& block) {
-    return dynamic_cast<const FloatAttention*>(block.attention.get()) != nullptr;
-  });
-}
+/// Counts the multiply-adds of one item whose transformer is given `tokens` tokens.
+class MultiplyAdds {
+ public:
+  MultiplyAdds(const ModelParts& parts, Tower tower)
+      : parts_(parts), tower_(tower), computed_(how_computed(parts, tower)) {}
+
+  const Computed& computed() const { return computed_; }
+
+  std::int64_t of_item(std::int64_t tokens) const {
+    std::int64_t sum = 0;
+    for (const LinearPart& part : parts_.linears) {
+      if (part.tower == tower_) sum += of_linear(part, tokens);
+    }
+    for (const AttentionPart& part : parts_.attentions) {
+      if (part.tower == tower_) sum += of_attention(part, tokens);
+    }
+    return sum;
+  }
+
+ private:
+  bool is_pooled(const PartPlace& place) const {
+    return place.in_last_block && computed_.last_block_pooled;
+  }
+
+  std::int64_t of_linear(const LinearPart& part, std::int64_t tokens) const {
+    const std::int64_t weights = part.in_features * part.out_features;
+    if (!part.block) return part.rows * weights;
+    if (!is_pooled(part)) return tokens * weights;
+    // Keys and values are those of all tokens.
+    const bool is_qkv =
+        std::any_of(parts_.attentions.begin(), parts_.attentions.end(),
+                    [&](const AttentionPart& attention) { return attention.qkv == part.layer; });
+    return is_qkv ? (2 * tokens + 1) * (weights / 3) : weights;
+  }
+
+  std::int64_t of_attention(const AttentionPart& part, std::int64_t tokens) const {
+    std::int64_t pairs = tokens * tokens;
+    if (part.causal && computed_.hidden_skipped) pairs = tokens * (tokens + 1) / 2;
+    if (is_pooled(part)) pairs = tokens;
+    return 2 * part.width * pairs;
+  }
+
+  const ModelParts& parts_;
+  Tower tower_;
+  Computed computed_;
+};
 
 }  // namespace
 
-std::int64_t image_operations(const ClipModel& model, std::int64_t batch) {
-  const ClipConfig& config = model.config;
-  const std::int64_t patches = config.vision_tokens() - 1;
-  const std::int64_t patch_values = 3 * config.vision_patch_size * config.vision_patch_size;
-  const std::int64_t item =
-      patches * patch_values * config.vision_width +
-      block_multiply_adds(config.vision_layers, config.vision_width, config.vision_tokens(), false,
-                          !needs_whole_batch(model.visual.blocks)) +
-      config.vision_width * config.embed_dim;
-  return 2 * batch * item;
+std::int64_t image_operations(ClipModel model, std::int64_t batch) {
+  const ModelParts parts = parts_of(model);
+  const MultiplyAdds multiply_adds(parts, Tower::kImage);
+  return 2 * batch * multiply_adds.of_item(model.image->config().tokens());
 }
 
-std::int64_t text_operations(const ClipModel& model, const at::Tensor& tokens) {
-  const ClipConfig& config = model.config;
-  const bool shortened = !needs_whole_batch(model.text.blocks);
-  const bool runner = model.text.runner != nullptr && has_float_attention(model.text.blocks);
-  const at::Tensor ends = tokens.argmax(-1).add(1);
-  const auto longest = shortened ? ends.max().item<std::int64_t>() : tokens.size(1);
+std::int64_t text_operations(ClipModel model, const at::Tensor& tokens) {
+  const ModelParts parts = parts_of(model);
+  const MultiplyAdds multiply_adds(parts, Tower::kText);
+  const at::Tensor lengths = model.text->lengths(tokens);
+  const auto [shortened, own_length] = multiply_adds.computed();
+  const auto longest = shortened ? lengths.max().item<std::int64_t>() : tokens.size(1);
   std::int64_t sum = 0;
   for (std::int64_t i = 0; i < tokens.size(0); ++i) {
-    const std::int64_t length = runner ? ends[i].item<std::int64_t>() : longest;
-    sum += block_multiply_adds(config.text_layers, config.text_width, length, runner, shortened) +
-           config.text_width * config.embed_dim;
+    sum += multiply_adds.of_item(own_length ? lengths[i].item<std::int64_t>() : longest);
   }
   return 2 * sum;
 }

@@ -2,9 +2,8 @@
 
 #include <utility>
 
-#include "clipq/model/layer_slots.h"
+#include "clipq/model/transformer.h"
 #include "clipq/model/wrapped_linear.h"
-#include "clipq/quant/native_transformer.h"
 
 namespace clipq {
 namespace {
@@ -49,25 +48,19 @@ class ProfiledEmbedding final : public Embedding {
   std::shared_ptr<LayerProfile> profile_;
 };
 
-/// The tower's runner with timers; nullptr if it has none.
-std::shared_ptr<const TransformerRunner> profiled_runner(
-    const std::shared_ptr<const TransformerRunner>& runner,
-    const std::shared_ptr<LayerProfile>& profile) {
-  const auto* native = dynamic_cast<const NativeTransformer*>(runner.get());
-  return native == nullptr ? nullptr : native->profiled(profile);
-}
-
 }  // namespace
 
 ClipModel profiled(ClipModel model, const std::shared_ptr<LayerProfile>& profile) {
-  model.visual.runner = profiled_runner(model.visual.runner, profile);
-  model.text.runner = profiled_runner(model.text.runner, profile);
-  const LayerSlots slots = layer_slots(model);
-  for (const LinearSlot& slot : slots.linears) {
-    *slot.layer = std::make_shared<ProfiledLinear>(*slot.layer, slot.name, profile);
+  const ModelParts parts = parts_of(model);
+  for (const TransformerPart& part : parts.transformers) {
+    auto& runner = part.transformer->runner;
+    if (runner) runner = runner->profiled(profile);
   }
-  for (const auto& slot : slots.embeddings) {
-    *slot.layer = std::make_shared<ProfiledEmbedding>(*slot.layer, slot.name, profile);
+  for (const LinearPart& part : parts.linears) {
+    *part.layer = std::make_shared<ProfiledLinear>(*part.layer, part.name, profile);
+  }
+  for (const EmbeddingPart& part : parts.embeddings) {
+    *part.layer = std::make_shared<ProfiledEmbedding>(*part.layer, part.name, profile);
   }
   return model;
 }

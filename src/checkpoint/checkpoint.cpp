@@ -24,9 +24,9 @@ std::int64_t float32_bytes(const StateDict& state) {
 SettledTowers settle_towers(const TorchScriptArchive& archive, ClipConfig& config,
                             const SettingChoices& options, const SettingChoices& metadata) {
   SettledTowers towers;
-  for (const Tower tower : {Tower::kVisual, Tower::kText}) {
+  for (const Tower tower : kTowers) {
     towers.of(tower) = settle_tower(archive, config, tower, options, metadata);
-    config.settings(tower) = towers.of(tower).settings();
+    config.tower(tower).settings = towers.of(tower).settings();
   }
   return towers;
 }
@@ -34,7 +34,7 @@ SettledTowers settle_towers(const TorchScriptArchive& archive, ClipConfig& confi
 /// What is taken on trust where nothing can be compared.
 std::string assumptions(const SettledTowers& towers) {
   std::vector<std::string> parts;
-  for (const Tower tower : {Tower::kVisual, Tower::kText}) {
+  for (const Tower tower : kTowers) {
     const std::string assumed = towers.of(tower).assumed();
     if (!assumed.empty()) parts.push_back(cat(name_of(tower), " tower: ", assumed));
   }
@@ -69,7 +69,7 @@ void check(Checkpoint& checkpoint, const std::filesystem::path& file, const std:
     log::warn(cat(where, ": ", checkpoint.unchecked));
     return;
   }
-  const ReferenceResult result = run_reference(file, checkpoint.model.config, mode);
+  const ReferenceResult result = run_reference(file, checkpoint.model.config(), mode);
   if (!result.reference) {
     const bool forbidden = mode == ParityMode::kSandbox &&
                            result.failure.find(std::strerror(EPERM)) != std::string::npos;
@@ -88,7 +88,7 @@ void check(Checkpoint& checkpoint, const std::filesystem::path& file, const std:
 
 Json to_json(const CheckpointOptions& options) {
   Json json = {{"parity", name_of(options.parity)}};
-  for (const Tower tower : {Tower::kVisual, Tower::kText}) {
+  for (const Tower tower : kTowers) {
     const auto& heads = options.settings.heads.of(tower);
     const auto& activation = options.settings.activation.of(tower);
     json[name_of(tower)] = {{"heads", heads ? Json(*heads) : Json("auto")},
@@ -105,7 +105,7 @@ Checkpoint load_checkpoint(TorchScriptArchive archive, const std::string& where,
   checkpoint.float32_bytes = float32_bytes(archive.state_dict());
   ClipConfig config = infer_config(archive.state_dict(), where);
   CheckpointMetadata metadata = read_checkpoint_metadata(archive, where);
-  metadata.preprocess.size = static_cast<int>(config.image_resolution);
+  metadata.preprocess.size = static_cast<int>(config.image.resolution);
   checkpoint.towers = settle_towers(archive, config, options.settings, metadata.settings);
   StateDict state = archive.state_dict();
   // What the model doesn't share is freed as it is read.

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "clipq/core/strings.h"
-#include "clipq/model/layer_norm.h"
+#include "clipq/model/clip_model.h"
 
 namespace clipq {
 namespace {
@@ -117,12 +117,10 @@ std::optional<std::int64_t> heads_in(const std::string& code, std::int64_t width
 }  // namespace
 
 CodeSettings read_code_settings(const TorchScriptArchive& archive, Tower tower,
-                                std::int64_t width) {
-  const std::vector<std::string> parts = tower == Tower::kVisual
-                                             ? std::vector<std::string>{"visual"}
-                                             : std::vector<std::string>{"transformer", "ln_final"};
-  const std::string code = archive.code_of(parts);
-  return {heads_in(code, width), activation_in(archive, code), eps_in(code)};
+                                const ClipConfig& config) {
+  ClipModel towers = make_towers(config);
+  const std::string code = archive.code_of(top_level_names(parts_of(towers), tower));
+  return {heads_in(code, config.tower(tower).width), activation_in(archive, code), eps_in(code)};
 }
 
 }  // namespace clipq

@@ -4,7 +4,7 @@
 #include <optional>
 
 #include "clipq/checkpoint/torchscript_archive.h"
-#include "clipq/model/tower.h"
+#include "clipq/model/clip_config.h"
 #include "clipq/numerics/activation.h"
 
 namespace clipq {
@@ -16,7 +16,7 @@ struct CodeSettings {
   std::optional<double> layer_norm_eps;
 };
 
-/// @param width of the tower
-CodeSettings read_code_settings(const TorchScriptArchive& archive, Tower tower, std::int64_t width);
+CodeSettings read_code_settings(const TorchScriptArchive& archive, Tower tower,
+                                const ClipConfig& config);
 
 }  // namespace clipq

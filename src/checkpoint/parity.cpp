@@ -33,8 +33,7 @@ constexpr double kUsualEps[] = {1e-5, 1e-6, 1e-12};
 constexpr int kMostRounds = 3;
 
 at::Tensor encode(const ClipModel& model, Tower tower, const Reference& reference) {
-  return tower == Tower::kVisual ? model.encode_image(reference.pixels)
-                                 : model.encode_text(reference.tokens);
+  return model.encode(tower, tower == Tower::kImage ? reference.pixels : reference.tokens);
 }
 
 at::Tensor directions(const at::Tensor& rows) { return normalize_rows(rows.to(at::kDouble)); }
@@ -44,11 +43,14 @@ double largest_row(const at::Tensor& rows) { return rows.norm(2, -1).max().item<
 /// How far noise of an ulp on its positions moves a tower's embeddings.
 double rounding_of(ClipModel model, Tower tower, const Reference& reference,
                    const at::Tensor& rows) {
-  at::Tensor& positions =
-      tower == Tower::kVisual ? model.visual.positional_embedding : model.text.positional_embedding;
-  const at::Generator generator = at::make_generator<at::CPUGeneratorImpl>(1);
-  const at::Tensor noise = at::randn(positions.sizes(), generator, positions.options()).mul_(kUlp);
-  positions = positions.mul(noise.add_(1));
+  const ModelParts parts = parts_of(model);
+  for (const TensorPart& part : parts.tensors) {
+    if (part.tower != tower || part.use != TensorUse::kPositions) continue;
+    const at::Generator generator = at::make_generator<at::CPUGeneratorImpl>(1);
+    const at::Tensor noise =
+        at::randn(part.tensor->sizes(), generator, part.tensor->options()).mul_(kUlp);
+    *part.tensor = part.tensor->mul(noise.add_(1));
+  }
   return largest_row(directions(encode(model, tower, reference)).sub(directions(rows)));
 }
 
@@ -87,8 +89,6 @@ class Comparison {
     }
   }
 
-  static constexpr Tower kTowers[] = {Tower::kVisual, Tower::kText};
-
   /// Whether only products of both towers can be compared.
   bool together() const { return reference_.similarities.defined(); }
 
@@ -97,7 +97,7 @@ class Comparison {
   const ClipModel& model() const { return model_; }
 
   /// The model's embeddings as they are: float32.
-  const at::Tensor& rows_of(Tower tower) const { return tower == Tower::kVisual ? image_ : text_; }
+  const at::Tensor& rows_of(Tower tower) const { return tower == Tower::kImage ? image_ : text_; }
 
   /// Changes one setting at a time to what is nearest to the reference, until nothing gets nearer.
   void improve() {
@@ -109,19 +109,19 @@ class Comparison {
   }
 
  private:
-  at::Tensor& rows_of(Tower tower) { return tower == Tower::kVisual ? image_ : text_; }
+  at::Tensor& rows_of(Tower tower) { return tower == Tower::kImage ? image_ : text_; }
 
   void measure_rounding(Tower tower) {
-    double& tolerance = tower == Tower::kVisual ? image_tolerance_ : text_tolerance_;
+    double& tolerance = tower == Tower::kImage ? image_tolerance_ : text_tolerance_;
     tolerance =
         kLeastTolerance + kRoundings * rounding_of(model_, tower, reference_, rows_of(tower));
   }
 
   TowerParity parity(Tower tower, const at::Tensor& rows) const {
-    const bool visual = tower == Tower::kVisual;
+    const bool visual = tower == Tower::kImage;
     const at::Tensor ours = directions(rows);
     if (together()) {
-      const at::Tensor others = directions(rows_of(visual ? Tower::kText : Tower::kVisual));
+      const at::Tensor others = directions(rows_of(visual ? Tower::kText : Tower::kImage));
       const at::Tensor cosines = (visual ? ours : others).matmul((visual ? others : ours).t());
       const double scale = std::exp(model_.logit_scale.item<double>());
       const at::Tensor theirs = reference_.similarities.to(at::kDouble).div(scale);
@@ -137,8 +137,8 @@ class Comparison {
     if (fits(tower)) return false;
     bool better = false;
     double least = parity(tower).error;
-    const std::int64_t width = model_.config.width(tower);
-    for (const TowerSettings& settings : neighbours(model_.config.settings(tower), width)) {
+    const TowerConfig config = model_.tower(tower).config();
+    for (const TowerSettings& settings : neighbours(config.settings, config.width)) {
       ClipModel candidate = with_settings(model_, tower, settings);
       at::Tensor rows = encode(candidate, tower, reference_);
       const double error = parity(tower, rows).error;
@@ -239,16 +239,18 @@ void settle_length(ClipModel& model, Tower tower, const at::Tensor& rows,
                          ", with the same directions; its code scales them in a way that clipq "
                          "doesn't know"));
   }
-  model.config.settings(tower).normalized = true;
+  TowerSettings settings = model.tower(tower).config().settings;
+  settings.normalized = true;
+  model.tower(tower).apply(settings);
   log::info(cat(where, ": the archive scales its ", name_of(tower),
                 " embeddings to length 1; so will what is made from it"));
 }
 
 void require_width(const at::Tensor& theirs, Tower tower, const ClipConfig& config,
                    const std::string& where) {
-  if (theirs.size(1) == config.embed_dim) return;
+  if (theirs.size(1) == config.embed_dim()) return;
   throw InputError(cat(where, ": the archive's own ", name_of(tower), " embeddings have ",
-                       theirs.size(1), " values, expected ", config.embed_dim));
+                       theirs.size(1), " values, expected ", config.embed_dim()));
 }
 
 }  // namespace
@@ -263,16 +265,16 @@ Json to_json(const Parity& parity) {
 Parity require_parity(ClipModel& model, SettledTowers& towers, const Reference& reference,
                       const std::string& where) {
   require_finite(reference.similarities, "image and text", where);
-  for (const Tower tower : Comparison::kTowers) {
+  for (const Tower tower : kTowers) {
     const at::Tensor& theirs = reference.of(tower);
     require_finite(theirs, name_of(tower), where);
-    if (theirs.defined()) require_width(theirs, tower, model.config, where);
+    if (theirs.defined()) require_width(theirs, tower, model.config(), where);
   }
   Comparison comparison(model, reference);
   const Comparison as_settled = comparison;
   comparison.improve();
   Parity parity = {{}, {}, reference.source};
-  for (const Tower tower : Comparison::kTowers) {
+  for (const Tower tower : kTowers) {
     const bool is_near = comparison.parity(tower).error <= kLargestUnexplained;
     const Comparison& taken = is_near ? comparison : as_settled;
     parity.of(tower) = taken.parity(tower);
@@ -280,7 +282,7 @@ Parity require_parity(ClipModel& model, SettledTowers& towers, const Reference& 
     if (!comparison.fits(tower) && !told_already) {
       judge_misfit(taken.parity(tower), tower, comparison.together(), where);
     }
-    take_over(towers.of(tower), taken.model().config.settings(tower), tower, where);
+    take_over(towers.of(tower), taken.model().tower(tower).config().settings, tower, where);
     model = with_settings(std::move(model), tower, towers.of(tower).settings());
     if (reference.has_lengths) {
       settle_length(model, tower, taken.rows_of(tower), reference, where);

@@ -25,7 +25,7 @@ constexpr std::uint64_t kLeastMemory = std::uint64_t{2} << 30;
 constexpr std::uint64_t kMemoryAByte = 6;
 
 /// Texts of different lengths: start, random ids, end (the largest id), padding.
-at::Tensor random_tokens(const ClipConfig& config, const at::Generator& generator) {
+at::Tensor random_tokens(const TextTowerConfig& config, const at::Generator& generator) {
   at::Tensor tokens = at::randint(1, config.vocab_size - 2, {kBatch, config.context_length},
                                   generator, at::TensorOptions(at::kLong));
   for (std::int64_t i = 0; i < kBatch; ++i) {
@@ -134,10 +134,10 @@ const char* name_of(ParityMode mode) {
 ReferenceResult run_reference(const std::filesystem::path& file, const ClipConfig& config,
                               ParityMode mode) {
   const at::Generator generator = at::make_generator<at::CPUGeneratorImpl>(kSeed);
-  const std::int64_t side = config.image_resolution;
+  const std::int64_t side = config.image.resolution;
   Reference reference;
   reference.pixels = at::randn({kBatch, 3, side, side}, generator, at::TensorOptions(at::kFloat));
-  reference.tokens = random_tokens(config, generator);
+  reference.tokens = random_tokens(config.text, generator);
   const std::uint64_t bytes = std::filesystem::file_size(file);
   const SandboxLimits limits = {kLeastMemory + kMemoryAByte * bytes,
                                 kLeastSeconds + static_cast<double>(bytes) / kBytesASecond,

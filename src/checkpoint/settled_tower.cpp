@@ -52,8 +52,8 @@ std::string SettledTower::assumed() const {
 
 SettledTower settle_tower(const TorchScriptArchive& archive, const ClipConfig& config, Tower tower,
                           const SettingChoices& options, const SettingChoices& metadata) {
-  const CodeSettings code = read_code_settings(archive, tower, config.width(tower));
-  const TowerSettings& assumed = config.settings(tower);
+  const CodeSettings code = read_code_settings(archive, tower, config);
+  const TowerSettings& assumed = config.tower(tower).settings;
   return {settle(options.heads.of(tower), metadata.heads.of(tower), code.heads, assumed.heads),
           settle(options.activation.of(tower), metadata.activation.of(tower), code.activation,
                  assumed.activation),

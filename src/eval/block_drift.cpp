@@ -12,15 +12,6 @@ double energy(const at::Tensor& x) { return x.to(at::kDouble).square().sum().ite
 
 }  // namespace
 
-BlockOutputs block_outputs(const Transformer& blocks, at::Tensor x) {
-  BlockOutputs outputs;
-  for (const Block& block : blocks) {
-    x = block.forward(x);
-    outputs.push_back(x);
-  }
-  return outputs;
-}
-
 void BlockDrift::add(const BlockOutputs& base, const BlockOutputs& other) {
   for (std::size_t i = 0; i < sums_.size(); ++i) {
     sums_[i].cosine += row_cosines(base[i], other[i]).sum().item<double>();

@@ -9,10 +9,8 @@
 
 namespace clipq {
 
-/// What each block of a tower makes of one image or text: float32 [1, tokens, width] a block.
+/// What each block of a tower makes of one image or text: float32 [1, tokens, width] each.
 using BlockOutputs = std::vector<at::Tensor>;
-
-BlockOutputs block_outputs(const Transformer& blocks, at::Tensor x);
 
 /// How far a tower's residual stream has moved from the first model's, block by block.
 class BlockDrift {

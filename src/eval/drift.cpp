@@ -136,8 +136,8 @@ std::vector<std::string> names_of(const Dataset& dataset, const std::vector<std:
 /// Throws UsageError unless all models embed into as many dimensions.
 void require_same_width(const std::vector<EvaluatedModel>& models) {
   for (const EvaluatedModel& each : models) {
-    const std::int64_t width = each.model->config.embed_dim;
-    const std::int64_t base = models.front().model->config.embed_dim;
+    const std::int64_t width = each.model->config().embed_dim();
+    const std::int64_t base = models.front().model->config().embed_dim();
     if (width == base) continue;
     throw UsageError(cat("drift: embeddings of ", each.label, " have ", width, " dimensions, of ",
                          models.front().label, " ", base, "; compare models of one architecture"));

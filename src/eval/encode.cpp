@@ -36,7 +36,7 @@ std::string cache_key(const EvaluatedModel& model, bool whole_batch, std::int64_
   if (model.identity.empty()) return "";
   static const std::string program = sha256_of_file("/proc/self/exe");
   return sha256_of(cat(program, "\nLibTorch ", TORCH_VERSION, " ", at::get_cpu_capability(), "\n",
-                       model.identity, "\n", to_json(model.model->config).dump(), "\nbatch ",
+                       model.identity, "\n", to_json(model.model->config()).dump(), "\nbatch ",
                        whole_batch ? batch_size : 0, "\n", input));
 }
 
@@ -75,7 +75,7 @@ class ImagePass {
       progress.advance(batch.count);
     }
     bad_.require_at_most(options.skip_bad, dataset, count);
-    if (items_.empty()) throw InputError(cat(dataset.spec(), ": no picture is left"));
+    if (items_.empty()) throw InputError(cat(dataset.spec(), ": no image is left"));
     log::info(cat(items_.size(), " images through ", models_.size(),
                   models_.size() == 1 ? " model in " : " models in ", fixed(wall.lap(), 1), " s, ",
                   fixed(forward_seconds_, 1), " s of them in forward passes"));
@@ -114,7 +114,7 @@ class ImagePass {
       at::Tensor pixels = pixels_of(batch, model.preprocess, preprocess_of_[i]);
       if (!batch.bad.empty()) pixels = at::index_select(pixels, 0, at::tensor(good));
       rows_[i].push_back(encode(model, pixels, feature_));
-      require_finite(rows_[i].back(), model, Tower::kVisual, pixels, models_[i].place(),
+      require_finite(rows_[i].back(), model, Tower::kImage, pixels, models_[i].place(),
                      name_of_row);
     }
     forward_seconds_ += watch.lap();
@@ -136,7 +136,7 @@ struct DistinctTokens {
   std::vector<std::int64_t> of;    ///< for each text, the place of its like in `rows`
 };
 
-DistinctTokens distinct_tokens(const at::Tensor& tokens) {
+DistinctTokens distinct_tokens(const at::Tensor& tokens, const TextTower& tower) {
   const std::int64_t length = tokens.size(1);
   const auto* ids = tokens.const_data_ptr<std::int32_t>();
   std::unordered_map<std::string, std::int64_t> first;
@@ -149,10 +149,11 @@ DistinctTokens distinct_tokens(const at::Tensor& tokens) {
     first_like.push_back(found->second);
     if (is_new) distinct.push_back(i);
   }
-  const at::Tensor ends = tokens.argmax(-1);
-  const auto* end_of = ends.const_data_ptr<std::int64_t>();
-  std::stable_sort(distinct.begin(), distinct.end(),
-                   [end_of](std::int64_t a, std::int64_t b) { return end_of[a] < end_of[b]; });
+  const at::Tensor lengths = tower.lengths(tokens);
+  const auto* length_of = lengths.const_data_ptr<std::int64_t>();
+  std::stable_sort(distinct.begin(), distinct.end(), [length_of](std::int64_t a, std::int64_t b) {
+    return length_of[a] < length_of[b];
+  });
   std::unordered_map<std::int64_t, std::int64_t> place;
   for (std::size_t i = 0; i < distinct.size(); ++i) {
     place[distinct[i]] = static_cast<std::int64_t>(i);
@@ -169,7 +170,7 @@ at::Tensor encode_in_order(const EvaluatedModel& evaluated, const at::Tensor& to
                            std::int64_t batch_size, const NameOfRow& name_of_row) {
   const ClipModel& model = *evaluated.model;
   const std::int64_t count = tokens.size(0);
-  at::Tensor embeddings = at::empty({count, model.config.embed_dim});
+  at::Tensor embeddings = at::empty({count, model.text->config().embed_dim});
   Progress progress("texts", count);
   for (std::int64_t first = 0; first < count; first += batch_size) {
     const std::int64_t rows = std::min(batch_size, count - first);
@@ -191,11 +192,11 @@ at::Tensor encode_tokens(const EvaluatedModel& model, const at::Tensor& tokens,
   const auto quoted = [&texts](std::int64_t text) {
     return cat("the text \"", texts[static_cast<std::size_t>(text)], "\"");
   };
-  if (model.model->text.needs_whole_batch()) {
+  if (model.model->text->needs_whole_batch()) {
     embeddings = encode_in_order(model, tokens, batch_size, quoted);
     distinct_count = static_cast<std::size_t>(tokens.size(0));
   } else {
-    const DistinctTokens distinct = distinct_tokens(tokens);
+    const DistinctTokens distinct = distinct_tokens(tokens, *model.model->text);
     distinct_count = distinct.rows.size();
     const at::Tensor sorted = at::index_select(tokens, 0, at::tensor(distinct.rows));
     const auto quoted_distinct = [&](std::int64_t row) {
@@ -234,7 +235,7 @@ at::Tensor pixels_of(PixelBatch& batch, const Preprocess& preprocess, std::size_
 }
 
 at::Tensor tokens_of(const std::vector<std::string>& texts, const Tokenizer& tokenizer,
-                     const ClipConfig& config) {
+                     const TextTowerConfig& config) {
   if (tokenizer.vocabulary_size() != config.vocab_size) {
     throw UsageError(cat("the tokenizer has ", tokenizer.vocabulary_size(),
                          " entries, but the model's token embedding has ", config.vocab_size,
@@ -258,7 +259,7 @@ ImageFeatures Encoder::images(const ImageSource& source, ImageFeature feature,
         cat(feature == ImageFeature::kEmbedding ? "images " : "pooled ", source.content.sha256,
             "\n", to_json(each.model->preprocess).dump());
     keys.push_back(
-        cache_key(each, each.model->visual.needs_whole_batch(), options_.batch_size, input));
+        cache_key(each, each.model->image->needs_whole_batch(), options_.batch_size, input));
     const auto cached = keys.back().empty() ? std::nullopt : options_.cache.find(keys.back());
     features.rows.push_back(cached && cached->size(0) == source.count ? *cached : at::Tensor());
     if (!features.rows.back().defined()) running.push_back(each);
@@ -286,9 +287,9 @@ std::vector<at::Tensor> Encoder::texts(const std::vector<std::string>& texts,
   std::vector<at::Tensor> embeddings;
   Stopwatch watch;
   for (const EvaluatedModel& each : models_) {
-    const at::Tensor tokens = tokens_of(texts, *each.tokenizer, each.model->config);
+    const at::Tensor tokens = tokens_of(texts, *each.tokenizer, each.model->text->config());
     const std::string key =
-        cache_key(each, each.model->text.needs_whole_batch(), options_.batch_size,
+        cache_key(each, each.model->text->needs_whole_batch(), options_.batch_size,
                   cat("texts ", sha256_of(bytes_of(tokens))));
     const auto cached = key.empty() ? std::nullopt : options_.cache.find(key);
     if (cached && cached->size(0) == tokens.size(0)) {

@@ -2,28 +2,24 @@
 
 #include <map>
 
-#include "clipq/model/layer_slots.h"
-#include "clipq/quant/simulated_layers.h"
+#include "clipq/core/find_or_default.h"
+#include "clipq/model/parts.h"
+#include "clipq/numerics/quantize.h"
 #include "value_histogram.h"
 
 namespace clipq {
 namespace {
 
 /// The values that a layer computes with; undefined if it doesn't show them.
-at::Tensor weight_of(const Linear& layer) {
-  if (const auto* plain = dynamic_cast<const FloatLinear*>(&layer)) return plain->weight();
-  const auto* simulated = dynamic_cast<const SimulatedLinear*>(&layer);
-  return simulated ? simulated->weight().values() : at::Tensor();
+template <typename Layer>
+at::Tensor weight_of(const Layer& layer) {
+  const auto contents = layer.contents();
+  if (!contents) return {};
+  return contents->quantized == nullptr ? contents->weight : dequantize(*contents->quantized);
 }
 
-at::Tensor weight_of(const Embedding& layer) {
-  if (const auto* plain = dynamic_cast<const FloatEmbedding*>(&layer)) return plain->weight();
-  const auto* simulated = dynamic_cast<const SimulatedEmbedding*>(&layer);
-  return simulated ? dequantize(simulated->weight()) : at::Tensor();
-}
-
-template <typename Slot>
-void add_histogram(Json& histograms, const Slot& base, const Slot& other) {
+template <typename Part>
+void add_histogram(Json& histograms, const Part& base, const Part& other) {
   const at::Tensor before = weight_of(**base.layer);
   const at::Tensor after = weight_of(**other.layer);
   if (!before.defined() || !after.defined()) return;
@@ -54,8 +50,8 @@ Json row_json(const QuantizerRecord& record) {
 }  // namespace
 
 Json weight_histograms(ClipModel base, ClipModel model) {
-  const LayerSlots before = layer_slots(base);
-  const LayerSlots after = layer_slots(model);
+  const ModelParts before = parts_of(base);
+  const ModelParts after = parts_of(model);
   Json histograms = Json::array();
   for (std::size_t i = 0; i < before.linears.size(); ++i) {
     add_histogram(histograms, before.linears[i], after.linears[i]);
@@ -74,23 +70,20 @@ Json quantizer_rows(const Quantization& quantization) {
   return rows;
 }
 
-Json gelu_ranges(const Quantization& quantization, const ClipConfig& config) {
-  std::map<std::string, const QuantizerRecord*> inputs;
+Json gelu_ranges(const Quantization& quantization, ClipModel model) {
+  std::map<QuantizerId, const QuantizerRecord*> known;
   for (const QuantizerRecord& record : quantization.quantizers) {
-    const bool known = record.placed.enabled && record.range;
-    if (known && record.placed.role == Role::kInput) inputs[record.placed.module] = &record;
+    if (record.placed.enabled && record.range) known[record.placed.id] = &record;
   }
-  const auto ranges_of = [&](Tower tower, std::int64_t blocks) {
-    Json ranges = Json::array();
-    for (std::int64_t i = 0; i < blocks; ++i) {
-      const auto found =
-          inputs.find(block_name(tower, static_cast<std::size_t>(i)) + ".mlp.c_proj");
-      ranges.push_back(found == inputs.end() ? Json() : range_json(*found->second));
-    }
-    return ranges;
-  };
-  return {{"visual", ranges_of(Tower::kVisual, config.vision_layers)},
-          {"text", ranges_of(Tower::kText, config.text_layers)}};
+  Json ranges = {{"visual", Json::array()}, {"text", Json::array()}};
+  const ModelParts parts = parts_of(model);
+  for (const LinearPart& part : parts.linears) {
+    if (!part.follows_activation) continue;
+    const QuantizerRecord* record = find_or_default(known, {part.name, Role::kInput});
+    ranges[part.tower == Tower::kImage ? "visual" : "text"].push_back(
+        record == nullptr ? Json() : range_json(*record));
+  }
+  return ranges;
 }
 
 }  // namespace clipq

@@ -20,6 +20,6 @@ Json quantizer_rows(const Quantization& quantization);
 
 /// The range that each block's GELU output is quantized with: [low, high], or null where it isn't
 /// quantized or the range is taken at run time. {"visual": […], "text": […]}.
-Json gelu_ranges(const Quantization& quantization, const ClipConfig& config);
+Json gelu_ranges(const Quantization& quantization, ClipModel model);
 
 }  // namespace clipq

@@ -17,12 +17,14 @@ namespace {
 
 using Histograms = std::vector<std::shared_ptr<Histogram>>;
 
-/// Puts a counter before each block's c_proj, which is given GELU's output.
-Histograms count_gelu_outputs(Transformer& blocks) {
+/// Puts a counter before each layer of a tower that is given what an activation returns.
+Histograms count_activations(ClipModel& model, Tower tower) {
   Histograms histograms;
-  for (Block& block : blocks) {
+  const ModelParts parts = parts_of(model);
+  for (const LinearPart& part : parts.linears) {
+    if (part.tower != tower || !part.follows_activation) continue;
     histograms.push_back(std::make_shared<Histogram>());
-    block.c_proj = std::make_shared<CountedLinear>(block.c_proj, histograms.back());
+    *part.layer = std::make_shared<CountedLinear>(*part.layer, histograms.back());
   }
   return histograms;
 }
@@ -41,11 +43,11 @@ class LayerPass {
     for (const EvaluatedModel& each : models) {
       models_.push_back(*each.model);
       places_.push_back(each.place());
-      image_.emplace_back(each.model->visual.blocks.size());
-      text_.emplace_back(each.model->text.blocks.size());
+      image_.emplace_back(each.model->image->config().layers);
+      text_.emplace_back(each.model->text->config().layers);
     }
-    image_gelu_ = count_gelu_outputs(models_.front().visual.blocks);
-    text_gelu_ = count_gelu_outputs(models_.front().text.blocks);
+    image_gelu_ = count_activations(models_.front(), Tower::kImage);
+    text_gelu_ = count_activations(models_.front(), Tower::kText);
   }
 
   void run_images(const TaskInput& input, const std::vector<std::int64_t>& items) {
@@ -60,10 +62,9 @@ class LayerPass {
       for (std::size_t i = 0; i < models_.size(); ++i) {
         const ClipModel& model = models_[i];
         const at::Tensor pixels = pixels_of(batch, model.preprocess, i);
-        BlockOutputs outputs =
-            block_outputs(model.visual.blocks, model.visual.embed(pixels, model.config));
+        BlockOutputs outputs = model.image->block_outputs(pixels);
         require_finite(
-            outputs.back(), model, Tower::kVisual, pixels, places_[i],
+            outputs.back(), model, Tower::kImage, pixels, places_[i],
             [&](std::int64_t /*row*/) { return input.source.dataset.item_name(items[done]); });
         if (i == 0) base = outputs;
         image_[i].add(base, outputs);
@@ -77,9 +78,10 @@ class LayerPass {
       BlockOutputs base;
       for (std::size_t i = 0; i < models_.size(); ++i) {
         const ClipModel& model = models_[i];
-        const at::Tensor ids = tokens_of({text}, *models[i].tokenizer, model.config);
-        const at::Tensor cut = ids.narrow(1, 0, ids.argmax(-1).item<std::int64_t>() + 1);
-        BlockOutputs outputs = block_outputs(model.text.blocks, model.text.embed(cut));
+        const at::Tensor ids = tokens_of({text}, *models[i].tokenizer, model.text->config());
+        const at::Tensor cut =
+            ids.narrow(1, 0, model.text->lengths(ids).item<std::int64_t>());
+        BlockOutputs outputs = model.text->block_outputs(cut);
         require_finite(outputs.back(), model, Tower::kText, cut, places_[i],
                        [&](std::int64_t /*row*/) { return cat("the text \"", text, "\""); });
         if (i == 0) base = outputs;
@@ -113,11 +115,10 @@ void add_depth(Measurement& measurement, const std::string& tower, const std::st
 
 /// Throws UsageError unless all models have towers of the same shapes.
 void require_same_towers(const std::vector<EvaluatedModel>& models) {
-  const ClipConfig& base = models.front().model->config;
+  const ClipConfig base = models.front().model->config();
   for (const EvaluatedModel& each : models) {
-    ClipConfig config = each.model->config;
-    config.vision = base.vision;
-    config.text = base.text;
+    ClipConfig config = each.model->config();
+    for (const Tower tower : kTowers) config.tower(tower).settings = base.tower(tower).settings;
     if (config == base) continue;
     throw UsageError(cat("layers: ", each.label, " has another architecture than ",
                          models.front().label, "; compare models of one checkpoint"));
@@ -151,7 +152,7 @@ TaskReport run_layers(const TaskInput& input) {
     const Quantization* quantization = models[i].quantization;
     if (quantization == nullptr) continue;
     measurement.details["quantizers"] = quantizer_rows(*quantization);
-    measurement.details["gelu_ranges"] = gelu_ranges(*quantization, models[i].model->config);
+    measurement.details["gelu_ranges"] = gelu_ranges(*quantization, *models[i].model);
   }
   Json& gelu = report.models.front().details["gelu"];
   gelu["visual"] = gelu_json(pass.image_gelu());

@@ -2,12 +2,14 @@
 
 #include "clipq/core/error.h"
 #include "clipq/core/strings.h"
+#include "clipq/model/causal_text_tower.h"
+#include "clipq/model/vit_tower.h"
 
 namespace clipq {
 namespace {
 
-void require_images(const at::Tensor& pixels, const ClipConfig& config) {
-  const std::int64_t side = config.image_resolution;
+void require_images(const at::Tensor& pixels, const ImageTowerConfig& config) {
+  const std::int64_t side = config.resolution;
   if (pixels.dim() != 4 || pixels.size(1) != 3 || pixels.size(2) != side ||
       pixels.size(3) != side) {
     throw InputError(cat("encode_image: got shape ", pixels.sizes(), ", expected [n, 3, ", side,
@@ -15,20 +17,7 @@ void require_images(const at::Tensor& pixels, const ClipConfig& config) {
   }
 }
 
-}  // namespace
-
-at::Tensor ClipModel::encode_image(const at::Tensor& pixels) const {
-  require_images(pixels, config);
-  const at::Tensor rows = visual.encode(pixels, config);
-  return config.vision.normalized ? normalize_rows(rows) : rows;
-}
-
-at::Tensor ClipModel::pool_image(const at::Tensor& pixels) const {
-  require_images(pixels, config);
-  return visual.pool(pixels, config);
-}
-
-at::Tensor ClipModel::encode_text(const at::Tensor& tokens) const {
+void require_tokens(const at::Tensor& tokens, const TextTowerConfig& config) {
   if (tokens.dim() != 2 || tokens.size(1) < 1 || tokens.size(1) > config.context_length) {
     throw InputError(cat("encode_text: got shape ", tokens.sizes(), ", expected [n, 1 to ",
                          config.context_length, "]"));
@@ -39,31 +28,59 @@ at::Tensor ClipModel::encode_text(const at::Tensor& tokens) const {
                          ", but the model's vocabulary has ", config.vocab_size,
                          " entries; give the model's own merges with --bpe"));
   }
-  const at::Tensor rows = text.encode(tokens);
-  return config.text.normalized ? normalize_rows(rows) : rows;
 }
 
-void apply_settings(ClipModel& model) {
-  for (LayerNorm* norm : {&model.visual.ln_pre, &model.visual.ln_post}) {
-    norm->eps = model.config.vision.layer_norm_eps;
-  }
-  model.text.ln_final.eps = model.config.text.layer_norm_eps;
-  for (const Tower tower : {Tower::kVisual, Tower::kText}) {
-    const TowerSettings& settings = model.config.settings(tower);
-    for (Block& block : model.blocks(tower)) {
-      block.activation = settings.activation;
-      block.ln_1.eps = settings.layer_norm_eps;
-      block.ln_2.eps = settings.layer_norm_eps;
-    }
-  }
+at::Tensor embeddings_of(const TowerNetwork& tower, const at::Tensor& input) {
+  const at::Tensor rows = tower.encode(input);
+  return tower.config().settings.normalized ? normalize_rows(rows) : rows;
+}
+
+}  // namespace
+
+const TowerNetwork& ClipModel::tower(Tower tower) const {
+  if (tower == Tower::kImage) return *image;
+  return *text;
+}
+
+TowerNetwork& ClipModel::tower(Tower tower) {
+  if (tower == Tower::kImage) return *image;
+  return *text;
+}
+
+at::Tensor ClipModel::encode_image(const at::Tensor& pixels) const {
+  require_images(pixels, image->config());
+  return embeddings_of(*image, pixels);
+}
+
+at::Tensor ClipModel::pool_image(const at::Tensor& pixels) const {
+  require_images(pixels, image->config());
+  return image->pool(pixels);
+}
+
+at::Tensor ClipModel::encode_text(const at::Tensor& tokens) const {
+  require_tokens(tokens, text->config());
+  return embeddings_of(*text, tokens);
+}
+
+at::Tensor ClipModel::encode(Tower tower, const at::Tensor& input) const {
+  return tower == Tower::kImage ? encode_image(input) : encode_text(input);
+}
+
+ClipModel make_towers(const ClipConfig& config) {
+  ClipModel model;
+  model.image = std::make_unique<VitTower>(config.image);
+  model.text = std::make_unique<CausalTextTower>(config.text);
+  return model;
+}
+
+ModelParts parts_of(ClipModel& model) {
+  ModelParts parts;
+  for (const Tower tower : kTowers) model.tower(tower).add_parts(parts);
+  return parts;
 }
 
 ClipModel with_settings(ClipModel model, Tower tower, const TowerSettings& settings) {
-  model.config.settings(tower) = settings;
-  for (Block& block : model.blocks(tower)) {
-    block.attention = std::make_shared<FloatAttention>(settings.heads, block.attention->causal());
-  }
-  apply_settings(model);
+  model.tower(tower).apply(settings);
   return model;
 }
 

@@ -7,7 +7,7 @@
 
 #include "clipq/core/error.h"
 #include "clipq/core/strings.h"
-#include "clipq/model/layer_slots.h"
+#include "clipq/model/transformer.h"
 #include "clipq/model/wrapped_linear.h"
 
 namespace clipq {
@@ -43,17 +43,13 @@ class WatchedLinear final : public WrappedLinear {
 /// Where the first value arises that isn't finite when the tower gets this input.
 std::string first_place(ClipModel model, Tower tower, const at::Tensor& input) {
   FirstSeen first;
-  model.visual.runner = nullptr;
-  model.text.runner = nullptr;
-  for (const LinearSlot& slot : layer_slots(model).linears) {
-    *slot.layer = std::make_shared<WatchedLinear>(*slot.layer, slot.name, first);
+  const ModelParts parts = parts_of(model);
+  for (const TransformerPart& part : parts.transformers) part.transformer->runner = nullptr;
+  for (const LinearPart& part : parts.linears) {
+    *part.layer = std::make_shared<WatchedLinear>(*part.layer, part.name, first);
   }
-  if (tower == Tower::kVisual) {
-    first.look(input, "the pixels");
-    first.look(model.encode_image(input), "the embedding");
-  } else {
-    first.look(model.encode_text(input), "the embedding");
-  }
+  if (tower == Tower::kImage) first.look(input, "the pixels");
+  first.look(model.encode(tower, input), "the embedding");
   return first.place;
 }
 
@@ -73,8 +69,7 @@ std::int64_t first_bad_item(const at::Tensor& output) {
 void throw_not_finite(const ClipModel& model, Tower tower, const at::Tensor& input,
                       const std::string& where, const std::string& item) {
   const std::string place = first_place(model, tower, input);
-  throw InputError(cat(where, ": the ", tower == Tower::kVisual ? "image" : "text",
-                       " tower's embedding of ", item, " isn't finite; ",
+  throw InputError(cat(where, ": the ", name_of(tower), " tower's embedding of ", item, " isn't finite; ",
                        place.empty()
                            ? "run layer by layer it is, so that the fast path overflows: try "
                              "--mode simulate"

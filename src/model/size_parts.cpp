@@ -4,7 +4,7 @@
 #include <map>
 #include <set>
 
-#include "clipq/core/strings.h"
+#include "clipq/model/parts.h"
 
 namespace clipq {
 namespace {
@@ -12,31 +12,60 @@ namespace {
 constexpr std::array<const char*, 5> kParts = {"image blocks", "image rest", "token embedding",
                                                "text blocks", "text rest"};
 
-const char* part_of(const std::string& tensor) {
-  if (starts_with(tensor, "visual.transformer.")) return kParts[0];
-  if (starts_with(tensor, "visual.")) return kParts[1];
-  if (starts_with(tensor, "token_embedding.")) return kParts[2];
-  return starts_with(tensor, "transformer.") ? kParts[3] : kParts[4];
+const char* part_of(const PartPlace& place) {
+  if (place.tower == Tower::kImage) return place.block ? kParts[0] : kParts[1];
+  return place.block ? kParts[3] : kParts[4];
+}
+
+/// What the tensors of each part of a model belong to, by the part's name.
+std::map<std::string, const char*> named_parts(const ModelParts& parts) {
+  std::map<std::string, const char*> names;
+  for (const LinearPart& part : parts.linears) names[part.name] = part_of(part);
+  for (const AttentionPart& part : parts.attentions) names[part.name] = part_of(part);
+  for (const TensorPart& part : parts.tensors) names[part.name] = part_of(part);
+  for (const EmbeddingPart& part : parts.embeddings) names[part.name] = kParts[2];
+  return names;
+}
+
+/// The innermost part whose path a tensor's name begins with; what belongs to no part counts to the
+/// text's rest.
+const char* part_of(std::string path, const std::map<std::string, const char*>& names) {
+  for (;;) {
+    const auto found = names.find(path);
+    if (found != names.end()) return found->second;
+    const std::size_t last = path.rfind('.');
+    if (last == std::string::npos) return kParts[4];
+    path.resize(last);
+  }
 }
 
 }  // namespace
 
-std::vector<std::pair<std::string, std::int64_t>> size_parts(const StateDict& state,
-                                                             std::int64_t file_bytes) {
-  std::map<std::string, std::int64_t> bytes;
+TensorBytes tensor_bytes(const StateDict& state) {
+  TensorBytes bytes;
   std::set<const void*> seen;
-  std::int64_t archive = file_bytes;
   for (const auto& [name, tensor] : state) {
     const auto size = static_cast<std::int64_t>(tensor.nbytes());
-    if (size == 0 || !seen.insert(tensor.const_data_ptr()).second) continue;
-    bytes[part_of(name)] += size;
+    if (size > 0 && seen.insert(tensor.const_data_ptr()).second) bytes[name] = size;
+  }
+  return bytes;
+}
+
+std::vector<std::pair<std::string, std::int64_t>> size_parts(const ModelParts& parts,
+                                                             const TensorBytes& stored,
+                                                             std::int64_t file_bytes) {
+  const std::map<std::string, const char*> names = named_parts(parts);
+  std::map<std::string, std::int64_t> bytes;
+  std::int64_t archive = file_bytes;
+  for (const auto& [name, size] : stored) {
+    bytes[part_of(name, names)] += size;
     archive -= size;
   }
-  std::vector<std::pair<std::string, std::int64_t>> parts;
-  parts.reserve(kParts.size() + 1);
-  for (const char* part : kParts) parts.emplace_back(part, bytes[part]);
-  parts.emplace_back("archive", archive);
-  return parts;
+  std::vector<std::pair<std::string, std::int64_t>> sizes;
+  sizes.reserve(kParts.size() + 1);
+  for (const char* part : kParts) sizes.emplace_back(part, bytes[part]);
+  sizes.emplace_back("archive", archive);
+  return sizes;
 }
 
 }  // namespace clipq

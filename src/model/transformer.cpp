@@ -1,55 +1,56 @@
 #include "clipq/model/transformer.h"
 
-#include <ATen/ops/arange.h>
-#include <ATen/ops/index.h>
-
 #include <algorithm>
 
+#include "clipq/core/strings.h"
+#include "take_positions.h"
+
 namespace clipq {
-namespace {
 
-/// The token at one position an item: [batch, tokens, width] to [batch, 1, width].
-at::Tensor take(const at::Tensor& x, const at::Tensor& positions) {
-  return at::index(x, {at::arange(x.size(0), at::kLong), positions}).unsqueeze(1);
+std::string block_name(const std::string& transformer, std::size_t index) {
+  return cat(transformer, ".resblocks.", index);
 }
 
-}  // namespace
+Transformer::Transformer(const TowerConfig& config, bool causal)
+    : blocks(static_cast<std::size_t>(config.layers), Block(config, causal)) {}
 
-at::Tensor Block::forward(const at::Tensor& x) const {
-  const at::Tensor attended = attention->forward(in_proj->forward(ln_1.forward(x)));
-  return add_mlp(x.add(out_proj->forward(attended)));
+at::Tensor Transformer::forward_pooled(at::Tensor x, const at::Tensor& positions) const {
+  if (runner) return runner->forward_pooled(x, positions);
+  const bool shortened = !blocks.empty() && !needs_whole_batch();
+  const std::size_t whole = blocks.size() - (shortened ? 1 : 0);
+  for (std::size_t i = 0; i < whole; ++i) x = blocks[i].forward(x);
+  const at::Tensor pooled =
+      shortened ? blocks.back().forward_pooled(x, positions) : take_positions(x, positions);
+  return pooled.squeeze(1);
 }
 
-at::Tensor Block::forward_pooled(const at::Tensor& x, const at::Tensor& positions) const {
-  const std::int64_t width = x.size(2);
-  const at::Tensor normalized = ln_1.forward(x);
-  const at::Tensor q = in_proj->forward_part(take(normalized, positions), 0, width);
-  const at::Tensor kv = in_proj->forward_part(normalized, width, 2 * width);
-  const at::Tensor attended = attention->forward_pooled(q, kv, positions);
-  return add_mlp(take(x, positions).add(out_proj->forward(attended)));
+std::vector<at::Tensor> Transformer::block_outputs(at::Tensor x) const {
+  std::vector<at::Tensor> outputs;
+  for (const Block& block : blocks) {
+    x = block.forward(x);
+    outputs.push_back(x);
+  }
+  return outputs;
 }
 
-at::Tensor Block::add_mlp(const at::Tensor& x) const {
-  return x.add(c_proj->forward(apply(activation, c_fc->forward(ln_2.forward(x)))));
-}
-
-bool Block::needs_whole_batch() const {
-  return in_proj->needs_whole_batch() || attention->needs_whole_batch() ||
-         out_proj->needs_whole_batch() || c_fc->needs_whole_batch() || c_proj->needs_whole_batch();
-}
-
-bool needs_whole_batch(const Transformer& blocks) {
+bool Transformer::needs_whole_batch() const {
   return std::any_of(blocks.begin(), blocks.end(),
                      [](const Block& block) { return block.needs_whole_batch(); });
 }
 
-at::Tensor forward_pooled(const Transformer& blocks, at::Tensor x, const at::Tensor& positions) {
-  const bool shortened = !blocks.empty() && !needs_whole_batch(blocks);
-  const std::size_t whole = blocks.size() - (shortened ? 1 : 0);
-  for (std::size_t i = 0; i < whole; ++i) x = blocks[i].forward(x);
-  const at::Tensor pooled =
-      shortened ? blocks.back().forward_pooled(x, positions) : take(x, positions);
-  return pooled.squeeze(1);
+void Transformer::add_parts(ModelParts& parts, const PartPlace& place) {
+  parts.transformers.push_back({place, this});
+  for (std::size_t i = 0; i < blocks.size(); ++i) {
+    PartPlace block = place;
+    block.name = block_name(place.name, i);
+    block.block = static_cast<std::int64_t>(i);
+    block.in_last_block = i + 1 == blocks.size();
+    blocks[i].add_parts(parts, block);
+  }
+}
+
+void Transformer::apply(const TowerSettings& settings) {
+  for (Block& block : blocks) block.apply(settings);
 }
 
 }  // namespace clipq

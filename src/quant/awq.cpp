@@ -1,5 +1,7 @@
 #include <ATen/ops/pow.h>
 
+#include <algorithm>
+
 #include "clipq/core/error.h"
 #include "clipq/core/strings.h"
 #include "clipq/quant/algorithm.h"
@@ -24,16 +26,19 @@ class Awq final : public Algorithm {
 
   bool transform_needs_rows() const override { return true; }
 
-  bool serves(const PlacedQuantizer& quantizer) const override {
-    return quantizer.is_weight() && quantizer.module != "token_embedding";
+  bool serves(const PlacedQuantizer& quantizer, const ModelParts& parts) const override {
+    const std::vector<FoldSite> sites = fold_sites(parts);
+    return quantizer.is_weight() &&
+           std::any_of(sites.begin(), sites.end(),
+                       [&](const FoldSite& site) { return concerns(site, quantizer.id); });
   }
 
   void transform(ClipModel& model, const Placement& placement,
                  const SampledRows& rows) const override {
-    for (const FoldSite& site : fold_sites(model)) {
+    for (const FoldSite& site : fold_sites(parts_of(model))) {
       const auto sample = rows.find(site.consumer_name);
       if (site.kind == FoldKind::kQueriesKeys || sample == rows.end() ||
-          find_enabled(placement, site.consumer_name, Role::kWeight) == nullptr) {
+          find_enabled(placement, {site.consumer_name, Role::kWeight}) == nullptr) {
         continue;
       }
       const at::Tensor magnitude = sample->second.abs().mean(0);

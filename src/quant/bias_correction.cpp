@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "clipq/quant/algorithm.h"
 #include "clipq/quant/simulated_layers.h"
 
@@ -12,9 +14,10 @@ class BiasCorrection final : public Algorithm {
 
   bool conversion_needs_rows() const override { return !data_free_; }
 
-  bool serves(const PlacedQuantizer& quantizer) const override {
-    const bool of_linear = quantizer.is_weight() || quantizer.role == Role::kInput;
-    return of_linear && quantizer.module.find("resblocks") != std::string::npos;
+  bool serves(const PlacedQuantizer& quantizer, const ModelParts& parts) const override {
+    return std::any_of(parts.linears.begin(), parts.linears.end(), [&](const LinearPart& part) {
+      return part.has_bias() && part.name == quantizer.id.layer;
+    });
   }
 
   void convert_bias(BiasInConversion& conversion) const override {

@@ -26,14 +26,14 @@ void check(const at::Tensor& embeddings, const ClipModel& model, Tower tower,
                  [](std::int64_t) { return std::string("a sample"); });
 }
 
-/// Runs texts in groups of equal length, each cut behind its end-of-text token.
+/// Runs texts in groups of equal length, each cut after its last token.
 /// @param unobserved the model that `model` is, but for its observers
 void run_without_padding(const ClipModel& model, const ClipModel& unobserved,
                          const at::Tensor& tokens) {
   std::map<std::int64_t, std::vector<std::int64_t>> rows_by_length;
-  const at::Tensor ends = tokens.argmax(-1);
+  const at::Tensor lengths = model.text->lengths(tokens);
   for (std::int64_t i = 0; i < tokens.size(0); ++i) {
-    rows_by_length[ends[i].item<std::int64_t>() + 1].push_back(i);
+    rows_by_length[lengths[i].item<std::int64_t>()].push_back(i);
   }
   for (const auto& [length, rows] : rows_by_length) {
     const at::Tensor cut = at::index_select(tokens, 0, at::tensor(rows)).narrow(1, 0, length);
@@ -129,7 +129,7 @@ CalibrationData calibrate(ClipModel model, const Placement& placement,
   std::int64_t done = state ? resume(collectors, state->file_of(request.name), *state) : 0;
   const ClipModel unobserved = model;
   collectors.attach(model);
-  const bool image = has_quantizers(placement, Tower::kVisual);
+  const bool image = has_quantizers(placement, Tower::kImage);
   const bool text = has_quantizers(placement, Tower::kText);
   const CalibrationStream stream = source.open(done, request.batches);
   Saver saver(request.name, state);
@@ -137,7 +137,7 @@ CalibrationData calibrate(ClipModel model, const Placement& placement,
   try {
     while (stream(batch)) {
       if (image && batch.pixels.defined()) {
-        check(model.encode_image(batch.pixels), unobserved, Tower::kVisual, batch.pixels);
+        check(model.encode_image(batch.pixels), unobserved, Tower::kImage, batch.pixels);
       }
       if (text && batch.tokens.defined()) run_without_padding(model, unobserved, batch.tokens);
       batch = {};

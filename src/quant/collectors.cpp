@@ -20,7 +20,7 @@ void add(ObserverState& all, const std::string& prefix, const ObserverState& one
 ObserverState below(const ObserverState& all, const std::string& prefix) {
   const std::string head = prefix + "/";
   ObserverState one;
-  for (auto entry = all.lower_bound(head); entry != all.end() && starts_with(entry->first, head);
+  for (auto entry = all.lower_bound(head); entry != all.end() && entry->first.starts_with(head);
        ++entry) {
     one[entry->first.substr(head.size())] = entry->second;
   }
@@ -33,48 +33,44 @@ Collectors::Collectors(const Placement& placement, const CalibrationRequest& req
   for (const PlacedQuantizer& quantizer : placement) {
     if (!quantizer.enabled) continue;
     if (request.ranges && quantizer.needs_calibration()) {
-      observers_[quantizer.name()] = make_observer(quantizer.spec.observer, quantizer.spec);
+      observers_[quantizer.id] = make_observer(quantizer.spec.observer, quantizer.spec);
     }
-    const bool of_linear = quantizer.is_weight() || quantizer.role == Role::kInput;
+    const bool of_linear = quantizer.is_weight() || quantizer.id.role == Role::kInput;
     if (of_linear && request.rows > 0) {
-      rows_[quantizer.module] = std::make_shared<RowSample>(request.rows);
+      rows_[quantizer.id.layer] = std::make_shared<RowSample>(request.rows);
     }
     if (!of_linear && request.attention_inputs) {
-      attentions_[quantizer.module] = std::make_shared<at::Tensor>();
+      attentions_[quantizer.id.layer] = std::make_shared<at::Tensor>();
     }
   }
-}
-
-std::shared_ptr<Observer> Collectors::observer(const std::string& module, Role role) const {
-  return find_or_default(observers_, cat(module, ".", name_of(role)));
 }
 
 void Collectors::attach(ClipModel& model) const {
-  const LayerSlots slots = layer_slots(model);
-  for (const auto& slot : slots.linears) {
-    const auto input = observer(slot.name, Role::kInput);
-    const auto sample = find_or_default(rows_, slot.name);
+  const ModelParts parts = parts_of(model);
+  for (const LinearPart& part : parts.linears) {
+    const auto input = find_or_default(observers_, {part.name, Role::kInput});
+    const auto sample = find_or_default(rows_, part.name);
     if (input || sample) {
-      *slot.layer = std::make_shared<ObservedLinear>(*slot.layer, input, sample);
+      *part.layer = std::make_shared<ObservedLinear>(*part.layer, input, sample);
     }
   }
-  for (const auto& slot : slots.attentions) {
+  for (const AttentionPart& part : parts.attentions) {
+    const auto of = [&](Role role) { return find_or_default(observers_, {part.name, role}); };
     const AttentionObservers around = {
-        observer(slot.name, Role::kQBmm),       observer(slot.name, Role::kKBmm),
-        observer(slot.name, Role::kVBmm),       observer(slot.name, Role::kSoftmax),
-        observer(slot.name, Role::kBmm2Output), find_or_default(attentions_, slot.name)};
-    if (around.any()) *slot.layer = std::make_shared<ObservedAttention>(**slot.layer, around);
+        of(Role::kQBmm),    of(Role::kKBmm),       of(Role::kVBmm),
+        of(Role::kSoftmax), of(Role::kBmm2Output), find_or_default(attentions_, part.name)};
+    if (around.any()) *part.layer = std::make_shared<ObservedAttention>(**part.layer, around);
   }
 }
 
 CalibrationData Collectors::data() const {
   CalibrationData data;
-  for (const auto& [name, observer] : observers_) {
+  for (const auto& [id, observer] : observers_) {
     if (observer->empty()) {
-      throw InputError(cat("calibration: ", name, " has seen no finite value; the calibration ",
+      throw InputError(cat("calibration: ", id.name(), " has seen no finite value; the calibration ",
                            "data has no samples for its tower, or the model gives NaN on them"));
     }
-    data.ranges[name] = observer->range();
+    data.ranges[id] = observer->range();
   }
   for (const auto& [name, sample] : rows_) {
     if (sample->rows().defined()) data.rows[name] = sample->rows();
@@ -87,7 +83,9 @@ CalibrationData Collectors::data() const {
 
 ObserverState Collectors::state() const {
   ObserverState all;
-  for (const auto& [name, observer] : observers_) add(all, kObservers + name, observer->state());
+  for (const auto& [id, observer] : observers_) {
+    add(all, kObservers + id.name(), observer->state());
+  }
   for (const auto& [name, sample] : rows_) add(all, kRows + name, sample->state());
   for (const auto& [name, qkv] : attentions_) {
     if (qkv->defined()) all[kAttentions + name] = *qkv;
@@ -96,7 +94,9 @@ ObserverState Collectors::state() const {
 }
 
 void Collectors::restore(const ObserverState& all) {
-  for (const auto& [name, observer] : observers_) observer->restore(below(all, kObservers + name));
+  for (const auto& [id, observer] : observers_) {
+    observer->restore(below(all, kObservers + id.name()));
+  }
   for (const auto& [name, sample] : rows_) sample->restore(below(all, kRows + name));
   for (const auto& [name, qkv] : attentions_) {
     const auto found = all.find(kAttentions + name);

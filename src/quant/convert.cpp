@@ -16,13 +16,9 @@ namespace {
 
 constexpr double kManyClipped = 0.05;
 
-/// The means of the inputs of layers that stand behind a LayerNorm: its bias.
-std::map<std::string, at::Tensor> expected_inputs(ClipModel& model) {
-  std::map<std::string, at::Tensor> means;
-  for (const FoldSite& site : fold_sites(model)) {
-    if (site.kind == FoldKind::kNorm) means[site.consumer_name] = site.norm->bias;
-  }
-  return means;
+/// The mean of the inputs of a layer after a LayerNorm: the norm's bias. Undefined for others.
+at::Tensor expected_input(const LinearPart& part) {
+  return part.norm == nullptr ? at::Tensor() : part.norm->bias;
 }
 
 RangeSummary summarize(const QuantizerSpec& spec, const Scales& scales) {
@@ -37,65 +33,67 @@ RangeSummary summarize(const QuantizerSpec& spec, const Scales& scales) {
 /// Makes quantizers and layers, and notes ranges, fit and warnings as it goes.
 class Converter {
  public:
-  Converter(ClipModel& model, const Placement& placement, const Algorithms& algorithms,
-            const CalibrationData& data)
-      : placement_(placement),
-        algorithms_(algorithms),
-        data_(data),
-        expected_inputs_(expected_inputs(model)) {}
+  Converter(const Placement& placement, const Algorithms& algorithms, const CalibrationData& data)
+      : placement_(placement), algorithms_(algorithms), data_(data) {}
 
-  void convert(const LinearSlot& slot) {
-    const PlacedQuantizer* weight = find_enabled(placement_, slot.name, Role::kWeight);
-    const auto input = activation_quantizer(slot.name, Role::kInput);
+  void convert(const LinearPart& part) {
+    const PlacedQuantizer* weight = find_enabled(placement_, {part.name, Role::kWeight});
+    const auto input = activation_quantizer({part.name, Role::kInput});
     if (weight == nullptr && !input) return;
-    const FloatLinear& layer = as_float(**slot.layer);
-    const at::Tensor rows = find_or_default(data_.rows, slot.name);
+    const std::shared_ptr<const Linear> layer = *part.layer;
+    const LinearContents contents = float_contents(*layer);
+    const at::Tensor rows = find_or_default(data_.rows, part.name);
     std::optional<QuantizedTensor> quantized;
-    if (weight != nullptr) quantized = quantize_weight(*weight, layer.weight(), rows);
+    if (weight != nullptr) quantized = quantize_weight(*weight, contents.weight, rows);
     // Each use has a copy of its own, which drops its dequantized values with it.
     const auto store = [&] {
       return quantized ? std::make_shared<StoredWeight>(*quantized)
-                       : std::make_shared<StoredWeight>(layer.weight());
+                       : std::make_shared<StoredWeight>(contents.weight);
     };
-    const at::Tensor bias = corrected_bias(layer, {store(), layer.bias(), input}, slot.name, rows);
-    diagnose_linear(layer, {store(), bias, input}, slot.name, rows);
-    *slot.layer = std::make_shared<SimulatedLinear>(store(), bias, input);
+    at::Tensor bias = contents.bias;
+    if (bias.defined()) {
+      const SimulatedLinear uncorrected(store(), bias, input);
+      BiasInConversion conversion = {*layer, uncorrected, bias, rows, expected_input(part)};
+      for (const auto& algorithm : algorithms_) algorithm->convert_bias(conversion);
+      bias = conversion.bias;
+    }
+    diagnose_linear(*layer, {store(), bias, input}, part.name, rows);
+    *part.layer = std::make_shared<SimulatedLinear>(store(), bias, input);
   }
 
-  void convert(const LayerSlot<Attention>& slot) {
-    const AttentionQuantizers quantizers = {activation_quantizer(slot.name, Role::kQBmm),
-                                            activation_quantizer(slot.name, Role::kKBmm),
-                                            activation_quantizer(slot.name, Role::kSoftmax),
-                                            activation_quantizer(slot.name, Role::kVBmm),
-                                            activation_quantizer(slot.name, Role::kBmm2Output)};
+  void convert(const AttentionPart& part) {
+    const auto of = [&](Role role) { return activation_quantizer({part.name, role}); };
+    const AttentionQuantizers quantizers = {of(Role::kQBmm), of(Role::kKBmm), of(Role::kSoftmax),
+                                            of(Role::kVBmm), of(Role::kBmm2Output)};
     if (!quantizers.any()) return;
-    const std::shared_ptr<const Attention> layer = *slot.layer;
+    const std::shared_ptr<const Attention> layer = *part.layer;
     const auto simulated =
         std::make_shared<SimulatedAttention>(layer->heads(), layer->causal(), quantizers);
-    *slot.layer = simulated;
-    const at::Tensor qkv = find_or_default(data_.attention_inputs, slot.name);
+    *part.layer = simulated;
+    const at::Tensor qkv = find_or_default(data_.attention_inputs, part.name);
     if (!qkv.defined()) return;
     const double cosine = mean_cosine(simulated->forward(qkv), layer->forward(qkv));
     for (const auto& [role, diagnosis] : simulated->diagnose(qkv)) {
-      note(cat(slot.name, ".", name_of(role)), diagnosis, cosine);
+      note({part.name, role}, diagnosis, cosine);
     }
   }
 
-  void convert(const LayerSlot<Embedding>& slot) {
-    const PlacedQuantizer* weight = find_enabled(placement_, slot.name, Role::kWeight);
+  void convert(const EmbeddingPart& part) {
+    const PlacedQuantizer* weight = find_enabled(placement_, {part.name, Role::kWeight});
     if (weight == nullptr) return;
-    const auto* layer = dynamic_cast<const FloatEmbedding*>(slot.layer->get());
-    if (layer == nullptr) throw InternalError(cat(slot.name, " is quantized already"));
-    *slot.layer =
-        std::make_shared<SimulatedEmbedding>(quantize_weight(*weight, layer->weight(), {}));
+    const std::optional<EmbeddingContents> contents = (*part.layer)->contents();
+    if (!contents || contents->quantized != nullptr) {
+      throw InternalError(cat(part.name, " is quantized already"));
+    }
+    *part.layer =
+        std::make_shared<SimulatedEmbedding>(quantize_weight(*weight, contents->weight, {}));
   }
 
   Quantization finish() {
     Quantization quantization;
     for (const PlacedQuantizer& placed : placement_) {
-      const std::string name = placed.name();
-      const auto range = ranges_.find(name);
-      const auto diagnosis = diagnoses_.find(name);
+      const auto range = ranges_.find(placed.id);
+      const auto diagnosis = diagnoses_.find(placed.id);
       QuantizerRecord record = {placed, std::nullopt, std::nullopt};
       if (range != ranges_.end()) record.range = range->second;
       if (diagnosis != diagnoses_.end()) record.diagnosis = diagnosis->second;
@@ -116,35 +114,26 @@ class Converter {
     const std::string name = placed.name();
     warn_about_zeros(name, range);
     require_valid(name, why_invalid(placed.spec, conversion.scales));
-    ranges_[name] = summarize(placed.spec, conversion.scales);
-    note(name, diagnose(weight, quantized), std::nullopt);
+    ranges_[placed.id] = summarize(placed.spec, conversion.scales);
+    note(placed.id, diagnose(weight, quantized), std::nullopt);
     return quantized;
   }
 
-  std::optional<ActivationQuantizer> activation_quantizer(const std::string& module, Role role) {
-    const PlacedQuantizer* placed = find_enabled(placement_, module, role);
+  std::optional<ActivationQuantizer> activation_quantizer(const QuantizerId& id) {
+    const PlacedQuantizer* placed = find_enabled(placement_, id);
     if (placed == nullptr) return std::nullopt;
     if (!placed->needs_calibration()) return ActivationQuantizer::dynamic(placed->spec);
     const std::string name = placed->name();
-    const auto range = data_.ranges.find(name);
+    const auto range = data_.ranges.find(id);
     if (range == data_.ranges.end()) throw InternalError(name + " was not calibrated");
     const Scales scales = scales_for(placed->spec, range->second);
     warn_about_zeros(name, range->second);
     require_valid(name, why_invalid(placed->spec, scales));
-    ranges_[name] = summarize(placed->spec, scales);
+    ranges_[id] = summarize(placed->spec, scales);
     return ActivationQuantizer::with_scales(placed->spec, scales);
   }
 
-  at::Tensor corrected_bias(const FloatLinear& layer, const SimulatedLinear& quantized,
-                            const std::string& name, const at::Tensor& rows) const {
-    if (!layer.bias().defined()) return layer.bias();
-    BiasInConversion conversion = {layer, quantized, layer.bias(), rows,
-                                   find_or_default(expected_inputs_, name)};
-    for (const auto& algorithm : algorithms_) algorithm->convert_bias(conversion);
-    return conversion.bias;
-  }
-
-  void diagnose_linear(const FloatLinear& layer, const SimulatedLinear& quantized,
+  void diagnose_linear(const Linear& layer, const SimulatedLinear& quantized,
                        const std::string& name, const at::Tensor& rows) {
     if (!rows.defined()) return;
     const auto dead = rows.abs().amax({0}).eq(0).sum().item<std::int64_t>();
@@ -153,18 +142,18 @@ class Converter {
                               " input channels are dead: zero on all sampled tokens"));
     }
     const double cosine = mean_cosine(quantized.forward(rows), layer.forward(rows));
-    const auto weight = diagnoses_.find(cat(name, ".", name_of(Role::kWeight)));
+    const auto weight = diagnoses_.find({name, Role::kWeight});
     if (weight != diagnoses_.end()) weight->second.output_cosine = cosine;
     if (quantized.input()) {
-      note(cat(name, ".", name_of(Role::kInput)), diagnose(rows, *quantized.input()), cosine);
+      note({name, Role::kInput}, diagnose(rows, *quantized.input()), cosine);
     }
   }
 
-  void note(const std::string& name, Diagnosis diagnosis, std::optional<double> output_cosine) {
+  void note(const QuantizerId& id, Diagnosis diagnosis, std::optional<double> output_cosine) {
     diagnosis.output_cosine = output_cosine;
-    diagnoses_[name] = diagnosis;
+    diagnoses_[id] = diagnosis;
     if (diagnosis.clipped > kManyClipped) {
-      warnings_.push_back(cat(name, ": its range is saturated: ", fixed(100 * diagnosis.clipped, 1),
+      warnings_.push_back(cat(id.name(), ": its range is saturated: ", fixed(100 * diagnosis.clipped, 1),
                               " % of the values lie beyond it"));
     }
   }
@@ -193,9 +182,8 @@ class Converter {
   const Placement& placement_;
   const Algorithms& algorithms_;
   const CalibrationData& data_;
-  std::map<std::string, at::Tensor> expected_inputs_;
-  std::map<std::string, RangeSummary> ranges_;
-  std::map<std::string, Diagnosis> diagnoses_;
+  std::map<QuantizerId, RangeSummary> ranges_;
+  std::map<QuantizerId, Diagnosis> diagnoses_;
   std::vector<std::string> warnings_;
 };
 
@@ -203,13 +191,13 @@ class Converter {
 
 QuantizedModel convert(ClipModel model, const Placement& placement, const Algorithms& algorithms,
                        const CalibrationData& data) {
-  Converter converter(model, placement, algorithms, data);
-  const LayerSlots slots = layer_slots(model);
-  for (const auto& slot : slots.embeddings) converter.convert(slot);
-  for (const auto& slot : slots.attentions) converter.convert(slot);
-  for (const auto& slot : slots.linears) {
+  Converter converter(placement, algorithms, data);
+  const ModelParts parts = parts_of(model);
+  for (const EmbeddingPart& part : parts.embeddings) converter.convert(part);
+  for (const AttentionPart& part : parts.attentions) converter.convert(part);
+  for (const LinearPart& part : parts.linears) {
     throw_if_interrupted();
-    converter.convert(slot);
+    converter.convert(part);
   }
   QuantizedModel result;
   result.quantization = converter.finish();

@@ -3,6 +3,8 @@
 #include <ATen/ops/pow.h>
 #include <ATen/ops/where.h>
 
+#include <algorithm>
+
 #include "clipq/core/error.h"
 #include "clipq/core/strings.h"
 #include "clipq/quant/algorithm.h"
@@ -53,13 +55,15 @@ class Equalize final : public Algorithm {
 
   bool transform_needs_rows() const override { return !options_.data_free; }
 
-  bool serves(const PlacedQuantizer& quantizer) const override {
-    return quantizer.module != "token_embedding" && quantizer.module != "visual.conv1";
+  bool serves(const PlacedQuantizer& quantizer, const ModelParts& parts) const override {
+    const std::vector<FoldSite> sites = fold_sites(parts);
+    return std::any_of(sites.begin(), sites.end(),
+                       [&](const FoldSite& site) { return concerns(site, quantizer.id); });
   }
 
   void transform(ClipModel& model, const Placement& placement,
                  const SampledRows& rows) const override {
-    for (const FoldSite& site : fold_sites(model)) {
+    for (const FoldSite& site : fold_sites(parts_of(model))) {
       if (is_quantized(site, placement)) fold(site, scale_of(site, placement, rows));
     }
   }
@@ -73,7 +77,7 @@ class Equalize final : public Algorithm {
       return or_one(part_amax(site, 0, sample).div(part_amax(site, 1, sample)).sqrt());
     }
     const at::Tensor input_amax = sample.defined() ? channel_amax(sample) : estimate(site);
-    const at::Tensor& weight = as_float(**site.consumer).weight();
+    const at::Tensor weight = float_contents(**site.consumer).weight;
     if (!options_.search || !sample.defined()) {
       return smoothing_scale(input_amax, weight, options_.alpha);
     }

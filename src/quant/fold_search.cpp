@@ -24,10 +24,10 @@ at::Tensor best_fold_scale(const FoldSite& site, const Placement& placement, con
                            const std::function<at::Tensor(double exponent)>& scale,
                            std::int64_t steps) {
   const PlacedQuantizer* weight_quantizer =
-      find_enabled(placement, site.consumer_name, Role::kWeight);
+      find_enabled(placement, {site.consumer_name, Role::kWeight});
   const PlacedQuantizer* input_quantizer =
-      find_enabled(placement, site.consumer_name, Role::kInput);
-  const at::Tensor& weight = as_float(**site.consumer).weight();
+      find_enabled(placement, {site.consumer_name, Role::kInput});
+  const at::Tensor weight = float_contents(**site.consumer).weight;
   const at::Tensor wanted = at::linear(rows, weight);
   double smallest = std::numeric_limits<double>::infinity();
   at::Tensor best;

@@ -1,83 +1,73 @@
 #include "clipq/quant/fold_sites.h"
 
+#include <algorithm>
+
 #include "clipq/core/error.h"
-#include "clipq/core/strings.h"
 
 namespace clipq {
 namespace {
 
-void add_blocks(std::vector<FoldSite>& sites, Transformer& blocks, Tower tower) {
-  for (std::size_t i = 0; i < blocks.size(); ++i) {
-    Block& block = blocks[i];
-    const std::string name = block_name(tower, i);
-    const std::string attention = name + ".attn";
-    const std::string in_proj = attention + ".in_proj";
-    sites.push_back(
-        {FoldKind::kQueriesKeys, in_proj, attention, &block.ln_1, &block.in_proj, &block.in_proj});
-    sites.push_back({FoldKind::kValues, attention + ".out_proj", attention, &block.ln_1,
-                     &block.in_proj, &block.out_proj});
-    sites.push_back({FoldKind::kNorm, in_proj, "", &block.ln_1, nullptr, &block.in_proj});
-    sites.push_back({FoldKind::kNorm, name + ".mlp.c_fc", "", &block.ln_2, nullptr, &block.c_fc});
-  }
-}
-
 void scale_columns(std::shared_ptr<const Linear>& layer, const at::Tensor& factor) {
-  const FloatLinear& plain = as_float(*layer);
-  layer = std::make_shared<FloatLinear>(plain.weight().mul(factor), plain.bias());
+  const LinearContents plain = float_contents(*layer);
+  layer = std::make_shared<FloatLinear>(plain.weight.mul(factor), plain.bias);
 }
 
-/// Multiplies the rows of in_proj that make a part by `factor` [width].
-void scale_part(std::shared_ptr<const Linear>& in_proj, std::int64_t part,
+/// Multiplies the rows of the qkv layer that make a part by `factor` [width].
+void scale_part(std::shared_ptr<const Linear>& qkv, std::int64_t part,
                 const at::Tensor& factor) {
-  const FloatLinear& plain = as_float(*in_proj);
+  const LinearContents plain = float_contents(*qkv);
   const std::int64_t width = factor.size(0);
-  at::Tensor weight = plain.weight().clone();
-  at::Tensor bias = plain.bias().clone();
+  at::Tensor weight = plain.weight.clone();
+  at::Tensor bias = plain.bias.clone();
   weight.narrow(0, part * width, width).mul_(factor.unsqueeze(1));
   bias.narrow(0, part * width, width).mul_(factor);
-  in_proj = std::make_shared<FloatLinear>(weight, bias);
+  qkv = std::make_shared<FloatLinear>(weight, bias);
 }
 
 }  // namespace
 
-const FloatLinear& as_float(const Linear& layer) {
-  const auto* plain = dynamic_cast<const FloatLinear*>(&layer);
-  if (plain == nullptr) throw InternalError("a layer that should be float is quantized");
-  return *plain;
+LinearContents float_contents(const Linear& layer) {
+  const std::optional<LinearContents> contents = layer.contents();
+  if (!contents || !contents->is_float()) {
+    throw InternalError("a layer that should be float is quantized");
+  }
+  return *contents;
 }
 
-ProjectionPart part_of(const Linear& in_proj, std::int64_t part) {
-  const FloatLinear& plain = as_float(in_proj);
-  const std::int64_t width = plain.out_features() / 3;
-  return {plain.weight().narrow(0, part * width, width),
-          plain.bias().narrow(0, part * width, width)};
+ProjectionPart part_of(const Linear& qkv, std::int64_t part) {
+  const LinearContents plain = float_contents(qkv);
+  const std::int64_t width = qkv.out_features() / 3;
+  return {plain.weight.narrow(0, part * width, width),
+          plain.bias.narrow(0, part * width, width)};
 }
 
-std::vector<FoldSite> fold_sites(ClipModel& model) {
+std::vector<FoldSite> fold_sites(const ModelParts& parts) {
   std::vector<FoldSite> sites;
-  add_blocks(sites, model.visual.blocks, Tower::kVisual);
-  sites.push_back(
-      {FoldKind::kNorm, "visual.proj", "", &model.visual.ln_post, nullptr, &model.visual.proj});
-  add_blocks(sites, model.text.blocks, Tower::kText);
-  sites.push_back({FoldKind::kNorm, "text_projection", "", &model.text.ln_final, nullptr,
-                   &model.text.text_projection});
+  auto attention = parts.attentions.begin();
+  for (const LinearPart& part : parts.linears) {
+    if (attention != parts.attentions.end() && attention->qkv == part.layer) {
+      const AttentionPart& a = *attention++;
+      sites.push_back({FoldKind::kQueriesKeys, a.qkv_name, a.name, a.norm, a.qkv, a.qkv});
+      sites.push_back({FoldKind::kValues, a.output_name, a.name, a.norm, a.qkv, a.output});
+    }
+    if (part.norm == nullptr) continue;
+    sites.push_back({FoldKind::kNorm, part.name, "", part.norm, nullptr, part.layer});
+  }
   return sites;
 }
 
+bool concerns(const FoldSite& site, const QuantizerId& quantizer) {
+  const auto& [layer, role] = quantizer;
+  if (layer == site.consumer_name) return role == Role::kWeight || role == Role::kInput;
+  if (layer != site.attention_name) return false;
+  if (site.kind == FoldKind::kValues) return role == Role::kVBmm || role == Role::kBmm2Output;
+  return site.kind == FoldKind::kQueriesKeys && (role == Role::kQBmm || role == Role::kKBmm);
+}
+
 bool is_quantized(const FoldSite& site, const Placement& placement) {
-  const auto on = [&placement](const std::string& module, Role role) {
-    return find_enabled(placement, module, role) != nullptr;
-  };
-  if (on(site.consumer_name, Role::kWeight) || on(site.consumer_name, Role::kInput)) return true;
-  switch (site.kind) {
-    case FoldKind::kNorm:
-      return false;
-    case FoldKind::kValues:
-      return on(site.attention_name, Role::kVBmm) || on(site.attention_name, Role::kBmm2Output);
-    case FoldKind::kQueriesKeys:
-      return on(site.attention_name, Role::kQBmm) || on(site.attention_name, Role::kKBmm);
-  }
-  throw InternalError("a fold site without a kind");
+  return std::any_of(placement.begin(), placement.end(), [&](const PlacedQuantizer& quantizer) {
+    return quantizer.enabled && concerns(site, quantizer.id);
+  });
 }
 
 void fold(const FoldSite& site, const at::Tensor& scale) {

@@ -51,7 +51,7 @@ class Gptq final : public Algorithm {
 
   bool conversion_needs_rows() const override { return true; }
 
-  bool serves(const PlacedQuantizer& quantizer) const override {
+  bool serves(const PlacedQuantizer& quantizer, const ModelParts& /*parts*/) const override {
     return quantizer.is_weight() && !format_info(quantizer.spec.format).is_float;
   }
 

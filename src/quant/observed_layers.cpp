@@ -13,12 +13,12 @@ void show(const std::shared_ptr<Observer>& observer, const at::Tensor& x) {
 
 ObservedLinear::ObservedLinear(std::shared_ptr<const Linear> inner, std::shared_ptr<Observer> input,
                                std::shared_ptr<RowSample> sample)
-    : inner_(std::move(inner)), input_(std::move(input)), sample_(std::move(sample)) {}
+    : WrappedLinear(std::move(inner)), input_(std::move(input)), sample_(std::move(sample)) {}
 
 at::Tensor ObservedLinear::forward(const at::Tensor& x) const {
   show(input_, x);
   if (sample_) sample_->add(x);
-  return inner_->forward(x);
+  return inner().forward(x);
 }
 
 ObservedAttention::ObservedAttention(const Attention& attention, AttentionObservers observers)

@@ -17,7 +17,7 @@ constexpr std::int64_t kDiagnosisRows = 128;
 std::string algorithm_pass(std::size_t index) { return cat("algorithm-", index + 1); }
 
 bool has_static_ranges(const Placement& placement) {
-  return needs_calibration(placement, Tower::kVisual) || needs_calibration(placement, Tower::kText);
+  return std::any_of(kTowers.begin(), kTowers.end(), [&](Tower tower) { return needs_calibration(placement, tower); });
 }
 
 bool conversion_needs_rows(const Recipe& recipe) {
@@ -72,7 +72,7 @@ std::vector<std::filesystem::path> state_files(const CalibrationState& state,
 QuantizedModel quantize_model(ClipModel model, const Placement& placement, const Recipe& recipe,
                               const std::optional<CalibrationSource>& data,
                               const std::optional<CalibrationState>& state) {
-  if (!data && (needs_data(placement, recipe, Tower::kVisual) ||
+  if (!data && (needs_data(placement, recipe, Tower::kImage) ||
                 needs_data(placement, recipe, Tower::kText))) {
     throw InternalError(cat("recipe ", recipe.name, " needs data"));
   }

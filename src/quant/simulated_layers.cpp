@@ -41,6 +41,12 @@ at::Tensor SimulatedLinear::forward_unquantized(const at::Tensor& x) const {
   return at::linear(x, weight_->values(), bias_);
 }
 
+std::optional<LinearContents> SimulatedLinear::contents() const {
+  const QuantizedTensor* quantized = weight_->quantized();
+  return LinearContents{quantized == nullptr ? weight_->values() : at::Tensor(), quantized, bias_,
+                        input_ ? &*input_ : nullptr};
+}
+
 SimulatedAttention::SimulatedAttention(std::int64_t heads, bool causal,
                                        AttentionQuantizers quantizers)
     : Attention(heads, causal), quantizers_(std::move(quantizers)) {}

@@ -7,7 +7,6 @@
 
 #include "clipq/core/strings.h"
 #include "clipq/kernels/integer_linear.h"
-#include "clipq/model/plain_tensors.h"
 
 namespace clipq {
 namespace {
@@ -35,64 +34,49 @@ std::string percent(std::int64_t part, std::int64_t whole) {
          " %";
 }
 
-using EnabledSpecs = std::map<std::string, QuantizerSpec>;
+using EnabledSpecs = std::map<QuantizerId, QuantizerSpec>;
 
-/// The quantizers that are on, by name.
 EnabledSpecs enabled_specs(const Quantization& quantization) {
   EnabledSpecs specs;
   for (const QuantizerRecord& record : quantization.quantizers) {
-    if (record.placed.enabled) specs[record.placed.name()] = record.placed.spec;
+    if (record.placed.enabled) specs[record.placed.id] = record.placed.spec;
   }
   return specs;
 }
 
-bool is_native(const QuantizerSpec& weight, const QuantizerSpec& input) {
-  return why_not_integer(weight, input).empty();
-}
-
-void count_linears(Coverage& coverage, const LayerSlots& slots, Tower tower,
-                   const EnabledSpecs& on) {
-  for (const auto& slot : slots.linears) {
-    if (slot.tower != tower) continue;
-    const std::int64_t weights = slot.in_features * slot.out_features;
-    coverage.parameters += weights + (slot.has_bias ? slot.out_features : 0);
-    coverage.multiply_adds += slot.rows * weights;
-    const auto weight = on.find(cat(slot.name, ".", name_of(Role::kWeight)));
-    const auto input = on.find(cat(slot.name, ".", name_of(Role::kInput)));
-    if (weight == on.end()) continue;
-    coverage.parameters_quantized += weights;
-    if (input == on.end()) continue;
-    coverage.multiply_adds_quantized += slot.rows * weights;
-    if (is_native(weight->second, input->second)) {
-      coverage.multiply_adds_native += slot.rows * weights;
-    }
+void count(Coverage& coverage, const LinearPart& part, const EnabledSpecs& on) {
+  const std::int64_t weights = part.in_features * part.out_features;
+  coverage.parameters += weights + (part.has_bias() ? part.out_features : 0);
+  coverage.multiply_adds += part.rows * weights;
+  const auto weight = on.find({part.name, Role::kWeight});
+  const auto input = on.find({part.name, Role::kInput});
+  if (weight == on.end()) return;
+  coverage.parameters_quantized += weights;
+  if (input == on.end()) return;
+  coverage.multiply_adds_quantized += part.rows * weights;
+  if (why_not_integer(weight->second, input->second).empty()) {
+    coverage.multiply_adds_native += part.rows * weights;
   }
 }
 
-void count_attentions(Coverage& coverage, const LayerSlots& slots, Tower tower, std::int64_t width,
-                      const EnabledSpecs& on) {
-  for (const auto& slot : slots.attentions) {
-    if (slot.tower != tower) continue;
-    const std::int64_t product = slot.rows * slot.rows * width;
-    coverage.multiply_adds += 2 * product;
-    const auto both_on = [&](Role left, Role right) {
-      return on.count(cat(slot.name, ".", name_of(left))) > 0 &&
-             on.count(cat(slot.name, ".", name_of(right))) > 0;
-    };
-    if (both_on(Role::kQBmm, Role::kKBmm)) coverage.multiply_adds_quantized += product;
-    if (both_on(Role::kSoftmax, Role::kVBmm)) coverage.multiply_adds_quantized += product;
-  }
+void count(Coverage& coverage, const AttentionPart& part, const EnabledSpecs& on) {
+  const std::int64_t product = part.rows * part.rows * part.width;
+  coverage.multiply_adds += 2 * product;
+  const auto both_on = [&](Role left, Role right) {
+    return on.count({part.name, left}) > 0 && on.count({part.name, right}) > 0;
+  };
+  if (both_on(Role::kQBmm, Role::kKBmm)) coverage.multiply_adds_quantized += product;
+  if (both_on(Role::kSoftmax, Role::kVBmm)) coverage.multiply_adds_quantized += product;
 }
 
-void count_embeddings(Coverage& coverage, const LayerSlots& slots, Tower tower,
-                      const EnabledSpecs& on) {
-  for (const auto& slot : slots.embeddings) {
-    if (slot.tower != tower) continue;
-    const std::int64_t weights = (*slot.layer)->entries() * (*slot.layer)->width();
-    coverage.parameters += weights;
-    if (on.count(cat(slot.name, ".", name_of(Role::kWeight))) > 0)
-      coverage.parameters_quantized += weights;
-  }
+void count(Coverage& coverage, const EmbeddingPart& part, const EnabledSpecs& on) {
+  const std::int64_t weights = part.entries * part.width;
+  coverage.parameters += weights;
+  if (on.count({part.name, Role::kWeight}) > 0) coverage.parameters_quantized += weights;
+}
+
+void count(Coverage& coverage, const TensorPart& part, const EnabledSpecs& /*on*/) {
+  coverage.parameters += part.tensor->numel();
 }
 
 }  // namespace
@@ -105,15 +89,16 @@ Coverage coverage_of(ClipModel& model, const Quantization& quantization, Tower t
     if (record.placed.enabled) ++coverage.quantizers_on;
   }
   const EnabledSpecs on = enabled_specs(quantization);
-  const LayerSlots slots = layer_slots(model);
-  const std::int64_t width =
-      tower == Tower::kVisual ? model.config.vision_width : model.config.text_width;
-  count_linears(coverage, slots, tower, on);
-  count_attentions(coverage, slots, tower, width, on);
-  count_embeddings(coverage, slots, tower, on);
-  for (const PlainTensor& plain : plain_tensors(model)) {
-    if (plain.tower == tower) coverage.parameters += plain.tensor->numel();
-  }
+  const auto count_all = [&](const auto& parts) {
+    for (const auto& part : parts) {
+      if (part.tower == tower) count(coverage, part, on);
+    }
+  };
+  const ModelParts parts = parts_of(model);
+  count_all(parts.linears);
+  count_all(parts.attentions);
+  count_all(parts.embeddings);
+  count_all(parts.tensors);
   return coverage;
 }
 
@@ -130,7 +115,7 @@ std::string quantizer_lines(const Quantization& quantization) {
 
 std::string coverage_lines(ClipModel& model, const Quantization& quantization) {
   std::string out;
-  for (const Tower tower : {Tower::kVisual, Tower::kText}) {
+  for (const Tower tower : kTowers) {
     const Coverage coverage = coverage_of(model, quantization, tower);
     out +=
         cat("coverage ", name_of(tower), ": ", coverage.quantizers_on, " of ", coverage.quantizers,

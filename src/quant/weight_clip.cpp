@@ -16,7 +16,7 @@ class WeightClip final : public Algorithm {
  public:
   WeightClip(std::int64_t steps, double smallest) : steps_(steps), smallest_(smallest) {}
 
-  bool serves(const PlacedQuantizer& quantizer) const override {
+  bool serves(const PlacedQuantizer& quantizer, const ModelParts& /*parts*/) const override {
     return quantizer.is_weight() && format_info(quantizer.spec.format).scaled;
   }
 

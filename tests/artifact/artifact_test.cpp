@@ -6,6 +6,7 @@
 #include "calibration_batches.h"
 #include "clipq/core/error.h"
 #include "clipq/core/files.h"
+#include "clipq/quant/place_quantizers.h"
 #include "clipq/quant/quantize_model.h"
 #include "temporary_folder.h"
 
@@ -90,7 +91,7 @@ TEST_P(EveryCase, IsRestoredBitForBit) {
   EXPECT_EQ(restored.bpe_vocab, saved.bpe_vocab);
   EXPECT_EQ(restored.source.sha256, "abc");
   const auto manifest = [](const Artifact& artifact) {
-    return to_json(Manifest{artifact.quantized.model.config, artifact.quantized.model.preprocess,
+    return to_json(Manifest{artifact.quantized.model.config(), artifact.quantized.model.preprocess,
                             artifact.quantized.quantization, artifact.source});
   };
   EXPECT_EQ(manifest(saved), manifest(restored));

@@ -66,11 +66,11 @@ def histogram(low, high, **members):
 
 def layered(index):
     depth = {"cosine": [1 - index * i / 1e4 for i in range(BLOCKS)], "sqnr_db": [40 - index - i for i in range(BLOCKS)]}
-    details = {"depth": {"visual": depth, "text": depth}, "weights": [histogram(-1, 1, name=name) for name in LAYERS]}
+    details = {"depth": {"image": depth, "text": depth}, "weights": [histogram(-1, 1, name=name) for name in LAYERS]}
     if index == 0:
-        details["gelu"] = {"visual": [histogram(-0.2, 8)] * BLOCKS, "text": [histogram(-0.2, 9)] * BLOCKS}
+        details["gelu"] = {"image": [histogram(-0.2, 8)] * BLOCKS, "text": [histogram(-0.2, 9)] * BLOCKS}
     else:
-        details["gelu_ranges"] = {"visual": [[-0.2, 6.0], None, [-0.2, 7.0]], "text": [None] * BLOCKS}
+        details["gelu_ranges"] = {"image": [[-0.2, 6.0], None, [-0.2, 7.0]], "text": [None] * BLOCKS}
         details["quantizers"] = [{"name": f"{name}.weight_quantizer", "what": f"8 bit {AWKWARD}", "range": [-1.0, 1.0], "scales": 4,
                                   "clipped": 0.001, "sqnr_db": 40.0 - i, "output_cosine": 0.9999} for i, name in enumerate(LAYERS)]
         details["quantizers"].append({"name": f"{LAYERS[0]}.input_quantizer", "what": "8 bit per-token"})

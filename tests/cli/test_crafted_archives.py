@@ -114,7 +114,7 @@ class Crafted(CliTest):
         for block in clip.visual.transformer.resblocks:
             block.attn.heads = 10
         export(clip, self.folder / "shifted.pt")
-        log = self.warns("visual tower: heads: 10 fits, 5 was assumed", self.folder / "shifted.pt")
+        log = self.warns("image tower: heads: 10 fits, 5 was assumed", self.folder / "shifted.pt")
         self.assertIn("the difference is small", log)
 
     def warns(self, message, path):

@@ -68,7 +68,7 @@ class Layers(CliTest):
         pixels = pixels_of(self.cifar)
         before, _ = traced(copy.deepcopy(self.model), pixels)
         after, _ = traced(dequantized(self.model, artifact), pixels)
-        depth = other["details"]["depth"]["visual"]
+        depth = other["details"]["depth"]["image"]
         cosines = [torch.cosine_similarity(a, b, dim=-1).mean().item() for a, b in zip(before, after)]
         sqnr = [10 * torch.log10(a.square().sum() / (a - b).square().sum()).item() for a, b in zip(before, after)]
         np.testing.assert_allclose(depth["cosine"], cosines, atol=1e-6)
@@ -76,7 +76,7 @@ class Layers(CliTest):
         self.assertLess(depth["cosine"][-1], 0.999999)
         self.assertEqual(other["metrics"]["image_block_cosine_min"], min(depth["cosine"]))
         self.assertEqual(other["details"]["depth"]["text"]["sqnr_db"], [200, 200])  # the text tower is float
-        self.assertEqual(base["details"]["depth"]["visual"]["sqnr_db"], [200, 200])
+        self.assertEqual(base["details"]["depth"]["image"]["sqnr_db"], [200, 200])
         self.assertEqual(other["model"]["mode"], "simulate")
         self.assertEqual((other["data"]["items"], other["settings"]["texts"]), (ITEMS, ITEMS))
 
@@ -84,7 +84,7 @@ class Layers(CliTest):
         artifact = self.quantized("--recipe", "int8-weight-only")
         base, other = self.layers(self.path, artifact)
         _, gelu = traced(copy.deepcopy(self.model), pixels_of(self.cifar))
-        for found, values in zip(base["details"]["gelu"]["visual"], gelu):
+        for found, values in zip(base["details"]["gelu"]["image"], gelu):
             self.assertEqual(sum(found["counts"]), values.numel())
             np.testing.assert_allclose([found["low"], found["high"]], [values.min(), values.max()], rtol=1e-4)
             expected, _ = np.histogram(values.numpy(), len(found["counts"]), (found["low"], found["high"]))
@@ -120,7 +120,7 @@ class Layers(CliTest):
     def test_images_alone_have_no_text_tower(self):
         coco = write_coco(self.folder / "coco", count=3)
         result = self.layers(self.path, self.quantized(), data=("--data", f"images:{coco}"))[1]
-        self.assertEqual(list(result["details"]["depth"]), ["visual"])
+        self.assertEqual(list(result["details"]["depth"]), ["image"])
         self.assertEqual(list(result["metrics"]), ["image_block_cosine_min"])
 
     def test_models_must_be_alike(self):

@@ -26,7 +26,7 @@ class Load(CliTest):
         for activation, name in ((nn.GELU, "gelu"), (lambda: nn.GELU("tanh"), "gelu_tanh")):
             path, _ = self.checkpoint(f"{name}.pt", activation=activation)
             found = self.inspect(path)
-            for tower in ("visual", "text"):
+            for tower in ("image", "text"):
                 self.assertEqual(found["settings_from"][tower]["activation"], "the archive's code")
             self.assertEqual(found["config"]["vision_settings"]["activation"], name)
 
@@ -43,11 +43,11 @@ class Load(CliTest):
         path, _ = self.checkpoint(activation=Spelt)
         found = self.inspect(path)
         self.assertEqual(found["config"]["vision_settings"]["activation"], "gelu")
-        self.assertIn("tried", found["settings_from"]["visual"]["activation"])
+        self.assertIn("tried", found["settings_from"]["image"]["activation"])
 
     def test_wrong_activation_is_refused(self):
         path, _ = self.checkpoint(layers=12)
-        self.fails(3, "visual tower: activation: quick_gelu fits, gelu is what the command line says", "inspect", path, "--activation", "gelu")
+        self.fails(3, "image tower: activation: quick_gelu fits, gelu is what the command line says", "inspect", path, "--activation", "gelu")
 
     def test_scripted_archive_with_a_format_string(self):
         class Checked(nn.Module):  # what scripting nn.MultiheadAttention leaves: aten::format with many inputs
@@ -81,7 +81,7 @@ class Load(CliTest):
         export(model, self.folder / "shifted.pt")
         process = clipq("inspect", self.folder / "shifted.pt")
         self.assertEqual(process.returncode, 0, process.stderr)
-        self.assertRegex(process.stderr, "warning: .*visual tower's embeddings aren't the archive's own.*small")
+        self.assertRegex(process.stderr, "warning: .*image tower's embeddings aren't the archive's own.*small")
 
     def test_other_architecture_behind_the_same_names_is_refused(self):
         model = tiny_clip()

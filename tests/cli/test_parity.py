@@ -131,8 +131,8 @@ class Parity(CliTest):
         self.assertEqual(found["config"]["text_settings"]["heads"], 6)
         self.assert_equal_to_own(found)
         given = self.inspect(self.folder / "heads.pt", "--heads", "image=10,text=6")
-        self.assertEqual(given["settings_from"]["visual"]["heads"], "the command line")
-        self.fails(3, "visual tower: heads: 10 fits, 5 is what the command line says", "inspect", self.folder / "heads.pt",
+        self.assertEqual(given["settings_from"]["image"]["heads"], "the command line")
+        self.fails(3, "image tower: heads: 10 fits, 5 is what the command line says", "inspect", self.folder / "heads.pt",
                    "--heads", "image=5")
         export(clip, self.folder / "said.pt", {"clipq_checkpoint.json": json.dumps({"text_heads": 2})})
         self.fails(3, "text tower: heads: 6 fits, 2 is what the archive's metadata says", "inspect", self.folder / "said.pt")
@@ -148,7 +148,7 @@ class Parity(CliTest):
         export(clip, self.folder / "read.pt")
         found = self.inspect(self.folder / "read.pt")
         self.assertEqual(found["config"]["vision_settings"]["layer_norm_eps"], 1e-6)
-        self.assertEqual(found["settings_from"]["visual"]["layer_norm_eps"], "the archive's code")
+        self.assertEqual(found["settings_from"]["image"]["layer_norm_eps"], "the archive's code")
         self.assertEqual(found["config"]["text_settings"]["layer_norm_eps"], 1e-5)
         replace_norms(clip, lambda norm: LayerNorm(norm, 1e-6))
         export(clip, self.folder / "spelt.pt")
@@ -184,7 +184,7 @@ class Parity(CliTest):
         self.assertEqual(found["config"]["text_settings"]["activation"], "gelu")
         self.assert_equal_to_own(found)
         self.ok("inspect", self.folder / "two.pt", "--activation", "image=quick_gelu,text=gelu")
-        self.fails(3, "visual tower: activation: quick_gelu fits, gelu is what", "inspect", self.folder / "two.pt",
+        self.fails(3, "image tower: activation: quick_gelu fits, gelu is what", "inspect", self.folder / "two.pt",
                    "--activation", "gelu")
 
     def test_an_archive_that_normalizes_gives_an_artifact_that_does(self):
@@ -214,7 +214,7 @@ class Parity(CliTest):
 
         torch.manual_seed(0)
         export(Scaled(), self.folder / "scaled.pt")
-        self.fails(3, "visual tower's embeddings have lengths", "inspect", self.folder / "scaled.pt")
+        self.fails(3, "image tower's embeddings have lengths", "inspect", self.folder / "scaled.pt")
 
     def test_code_for_one_item_is_run_item_by_item(self):
         class One(TinyClip):

@@ -83,7 +83,7 @@ class Quantize(CliTest):
     def test_component(self):
         path, float_model = self.checkpoint()
         artifact, report = self.quantize(path, "int8-dynamic", "--component", "text")
-        self.assertRegex(report, r"coverage visual: 0 of \d+ quantizers on, 0.0 % of parameters")
+        self.assertRegex(report, r"coverage image: 0 of \d+ quantizers on, 0.0 % of parameters")
         pixels = torch.randn(2, 3, 32, 32)
         with torch.no_grad():
             difference = torch.jit.load(str(artifact)).encode_image(pixels) - float_model.encode_image(pixels)

@@ -96,9 +96,9 @@ TEST(Encoder, CachedModelsDontRunAndOthersDo) {
   other.preprocess.crop_offset = CropOffset::kFloor;
   EXPECT_EQ(rows(other, "a", 10).second, 10);
   other = a;
-  other.config.vision.activation = Activation::kGelu;
-  other.config.text.activation = Activation::kGelu;
-  apply_settings(other);
+  TowerSettings settings = a.image->config().settings;
+  settings.activation = Activation::kGelu;
+  other = with_settings(a, Tower::kImage, settings);
   EXPECT_EQ(rows(other, "a", 10).second, 10);
 }
 
@@ -112,7 +112,7 @@ TEST(Encoder, ThePooledFeaturesAreOthers) {
   const at::Tensor embeddings = encoder.images(all_of(greys)).rows[0];
   const at::Tensor pooled = encoder.images(all_of(greys), ImageFeature::kPooled).rows[0];
   EXPECT_EQ(pooled.size(1), 64);
-  EXPECT_LT(max_difference(model.visual.proj->forward(pooled), embeddings), 1e-6);
+  EXPECT_LT(max_difference(testing::image_tower(model).projection->forward(pooled), embeddings), 1e-6);
 }
 
 TEST(Encoder, NamesAllPicturesThatCannotBeDecoded) {
@@ -147,15 +147,15 @@ TEST(Encoder, LeavesOutAllowedBadPicturesAndCachesNothingThen) {
 TEST(Encoder, EmbedsEachDistinctTextOnceAndInItsPlace) {
   const Tokenizer tokenizer = Tokenizer::from_merges("#version\nr e\nre d</w>\n", "merges");
   ClipConfig config = testing::tiny_config();
-  config.vocab_size = tokenizer.vocabulary_size();
+  config.text.vocab_size = tokenizer.vocabulary_size();
   Preprocess preprocess;
-  preprocess.size = static_cast<int>(config.image_resolution);
+  preprocess.size = static_cast<int>(config.image.resolution);
   const ClipModel model = build_model(config, preprocess, testing::random_state(config), "tiny");
   const Encoder encoder({{&model, &tokenizer, "a", "a"}}, {.batch_size = 2});
   const std::vector<std::string> texts = {"red red", "a", "a red one", "red  red", "", "a", "zz"};
   const at::Tensor rows = encoder.texts(texts)[0];
   for (std::size_t i = 0; i < texts.size(); ++i) {
-    const at::Tensor alone = model.encode_text(tokens_of({texts[i]}, tokenizer, config));
+    const at::Tensor alone = model.encode_text(tokens_of({texts[i]}, tokenizer, config.text));
     EXPECT_LT(max_difference(rows[static_cast<std::int64_t>(i)], alone[0]), 2e-6) << texts[i];
   }
   EXPECT_TRUE(rows[1].equal(rows[5]));
@@ -167,7 +167,7 @@ TEST(Encoder, NothingButBadPicturesIsAnError) {
   const Greys greys({0, 1, 2, 3, 4, 5, 6, 7, 8, 9});
   const Encoder encoder({evaluated(model, "a")}, {.skip_bad = 10});
   EXPECT_THAT([&] { encoder.images(all_of(greys)); },
-              ThrowsMessage<InputError>(HasSubstr("no picture is left")));
+              ThrowsMessage<InputError>(HasSubstr("no image is left")));
 }
 
 }  // namespace

@@ -1,11 +1,13 @@
 #include <ATen/ops/conv2d.h>
 #include <gmock/gmock.h>
 
+#include <functional>
 #include <limits>
+#include <numeric>
+#include <set>
 
 #include "clipq/core/error.h"
-#include "clipq/model/layer_slots.h"
-#include "clipq/model/plain_tensors.h"
+#include "clipq/model/vit_tower.h"
 #include "tiny_clip.h"
 
 namespace clipq {
@@ -95,25 +97,70 @@ TEST(ClipModel, RefusesInputsThatDoNotFit) {
   EXPECT_THROW(model.encode_text(tokens), InputError);
 }
 
-TEST(LayerSlots, AndPlainTensorsCoverEveryParameter) {
-  const ClipConfig config = tiny_config();
-  std::int64_t expected = 0;
-  for (const auto& [name, tensor] : random_state(config)) expected += tensor.numel();
+std::int64_t elements(const std::vector<std::int64_t>& shape) {
+  return std::accumulate(shape.begin(), shape.end(), std::int64_t{1}, std::multiplies<>());
+}
+
+TEST(ModelParts, CoverEveryTensorOfTheStateDictByNameAndShape) {
+  const StateDict state = random_state(tiny_config());
   ClipModel model = tiny_clip();
-  std::int64_t found = 1;  // logit_scale
-  const LayerSlots slots = layer_slots(model);
-  for (const auto& slot : slots.linears) {
-    const auto& layer = dynamic_cast<const FloatLinear&>(**slot.layer);
-    found += layer.weight().numel() + (layer.bias().defined() ? layer.bias().numel() : 0);
+  std::set<std::string> left;
+  for (const auto& [name, tensor] : state) left.insert(name);
+  const auto cover = [&](const std::string& name, const std::vector<std::int64_t>& shape) {
+    ASSERT_EQ(left.erase(name), 1U) << name;
+    EXPECT_EQ(state.at(name).sizes(), at::IntArrayRef(shape)) << name;
+  };
+  const ModelParts parts = parts_of(model);
+  for (const TensorPart& part : parts.tensors) cover(part.name, part.shape);
+  for (const EmbeddingPart& part : parts.embeddings) {
+    cover(part.name + ".weight", {part.entries, part.width});
   }
-  for (const auto& slot : slots.embeddings) {
-    found += (*slot.layer)->entries() * (*slot.layer)->width();
+  for (const LinearPart& part : parts.linears) {
+    cover(part.stored.weight, part.stored.shape);
+    if (part.has_bias()) cover(part.stored.bias, {part.out_features});
+    EXPECT_EQ(elements(part.stored.shape), part.in_features * part.out_features) << part.name;
+    EXPECT_EQ((*part.layer)->out_features(), part.out_features) << part.name;
+    EXPECT_EQ((*part.layer)->in_features(), part.in_features) << part.name;
+    EXPECT_EQ(tower_of(part.name), part.tower) << part.name;
   }
-  for (const PlainTensor& plain : plain_tensors(model)) {
-    EXPECT_EQ(plain.tensor->sizes(), at::IntArrayRef(plain.shape)) << plain.name;
-    found += plain.tensor->numel();
+  EXPECT_THAT(left, ::testing::ElementsAre("logit_scale"));
+}
+
+TEST(ModelParts, AreTheSameBeforeThereAreWeights) {
+  ClipModel model = tiny_clip();
+  ClipModel empty = make_towers(tiny_config());
+  const ModelParts parts = parts_of(model);
+  const ModelParts planned = parts_of(empty);
+  ASSERT_EQ(parts.linears.size(), planned.linears.size());
+  for (std::size_t i = 0; i < parts.linears.size(); ++i) {
+    EXPECT_EQ(parts.linears[i].name, planned.linears[i].name);
+    EXPECT_EQ(parts.linears[i].rows, planned.linears[i].rows);
   }
-  EXPECT_EQ(found, expected);
+  EXPECT_EQ(parts.attentions.size(), 4U);
+  EXPECT_THAT(top_level_names(parts, Tower::kImage), ::testing::ElementsAre("visual"));
+  EXPECT_THAT(top_level_names(parts, Tower::kText), ::testing::Contains("transformer"));
+}
+
+TEST(ClipModel, CopiesHaveLayersOfTheirOwn) {
+  const ClipModel model = tiny_clip();
+  ClipModel copy = model;
+  TowerSettings settings = copy.text->config().settings;
+  settings.heads = 4;
+  copy = with_settings(std::move(copy), Tower::kText, settings);
+  EXPECT_EQ(copy.config().text.settings.heads, 4);
+  EXPECT_EQ(model.config().text.settings.heads, 1);
+  const at::Tensor tokens = testing::tiny_tokens();
+  EXPECT_GT(max_difference(copy.encode_text(tokens), model.encode_text(tokens)), 1e-3);
+}
+
+TEST(ClipConfig, KeepsAnMlpOfAnotherWidth) {
+  ClipConfig config = tiny_config();
+  config.image.mlp_width = 96;
+  EXPECT_EQ(infer_config(random_state(config), "file.pt"), config);
+  EXPECT_EQ(config_from_json(to_json(config), "json"), config);
+  Json former = to_json(tiny_config());
+  for (const char* tower : {"vision_settings", "text_settings"}) former[tower].erase("mlp_width");
+  EXPECT_EQ(config_from_json(former, "json"), tiny_config());
 }
 
 }  // namespace

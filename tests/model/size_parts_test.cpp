@@ -3,6 +3,8 @@
 #include <ATen/ops/zeros.h>
 #include <gmock/gmock.h>
 
+#include "tiny_clip.h"
+
 namespace clipq {
 namespace {
 
@@ -13,6 +15,8 @@ TEST(SizeParts, SumToTheFile) {
   const at::Tensor shared = at::zeros({10});
   const StateDict state = {
       {"visual.transformer.resblocks.0.mlp.c_fc.weight", at::zeros({4, 2}, at::kChar)},
+      {"visual.transformer.resblocks.1.attn.q_bmm_quantizer.scale", at::zeros({1})},
+      {"transformer.resblocks.1.attn.in_proj_weight", at::zeros({2})},
       {"visual.conv1.weight", at::zeros({3})},
       {"visual.proj", at::zeros({2}, at::kHalf)},
       {"token_embedding.weight", shared},
@@ -21,10 +25,11 @@ TEST(SizeParts, SumToTheFile) {
       {"z_tied", shared},
       {"logit_scale", at::zeros({})},
   };
+  ClipModel model = testing::tiny_clip();
   EXPECT_THAT(
-      size_parts(state, 200),
-      ElementsAre(Pair("image blocks", 8), Pair("image rest", 16), Pair("token embedding", 40),
-                  Pair("text blocks", 20), Pair("text rest", 8), Pair("archive", 108)));
+      size_parts(parts_of(model), tensor_bytes(state), 200),
+      ElementsAre(Pair("image blocks", 12), Pair("image rest", 16), Pair("token embedding", 40),
+                  Pair("text blocks", 28), Pair("text rest", 8), Pair("archive", 96)));
 }
 
 }  // namespace

@@ -1,3 +1,4 @@
+#include "clipq/quant/place_quantizers.h"
 #include "clipq/quant/algorithm.h"
 
 #include <ATen/ops/arange.h>
@@ -55,7 +56,7 @@ double relative_difference(const ClipModel& a, const ClipModel& b) {
 
 /// A twin of the model with the same outputs: at every site some channels are larger by far.
 ClipModel hard_twin(ClipModel model) {
-  for (const FoldSite& site : fold_sites(model)) {
+  for (const FoldSite& site : fold_sites(parts_of(model))) {
     const std::int64_t channels = site.norm->weight.size(0);
     at::Tensor scale = at::ones({channels});
     for (std::int64_t i = 3; i < channels; i += 17) scale[i] = 1.0 / static_cast<double>(7 * i);
@@ -72,7 +73,7 @@ TEST_P(Transform, ChangesNothingInFloat) {
   ClipModel changed = model;
   algorithm(GetParam())->transform(changed, placement, sampled(model, placement));
   EXPECT_GT(
-      max_difference(changed.visual.blocks[1].ln_1.weight, model.visual.blocks[1].ln_1.weight),
+      max_difference(testing::image_tower(changed).transformer.blocks[1].attention_norm.weight, testing::image_tower(model).transformer.blocks[1].attention_norm.weight),
       1e-3);
   EXPECT_LT(relative_difference(changed, model), 1e-5);  // float32 rounds every product anew
 }
@@ -87,25 +88,25 @@ TEST(Equalize, FollowsSmoothQuantsFormula) {
   ClipModel model = tiny_clip();
   const Placement placement = placed("int8-smooth");
   const SampledRows rows = sampled(model, placement);
-  const at::Tensor before = model.visual.blocks[1].ln_2.weight.clone();
-  const at::Tensor weight = as_float(*model.visual.blocks[1].c_fc).weight();
+  const at::Tensor before = testing::image_tower(model).transformer.blocks[1].mlp_norm.weight.clone();
+  const at::Tensor weight = float_contents(*testing::image_tower(model).transformer.blocks[1].mlp_hidden).weight;
   const at::Tensor input = rows.at("visual.transformer.resblocks.1.mlp.c_fc");
   algorithm(R"({"name": "equalize", "alpha": 0.7})")->transform(model, placement, rows);
   const at::Tensor expected = input.abs().amax(0).pow(0.7).div(weight.abs().amax(0).pow(0.3));
   EXPECT_LT(
-      max_difference(before.div(model.visual.blocks[1].ln_2.weight).div(expected), at::ones({64})),
+      max_difference(before.div(testing::image_tower(model).transformer.blocks[1].mlp_norm.weight).div(expected), at::ones({64})),
       1e-5);
 }
 
 TEST(Equalize, DataFreeUsesTheNormsParameters) {
   ClipModel model = tiny_clip();
-  const LayerNorm norm = model.visual.blocks[0].ln_2;
-  const at::Tensor weight = as_float(*model.visual.blocks[0].c_fc).weight();
+  const LayerNorm norm = testing::image_tower(model).transformer.blocks[0].mlp_norm;
+  const at::Tensor weight = float_contents(*testing::image_tower(model).transformer.blocks[0].mlp_hidden).weight;
   algorithm(R"({"name": "equalize", "data_free": true})")
       ->transform(model, placed("int8-dynamic"), {});
   const at::Tensor amax = norm.bias.abs().add(norm.weight.abs(), 3);
   const at::Tensor expected = amax.pow(0.6).div(weight.abs().amax(0).pow(0.4));
-  EXPECT_LT(max_difference(norm.weight.div(model.visual.blocks[0].ln_2.weight).div(expected),
+  EXPECT_LT(max_difference(norm.weight.div(testing::image_tower(model).transformer.blocks[0].mlp_norm.weight).div(expected),
                            at::ones({64})),
             1e-5);
 }
@@ -117,7 +118,7 @@ TEST(Equalize, GivesQueriesAndKeysTheSameRange) {
   algorithm(R"("equalize")")->transform(model, placement, rows);
   const at::Tensor input = sampled(model, placement).at(kInProj);
   const auto amax = [&](std::int64_t index) {
-    const ProjectionPart part = part_of(*model.visual.blocks[1].in_proj, index);
+    const ProjectionPart part = part_of(*testing::image_tower(model).transformer.blocks[1].qkv, index);
     return at::linear(input, part.weight, part.bias).abs().amax(0);
   };
   EXPECT_LT(max_difference(amax(0).div(amax(1)), at::ones({64})), 1e-4);
@@ -134,15 +135,15 @@ TEST_P(HardTwin, IsUndoneByEqualizing) {
   ClipModel b = twin;
   algorithm(GetParam())->transform(a, placement, sampled(a, placement));
   algorithm(GetParam())->transform(b, placement, sampled(b, placement));
-  for (std::size_t i = 0; i < a.visual.blocks.size(); ++i) {
+  for (std::size_t i = 0; i < testing::image_tower(a).transformer.blocks.size(); ++i) {
     const auto same = [](const at::Tensor& x, const at::Tensor& y) {
       EXPECT_LT(max_difference(x, y) / y.abs().max().item<double>(), 1e-4);
     };
-    same(b.visual.blocks[i].ln_1.weight, a.visual.blocks[i].ln_1.weight);
-    same(as_float(*b.visual.blocks[i].in_proj).weight(),
-         as_float(*a.visual.blocks[i].in_proj).weight());
-    same(as_float(*b.text.blocks[i].out_proj).weight(),
-         as_float(*a.text.blocks[i].out_proj).weight());
+    same(testing::image_tower(b).transformer.blocks[i].attention_norm.weight, testing::image_tower(a).transformer.blocks[i].attention_norm.weight);
+    same(float_contents(*testing::image_tower(b).transformer.blocks[i].qkv).weight,
+         float_contents(*testing::image_tower(a).transformer.blocks[i].qkv).weight);
+    same(float_contents(*testing::text_tower(b).transformer.blocks[i].attention_output).weight,
+         float_contents(*testing::text_tower(a).transformer.blocks[i].attention_output).weight);
   }
 }
 
@@ -177,7 +178,7 @@ struct Case {
         weight(random_normal({out, in}, 5).mul(0.1)) {}
 
   WeightInConversion conversion(const at::Tensor& rows = {}) const {
-    const PlacedQuantizer& quantizer = *find_enabled(placement, kFirst, Role::kWeight);
+    const PlacedQuantizer& quantizer = *find_enabled(placement, {kFirst, Role::kWeight});
     return {quantizer, weight, scales_for(quantizer.spec, range_of(weight, quantizer.spec)), rows};
   }
 
@@ -317,15 +318,15 @@ class FoldSearch : public ::testing::Test {
   at::Tensor moved_by(const std::string& json) const {
     ClipModel changed = model_;
     algorithm(json)->transform(changed, placement_, sampled(changed, placement_));
-    return model_.visual.blocks[1].ln_2.weight.div(changed.visual.blocks[1].ln_2.weight);
+    return testing::image_tower(model_).transformer.blocks[1].mlp_norm.weight.div(testing::image_tower(changed).transformer.blocks[1].mlp_norm.weight);
   }
 
   ClipModel model_ = tiny_clip();
   Placement placement_ = placed("int8-weight-only", {"*.weight_quantizer.format=int4"});
   std::string name_ = "visual.transformer.resblocks.1.mlp.c_fc";
   at::Tensor rows_ = sampled(model_, placement_).at(name_);
-  at::Tensor weight_ = as_float(*model_.visual.blocks[1].c_fc).weight();
-  QuantizerSpec spec_ = find_enabled(placement_, name_, Role::kWeight)->spec;
+  at::Tensor weight_ = float_contents(*testing::image_tower(model_).transformer.blocks[1].mlp_hidden).weight;
+  QuantizerSpec spec_ = find_enabled(placement_, {name_, Role::kWeight})->spec;
 };
 
 TEST_F(FoldSearch, AwqTakesTheBestExponentOfItsGrid) {
@@ -354,15 +355,15 @@ TEST_F(FoldSearch, EqualizeTakesTheBestAlphaOfItsGrid) {
 
 TEST(Awq, LowersTheOutputsErrorWhereInputsDiffer) {
   ClipModel model = tiny_clip();
-  at::Tensor& gain = model.visual.blocks[1].ln_2.weight;
+  at::Tensor& gain = testing::image_tower(model).transformer.blocks[1].mlp_norm.weight;
   gain = gain.clone();
   for (std::int64_t i = 0; i < 64; i += 13) gain[i] = 20;
   const Placement placement = placed("int8-weight-only", {"*.weight_quantizer.format=int4"});
   const auto error = [&](const ClipModel& changed) {
     const SampledRows rows = sampled(changed, placement);
     const std::string name = "visual.transformer.resblocks.1.mlp.c_fc";
-    const at::Tensor weight = as_float(*changed.visual.blocks[1].c_fc).weight();
-    const QuantizerSpec& spec = find_enabled(placement, name, Role::kWeight)->spec;
+    const at::Tensor weight = float_contents(*testing::image_tower(changed).transformer.blocks[1].mlp_hidden).weight;
+    const QuantizerSpec& spec = find_enabled(placement, {name, Role::kWeight})->spec;
     const at::Tensor rounded = simulate(weight, spec, scales_for(spec, range_of(weight, spec)));
     return at::linear(rows.at(name), rounded.sub(weight)).square().sum().item<double>();
   };

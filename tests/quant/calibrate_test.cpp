@@ -1,3 +1,4 @@
+#include "clipq/quant/place_quantizers.h"
 #include "clipq/quant/calibrate.h"
 
 #include <ATen/ops/arange.h>
@@ -59,12 +60,13 @@ TEST(Calibrate, RangesAreTheExtremesOfTheLayersInput) {
   const CalibrationData data =
       calibrate(model, placed("fp8-max"), everything(1), testing::tiny_batch());
   const at::Tensor pixels = testing::tiny_pixels();
-  at::Tensor tokens = at::zeros({3, 1, 64}).add(model.visual.class_embedding);
-  tokens = at::cat({tokens, model.visual.conv1->forward(patchify(pixels, 8))}, 1);
-  const at::Tensor input = model.visual.blocks[0].ln_1.forward(
-      model.visual.ln_pre.forward(tokens.add(model.visual.positional_embedding)));
+  const VitTower& tower = testing::image_tower(model);
+  at::Tensor tokens = at::zeros({3, 1, 64}).add(tower.class_token);
+  tokens = at::cat({tokens, tower.patches->forward(patchify(pixels, 8))}, 1);
+  const at::Tensor input = testing::image_tower(model).transformer.blocks[0].attention_norm.forward(
+      tower.first_norm.forward(tokens.add(tower.positions)));
   const Range& range =
-      data.ranges.at("visual.transformer.resblocks.0.attn.in_proj.input_quantizer");
+      data.ranges.at({"visual.transformer.resblocks.0.attn.in_proj", Role::kInput});
   EXPECT_NEAR(range.max.item<float>(), input.max().item<float>(), 1e-5);
   EXPECT_NEAR(range.min.item<float>(), input.min().item<float>(), 1e-5);
 }

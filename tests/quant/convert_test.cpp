@@ -5,6 +5,7 @@
 
 #include "calibration_batches.h"
 #include "clipq/core/error.h"
+#include "clipq/quant/place_quantizers.h"
 #include "clipq/quant/quantize_model.h"
 #include "clipq/quant/simulated_layers.h"
 #include "clipq/quant/summary.h"
@@ -58,7 +59,7 @@ INSTANTIATE_TEST_SUITE_P(Shipped, EveryRecipe, ::testing::ValuesIn(recipe_names(
 
 TEST(Summary, CoverageCountsByHand) {
   QuantizedModel q = quantized("dq-clip");
-  const Coverage visual = coverage_of(q.model, q.quantization, Tower::kVisual);
+  const Coverage visual = coverage_of(q.model, q.quantization, Tower::kImage);
   const std::int64_t mlp = 2 * 2 * 4 * 64 * 64;
   EXPECT_EQ(visual.quantizers_on, 2 * 2 * 2);
   EXPECT_EQ(visual.quantizers, 2 * (4 * 2 + 5) + 2 * 2);
@@ -76,7 +77,7 @@ TEST(Summary, ParametersOfBothTowersAreAllOfThem) {
   for (const auto& [name, tensor] : testing::random_state(testing::tiny_config())) {
     expected += tensor.numel();
   }
-  EXPECT_EQ(coverage_of(q.model, q.quantization, Tower::kVisual).parameters +
+  EXPECT_EQ(coverage_of(q.model, q.quantization, Tower::kImage).parameters +
                 coverage_of(q.model, q.quantization, Tower::kText).parameters,
             expected);
 }

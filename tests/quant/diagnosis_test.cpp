@@ -1,3 +1,4 @@
+#include "clipq/quant/place_quantizers.h"
 #include "clipq/quant/diagnosis.h"
 
 #include <ATen/ops/cat.h>
@@ -69,7 +70,7 @@ TEST(Diagnosis, OfAWeightDoesNotDependOnItsPortions) {
 
 TEST(Diagnosis, SaturatedRangesAndDeadChannelsAreWarnedOfByName) {
   ClipModel model = testing::tiny_clip();
-  LayerNorm& norm = model.visual.blocks[0].ln_1;
+  LayerNorm& norm = testing::image_tower(model).transformer.blocks[0].attention_norm;
   norm = {norm.weight.clone(), norm.bias.clone()};
   norm.weight[7] = 0;
   norm.bias[7] = 0;

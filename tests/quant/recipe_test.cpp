@@ -6,7 +6,7 @@
 
 #include "clipq/core/error.h"
 #include "clipq/core/strings.h"
-#include "clipq/quant/placement.h"
+#include "clipq/quant/place_quantizers.h"
 #include "tiny_clip.h"
 
 namespace clipq {
@@ -121,15 +121,15 @@ TEST(Placement, LaterRulesWinAndAFormatResetsAttributes) {
                                                 "r"),
                                      "r");
   const Placement placement = place_quantizers(model, recipe, Component::kBoth);
-  const PlacedQuantizer* reset = find_enabled(placement, "visual.proj", Role::kInput);
+  const PlacedQuantizer* reset = find_enabled(placement, {"visual.proj", Role::kInput});
   ASSERT_NE(reset, nullptr);
   EXPECT_EQ(reset->spec.bits, 8);
   EXPECT_EQ(reset->spec.scheme, Scheme::kSymmetric);
   EXPECT_EQ(reset->spec.granularity, Granularity::kTensor);
-  const PlacedQuantizer* weight = find_enabled(placement, "visual.proj", Role::kWeight);
+  const PlacedQuantizer* weight = find_enabled(placement, {"visual.proj", Role::kWeight});
   ASSERT_NE(weight, nullptr);
   EXPECT_EQ(weight->spec.granularity, Granularity::kChannel);
-  EXPECT_EQ(find_enabled(placement, "text_projection", Role::kInput), nullptr);
+  EXPECT_EQ(find_enabled(placement, {"text_projection", Role::kInput}), nullptr);
 }
 
 TEST(Placement, ComponentRestrictsARecipeToATower) {
@@ -185,13 +185,13 @@ TEST(Placement, EveryProductOfAShippedInt8RecipeHasASideOf7Bits) {
   for (const char* name : {"int8-dynamic", "int8-static", "int8-smooth"}) {
     const Placement placement = place(name, Component::kBoth);
     const auto bits = [&](const std::string& module, Role role) {
-      const PlacedQuantizer* found = find_enabled(placement, module, role);
+      const PlacedQuantizer* found = find_enabled(placement, {module, role});
       return found == nullptr ? 0 : found->spec.bits;
     };
     for (const PlacedQuantizer& placed : placement) {
       const auto expect = [&](Role left, Role right) {
-        if (bits(placed.module, left) == 0 || bits(placed.module, right) == 0) return;
-        EXPECT_LE(bits(placed.module, left) + bits(placed.module, right), 15) << placed.name();
+        if (bits(placed.id.layer, left) == 0 || bits(placed.id.layer, right) == 0) return;
+        EXPECT_LE(bits(placed.id.layer, left) + bits(placed.id.layer, right), 15) << placed.name();
       };
       expect(Role::kWeight, Role::kInput);
       expect(Role::kQBmm, Role::kKBmm);
@@ -202,7 +202,7 @@ TEST(Placement, EveryProductOfAShippedInt8RecipeHasASideOf7Bits) {
 
 TEST(Placement, DqClipReachesTheMlpOnly) {
   for (const PlacedQuantizer& quantizer : place("dq-clip", Component::kBoth)) {
-    const bool mlp = quantizer.module.find(".mlp.") != std::string::npos;
+    const bool mlp = quantizer.id.layer.find(".mlp.") != std::string::npos;
     EXPECT_EQ(quantizer.enabled, mlp) << quantizer.name();
   }
 }

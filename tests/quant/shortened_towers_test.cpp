@@ -6,6 +6,7 @@
 #include "calibration_batches.h"
 #include "clipq/core/files.h"
 #include "clipq/core/strings.h"
+#include "clipq/quant/place_quantizers.h"
 #include "clipq/quant/quantize_model.h"
 #include "temporary_folder.h"
 
@@ -30,8 +31,9 @@ class WholeBatchLinear final : public Linear {
 
 /// The model with every token of every block computed.
 ClipModel in_full(ClipModel model) {
-  for (Transformer* blocks : {&model.visual.blocks, &model.text.blocks}) {
-    auto& layer = blocks->back().c_proj;
+  for (Transformer* transformer : {&testing::image_tower(model).transformer,
+                                   &testing::text_tower(model).transformer}) {
+    auto& layer = transformer->blocks.back().mlp_output;
     layer = std::make_shared<WholeBatchLinear>(layer);
   }
   return model;
@@ -79,9 +81,9 @@ TEST_P(ShortenedTowers, TextsDontDependOnTheirBatchUnlessTheTowerSaysSo) {
   const at::Tensor tokens = testing::tiny_tokens();
   const at::Tensor together = model.encode_text(tokens);
   const at::Tensor alone = model.encode_text(tokens.narrow(0, 0, 1));
-  EXPECT_EQ(model.text.needs_whole_batch(), GetParam() == "dq-clip");
-  EXPECT_EQ(model.visual.needs_whole_batch(), GetParam() == "dq-clip");
-  if (!model.text.needs_whole_batch()) {
+  EXPECT_EQ(model.text->needs_whole_batch(), GetParam() == "dq-clip");
+  EXPECT_EQ(model.image->needs_whole_batch(), GetParam() == "dq-clip");
+  if (!model.text->needs_whole_batch()) {
     EXPECT_GT(row_cosines(alone, together.narrow(0, 0, 1)).item<double>(), 0.9999);
   } else {
     EXPECT_GT(max_difference(alone, together.narrow(0, 0, 1)), 0);
@@ -130,14 +132,14 @@ TEST(ShortenedTowersOfEveryManner, GiveWhatAllTokensGive) {
         R"("range": "static", "granularity": "tensor", "scheme": "twin")"}) {
     SCOPED_TRACE(attributes);
     const ClipModel model = with_activations(attributes);
-    EXPECT_FALSE(model.text.needs_whole_batch());
+    EXPECT_FALSE(model.text->needs_whole_batch());
     const ClipModel full = in_full(model);
     expect_equal(model.encode_image(testing::tiny_pixels()),
                  full.encode_image(testing::tiny_pixels()), true);
     expect_equal(model.encode_text(testing::tiny_tokens()),
                  full.encode_text(testing::tiny_tokens()), true);
   }
-  EXPECT_TRUE(with_activations(R"("range": "dynamic")").text.needs_whole_batch());
+  EXPECT_TRUE(with_activations(R"("range": "dynamic")").text->needs_whole_batch());
 }
 
 TEST(ShortenedText, SoftmaxQuantizersSeeOnlyVisibleTokens) {

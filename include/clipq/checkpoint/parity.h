@@ -22,7 +22,7 @@ struct Parity {
   TowerParity text;
   std::string source;  ///< what of the archive was compared with
 
-  TowerParity& of(Tower tower) { return tower == Tower::kVisual ? image : text; }
+  TowerParity& of(Tower tower) { return tower == Tower::kImage ? image : text; }
 };
 
 Json to_json(const Parity& parity);
@@ -32,8 +32,8 @@ struct SettledTowers {
   SettledTower vision;
   SettledTower text;
 
-  SettledTower& of(Tower tower) { return tower == Tower::kVisual ? vision : text; }
-  const SettledTower& of(Tower tower) const { return tower == Tower::kVisual ? vision : text; }
+  SettledTower& of(Tower tower) { return tower == Tower::kImage ? vision : text; }
+  const SettledTower& of(Tower tower) const { return tower == Tower::kImage ? vision : text; }
 };
 
 /// Compares the model with the reference. Where they differ by more than rounding explains, other

@@ -33,7 +33,7 @@ struct Reference {
   at::Tensor similarities;   ///< float32 [n, n], cosines times the archive's scale; or undefined
 
   /// A tower's embeddings.
-  const at::Tensor& of(Tower tower) const { return tower == Tower::kVisual ? image : text; }
+  const at::Tensor& of(Tower tower) const { return tower == Tower::kImage ? image : text; }
 };
 
 /// A reference, or why there is none.

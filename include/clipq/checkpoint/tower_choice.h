@@ -15,7 +15,7 @@ struct TowerChoice {
   std::optional<T> vision;
   std::optional<T> text;
 
-  const std::optional<T>& of(Tower tower) const { return tower == Tower::kVisual ? vision : text; }
+  const std::optional<T>& of(Tower tower) const { return tower == Tower::kImage ? vision : text; }
 };
 
 /// "VALUE", for both towers, or "image=VALUE,text=VALUE", one of which may be absent.

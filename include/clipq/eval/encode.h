@@ -65,7 +65,7 @@ at::Tensor pixels_of(PixelBatch& batch, const Preprocess& preprocess, std::size_
 /// Token ids of texts: int32 [texts, context_length] of `config`.
 /// Throws UsageError if the tokenizer's vocabulary isn't the model's.
 at::Tensor tokens_of(const std::vector<std::string>& texts, const Tokenizer& tokenizer,
-                     const ClipConfig& config);
+                     const TextTowerConfig& config);
 
 /// How many items a run over the first `limit` (0: all) of a data set takes.
 std::int64_t items_within(std::int64_t limit, const Dataset& dataset);

@@ -6,6 +6,8 @@
 
 namespace clipq {
 
+struct AttentionQuantizers;
+
 /// Queries float32 [batch, heads, queries, head width], keys and values [batch, heads, tokens, head
 /// width].
 struct Heads {
@@ -17,7 +19,8 @@ struct Heads {
   at::Tensor visible;
 };
 
-/// What stands between in_proj and out_proj: scaled dot-product attention, however it is computed.
+/// Scaled dot-product attention between the layer that makes queries, keys and values and the layer
+/// that mixes heads, however it is computed.
 class Attention {
  public:
   /// @param heads number of heads; the head width is width / heads
@@ -25,11 +28,11 @@ class Attention {
   Attention(std::int64_t heads, bool causal) : heads_(heads), causal_(causal) {}
   virtual ~Attention() = default;
 
-  /// @param qkv float32 [batch, tokens, 3 * width], as in_proj returns it
+  /// @param qkv float32 [batch, tokens, 3 * width]: queries, keys and values side by side
   /// @return float32 [batch, tokens, width]
   virtual at::Tensor forward(const at::Tensor& qkv) const;
 
-  /// The rows of forward() at one position an item.
+  /// The rows of forward() at one position per item.
   /// @param q float32 [batch, 1, width], the queries at those positions
   /// @param kv float32 [batch, tokens, 2 * width], keys and values of all tokens
   /// @param positions int64 [batch], each in [0, tokens)
@@ -39,6 +42,9 @@ class Attention {
 
   /// As Linear's.
   virtual bool needs_whole_batch() const { return false; }
+
+  /// The quantizers around it; null: it computes in float32.
+  virtual const AttentionQuantizers* quantizers() const { return nullptr; }
 
   std::int64_t heads() const { return heads_; }
   bool causal() const { return causal_; }

@@ -1,37 +1,45 @@
 #pragma once
 
+#include "clipq/core/cloned.h"
 #include "clipq/data/preprocess.h"
-#include "clipq/model/text_tower.h"
-#include "clipq/model/visual_tower.h"
+#include "clipq/model/clip_config.h"
+#include "clipq/model/tower_network.h"
 
 namespace clipq {
 
 /// A CLIP: float, observed or quantized, depending on what its layers are. Cheap to copy; copies
 /// share layers and weights, which are never changed.
 struct ClipModel {
-  ClipConfig config;
   Preprocess preprocess;
-  VisualTower visual;
-  TextTower text;
+  Cloned<ImageTower> image;
+  Cloned<TextTower> text;
   at::Tensor logit_scale;  ///< float32 scalar, the logarithm of the temperature's inverse
 
-  Transformer& blocks(Tower tower) { return tower == Tower::kVisual ? visual.blocks : text.blocks; }
+  ClipConfig config() const { return {image->config(), text->config()}; }
+  const TowerNetwork& tower(Tower tower) const;
+  TowerNetwork& tower(Tower tower);
 
   /// @param pixels float32 [batch, 3, R, R], preprocessed. Throws InputError for another shape.
-  /// @return float32 [batch, embed_dim], of length 1 if config.vision.normalized
+  /// @return float32 [batch, embed_dim], of length 1 if the tower's settings say so
   at::Tensor encode_image(const at::Tensor& pixels) const;
 
-  /// What encode_image() projects: float32 [batch, vision_width]. Throws as it does.
+  /// What encode_image() projects: float32 [batch, width]. Throws as it does.
   at::Tensor pool_image(const at::Tensor& pixels) const;
 
   /// @param tokens int64 or int32 [batch, length]. Throws InputError if an id is outside the
   ///        vocabulary or the length above context_length.
-  /// @return float32 [batch, embed_dim], of length 1 if config.text.normalized
+  /// @return float32 [batch, embed_dim], of length 1 if the tower's settings say so
   at::Tensor encode_text(const at::Tensor& tokens) const;
+
+  /// encode_image() or encode_text().
+  at::Tensor encode(Tower tower, const at::Tensor& input) const;
 };
 
-/// Gives blocks and norms the activation and the eps of the model's config.
-void apply_settings(ClipModel& model);
+/// A model whose towers have no weights yet: only their parts can be asked for.
+ClipModel make_towers(const ClipConfig& config);
+
+/// All parts of `model`; they point into it and live as long.
+ModelParts parts_of(ClipModel& model);
 
 /// The model with other settings of a tower, whose attention must be float.
 ClipModel with_settings(ClipModel model, Tower tower, const TowerSettings& settings);

@@ -2,7 +2,22 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <optional>
+
 namespace clipq {
+
+class ActivationQuantizer;
+struct QuantizedTensor;
+
+/// What a linear layer computes with.
+struct LinearContents {
+  at::Tensor weight;                           ///< float32 [out, in]; undefined: it is quantized
+  const QuantizedTensor* quantized = nullptr;  ///< the weight's codes; null: it is float
+  at::Tensor bias;                             ///< float32 [out]; undefined: none
+  const ActivationQuantizer* input = nullptr;  ///< null: the input isn't quantized
+
+  bool is_float() const { return quantized == nullptr && input == nullptr; }
+};
 
 /// y = x W^T + b, however it is computed.
 class Linear {
@@ -23,6 +38,10 @@ class Linear {
   /// range is taken over all of them at run time, or all of them are being observed.
   virtual bool needs_whole_batch() const { return false; }
 
+  /// Absent where the layer doesn't keep them in this form (native layers) or wraps another one.
+  /// Pointers live as long as the layer.
+  virtual std::optional<LinearContents> contents() const { return std::nullopt; }
+
   virtual std::int64_t in_features() const = 0;
   virtual std::int64_t out_features() const = 0;
 };
@@ -37,6 +56,9 @@ class FloatLinear final : public Linear {
   at::Tensor forward(const at::Tensor& x) const override;
   at::Tensor forward_part(const at::Tensor& x, std::int64_t first,
                           std::int64_t count) const override;
+  std::optional<LinearContents> contents() const override {
+    return LinearContents{weight_, nullptr, bias_, nullptr};
+  }
   std::int64_t in_features() const override { return weight_.size(1); }
   std::int64_t out_features() const override { return weight_.size(0); }
 

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "clipq/core/json.h"
-#include "clipq/model/linear.h"
+#include "clipq/model/clip_model.h"
 #include "clipq/numerics/quantize.h"
 #include "clipq/quant/placement.h"
 #include "clipq/quant/simulated_layers.h"
@@ -26,7 +26,7 @@ struct WeightInConversion {
 
 /// A layer whose weight and input are quantized already and whose bias may still be changed.
 struct BiasInConversion {
-  const FloatLinear& layer;
+  const Linear& layer;  ///< float
   const SimulatedLinear& quantized;  ///< with the same bias
   at::Tensor bias;                   ///< float32 [out]
   at::Tensor rows;                   ///< sampled input rows [n, in]; undefined: none
@@ -43,8 +43,8 @@ class Algorithm {
   /// Whether transform() needs sampled rows.
   virtual bool transform_needs_rows() const { return false; }
 
-  /// Whether it can do something for an enabled quantizer.
-  virtual bool serves(const PlacedQuantizer& quantizer) const = 0;
+  /// Whether it can do something for an enabled quantizer of the model that consists of `parts`.
+  virtual bool serves(const PlacedQuantizer& quantizer, const ModelParts& parts) const = 0;
 
   /// Whether round_weight() or convert_bias() need sampled rows.
   virtual bool conversion_needs_rows() const { return false; }

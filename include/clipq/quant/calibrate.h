@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 
+#include "clipq/model/clip_model.h"
 #include "clipq/numerics/quantize.h"
 #include "clipq/quant/placement.h"
 
@@ -28,8 +29,8 @@ struct CalibrationSource {
   std::function<CalibrationStream(std::int64_t first, std::int64_t last)> open;
 };
 
-/// Ranges of static activation quantizers by name.
-using CalibratedRanges = std::map<std::string, Range>;
+/// Ranges of static activation quantizers.
+using CalibratedRanges = std::map<QuantizerId, Range>;
 
 /// What a calibration is to gather, over the first `batches` batches.
 struct CalibrationRequest {

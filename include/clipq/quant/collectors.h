@@ -25,9 +25,7 @@ class Collectors {
   void restore(const ObserverState& state);
 
  private:
-  std::shared_ptr<Observer> observer(const std::string& module, Role role) const;
-
-  std::map<std::string, std::shared_ptr<Observer>> observers_;     ///< by quantizer
+  std::map<QuantizerId, std::shared_ptr<Observer>> observers_;
   std::map<std::string, std::shared_ptr<RowSample>> rows_;         ///< by linear layer
   std::map<std::string, std::shared_ptr<at::Tensor>> attentions_;  ///< by attention
 };

@@ -3,33 +3,38 @@
 #include <string>
 #include <vector>
 
-#include "clipq/model/clip_model.h"
+#include "clipq/model/parts.h"
 #include "clipq/quant/placement.h"
 
 namespace clipq {
 
-/// What stands before the layer that a scale is moved into.
+/// What comes before the layer that a scale is moved into.
 enum class FoldKind {
   kNorm,        ///< a LayerNorm: its gain and bias are divided
-  kValues,      ///< the values of attention, before out_proj: softmax mixes tokens, not channels
+  kValues,      ///< the values of attention, before its output layer: softmax mixes tokens, not
+                ///< channels
   kQueriesKeys  ///< queries are divided, keys multiplied: their products stay as they are
 };
 
-/// A place where one factor a channel can be moved through a float model that stays the same. It
+/// A place where one factor per channel can be moved through a float model that stays the same. It
 /// points into the model.
 struct FoldSite {
   FoldKind kind;
   std::string consumer_name;                ///< of the linear layer whose columns are multiplied;
-                                            ///< of queries and keys: in_proj
-  std::string attention_name;               ///< of values, queries and keys: "….attn"
-  LayerNorm* norm;                          ///< the LayerNorm before in_proj, c_fc or a projection
-  std::shared_ptr<const Linear>* producer;  ///< in_proj, or nullptr where a norm stands before
+                                            ///< of queries and keys: the layer that makes them
+  std::string attention_name;               ///< of values, queries and keys
+  LayerNorm* norm;                          ///< before the consumer, or before the producer
+  std::shared_ptr<const Linear>* producer;  ///< makes queries, keys and values; nullptr where a norm
+                                            ///< comes before the consumer
   std::shared_ptr<const Linear>* consumer;
 };
 
-/// All sites in the order in which they are to be folded: those that scale in_proj's rows before
-/// those that look at its columns.
-std::vector<FoldSite> fold_sites(ClipModel& model);
+/// All sites in the order in which they are to be folded: those that scale the rows of the layer
+/// that makes queries, keys and values before those that look at its columns.
+std::vector<FoldSite> fold_sites(const ModelParts& parts);
+
+/// Whether a quantizer would notice the fold.
+bool concerns(const FoldSite& site, const QuantizerId& quantizer);
 
 /// Whether a quantizer that is on would notice the fold.
 bool is_quantized(const FoldSite& site, const Placement& placement);
@@ -38,15 +43,14 @@ bool is_quantized(const FoldSite& site, const Placement& placement);
 /// after.
 void fold(const FoldSite& site, const at::Tensor& scale);
 
-/// The rows of in_proj, weight [width, in] and bias [width], that make queries (0), keys (1) or
-/// values (2).
+/// The rows, weight [width, in] and bias [width], that make queries (0), keys (1) or values (2).
 struct ProjectionPart {
   at::Tensor weight;
   at::Tensor bias;
 };
-ProjectionPart part_of(const Linear& in_proj, std::int64_t part);
+ProjectionPart part_of(const Linear& qkv, std::int64_t part);
 
-/// The layer as float. Throws InternalError if it isn't.
-const FloatLinear& as_float(const Linear& layer);
+/// What a float layer computes with. Throws InternalError if the layer isn't float.
+LinearContents float_contents(const Linear& layer);
 
 }  // namespace clipq

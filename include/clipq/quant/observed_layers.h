@@ -1,25 +1,22 @@
 #pragma once
 
 #include "clipq/model/attention.h"
-#include "clipq/model/linear.h"
+#include "clipq/model/wrapped_linear.h"
 #include "clipq/numerics/observer.h"
 #include "clipq/quant/row_sample.h"
 
 namespace clipq {
 
 /// A layer whose input is shown to an observer and sampled; either may be null.
-class ObservedLinear final : public Linear {
+class ObservedLinear final : public WrappedLinear {
  public:
   ObservedLinear(std::shared_ptr<const Linear> inner, std::shared_ptr<Observer> input,
                  std::shared_ptr<RowSample> sample);
 
   at::Tensor forward(const at::Tensor& x) const override;
   bool needs_whole_batch() const override { return true; }
-  std::int64_t in_features() const override { return inner_->in_features(); }
-  std::int64_t out_features() const override { return inner_->out_features(); }
 
  private:
-  std::shared_ptr<const Linear> inner_;
   std::shared_ptr<Observer> input_;
   std::shared_ptr<RowSample> sample_;
 };

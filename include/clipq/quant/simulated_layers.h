@@ -10,7 +10,7 @@
 #include "clipq/model/linear.h"
 #include "clipq/numerics/activation_quantizer.h"
 #include "clipq/quant/diagnosis.h"
-#include "clipq/quant/placement.h"
+#include "clipq/quant/quantizer_id.h"
 
 namespace clipq {
 
@@ -47,14 +47,13 @@ class SimulatedLinear final : public Linear {
   at::Tensor forward_part(const at::Tensor& x, std::int64_t first,
                           std::int64_t count) const override;
   bool needs_whole_batch() const override { return input_ && input_->spans_rows(); }
+  std::optional<LinearContents> contents() const override;
   std::int64_t in_features() const override { return weight_->columns(); }
   std::int64_t out_features() const override { return weight_->rows(); }
 
   /// forward() without the input's quantizer.
   at::Tensor forward_unquantized(const at::Tensor& x) const;
 
-  const StoredWeight& weight() const { return *weight_; }
-  const at::Tensor& bias() const { return bias_; }
   const std::optional<ActivationQuantizer>& input() const { return input_; }
 
  private:
@@ -81,7 +80,7 @@ class SimulatedAttention final : public Attention {
 
   bool needs_whole_batch() const override;
 
-  const AttentionQuantizers& quantizers() const { return quantizers_; }
+  const AttentionQuantizers* quantizers() const override { return &quantizers_; }
 
   /// How well each of its quantizers fits the float values of `qkv`.
   std::vector<std::pair<Role, Diagnosis>> diagnose(const at::Tensor& qkv) const;
@@ -100,10 +99,11 @@ class SimulatedEmbedding final : public Embedding {
   explicit SimulatedEmbedding(QuantizedTensor weight);
 
   at::Tensor forward(const at::Tensor& ids) const override;
+  std::optional<EmbeddingContents> contents() const override {
+    return EmbeddingContents{{}, &weight_};
+  }
   std::int64_t entries() const override { return weight_.codes.size(0); }
   std::int64_t width() const override { return weight_.columns; }
-
-  const QuantizedTensor& weight() const { return weight_; }
 
  private:
   QuantizedTensor weight_;

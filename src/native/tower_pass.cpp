@@ -5,7 +5,7 @@
 
 #include <algorithm>
 
-#include "clipq/quant/row_panels.h"
+#include "clipq/native/row_panels.h"
 
 namespace clipq {
 namespace {

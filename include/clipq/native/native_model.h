@@ -22,7 +22,7 @@ struct NativeModel {
   std::map<std::string, std::int64_t> layers;  ///< linears by the path that they run on
   std::vector<std::string> simulated;          ///< layers that stay simulated, each with the reason
 
-  /// Towers whose attention is neither float32 nor quantized: "amx-bf16 (visual)".
+  /// Towers whose attention is neither float32 nor quantized: "amx-bf16 (image)".
   std::vector<std::string> attention;
 
   /// "avx512-vnni"; several paths, simulated layers and attention that isn't float32 are told

@@ -2,11 +2,10 @@
 
 #include <memory>
 #include <mutex>
+#include <string>
 #include <vector>
 
 #include "clipq/kernels/attention_path.h"
-#include "clipq/model/layer_profile.h"
-#include "clipq/model/tower.h"
 #include "clipq/model/transformer.h"
 
 namespace clipq {
@@ -21,14 +20,16 @@ struct BlockChoices {
 /// All blocks of a tower on integer kernels. A thread takes an item through a whole block, or,
 /// where there are fewer items than threads, a panel of rows through what stands between two
 /// attentions: activations stay in a core's cache, and nothing is allocated once a batch of that
-/// size has run. Of a causal tower nothing behind an item's position is computed.
+/// size has run. Of a causal tower nothing after an item's position is computed.
 class NativeTransformer final : public TransformerRunner {
  public:
   /// Whether every linear of the blocks is native and none needs the whole batch.
-  static bool can_run(const Transformer& blocks);
+  static bool can_run(const std::vector<Block>& blocks);
 
   /// @param blocks as can_run() wants them; their layers are shared
-  NativeTransformer(const Transformer& blocks, const BlockChoices& choices, Tower tower);
+  /// @param name canonical path of the transformer, for the profile
+  NativeTransformer(const std::vector<Block>& blocks, const BlockChoices& choices,
+                    const std::string& name);
   ~NativeTransformer() override;
 
   /// Whether no block's attention is quantized.
@@ -36,21 +37,21 @@ class NativeTransformer final : public TransformerRunner {
 
   at::Tensor forward_pooled(const at::Tensor& x, const at::Tensor& positions) const override;
 
-  /// The same with the time of everything it does in each block added to `profile`, under the names
-  /// of the layers (their quantizers apart) and of the block's norms.
-  std::shared_ptr<const NativeTransformer> profiled(std::shared_ptr<LayerProfile> profile) const;
+  bool skips_hidden() const override { return has_float_attention(); }
+
+  /// Quantizers have names of their own, and a LayerNorm goes with the one after it.
+  std::shared_ptr<const TransformerRunner> profiled(
+      std::shared_ptr<LayerProfile> profile) const override;
 
  private:
   struct Scratch;
-  struct Items;
-  class Run;
 
   std::unique_ptr<Scratch> borrow_scratch() const;
   void give_back(std::unique_ptr<Scratch> scratch) const;
 
-  Transformer layers_;
+  std::vector<Block> layers_;
   BlockChoices choices_;
-  Tower tower_;
+  std::string name_;
   std::vector<NativeBlock> blocks_;
   std::shared_ptr<LayerProfile> profile_;  ///< nullptr: not timed
   mutable std::mutex mutex_;

@@ -1,4 +1,4 @@
-#include "clipq/quant/row_panels.h"
+#include "clipq/native/row_panels.h"
 
 #include <ATen/Parallel.h>
 

@@ -7,7 +7,7 @@
 #include "clipq/kernels/integer_linear.h"
 #include "clipq/model/layer_profile.h"
 #include "clipq/model/transformer.h"
-#include "clipq/quant/native_transformer.h"
+#include "clipq/native/native_transformer.h"
 
 namespace clipq {
 
@@ -27,7 +27,7 @@ struct BlockScratch {
   int threads = 1;  ///< that share the work, for the profile
 };
 
-/// Queries, keys and values of one item as in_proj leaves them, heads side by side.
+/// Queries, keys and values of one item as the qkv layer leaves them, heads side by side.
 struct ProjectedItem {
   const float* queries;  ///< [query_rows], of the first head
   std::ptrdiff_t query_stride;
@@ -58,13 +58,13 @@ class NativeBlock {
 
   const Attention& attention() const { return *block_.attention; }
   bool has_float_attention() const;
-  std::int64_t width() const { return out_proj_.out_features(); }
+  std::int64_t width() const { return attention_output_.out_features(); }
   std::int64_t heads() const { return block_.attention->heads(); }
   std::int64_t head_width() const { return width() / heads(); }
-  std::int64_t panel_rows() const { return in_proj_.panel_rows(); }
+  std::int64_t panel_rows() const { return qkv_.panel_rows(); }
   const std::string& attention_name() const { return names_.attention; }
 
-  /// The columns [first, first + count) of in_proj(ln_1(residual)).
+  /// The columns [first, first + count) of qkv(attention_norm(residual)).
   /// @param residual [rows][width]
   /// @param out [rows][count]
   void project(const float* residual, std::int64_t rows, std::int64_t first, std::int64_t count,
@@ -73,11 +73,11 @@ class NativeBlock {
   /// Heads that are worth projecting at once: their columns fill whole tiles.
   std::int64_t heads_at_once() const;
 
-  /// Leaves the codes of ln_1(residual) in the scratch.
+  /// Leaves the codes of attention_norm(residual) in the scratch.
   /// @param residual [rows][width]
   void quantize_input(const float* residual, std::int64_t rows, BlockScratch& scratch) const;
 
-  /// in_proj's columns of some heads from the codes that quantize_input() left: queries (if
+  /// The qkv layer's columns of some heads from the codes that quantize_input() left: queries (if
   /// wanted), keys and values, each [rows][columns of the heads], side by side.
   /// @param out [rows][3 or 2][columns of the heads]
   void project_heads(const HeadRange& heads, bool queries, float* out, BlockScratch& scratch) const;
@@ -85,7 +85,7 @@ class NativeBlock {
   /// One head of an item's attention, counted from the item's first.
   void attend(const ProjectedItem& item, std::int64_t head, BlockScratch& scratch) const;
 
-  /// residual += out_proj(attended), then residual += mlp(ln_2(residual)).
+  /// residual += attention_output(attended), then residual += mlp(mlp_norm(residual)).
   /// @param attended, residual [rows][width]
   void finish(const float* attended, float* residual, std::int64_t rows,
               BlockScratch& scratch) const;
@@ -98,11 +98,11 @@ class NativeBlock {
     float eps;
   };
 
-  /// What the profile calls the block's parts.
+  /// What the profile calls the block's parts: a LayerNorm goes with the quantizer after it.
   struct Names {
     explicit Names(const std::string& block);
-    std::string ln_1, in_proj, attention, out_proj_input, out_proj, ln_2, c_fc, c_proj_input,
-        c_proj;
+    std::string attention_input, qkv, attention, attention_output_input, attention_output,
+        mlp_input, mlp_hidden, mlp_output_input, mlp_output;
   };
 
   void quantize_normalized(const Norm& norm, const IntegerLinear& linear, const float* x,
@@ -115,12 +115,12 @@ class NativeBlock {
   Block block_;  ///< keeps the layers alive
   Names names_;
   BlockChoices choices_;
-  Norm ln_1_;
-  const IntegerLinear& in_proj_;
-  const IntegerLinear& out_proj_;
-  Norm ln_2_;
-  const IntegerLinear& c_fc_;
-  const IntegerLinear& c_proj_;
+  Norm attention_norm_;
+  const IntegerLinear& qkv_;
+  const IntegerLinear& attention_output_;
+  Norm mlp_norm_;
+  const IntegerLinear& mlp_hidden_;
+  const IntegerLinear& mlp_output_;
 };
 
 }  // namespace clipq

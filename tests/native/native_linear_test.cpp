@@ -1,4 +1,4 @@
-#include "clipq/quant/native_linear.h"
+#include "clipq/native/native_linear.h"
 
 #include <ATen/ops/linear.h>
 #include <ATen/ops/zeros.h>
@@ -61,7 +61,7 @@ SimulatedLinear layer_of(const InputKind& kind, const at::Tensor& x, std::int64_
 }
 
 NativeLinear native_of(const SimulatedLinear& layer, const IntegerPath& path) {
-  return NativeLinear(std::make_shared<IntegerLinear>(*layer.weight().quantized(), layer.bias(),
+  return NativeLinear(std::make_shared<IntegerLinear>(*layer.contents()->quantized, layer.contents()->bias,
                                                       *layer.input(), &path));
 }
 
@@ -69,8 +69,8 @@ NativeLinear native_of(const SimulatedLinear& layer, const IntegerPath& path) {
 struct Reference {
   Reference(const SimulatedLinear& layer, const at::Tensor& x) {
     const at::Tensor input = layer.input()->simulate(x).to(at::kDouble);
-    const at::Tensor weight = layer.weight().values().to(at::kDouble);
-    const at::Tensor bias = layer.bias().defined() ? layer.bias().to(at::kDouble) : at::Tensor();
+    const at::Tensor weight = dequantize(*layer.contents()->quantized).to(at::kDouble);
+    const at::Tensor bias = layer.contents()->bias.defined() ? layer.contents()->bias.to(at::kDouble) : at::Tensor();
     values = at::linear(input, weight, bias);
     magnitude =
         at::linear(input.abs(), weight.abs(), bias.defined() ? bias.abs() : bias).clamp_min(1e-30);
@@ -91,8 +91,8 @@ class EveryKernel : public ::testing::TestWithParam<std::tuple<std::string, Inpu
   const IntegerPath* path_for(const SimulatedLinear& layer) const {
     for (const IntegerPath& path : integer_paths()) {
       if (path.name != std::get<0>(GetParam()) || !path.supported()) continue;
-      const at::Tensor& codes = layer.weight().quantized()->codes;
-      const auto limit = static_cast<int>(layer.weight().quantized()->spec.max_code());
+      const at::Tensor& codes = layer.contents()->quantized->codes;
+      const auto limit = static_cast<int>(layer.contents()->quantized->spec.max_code());
       const InputKind& kind = std::get<1>(GetParam());
       const int input_limit = (1 << kind.bits) - 1;
       const IntegerWeight weight = {codes.const_data_ptr<std::int8_t>(), codes.size(0),
@@ -168,8 +168,8 @@ TEST(NativeLinear, ANaNStaysInItsRow) {
   const InputKind& kind = input_kinds().front();
   const at::Tensor x = random_normal({4, 20}, 1);
   const SimulatedLinear layer = layer_of(kind, x, 6, true);
-  const NativeLinear native(std::make_shared<IntegerLinear>(*layer.weight().quantized(),
-                                                            layer.bias(), *layer.input(), nullptr));
+  const NativeLinear native(std::make_shared<IntegerLinear>(*layer.contents()->quantized,
+                                                            layer.contents()->bias, *layer.input(), nullptr));
   x[2][5] = std::numeric_limits<float>::quiet_NaN();
   const at::Tensor broken = native.forward(x).isnan();
   EXPECT_TRUE(broken[2].all().item<bool>());

@@ -4,9 +4,11 @@
 #include <numeric>
 
 #include "clipq/core/error.h"
+#include "clipq/core/strings.h"
 #include "clipq/kernels/attention_path.h"
-#include "clipq/quant/native_linear.h"
-#include "clipq/quant/row_panels.h"
+#include "clipq/native/native_linear.h"
+#include "clipq/native/row_panels.h"
+#include "clipq/quant/placement.h"
 
 namespace clipq {
 namespace {
@@ -40,36 +42,40 @@ NativeBlock::Norm::Norm(const LayerNorm& norm)
       bias(norm.bias.contiguous()),
       eps(static_cast<float>(norm.eps)) {}
 
-NativeBlock::Names::Names(const std::string& block)
-    : ln_1(block + ".ln_1, attn.in_proj.input_quantizer"),
-      in_proj(block + ".attn.in_proj"),
-      attention(block + ".attn"),
-      out_proj_input(block + ".attn.out_proj.input_quantizer"),
-      out_proj(block + ".attn.out_proj"),
-      ln_2(block + ".ln_2, mlp.c_fc.input_quantizer"),
-      c_fc(block + ".mlp.c_fc"),
-      c_proj_input(block + ".mlp.c_proj.input_quantizer"),
-      c_proj(block + ".mlp.c_proj") {}
+NativeBlock::Names::Names(const std::string& block) {
+  const BlockNames names(block);
+  const std::string quantizer = cat(".", name_of(Role::kInput));
+  const auto relative = [&](const std::string& name) { return name.substr(block.size() + 1); };
+  attention_input = cat(names.attention_norm, ", ", relative(names.qkv), quantizer);
+  qkv = names.qkv;
+  attention = names.attention;
+  attention_output_input = names.attention_output + quantizer;
+  attention_output = names.attention_output;
+  mlp_input = cat(names.mlp_norm, ", ", relative(names.mlp_hidden), quantizer);
+  mlp_hidden = names.mlp_hidden;
+  mlp_output_input = names.mlp_output + quantizer;
+  mlp_output = names.mlp_output;
+}
 
 bool NativeBlock::can_run(const Block& block) {
-  return !block.needs_whole_batch() && integer_of(block.in_proj) != nullptr &&
-         integer_of(block.out_proj) != nullptr && integer_of(block.c_fc) != nullptr &&
-         integer_of(block.c_proj) != nullptr;
+  return !block.needs_whole_batch() && integer_of(block.qkv) != nullptr &&
+         integer_of(block.attention_output) != nullptr && integer_of(block.mlp_hidden) != nullptr &&
+         integer_of(block.mlp_output) != nullptr;
 }
 
 NativeBlock::NativeBlock(const Block& block, const std::string& name, const BlockChoices& choices)
     : block_(block),
       names_(name),
       choices_(choices),
-      ln_1_(block.ln_1),
-      in_proj_(require_integer(block.in_proj)),
-      out_proj_(require_integer(block.out_proj)),
-      ln_2_(block.ln_2),
-      c_fc_(require_integer(block.c_fc)),
-      c_proj_(require_integer(block.c_proj)) {}
+      attention_norm_(block.attention_norm),
+      qkv_(require_integer(block.qkv)),
+      attention_output_(require_integer(block.attention_output)),
+      mlp_norm_(block.mlp_norm),
+      mlp_hidden_(require_integer(block.mlp_hidden)),
+      mlp_output_(require_integer(block.mlp_output)) {}
 
 bool NativeBlock::has_float_attention() const {
-  return dynamic_cast<const FloatAttention*>(block_.attention.get()) != nullptr;
+  return block_.attention->quantizers() == nullptr;
 }
 
 void NativeBlock::quantize_normalized(const Norm& norm, const IntegerLinear& linear, const float* x,
@@ -89,8 +95,8 @@ void NativeBlock::project(const float* residual, std::int64_t rows, std::int64_t
   for (std::int64_t panel = 0; panel < panels.count; ++panel) {
     const std::int64_t row = panels.first(panel);
     quantize_input(residual + row * width(), panels.size(panel), scratch);
-    const TimedLayer timed = time(scratch, names_.in_proj);
-    in_proj_.run(scratch.codes, first, count, {out + row * count, count});
+    const TimedLayer timed = time(scratch, names_.qkv);
+    qkv_.run(scratch.codes, first, count, {out + row * count, count});
   }
 }
 
@@ -101,18 +107,18 @@ std::int64_t NativeBlock::heads_at_once() const {
 
 void NativeBlock::quantize_input(const float* residual, std::int64_t rows,
                                  BlockScratch& scratch) const {
-  const TimedLayer timed = time(scratch, names_.ln_1);
-  quantize_normalized(ln_1_, in_proj_, residual, rows, scratch);
+  const TimedLayer timed = time(scratch, names_.attention_input);
+  quantize_normalized(attention_norm_, qkv_, residual, rows, scratch);
 }
 
 void NativeBlock::project_heads(const HeadRange& heads_wanted, bool queries, float* out,
                                 BlockScratch& scratch) const {
-  const TimedLayer timed = time(scratch, names_.in_proj);
+  const TimedLayer timed = time(scratch, names_.qkv);
   const std::int64_t columns = heads_wanted.count * head_width();
   const std::int64_t parts = queries ? 3 : 2;
   for (std::int64_t part = 0; part < parts; ++part) {
     const std::int64_t first = (part + 3 - parts) * width() + heads_wanted.first * head_width();
-    in_proj_.run(scratch.codes, first, columns, {out + part * columns, parts * columns});
+    qkv_.run(scratch.codes, first, columns, {out + part * columns, parts * columns});
   }
 }
 
@@ -146,47 +152,47 @@ void NativeBlock::finish(const float* attended, float* residual, std::int64_t ro
 void NativeBlock::finish_panel(const float* attended, float* residual, std::int64_t rows,
                                BlockScratch& scratch) const {
   {
-    const TimedLayer timed = time(scratch, names_.out_proj_input);
+    const TimedLayer timed = time(scratch, names_.attention_output_input);
     scratch.codes.resize(rows, width());
     for (std::int64_t r = 0; r < rows; ++r) {
-      scratch.codes.quantize(r, attended + r * width(), out_proj_.rule());
+      scratch.codes.quantize(r, attended + r * width(), attention_output_.rule());
     }
   }
   {
-    const TimedLayer timed = time(scratch, names_.out_proj);
-    out_proj_.run(scratch.codes, {.out = residual, .stride = width(), .add = true});
+    const TimedLayer timed = time(scratch, names_.attention_output);
+    attention_output_.run(scratch.codes, {.out = residual, .stride = width(), .add = true});
   }
   {
-    const TimedLayer timed = time(scratch, names_.ln_2);
-    quantize_normalized(ln_2_, c_fc_, residual, rows, scratch);
+    const TimedLayer timed = time(scratch, names_.mlp_input);
+    quantize_normalized(mlp_norm_, mlp_hidden_, residual, rows, scratch);
   }
   add_mlp(residual, rows, scratch);
 }
 
 void NativeBlock::hidden_by_rows(std::int64_t rows, BlockScratch& scratch) const {
-  const std::int64_t hidden_width = c_fc_.out_features();
+  const std::int64_t hidden_width = mlp_hidden_.out_features();
   float* hidden = at_least(scratch.hidden, rows * hidden_width);
   {
-    const TimedLayer timed = time(scratch, names_.c_fc);
-    c_fc_.run(scratch.codes, {hidden, hidden_width, block_.activation});
+    const TimedLayer timed = time(scratch, names_.mlp_hidden);
+    mlp_hidden_.run(scratch.codes, {hidden, hidden_width, block_.activation});
   }
-  const TimedLayer timed = time(scratch, names_.c_proj_input);
+  const TimedLayer timed = time(scratch, names_.mlp_output_input);
   scratch.hidden_codes.resize(rows, hidden_width);
   for (std::int64_t r = 0; r < rows; ++r) {
-    scratch.hidden_codes.quantize(r, hidden + r * hidden_width, c_proj_.rule());
+    scratch.hidden_codes.quantize(r, hidden + r * hidden_width, mlp_output_.rule());
   }
 }
 
 void NativeBlock::add_mlp(float* residual, std::int64_t rows, BlockScratch& scratch) const {
-  if (c_proj_.rule().per_row) {
+  if (mlp_output_.rule().per_row) {
     // A row's range is known when all of it is.
     hidden_by_rows(rows, scratch);
   } else {
-    const TimedLayer timed = time(scratch, names_.c_fc);
-    c_fc_.run_to_codes(scratch.codes, block_.activation, c_proj_.rule(), scratch.hidden_codes);
+    const TimedLayer timed = time(scratch, names_.mlp_hidden);
+    mlp_hidden_.run_to_codes(scratch.codes, block_.activation, mlp_output_.rule(), scratch.hidden_codes);
   }
-  const TimedLayer timed = time(scratch, names_.c_proj);
-  c_proj_.run(scratch.hidden_codes, {.out = residual, .stride = width(), .add = true});
+  const TimedLayer timed = time(scratch, names_.mlp_output);
+  mlp_output_.run(scratch.hidden_codes, {.out = residual, .stride = width(), .add = true});
 }
 
 }  // namespace clipq

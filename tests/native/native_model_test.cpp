@@ -1,4 +1,4 @@
-#include "clipq/quant/native_model.h"
+#include "clipq/native/native_model.h"
 
 #include <ATen/ops/cat.h>
 #include <ATen/ops/randint.h>
@@ -7,8 +7,9 @@
 #include <algorithm>
 
 #include "calibration_batches.h"
-#include "clipq/model/layer_slots.h"
-#include "clipq/quant/native_linear.h"
+#include "clipq/model/transformer.h"
+#include "clipq/native/native_linear.h"
+#include "clipq/quant/place_quantizers.h"
 #include "clipq/quant/quantize_model.h"
 #include "tiny_clip.h"
 
@@ -21,37 +22,39 @@ using testing::random_normal;
 /// Larger than tiny_config(): several heads, odd widths, chunks of more than one item.
 ClipConfig odd_config() {
   ClipConfig config = testing::tiny_config();
-  config.image_resolution = 40;
-  config.vision_width = 72;
-  config.vision.heads = 3;
-  config.vision_layers = 3;
-  config.text_width = 40;
-  config.text.heads = 2;
-  config.context_length = 30;
+  config.image.resolution = 40;
+  config.image.width = 72;
+  config.image.mlp_width = 288;
+  config.image.settings.heads = 3;
+  config.image.layers = 3;
+  config.text.width = 40;
+  config.text.mlp_width = 160;
+  config.text.settings.heads = 2;
+  config.text.context_length = 30;
   return config;
 }
 
 at::Tensor pixels_for(const ClipConfig& config, std::int64_t count) {
-  return random_normal({count, 3, config.image_resolution, config.image_resolution}, 5);
+  return random_normal({count, 3, config.image.resolution, config.image.resolution}, 5);
 }
 
 /// Texts of many lengths.
 at::Tensor texts_for(const ClipConfig& config, std::int64_t count) {
-  const at::Tensor tokens = random_normal({count, config.context_length}, 6)
+  const at::Tensor tokens = random_normal({count, config.text.context_length}, 6)
                                 .abs()
                                 .mul(1e3)
                                 .floor()
-                                .remainder(static_cast<double>(config.vocab_size - 2))
+                                .remainder(static_cast<double>(config.text.vocab_size - 2))
                                 .to(at::kLong);
   for (std::int64_t i = 0; i < count; ++i) {
-    tokens[i][(7 * i + 3) % config.context_length] = config.vocab_size - 1;
+    tokens[i][(7 * i + 3) % config.text.context_length] = config.text.vocab_size - 1;
   }
   return tokens;
 }
 
 ClipModel quantized(const ClipConfig& config, const std::string& recipe_name) {
   Preprocess preprocess;
-  preprocess.size = static_cast<int>(config.image_resolution);
+  preprocess.size = static_cast<int>(config.image.resolution);
   ClipModel model = build_model(config, preprocess, testing::random_state(config), "odd");
   const Recipe recipe = load_recipe(recipe_name, {});
   const Placement placement = place_quantizers(model, recipe, Component::kBoth);
@@ -63,11 +66,11 @@ ClipModel quantized(const ClipConfig& config, const std::string& recipe_name) {
 /// simulate's own embeddings of a deep model move as far when pixels change by 1e-7. In most items
 /// of one block none flips.
 void expect_same(const ClipModel& native, const ClipModel& simulated, std::int64_t batch) {
-  const ClipConfig& config = simulated.config;
+  const ClipConfig config = simulated.config();
   const auto expect_near = [&](const at::Tensor& ours, const at::Tensor& reference) {
     const at::Tensor cosines = row_cosines(ours, reference);
     EXPECT_GT(cosines.min().item<double>(), 0.999);
-    if (config.vision_layers > 1 || batch < 10) return;
+    if (config.image.layers > 1 || batch < 10) return;
     EXPECT_GT(cosines.median().item<double>(), 0.999999);
   };
   const at::Tensor pixels = pixels_for(config, batch);
@@ -101,11 +104,14 @@ INSTANTIATE_TEST_SUITE_P(NativeModel, NativeEveryRecipe, ::testing::ValuesIn(rec
 TEST(NativeModel, Int8RecipesPutEveryLinearOnIntegerKernels) {
   for (const char* recipe : {"int8-dynamic", "int8-static", "int8-smooth"}) {
     NativeModel native = make_native(quantized(odd_config(), recipe), in_float32());
-    for (const LinearSlot& slot : layer_slots(native.model).linears) {
-      EXPECT_NE(dynamic_cast<const NativeLinear*>(slot.layer->get()), nullptr)
-          << recipe << " " << slot.name;
+    const ModelParts parts = parts_of(native.model);
+    for (const LinearPart& part : parts.linears) {
+      EXPECT_NE(dynamic_cast<const NativeLinear*>(part.layer->get()), nullptr)
+          << recipe << " " << part.name;
     }
-    EXPECT_TRUE(native.model.visual.runner && native.model.text.runner) << recipe;
+    for (const TransformerPart& part : parts.transformers) {
+      EXPECT_NE(part.transformer->runner, nullptr) << recipe << " " << part.name;
+    }
   }
 }
 

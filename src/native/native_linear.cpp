@@ -1,10 +1,10 @@
-#include "clipq/quant/native_linear.h"
+#include "clipq/native/native_linear.h"
 
 #include <ATen/ops/empty.h>
 
 #include <utility>
 
-#include "clipq/quant/row_panels.h"
+#include "clipq/native/row_panels.h"
 
 namespace clipq {
 

@@ -1,4 +1,4 @@
-#include "clipq/quant/native_transformer.h"
+#include "clipq/native/native_transformer.h"
 
 #include <ATen/Parallel.h>
 #include <ATen/ops/empty.h>
@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <atomic>
 
-#include "clipq/model/layer_slots.h"
 #include "tower_pass.h"
 
 namespace clipq {
@@ -29,23 +28,23 @@ struct NativeTransformer::Scratch {
   std::vector<BlockScratch> threads;
 };
 
-bool NativeTransformer::can_run(const Transformer& blocks) {
+bool NativeTransformer::can_run(const std::vector<Block>& blocks) {
   return !blocks.empty() && std::all_of(blocks.begin(), blocks.end(), NativeBlock::can_run);
 }
 
-NativeTransformer::NativeTransformer(const Transformer& blocks, const BlockChoices& choices,
-                                     Tower tower)
-    : layers_(blocks), choices_(choices), tower_(tower) {
+NativeTransformer::NativeTransformer(const std::vector<Block>& blocks,
+                                     const BlockChoices& choices, const std::string& name)
+    : layers_(blocks), choices_(choices), name_(name) {
   for (std::size_t i = 0; i < blocks.size(); ++i) {
-    blocks_.emplace_back(blocks[i], block_name(tower, i), choices);
+    blocks_.emplace_back(blocks[i], block_name(name, i), choices);
   }
 }
 
 NativeTransformer::~NativeTransformer() = default;
 
-std::shared_ptr<const NativeTransformer> NativeTransformer::profiled(
+std::shared_ptr<const TransformerRunner> NativeTransformer::profiled(
     std::shared_ptr<LayerProfile> profile) const {
-  auto timed = std::make_shared<NativeTransformer>(layers_, choices_, tower_);
+  auto timed = std::make_shared<NativeTransformer>(layers_, choices_, name_);
   timed->profile_ = std::move(profile);
   return timed;
 }

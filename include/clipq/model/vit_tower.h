@@ -1,0 +1,54 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "clipq/model/state_dict.h"
+#include "clipq/model/tower_network.h"
+#include "clipq/model/transformer.h"
+
+namespace clipq {
+
+/// CLIP's ViT image tower: a patch convolution, a class token, positions, a LayerNorm, blocks, the
+/// class token's LayerNorm and projection.
+class VitTower final : public ImageTower {
+ public:
+  /// Without weights yet.
+  explicit VitTower(const ImageTowerConfig& config);
+
+  std::unique_ptr<ImageTower> clone() const override { return std::make_unique<VitTower>(*this); }
+  const ImageTowerConfig& config() const override { return config_; }
+  at::Tensor encode(const at::Tensor& pixels) const override;
+  at::Tensor pool(const at::Tensor& pixels) const override;
+  std::vector<at::Tensor> block_outputs(const at::Tensor& pixels) const override;
+  bool needs_whole_batch() const override;
+  void add_parts(ModelParts& parts) override;
+  void apply(const TowerSettings& settings) override;
+  void accept(TowerVisitor& visitor) const override { visitor.visit(*this); }
+
+  std::shared_ptr<const Linear> patches;  ///< the patch convolution over flattened patches:
+                                          ///< [width, 3 * patch * patch], no bias
+  at::Tensor class_token;                 ///< [width]
+  at::Tensor positions;                   ///< [tokens, width]
+  LayerNorm first_norm;
+  Transformer transformer;
+  LayerNorm last_norm;
+  std::shared_ptr<const Linear> projection;  ///< [embed_dim, width], no bias
+
+ private:
+  /// What the first block is given: float32 [batch, tokens, width].
+  at::Tensor embed(const at::Tensor& pixels) const;
+
+  ImageTowerConfig config_;
+};
+
+/// The config of a ViT as its tensors tell it. Throws InputError that names `where` and what is
+/// missing.
+ImageTowerConfig infer_vit_config(const StateDict& state, const std::string& where);
+
+/// Images cut into patches: [batch, 3, R, R] to [batch, (R / patch)^2, 3 * patch * patch], patches
+/// and pixels in row-major order, so that a convolution of stride `patch` is a Linear.
+at::Tensor patchify(const at::Tensor& pixels, std::int64_t patch);
+
+}  // namespace clipq

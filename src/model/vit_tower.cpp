@@ -1,0 +1,104 @@
+#include "clipq/model/vit_tower.h"
+
+#include <ATen/ops/cat.h>
+#include <ATen/ops/zeros.h>
+
+#include <cmath>
+
+#include "clipq/core/error.h"
+#include "clipq/core/strings.h"
+#include "infer_transformer.h"
+
+namespace clipq {
+namespace {
+
+constexpr std::int64_t kChannels = 3;
+
+}  // namespace
+
+at::Tensor patchify(const at::Tensor& pixels, std::int64_t patch) {
+  const std::int64_t batch = pixels.size(0);
+  const std::int64_t grid = pixels.size(2) / patch;
+  return pixels.reshape({batch, kChannels, grid, patch, grid, patch})
+      .permute({0, 2, 4, 1, 3, 5})
+      .reshape({batch, grid * grid, kChannels * patch * patch});
+}
+
+VitTower::VitTower(const ImageTowerConfig& config)
+    : transformer(config, /*causal=*/false), config_(config) {
+  apply(config.settings);
+}
+
+at::Tensor VitTower::encode(const at::Tensor& pixels) const {
+  return projection->forward(pool(pixels));
+}
+
+at::Tensor VitTower::embed(const at::Tensor& pixels) const {
+  const at::Tensor embedded = patches->forward(patchify(pixels, config_.patch_size));
+  const at::Tensor class_tokens = class_token.expand({pixels.size(0), 1, config_.width});
+  return first_norm.forward(at::cat({class_tokens, embedded}, 1).add(positions));
+}
+
+at::Tensor VitTower::pool(const at::Tensor& pixels) const {
+  const at::Tensor class_positions = at::zeros({pixels.size(0)}, at::kLong);
+  return last_norm.forward(transformer.forward_pooled(embed(pixels), class_positions));
+}
+
+std::vector<at::Tensor> VitTower::block_outputs(const at::Tensor& pixels) const {
+  return transformer.block_outputs(embed(pixels));
+}
+
+bool VitTower::needs_whole_batch() const {
+  return patches->needs_whole_batch() || transformer.needs_whole_batch() ||
+         projection->needs_whole_batch();
+}
+
+void VitTower::add_parts(ModelParts& parts) {
+  const std::int64_t width = config_.width;
+  const std::int64_t patch = config_.patch_size;
+  const PartPlace tower = {"visual", Tower::kImage, config_.tokens()};
+  PartPlace pooled = tower;
+  pooled.rows = 1;
+  PartPlace cut = tower.of("conv1");
+  cut.rows = config_.patches();
+  parts.linears.push_back({cut, &patches, width, kChannels * patch * patch,
+                           {cut.name + ".weight", {width, kChannels, patch, patch}, false, ""}});
+  parts.tensors.push_back(
+      {tower.of("class_embedding"), &class_token, {width}, TensorUse::kToken});
+  parts.tensors.push_back({tower.of("positional_embedding"),
+                           &positions,
+                           {config_.tokens(), width},
+                           TensorUse::kPositions});
+  clipq::add_parts(parts, tower.of("ln_pre"), first_norm, width);
+  transformer.add_parts(parts, tower.of("transformer"));
+  clipq::add_parts(parts, pooled.of("ln_post"), last_norm, width);
+  const PartPlace proj = pooled.of("proj");
+  parts.linears.push_back({proj, &projection, config_.embed_dim, width,
+                           {proj.name, {width, config_.embed_dim}, true, ""}, &last_norm});
+}
+
+void VitTower::apply(const TowerSettings& settings) {
+  config_.settings = settings;
+  first_norm.eps = settings.layer_norm_eps;
+  last_norm.eps = settings.layer_norm_eps;
+  transformer.apply(settings);
+}
+
+ImageTowerConfig infer_vit_config(const StateDict& state, const std::string& where) {
+  const at::Tensor& patches = find_tensor(state, "visual.conv1.weight", 4, where);
+  const at::Tensor& positions = find_tensor(state, "visual.positional_embedding", 2, where);
+  if (positions.size(0) < 2) {
+    throw InputError(cat(where, ": visual.positional_embedding has ", positions.size(0),
+                         " rows, expected those of a class token and of patches"));
+  }
+  ImageTowerConfig config;
+  config.embed_dim = find_tensor(state, "visual.proj", 2, where).size(1);
+  config.patch_size = patches.size(3);
+  const auto grid = static_cast<std::int64_t>(
+      std::lround(std::sqrt(static_cast<double>(positions.size(0) - 1))));
+  config.resolution = grid * config.patch_size;
+  infer_transformer(config, patches.size(0), state, "visual.transformer");
+  return config;
+}
+
+}  // namespace clipq
