@@ -360,7 +360,7 @@ class Pictures(DataFiles):
         self.fails(3, r"000000000007x\.jpg.*--skip-bad", *recipe, "--calib-data", f"images:{bad}", "-o", self.folder / "b.pt")
         self.ok(*recipe, "--calib-data", f"images:{good}", "-o", self.folder / "good.pt")
         shown = self.ok(*recipe, "--calib-data", f"images:{bad}", "--skip-bad", "1", "-o", self.folder / "bad.pt")
-        self.assertIn("calibrated without 1 pictures that can't be decoded: 000000000007x.jpg", shown)
+        self.assertIn("undecodable calibration images skipped: 1 (000000000007x.jpg)", shown)
         manifests = [torch.jit.load(str(self.folder / name), _extra_files=(files := {"clipq.json": ""})) and json.loads(files["clipq.json"])
                      for name in ("good.pt", "bad.pt")]
         self.assertEqual(manifests[0]["quantizers"], manifests[1]["quantizers"])

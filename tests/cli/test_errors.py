@@ -52,7 +52,7 @@ class Errors(CliTest):
 
     def test_artifact_is_not_a_checkpoint(self):
         self.ok("quantize", self.path, "-o", self.folder / "q.pt")
-        self.fails_to_quantize(3, "q.pt is quantized already.*int8-dynamic", self.folder / "q.pt")
+        self.fails_to_quantize(3, "q.pt is already quantized.*int8-dynamic", self.folder / "q.pt")
 
     def test_damaged_artifact(self):
         self.ok("quantize", self.path, "-o", self.folder / "q.pt")
@@ -76,7 +76,7 @@ class Errors(CliTest):
         self.fails_to_quantize(3, "absent.json does not exist", self.path, "--recipe", self.folder / "absent.json")
 
     def test_calibration_data_missing(self):
-        self.fails_to_quantize(2, "needs data to calibrate.*--calib-data", self.path, "--recipe", "fp8-max")
+        self.fails_to_quantize(2, "needs calibration data.*--calib-data", self.path, "--recipe", "fp8-max")
 
     def test_captions_without_images(self):
         coco = write_coco(self.folder / "coco")
@@ -177,18 +177,18 @@ class Errors(CliTest):
 
     def test_numbers_of_options(self):
         data = ["eval", self.path, "--data", "cifar100:x"]
-        batch = r"--batch-size: got {}, expected a whole number from 1 to 65536"
+        batch = r"--batch-size: got {}, expected an integer from 1 to 65536"
         for text in ("0", "-1", "1.5", "ten", "99999999999999999999", "nan"):
             self.fails(2, batch.format(text), *data, f"--batch-size={text}")
         self.fails(2, batch.format(0), "bench", self.path, "--batch-size", "1,0")
-        self.fails(2, "--limit: got 0, expected a whole number from 1 to", *data, "--limit", "0")
-        self.fails(2, "--threads: got 0, expected a whole number from 1 to 1024", *data, "--threads", "0")
-        self.fails(2, "--threads: got 100000, expected a whole number from 1 to 1024", "doctor", "--threads", "100000")
-        self.fails(2, "--skip-bad: got -1, expected a whole number from 0", *data, "--skip-bad=-1")
-        self.fails(2, "--seconds: got nan, expected a number above 0", "bench", self.path, "--seconds", "nan")
-        self.fails(2, "--save-every: got -1, expected a number of 0 or more", "quantize", self.path, "-o", self.output,
+        self.fails(2, "--limit: got 0, expected an integer from 1 to", *data, "--limit", "0")
+        self.fails(2, "--threads: got 0, expected an integer from 1 to 1024", *data, "--threads", "0")
+        self.fails(2, "--threads: got 100000, expected an integer from 1 to 1024", "doctor", "--threads", "100000")
+        self.fails(2, "--skip-bad: got -1, expected an integer from 0", *data, "--skip-bad=-1")
+        self.fails(2, "--seconds: got nan, expected a positive number", "bench", self.path, "--seconds", "nan")
+        self.fails(2, "--save-every: got -1, expected a non-negative number", "quantize", self.path, "-o", self.output,
                    "--save-every=-1")
-        self.fails(2, "--seed: got -1, expected a whole number from 0", "demo", "-o", self.folder / "demo", "--seed=-1")
+        self.fails(2, "--seed: got -1, expected an integer from 0", "demo", "-o", self.folder / "demo", "--seed=-1")
 
     def test_output_that_is_a_link(self):
         link = self.folder / "link.pt"

@@ -36,7 +36,7 @@ void add_doctor(CLI::App& app, const CommonOptions& common);
 /// Adds the one that makes shells complete words: from what `app` has when it runs.
 void add_completion(CLI::App& app);
 
-/// What types of options are called in --help; completion goes by them. A type "{a,b}" is a choice,
+/// Type names of options, shown in --help and used by shell completion. A type "{a,b}" is a choice,
 /// one that listed_names() knows is too.
 inline constexpr const char* kFileType = "FILE";
 inline constexpr const char* kFolderType = "FOLDER";
