@@ -105,7 +105,7 @@ class Captions(DataFiles):
         result = self.result("--task", "zeroshot_retrieval", "--data", f"coco:{self.coco}", "--captions", self.folder / "part.json")
         self.assertEqual(result["data"]["items"], 2)
         (self.folder / "part.json").write_text(json.dumps(dict(document, images=[{"id": 99, "file_name": self.names[0]}])))
-        self.fails(3, 'none of its 6 annotations is of one of "images"', "eval", self.path, "--task", "zeroshot_retrieval", "--data",
+        self.fails(3, 'none of its 6 annotations belongs to one of "images"', "eval", self.path, "--task", "zeroshot_retrieval", "--data",
                    f"coco:{self.coco}", "--captions", self.folder / "part.json")
 
     def test_names_in_another_form_of_unicode(self):
@@ -184,7 +184,7 @@ class Texts(DataFiles):
         self.fails(3, "names.txt:2: the line is blank", "eval", self.path, "--data", f"cifar100:{cifar}", "--classnames",
                    self.folder / "names.txt")
         (self.folder / "cupl.json").write_text('{"apple": ["An apple is red."], "pear": ["A pear is green."]}')
-        self.fails(3, r"cupl.json has prompts for each class \(\"apple\": …\), as CuPL's files have; expected templates", "eval",
+        self.fails(3, r"cupl.json has prompts for each class \(\"apple\": …\), as CuPL's files do; expected templates", "eval",
                    self.path, "--data", f"cifar100:{cifar}", "--templates", self.folder / "cupl.json")
 
     def test_json_in_latin_1(self):
@@ -237,7 +237,7 @@ class Folders(DataFiles):
         process = clipq("eval", self.path, *self.arguments("by_folder.json"), "--json")
         after = json.loads(process.stdout)["results"][0]
         self.assertEqual(after["metrics"], before["metrics"])
-        self.assertIn("1 class folders without pictures are left out: new_class", process.stderr)
+        self.assertIn("class folders without images skipped: 1 (new_class)", process.stderr)
         self.assertIn("new_class", after["warnings"][0])
 
     def test_probe_without_one_class_in_the_test_part(self):
@@ -316,11 +316,11 @@ class Pictures(DataFiles):
                     np.testing.assert_array_equal(row, right)
 
     def test_what_is_no_picture_is_called_by_its_name(self):
-        samples = {"HEIC picture": b"\0\0\0\x18ftypheic" + bytes(12), "AVIF picture": b"\0\0\0\x1cftypavif" + bytes(16),
+        samples = {"HEIC image": b"\0\0\0\x18ftypheic" + bytes(12), "AVIF image": b"\0\0\0\x1cftypavif" + bytes(16),
                    "web page": b"<!DOCTYPE html><html>", "Git LFS pointer": b"version https://git-lfs.github.com/spec/v1\n"}
         for name, data in samples.items():
             (self.folder / "x.jpg").write_bytes(data)
-            self.fails(3, rf"x\.jpg is an? {name}.*which clipq doesn't read; convert it to JPEG or PNG", "classify", self.path,
+            self.fails(3, rf"x\.jpg is an? {name}.*which clipq doesn't support; convert it to JPEG or PNG", "classify", self.path,
                        self.folder / "x.jpg", "--labels", "a,b")
 
     def cropped(self, image, offset):

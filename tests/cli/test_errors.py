@@ -72,7 +72,7 @@ class Errors(CliTest):
                                "--recipe", self.folder / "broken.json")
         self.fails(2, r"broken.json:2:2: not valid JSON", "run", self.folder / "broken.json", "-o", self.folder / "run")
         (self.folder / "deep.json").write_text("[" * 100_000)
-        self.fails_to_quantize(2, "deep.json: .*more than 200 deep", self.path, "--recipe", self.folder / "deep.json")
+        self.fails_to_quantize(2, "deep.json: .*more than 200 levels deep", self.path, "--recipe", self.folder / "deep.json")
         self.fails_to_quantize(3, "absent.json does not exist", self.path, "--recipe", self.folder / "absent.json")
 
     def test_calibration_data_missing(self):
@@ -146,7 +146,7 @@ class Errors(CliTest):
         process = subprocess.run([CLIPQ, "quantize", self.path, "-o", self.output], capture_output=True, text=True,
                                  preexec_fn=limit, check=False)
         self.assertEqual(process.returncode, 3, process.stderr)
-        self.assertRegex(process.stderr, "cannot write .*q.pt: .*nothing was left")
+        self.assertRegex(process.stderr, "cannot write .*q.pt: .*no file was left")
         self.assertEqual(list(self.output.parent.iterdir()), [])
 
     def test_ctrl_c(self):
@@ -201,7 +201,7 @@ class Errors(CliTest):
         self.fails(3, "output folder .*missing does not exist", "quantize", self.path, "-o", link)
         link.unlink()
         link.symlink_to(link)
-        self.fails(3, "link.pt is a symbolic link that leads nowhere", "quantize", self.path, "-o", link)
+        self.fails(3, "link.pt is a broken symbolic link", "quantize", self.path, "-o", link)
 
     def test_memory_that_does_not_suffice(self):
         """Whatever the limit: no abort, nothing about a broken archive or a defect."""
@@ -242,7 +242,7 @@ class Errors(CliTest):
             self.skipTest("root may write everywhere")
         self.output.parent.chmod(0o500)
         self.addCleanup(self.output.parent.chmod, 0o700)
-        self.fails(3, "cannot be written to", "quantize", self.path, "-o", self.output)
+        self.fails(3, "is not writable", "quantize", self.path, "-o", self.output)
 
 
 if __name__ == "__main__":
