@@ -223,8 +223,8 @@ class Folders(DataFiles):
         self.assertEqual(listed["data"]["sha256"], keyed["data"]["sha256"])
 
     def test_two_readings(self):
-        for folders, message in (([f"class_{i}" for i in range(12)], r"by their numbers \(class_0, class_1, class_2, .*"
-                                  r"by their characters \(class_0, class_1, class_10"),
+        for folders, message in (([f"class_{i}" for i in range(12)], r"by number \(class_0, class_1, class_2, .*"
+                                  r"in lexicographic order \(class_0, class_1, class_10"),
                                  (["3", "10"], r'folder 3 is "thing 3" \(counted from 0\), or "thing 2" \(counted from 1\)')):
             self.fill(folders)
             self.fails(2, message, "eval", self.path, *self.arguments("list.json"))
@@ -368,8 +368,8 @@ class Pictures(DataFiles):
         self.assertEqual(manifests[1]["calibration"]["images"], 20)
         self.assertNotIn("skipped", manifests[0]["calibration"])
         (bad / "000000000008x.jpg").write_text("no picture")
-        self.fails(3, r"2 of 22 pictures can't be decoded, 1 are allowed.*--skip-bad 2", *recipe, "--calib-data", f"images:{bad}",
-                   "--skip-bad", "1", "-o", self.folder / "b.pt")
+        self.fails(3, r"2 of 22 images can't be decoded \(--skip-bad allows 1\).*--skip-bad 2", *recipe, "--calib-data",
+                   f"images:{bad}", "--skip-bad", "1", "-o", self.folder / "b.pt")
 
 
 if __name__ == "__main__":

@@ -145,7 +145,7 @@ class ReportPage(ReportTest):
         page.locator("#depth select").select_option(index=1)
         self.assertIn("0.9999", page.locator("[data-chart=depth-text]").text_content())
         page.locator("#retrieval select").select_option(index=1)
-        self.assertIn("right image at place 3", page.locator("#retrieval").text_content())
+        self.assertIn("correct image at rank 3", page.locator("#retrieval").text_content())
         self.assert_quiet()
 
     def test_what_is_missing_says_how_to_get_it(self):

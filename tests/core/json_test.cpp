@@ -41,7 +41,7 @@ TEST(ParseJson, SaysInPlainWordsWhatWasExpectedWhere) {
       {"{} {}", "1:4", "expected nothing after the document, got '{'"},
       {"[01]", "1:3", "expected a comma or a ], got '01'"},
       {"[-x]", "1:3", "expected a number such as 1, -0.5 or 2e3, got '-x'"},
-      {"[\"a\nb\"]", "1:4", "no line break or other control character within a text, got a line"},
+      {"[\"a\nb\"]", "1:4", "no line break or other control character within a string, got a line"},
       {"[\"a\\x\"]", "1:5", "one of \\\""},
       {"[1e999]", "", "a number in it is too large"},
   };

@@ -25,7 +25,7 @@ const othersHaving = (key) => having(key).filter((entry) => entry !== base);
 
 const dataSet = (item) => item.dataset || item.spec || "";
 
-/** Tells data apart that differ in their prompts or in settings alone. */
+/** Distinguishes data that differ only in prompts or settings. */
 const dataName = (item) => {
   const prompts = report.data
     .filter((other) => other.templates && dataSet(other) === dataSet(item))

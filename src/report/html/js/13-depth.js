@@ -43,7 +43,7 @@ function showDepth() {
   if (!entries.length) {
     show(
       "depth",
-      absent("This needs a look into the blocks:", evalCommand("layers", "--data coco:DIR --captions FILE")),
+      absent("This needs per-block data; run:", evalCommand("layers", "--data coco:DIR --captions FILE")),
     );
     return;
   }
