@@ -188,7 +188,7 @@ def check_output(options):
     if not folder.is_dir():
         raise Failure(f"output folder {folder} does not exist")
     if not os.access(folder, os.W_OK | os.X_OK):
-        raise Failure(f"output folder {folder} cannot be written to")
+        raise Failure(f"output folder {folder} is not writable")
     if options.out.exists() and not options.out.is_file():
         raise Failure(f"{options.out} is not a regular file")
     if options.out.exists() and options.checkpoint.exists() and options.out.samefile(options.checkpoint):

@@ -9,7 +9,7 @@
 
 namespace clipq {
 
-/// What each block of a tower makes of one image or text: float32 [1, tokens, width] a block.
+/// The output of each block of a tower for one image or text: float32 [1, tokens, width] per block.
 using BlockOutputs = std::vector<at::Tensor>;
 
 BlockOutputs block_outputs(const Transformer& blocks, at::Tensor x);
@@ -19,7 +19,7 @@ class BlockDrift {
  public:
   explicit BlockDrift(std::size_t blocks) : sums_(blocks) {}
 
-  /// Takes in what both models made of the same image or text.
+  /// Adds the outputs of both models for the same image or text.
   void add(const BlockOutputs& base, const BlockOutputs& other);
 
   /// The mean over the tokens of the cosine, by block.

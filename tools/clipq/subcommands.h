@@ -73,7 +73,7 @@ void add_model_arguments(CLI::App& command, ModelArguments& arguments);
 /// --skip-bad.
 void add_skip_bad_option(CLI::App& command, std::int64_t& skip_bad);
 
-/// Adds --batch-size and --skip-bad: for commands that feed pictures to models.
+/// Adds --batch-size and --skip-bad: for commands that feed images to models.
 void add_feeding_options(CLI::App& command, std::int64_t& batch_size, std::int64_t& skip_bad);
 
 /// The command-line side of the feature cache's folder.
