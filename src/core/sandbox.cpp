@@ -106,7 +106,7 @@ void answer(Status status, const std::string& text) {
                                const SandboxLimits& limits, pid_t parent, int pipe_end) {
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (getppid() != parent) _exit(1);
-  // The parent ends it when a signal comes; without a terminal nobody can read the user's keys.
+  // The parent kills it when a signal arrives; without a terminal it can't read the user's keys.
   for (const int signal : {SIGINT, SIGTERM, SIGHUP}) std::signal(signal, SIG_IGN);
   std::signal(SIGXFSZ, SIG_DFL);
   setsid();
@@ -144,7 +144,7 @@ class Child {
   Child& operator=(const Child&) = delete;
 
   /// Reads until the child has closed its end, and waits until it has ended.
-  /// @param status as waitpid gives it
+  /// @param status as returned by waitpid
   /// Returns false if time ran out or there was too much.
   bool finish(std::string& text, int& status, double seconds) {
     const auto end = std::chrono::steady_clock::now() + std::chrono::duration<double>(seconds);

@@ -77,7 +77,7 @@ NamedClasses name_classes(const Dataset& dataset, const std::filesystem::path& f
   if (!class_keys.empty() && class_keys.size() != given.names.size()) {
     throw UsageError(cat(dataset.spec(), " has ", class_keys.size(), " classes, but there are ",
                          given.names.size(), " class names in ", where,
-                         "; give one for each, in label order, or names by class (", "{\"",
+                         "; pass one for each, in label order, or names by class (", "{\"",
                          class_keys.front(), "\": …}), with --classnames"));
   }
   return {given.names, identity(given.names.size())};
@@ -135,7 +135,7 @@ LabelSpace label_space(const Dataset& dataset, std::int64_t count,
       if (label >= static_cast<int>(named.places.size())) {
         throw UsageError(cat(dataset.spec(), ": ", dataset.item_name(i), " has label ", label,
                              ", but there are ", named.places.size(),
-                             " class names; give a name for every label with --classnames"));
+                             " class names; pass a name for every label with --classnames"));
       }
       label = named.places[label];
     }
