@@ -1,15 +1,15 @@
 #!/usr/bin/env python3
-"""Times clipq's artifacts against ONNX Runtime, PyTorch and OpenVINO on full-size CLIPs; writes Markdown.
+"""Benchmarks clipq's artifacts against ONNX Runtime, PyTorch and OpenVINO on full-size CLIPs; writes Markdown.
 
-  bench_peers.py                                        all models, peers and cells; the recipe int8-dynamic
-  bench_peers.py --models ViT-B-32 --cells image:1      a part
+  bench_peers.py                                        all models, peers and cells; recipe int8-dynamic
+  bench_peers.py --models ViT-B-32 --cells image:1      a subset
   bench_peers.py --recipes int8-dynamic int8-smooth --quantize-args="--calib-data coco:DIR …"
-  bench_peers.py --recipes                              the peers alone
+  bench_peers.py --recipes                              only the peers
 
-The models are seeded and untrained: they serve for speed, and say nothing about accuracy. Every contender is
-a process of its own on the same cores; they take turns, one forward at a time, so that a noisy machine slows
-all of them alike. What is built is kept in --work and used again. The packages are those of
-bench_peers_requirements.txt, in a virtual environment of their own; torch.compile also needs g++.
+The models are seeded and untrained: they measure speed and say nothing about accuracy. Each contender runs in
+its own process on the same cores; they take turns, one forward pass at a time, so that a noisy machine slows
+all of them alike. Builds are kept in --work and reused. Install the packages in
+bench_peers_requirements.txt in a separate virtual environment; torch.compile also needs g++.
 """
 import argparse
 import contextlib
@@ -59,7 +59,7 @@ class Bench:
     def command_of_peer(self, peer, tower):
         """The command of a peer's worker; what it loads is built if it isn't there."""
         if peer == "torch-compile" and not shutil.which("g++"):
-            raise Failure("torch.compile needs g++, which is not on the path: install it")
+            raise Failure("torch.compile needs g++, which is not on PATH: install it")
         path = self.builds.of_peer(peer, tower)
         return [sys.executable, PROGRAM, "_work", peer, path, self.model, tower, self.options.threads]
 
@@ -68,8 +68,8 @@ class Bench:
         return [self.options.clipq, "bench", artifact, "--on-request"]
 
     def workers(self, tower, stack):
-        """Started contenders; of one that can't be started the reason is remembered. All are built before any
-        is started, as building takes memory too."""
+        """The started contenders; if one can't be started, the reason is recorded. All are built before any
+        is started, because building takes memory too."""
         titles = {peer: PEERS[peer].title for peer in self.options.peers}
         builders = {peer: functools.partial(self.command_of_peer, peer, tower) for peer in self.options.peers}
         for recipe in self.options.recipes:
@@ -97,7 +97,7 @@ class Bench:
         if name == REFERENCE:
             raise failure
         self.missing[name, tower] = str(failure)
-        note(f"{self.model}: {name} is left out: {failure}")
+        note(f"{self.model}: skipping {name}: {failure}")
 
     def run_tower(self, tower):
         cells = [cell for cell in self.options.cells if cell.tower == tower]
@@ -111,14 +111,14 @@ class Bench:
                 workers = [worker for worker in workers if (worker.name, tower) not in self.missing]
 
     def warm_up(self, workers, cell):
-        """Two forwards of each, and the check of peers' embeddings; returns those that came through."""
+        """Two forward passes each, and the check of peers' embeddings; returns those that succeeded."""
         reference = None
         alive = []
         for worker in workers:
             if not runs(worker.name, cell):
                 alive.append(worker)
                 continue
-            note(f"{self.model}: warm up {worker.name} for {cell}")
+            note(f"{self.model}: warming up {worker.name} for {cell}")
             try:
                 for request in (Cell(cell.kind, 1), cell, cell):
                     worker.milliseconds(request)
@@ -132,8 +132,8 @@ class Bench:
         return alive
 
     def time_cell(self, workers, cell):
-        """Contenders take turns in an order drawn anew each round. The pause lets the threads of the one
-        before go to sleep; the forward of batch 1 after it, which wakes threads and caches, isn't counted."""
+        """Contenders take turns in a new random order each round. The pause lets the previous one's threads go
+        to sleep; the forward pass of batch 1 after it, which wakes threads and caches, isn't counted."""
         options = self.options
         shuffle = random.Random(options.seed).shuffle
         samples = {worker.name: [] for worker in workers}
@@ -160,7 +160,7 @@ class Bench:
 
 def positive(text):
     if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above 0")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a positive integer")
     return int(text)
 
 
@@ -172,29 +172,29 @@ def parse_options():
     add("--models", nargs="+", choices=ARCHITECTURES, default=list(ARCHITECTURES), metavar="MODEL",
         help="default: %(default)s")
     add("--cells", nargs="+", type=Cell.parse, default=cells, metavar="KIND:BATCH",
-        help="image:N, text:N and, for clipq alone, text_prompts:N; default: each with 1 and 32")
+        help="image:N, text:N and, for clipq only, text_prompts:N; default: each with 1 and 32")
     add("--peers", nargs="*", choices=PEERS, default=list(PEERS), metavar="PEER",
-        help=f"default: %(default)s; {REFERENCE} always runs, the others are checked against it")
+        help=f"default: %(default)s; {REFERENCE} always runs, and the others are checked against it")
     add("--recipes", nargs="*", default=["int8-dynamic"], metavar="RECIPE",
-        help="clipq's recipes, built in or files; none: leave clipq out; default: %(default)s")
+        help="clipq recipes, by name or file; empty: skip clipq; default: %(default)s")
     add("--quantize-args", type=shlex.split, default=[], metavar="'ARGUMENT …'",
-        help="further arguments of clipq quantize in one word, such as --quantize-args='--calib-data …'")
+        help="additional arguments for clipq quantize as one word, such as --quantize-args='--calib-data …'")
     add("--clipq", type=pathlib.Path, default=ROOT / "build/release/clipq", metavar="PATH",
         help="default: build/release/clipq")
-    add("--threads", type=positive, help="of every contender, on as many cores; default: all it may use")
-    add("--seconds", type=float, default=120, help="for a cell, all together; default: %(default)s")
-    add("--rounds", type=positive, default=100, help="at most, for a cell; default: %(default)s")
+    add("--threads", type=positive, help="threads per contender, on as many cores; default: all available")
+    add("--seconds", type=float, default=120, help="time per cell, for all contenders together; default: %(default)s")
+    add("--rounds", type=positive, default=100, help="maximum rounds per cell; default: %(default)s")
     add("--least-rounds", type=positive, default=5, metavar="ROUNDS",
-        help="even if --seconds are over; default: %(default)s")
-    add("--pause", type=float, default=50, metavar="MS", help="before each turn; default: %(default)s")
+        help="minimum rounds per cell, even if --seconds is exceeded; default: %(default)s")
+    add("--pause", type=float, default=50, metavar="MS", help="pause before each turn; default: %(default)s")
     add("--least-cosine", type=float, default=0.98, metavar="COSINE",
-        help="to PyTorch float32; a peer below it doesn't count; default: %(default)s")
-    add("--seed", type=int, default=0, help="of the weights; default: %(default)s")
+        help="minimum cosine to PyTorch float32; a peer below it doesn't count; default: %(default)s")
+    add("--seed", type=int, default=0, help="seed of the weights; default: %(default)s")
     add("--work", type=pathlib.Path, default=ROOT / "build/peers", metavar="DIR",
-        help="where models are kept; 12 GB for all of them; default: build/peers")
+        help="folder for models; 12 GB for all of them; default: build/peers")
     add("-o", "--output", type=pathlib.Path, default=ROOT / "docs/bench_peers.md", metavar="FILE",
-        help="Markdown; default: docs/bench_peers.md")
-    add("--json", type=pathlib.Path, metavar="FILE", help="raw numbers; default: beside the Markdown file")
+        help="Markdown to write; default: docs/bench_peers.md")
+    add("--json", type=pathlib.Path, metavar="FILE", help="raw numbers to write; default: next to the Markdown file")
     options = parser.parse_args()
     options.peers = [peer for peer in PEERS if peer in options.peers or peer == REFERENCE]
     options.json = options.json or options.output.with_suffix(".json")
@@ -205,7 +205,7 @@ def parse_options():
 
 
 def require_packages(peers):
-    """All that the chosen peers need, or an error that names the command."""
+    """Checks for the packages that the chosen peers need; the error names the command that installs them."""
     missing = ["numpy"] if np is None else []
     for package in dict.fromkeys(package for peer in peers for package in PEERS[peer].packages):
         try:
@@ -221,8 +221,8 @@ def require_clipq(options):
     if not options.recipes:
         return
     if not os.access(options.clipq, os.X_OK) or not options.clipq.is_file():
-        raise Failure(f"{options.clipq} is not a program. Build clipq (cmake --build --preset release), "
-                      "name it with --clipq, or leave it out with an empty --recipes")
+        raise Failure(f"{options.clipq} is not an executable. Build clipq (cmake --build --preset release), "
+                      "pass its path with --clipq, or skip it with an empty --recipes")
     options.clipq = options.clipq.resolve()
 
 
@@ -231,7 +231,7 @@ def pin(options):
     allowed = sorted(os.sched_getaffinity(0))
     options.threads = options.threads or len(allowed)
     if options.threads > len(allowed):
-        raise Failure(f"--threads {options.threads}: only {len(allowed)} cores are allowed to this process")
+        raise Failure(f"--threads {options.threads}: this process may use only {len(allowed)} cores")
     options.cores = allowed[:options.threads]
     os.sched_setaffinity(0, options.cores)
 
@@ -260,7 +260,7 @@ def main():
         facts = machine(options, load)
         write_atomically(options.output, "\n".join([head(facts, options), *markdown]))
         write_atomically(options.json, json.dumps({"machine": facts, "models": raw}, indent=1) + "\n")
-    note(f"written: {options.output} and {options.json}")
+    note(f"wrote {options.output} and {options.json}")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Checks that every module includes only from modules before it (the order is below), and that only
-tools/clipq parses arguments or prints. Run from anywhere; exits 1 and names each line that doesn't hold."""
+"""Checks that every module includes only modules before it (in the order below), and that only
+tools/clipq parses arguments or prints. Run from anywhere; lists each violation and exits with 1."""
 import pathlib
 import re
 import sys
@@ -20,7 +20,7 @@ def problems():
             module = path.relative_to(ROOT / folder).parts[0]
             where = path.relative_to(ROOT)
             if module not in ORDER:
-                yield f"{where}: {module} is not a module; ORDER in scripts/check_layers.py has them"
+                yield f"{where}: {module} is not a module; they are listed in ORDER in scripts/check_layers.py"
                 continue
             for number, line in enumerate(path.read_text().splitlines(), 1):
                 if re.search(r"\bstd::(cout|cerr)\b", line):

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Turns the Python version of CIFAR-10 or CIFAR-100 (what torchvision downloads) into the binary version, which clipq
-reads. SOURCE is the folder cifar-100-python or cifar-10-batches-py, or its .tar.gz; in TARGET appear the .bin files and
-the lists of class names. The pickles come from the internet: only plain containers, text, numbers and arrays are read."""
+"""Converts the Python version of CIFAR-10 or CIFAR-100 (which torchvision downloads) to the binary version, which clipq
+reads. SOURCE is the folder cifar-100-python or cifar-10-batches-py, or its .tar.gz; the .bin files and the lists of class
+names are written to TARGET. The pickles are untrusted: only plain containers, text, numbers and arrays are read."""
 import argparse
 import io
 import os
@@ -16,8 +16,8 @@ import numpy as np
 PIXELS = 3072  # the red plane, the green and the blue, 32 x 32 each, as in the binary version
 MAXIMUM_BYTES = 1 << 30  # of one member; the largest real one has 155 MB
 MARKERS = {"cifar100": "train", "cifar10": "data_batch_1"}  # a file that tells which of the two it is
-PICTURES = {"cifar100": {"train": "train.bin", "test": "test.bin"},
-            "cifar10": {f"{name}": f"{name}.bin" for name in [*(f"data_batch_{i}" for i in range(1, 6)), "test_batch"]}}
+IMAGES = {"cifar100": {"train": "train.bin", "test": "test.bin"},
+          "cifar10": {f"{name}": f"{name}.bin" for name in [*(f"data_batch_{i}" for i in range(1, 6)), "test_batch"]}}
 LABELS = {"cifar100": {"coarse_labels": 20, "fine_labels": 100}, "cifar10": {"labels": 10}}  # in the order of a record
 META = {"cifar100": "meta", "cifar10": "batches.meta"}
 NAMES = {"cifar100": {"fine_label_names": ("fine_label_names.txt", 100), "coarse_label_names": ("coarse_label_names.txt", 20)},
@@ -25,7 +25,7 @@ NAMES = {"cifar100": {"fine_label_names": ("fine_label_names.txt", 100), "coarse
 
 
 class Damaged(Exception):
-    """The input isn't what it should be; the text says how."""
+    """The input is invalid; the message says why."""
 
 
 class PickledType:
@@ -78,7 +78,7 @@ class PlainUnpickler(pickle.Unpickler):
         try:
             return self.ALLOWED[module, name]
         except KeyError:
-            raise pickle.UnpicklingError(f"it asks for {module}.{name}, which no data set needs") from None
+            raise pickle.UnpicklingError(f"it refers to {module}.{name}, which no data set needs") from None
 
     def persistent_load(self, pid):
         raise pickle.UnpicklingError("it refers to objects outside itself")
@@ -122,7 +122,7 @@ def open_source(path):
     try:
         return Archive(path)
     except (tarfile.TarError, EOFError, OSError) as error:
-        raise Damaged(f"{path} is not a whole .tar.gz ({error}); download it again") from error
+        raise Damaged(f"{path} is not a complete .tar.gz ({error}); download it again") from error
 
 
 def kind_of(source):
@@ -159,10 +159,10 @@ def value_of(content, key, where):
 def labels_of(content, key, classes, count, where):
     labels = value_of(content, key, where)
     if not isinstance(labels, (list, np.ndarray)) or len(labels) != count:
-        raise Damaged(f"{where}: {key!r} has not one label for each of {count} pictures")
+        raise Damaged(f"{where}: {key!r} doesn't have one label for each of {count} images")
     for i, label in enumerate(labels):
         if isinstance(label, bool) or not isinstance(label, (int, np.integer)) or not 0 <= label < classes:
-            raise Damaged(f"{where}: {key!r} of picture {i} is {label!r}, expected 0 to {classes - 1}")
+            raise Damaged(f"{where}: {key!r} of image {i} is {label!r}, expected 0 to {classes - 1}")
     return np.asarray(labels, np.uint8)
 
 
@@ -171,7 +171,7 @@ def records(content, kind, where):
     pixels = value_of(content, "data", where)
     if not isinstance(pixels, np.ndarray) or pixels.dtype != np.uint8 or pixels.ndim != 2 or pixels.shape[1] != PIXELS or not len(pixels):
         got = f"{pixels.dtype} {list(pixels.shape)}" if isinstance(pixels, np.ndarray) else type(pixels).__name__
-        raise Damaged(f"{where}: 'data' is {got}, expected uint8 [pictures, {PIXELS}]")
+        raise Damaged(f"{where}: 'data' is {got}, expected uint8 [images, {PIXELS}]")
     labels = [labels_of(content, key, classes, len(pixels), where) for key, classes in LABELS[kind].items()]
     return np.concatenate([np.stack(labels, 1), pixels], 1).tobytes()
 
@@ -183,12 +183,12 @@ def name_list(content, key, count, where):
     texts = [name.decode("utf-8", "replace") if isinstance(name, bytes) else name for name in names]
     for text in texts:
         if not isinstance(text, str) or not text or "\n" in text:
-            raise Damaged(f"{where}: {key!r} has the name {text!r}")
+            raise Damaged(f"{where}: {key!r} contains the invalid name {text!r}")
     return "".join(f"{text}\n" for text in texts).encode()
 
 
 def write(target, content):
-    """Under a temporary name first: nothing half-written is left under the final one."""
+    """Writes under a temporary name first, so that no partial file is left under the final one."""
     descriptor, temporary = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
     try:
         with os.fdopen(descriptor, "wb") as file:
@@ -204,7 +204,7 @@ def convert(source, target):
     kind = kind_of(source)
     meta = read_pickle(source, META[kind])
     target.mkdir(parents=True, exist_ok=True)
-    for name, file in PICTURES[kind].items():
+    for name, file in IMAGES[kind].items():
         write(target / file, records(read_pickle(source, name), kind, f"{source.path}/{name}"))
     for key, (file, count) in NAMES[kind].items():
         write(target / file, name_list(meta, key, count, f"{source.path}/{META[kind]}"))

@@ -1,18 +1,18 @@
 #!/usr/bin/env python3
-"""Makes a hard twin of a CLIP: the same function, with weights and activations that are hard to quantize.
+"""Creates a hard twin of a CLIP: the same function, with weights and activations that are hard to quantize.
 
   .venv/bin/python scripts/make_hard_twin.py CHECKPOINT.pt -o TWIN.pt
   .venv/bin/python scripts/make_hard_twin.py CHECKPOINT.pt -o TWIN.pt --seed 2 --strength 10 100 --share 0.1
 
-In every block of both towers, and before both projections, some channels are multiplied by large factors and what reads
-them is divided by the same factors, as outlier channels of large trained models are:
+In every block of both towers, and before both projections, some channels are multiplied by large factors and their
+consumers divided by the same factors, imitating the outlier channels of large trained models:
 
   ln_1 by in_proj's columns, ln_2 by c_fc's columns, ln_post and ln_final by the rows of visual.proj and text_projection,
   v by out_proj's columns, q by k
 
-The checkpoint is a TorchScript CLIP with OpenAI's parameter names and ViT towers, in float32. The archive that was written
-is loaded again and its encode_image and encode_text are compared with the checkpoint's on random input: above a relative
-difference of 1e-4 nothing is left under the output's name. Extra files are kept. The same seed gives the same file.
+The checkpoint is a TorchScript CLIP with OpenAI's parameter names and ViT towers, in float32. The resulting archive
+is loaded again, and its encode_image and encode_text are compared with the checkpoint's on random input: if the relative
+difference exceeds 1e-4, no output is written. Extra files are kept. The same seed gives the same file.
 """
 import argparse
 import contextlib
@@ -36,7 +36,7 @@ BLOCK_REQUIRED = ("ln_1.weight", "ln_1.bias", "attn.in_proj_weight", "attn.in_pr
 
 
 class Failure(Exception):
-    """What the user is told."""
+    """An error message for the user."""
 
 
 # ---------------------------------------------------------------- archive
@@ -50,7 +50,7 @@ def extra_names(path):
     except FileNotFoundError:
         raise Failure(f"{path} does not exist") from None
     except zipfile.BadZipFile:
-        raise Failure(f"{path}: not a TorchScript archive, or damaged; expected what torch.jit.save writes") from None
+        raise Failure(f"{path}: not a TorchScript archive, or damaged; expected the output of torch.jit.save") from None
     except OSError as error:
         raise Failure(f"{path} cannot be read: {error.strerror}") from None
 
@@ -59,7 +59,7 @@ def load(path):
     """(module, extra files) of the archive."""
     extra = dict.fromkeys(extra_names(path), "")
     if "clipq.json" in extra:
-        raise Failure(f"{path} is a clipq artifact, quantized already; give the checkpoint that it was made from")
+        raise Failure(f"{path} is a clipq artifact, already quantized; pass the checkpoint it was made from")
     try:
         module = torch.jit.load(str(path), map_location="cpu", _extra_files=extra)
     except (RuntimeError, ValueError) as error:
@@ -108,7 +108,7 @@ def checked_blocks(state, path):
 
 
 def random_input(state):
-    """(pixels, tokens) of the sizes that the parameters tell; the end token is the vocabulary's last."""
+    """(pixels, tokens) of the sizes implied by the parameters; the end token is the vocabulary's last."""
     generator = torch.Generator().manual_seed(0)
     grid = math.isqrt(state["visual.positional_embedding"].shape[0] - 1)
     size = grid * state["visual.conv1.weight"].shape[-1]
@@ -123,11 +123,11 @@ def random_input(state):
 
 @torch.no_grad()
 def embeddings(module, path, pixels, tokens):
-    """What the archive's own code makes of the input, by method."""
+    """The output of the archive's own code, by method."""
     out = {}
     for method, value in (("encode_image", pixels), ("encode_text", tokens)):
         if not hasattr(module, method):
-            raise Failure(f"{path}: the archive has no {method}, so that the twin cannot be checked")
+            raise Failure(f"{path}: the archive has no {method}, so the twin cannot be checked")
         try:
             out[method] = getattr(module, method)(value)
         except RuntimeError as error:
@@ -188,11 +188,11 @@ def check_output(options):
     if not folder.is_dir():
         raise Failure(f"output folder {folder} does not exist")
     if not os.access(folder, os.W_OK | os.X_OK):
-        raise Failure(f"output folder {folder} cannot be written to")
+        raise Failure(f"output folder {folder} is not writable")
     if options.out.exists() and not options.out.is_file():
-        raise Failure(f"{options.out} is not a plain file")
+        raise Failure(f"{options.out} is not a regular file")
     if options.out.exists() and options.checkpoint.exists() and options.out.samefile(options.checkpoint):
-        raise Failure(f"{options.out} is the checkpoint itself; give another -o")
+        raise Failure(f"{options.out} is the checkpoint itself; choose another -o")
 
 
 def make_twin(options):
@@ -217,7 +217,7 @@ def make_twin(options):
     for method, difference in differences.items():
         if not difference <= LARGEST_DIFFERENCE:
             raise Failure(f"{method} of the twin differs from the checkpoint's by {difference:.1e}, at most "
-                          f"{LARGEST_DIFFERENCE:.0e} allowed: nothing written; try a smaller --strength or --share")
+                          f"{LARGEST_DIFFERENCE:.0e} is allowed: nothing written; try a smaller --strength or --share")
     write(options.out, content.getvalue())
     kept = f", with {', '.join(sorted(extra))}" if extra else ""
     print(f"wrote {options.out}, {options.out.stat().st_size / 2**20:.2f} MiB{kept}")
@@ -227,10 +227,10 @@ def parse_options():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("checkpoint", type=pathlib.Path, help="TorchScript archive, float32")
     parser.add_argument("-o", "--out", type=pathlib.Path, required=True, help="the twin to write")
-    parser.add_argument("--seed", type=int, default=1, help="which channels and factors (default: 1)")
+    parser.add_argument("--seed", type=int, default=1, help="seed for channels and factors (default: 1)")
     parser.add_argument("--strength", type=float, nargs=2, metavar=("MIN", "MAX"), default=(30.0, 100.0),
                         help="range of the factors, drawn log-uniformly (default: 30 100)")
-    parser.add_argument("--share", type=float, default=0.05, help="share of the channels, at least one each (default: 0.05)")
+    parser.add_argument("--share", type=float, default=0.05, help="share of the channels, at least one per site (default: 0.05)")
     options = parser.parse_args()
     low, high = options.strength
     if not 1 <= low <= high < math.inf:

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Sets up, builds, and runs the main job on built-in data: a small trained CLIP as it came and quantized by every
-# recipe, with size, accuracy and latency in one table. What it makes stays in the folder given (default: build/demo).
+# Sets up, builds, and runs the whole workflow on built-in data: a small trained CLIP, in float and quantized with every
+# recipe, with size, accuracy and latency in one table. Output goes to the given folder (default: build/demo).
 set -euo pipefail
 output=$(realpath -m "${1:-$(dirname "$0")/../build/demo}")
 cd "$(dirname "$0")/.."

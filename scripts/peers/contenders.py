@@ -1,4 +1,4 @@
-"""Who takes part in a comparison, what is timed, and what all parts of it need."""
+"""The contenders of a comparison, what is timed, and helpers that all modules share."""
 import argparse
 import dataclasses
 import importlib.metadata
@@ -27,7 +27,7 @@ REFERENCE = "torch-float32"
 
 
 class Failure(Exception):
-    """Ends the program; the text says what failed and what to do."""
+    """Ends the program; the message says what failed and what to do."""
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Tables of what was measured, and what it was measured on."""
+"""Tables of the measurements, and what they were measured on."""
 import datetime
 import hashlib
 import os
@@ -16,7 +16,7 @@ from peers.contenders import (PEERS, REFERENCE, Cell, clipq_name, clipq_title, c
 
 
 def summarize(values, batch):
-    """Milliseconds of a batch: minimum, median and p95 (nearest rank); median and minimum of an item."""
+    """Milliseconds per batch: minimum, median and p95 (nearest rank); median and minimum per item."""
     ordered = sorted(values)
     median = statistics.median(ordered)
     return {"rounds": len(ordered), "min": ordered[0], "median": median,
@@ -147,15 +147,15 @@ def machine(options, load):
 
 
 def head(facts, options):
-    lines = ["# clipq against its peers", "", *(f"- {key}: {value}" for key, value in facts.items()), ""]
+    lines = ["# clipq compared with its peers", "", *(f"- {key}: {value}" for key, value in facts.items()), ""]
     lines.append(
-        "Seeded, untrained CLIPs of OpenAI's architecture with QuickGELU. Every runtime is a process on "
+        "Seeded, untrained CLIPs of OpenAI's architecture with QuickGELU. Each runtime is a process on "
         "the same cores with the same number of threads; they take turns in a new random order each round, "
-        "one forward each, "
-        f"after a pause of {options.pause:g} ms and a forward of batch 1 that isn't counted. "
+        "one forward pass each, "
+        f"after a pause of {options.pause:g} ms and an uncounted forward pass of batch 1. "
         f"`text` is at full context ({CONTEXT} tokens); `text_prompts`, which only clipq offers, is on real "
-        "prompts and compared with the peers at full context. Cosines are to PyTorch float32, the worst of "
-        f"all; below {options.least_cosine} a peer is marked as wrong and doesn't count. What isn't INT8 "
+        "prompts and compared with the peers at full context. Cosines are relative to PyTorch float32, the worst of "
+        f"all; below {options.least_cosine} a peer is marked as wrong and doesn't count. Whatever isn't INT8 "
         "in OpenVINO's INT8 model is computed in the precision that OpenVINO chooses.")
     return "\n".join(lines) + "\n"
 

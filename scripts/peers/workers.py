@@ -58,7 +58,7 @@ def ort_forward(path, threads):
 
 
 def openvino_forward(path, threads, kind):
-    """float32 is computed in float32; around INT8 layers OpenVINO chooses: bfloat16 where there is it."""
+    """float32 is computed in float32; around INT8 layers OpenVINO chooses: bfloat16 where available."""
     import openvino
 
     core = openvino.Core()
@@ -119,7 +119,7 @@ class Worker:
         try:
             answer = self.answer("start")
             if answer != "ready":
-                raise Failure(f"{title} said {answer!r}, expected 'ready'")
+                raise Failure(f"{title} answered {answer!r}, expected 'ready'")
         except BaseException:
             self.close()
             raise
@@ -128,7 +128,7 @@ class Worker:
         answer = self.process.stdout.readline().strip()
         if not answer:
             status = self.process.wait()
-            raise Failure(f"{self.title} ended at '{request}' (exit status {status}): "
+            raise Failure(f"{self.title} exited on '{request}' (exit status {status}): "
                           f"{last_line(self.log_path)}; its output is in {self.log_path}")
         return answer
 

@@ -23,7 +23,7 @@ namespace {
 
 constexpr int kProfiledRuns = 5;
 
-/// ImageNet's first class names in OpenAI's seven templates: prompts of everyday length. Undefined
+/// ImageNet's first class names in OpenAI's seven templates: prompts of typical length. Undefined
 /// if the model's tokenizer isn't known.
 at::Tensor everyday_prompts(const OpenedModel& opened) {
   constexpr std::size_t kClasses = 16;
@@ -43,7 +43,7 @@ double seconds_to_read(const std::filesystem::path& file) {
   return stopwatch.lap();
 }
 
-/// A model, and what opening it took.
+/// A model, and the cost of opening it.
 struct LoadedModel {
   OpenedModel opened;
   TimedModel timed;
@@ -58,7 +58,7 @@ std::unique_ptr<LoadedModel> with_prompts(OpenedModel opened) {
 
 std::unique_ptr<LoadedModel> load(const std::filesystem::path& file, const ModelOptions& options) {
   const double read_seconds = seconds_to_read(file);
-  // Else what earlier work has freed would be filled first and hide what loading takes.
+  // Otherwise memory freed by earlier work would be reused first and hide the cost of loading.
   return_free_memory_to_system();
   const std::int64_t before = resident_bytes();
   forget_peak_resident();
@@ -156,7 +156,8 @@ std::vector<Result> bench(const BenchOptions& options) {
 }
 
 std::function<double(const std::string& request)> bench_on_request(const BenchOptions& options) {
-  if (options.models.size() != 1) throw UsageError("bench --on-request: takes one model");
+  if (options.models.size() != 1)
+    throw UsageError("bench --on-request: expected exactly one model");
   std::shared_ptr<LoadedModel> loaded =
       with_prompts(open_model(options.models.front(), options.model));
   auto tasks = std::make_shared<std::map<std::string, TimedTask>>();

@@ -45,7 +45,7 @@ struct Cursor {
     try {
       return loader->next(pixels);
     } catch (const InputError& failure) {
-      throw InputError(cat(failure.what(), " (to calibrate without such pictures: --skip-bad N)"));
+      throw InputError(cat(failure.what(), " (to skip such images: --skip-bad N)"));
     }
   }
 

@@ -21,7 +21,7 @@ namespace {
 constexpr const char* kAsItStands = "{c}";
 
 void check_labels(const std::vector<std::string>& labels) {
-  if (labels.empty()) throw UsageError("classify: give labels with --labels or --labels-file");
+  if (labels.empty()) throw UsageError("classify: no labels; pass --labels or --labels-file");
   std::set<std::string> seen;
   for (const std::string& label : labels) {
     if (label.empty()) throw UsageError("classify: a label is empty");
@@ -31,7 +31,7 @@ void check_labels(const std::vector<std::string>& labels) {
   }
 }
 
-/// A vector a label: float64 [labels, embed_dim].
+/// One vector per label: float64 [labels, embed_dim].
 at::Tensor label_vectors(const OpenedModel& opened, const ClassifyOptions& options) {
   const std::vector<std::string> templates = options.templates.empty()
                                                  ? std::vector<std::string>{kAsItStands}
@@ -47,7 +47,7 @@ at::Tensor pixels_of(const std::filesystem::path& file, const Preprocess& prepro
   return pixels;
 }
 
-/// The likeliest labels first; of equals the one that was given first.
+/// The most likely labels first; ties in the order given.
 std::vector<ScoredLabel> likeliest(const at::Tensor& probabilities,
                                    const ClassifyOptions& options) {
   std::vector<ScoredLabel> scored;

@@ -26,7 +26,7 @@ RunReport demo(const DemoOptions& options) {
   const fs::path calibration = options.folder / "calibration";
   const fs::path checkpoint = options.folder / "clip-demo.pt";
   make_folder(options.folder);
-  log::info(cat("drawing ", options.images_per_class, " images of each of 100 classes"));
+  log::info(cat("generating ", options.images_per_class, " images for each of 100 classes"));
   draw_demo_data(data, options.seed, options.images_per_class, DemoDifficulty::kHard);
   draw_demo_data(calibration, options.seed + kCalibrationSeedOffset, kCalibrationImagesPerClass,
                  DemoDifficulty::kHard);

@@ -25,8 +25,8 @@ void add_defects(const DoctorReport& report, std::vector<std::string>& advice) {
     if (!path.supported) continue;
     if (!path.exact_7_bits || (path.taken_8_bits && !path.exact_8_bits)) {
       advice.push_back(cat("The integer path ", path.name,
-                           " gives wrong sums on this machine, which "
-                           "it should not: run models with --kernels portable, and report this."));
+                           " gives wrong sums on this machine, which is a bug: run models with "
+                           "--kernels portable, and please report it."));
     }
   }
 }
@@ -34,40 +34,41 @@ void add_defects(const DoctorReport& report, std::vector<std::string>& advice) {
 void add_bits(const DoctorReport& report, std::vector<std::string>& advice) {
   if (has(report, "AVX512-VNNI")) {
     advice.push_back(
-        "VNNI is here: 8 bits on both sides are exact and as fast. Artifacts that other machines "
-        "run should keep one side at 7 bits, as the INT8 recipes do.");
+        "VNNI is available: 8 bits on both sides are exact and equally fast. Artifacts for other "
+        "machines should keep one side at 7 bits, as the INT8 recipes do.");
     return;
   }
   const PathExamination* pairs = path_named(report, "avx2");
   if (pairs == nullptr) {
     advice.push_back(
-        "Neither AVX2 nor VNNI is here: integer products run in plain C++ and save size, not "
+        "Neither AVX2 nor VNNI is available: integer products run in plain C++ and save size, not "
         "time.");
     return;
   }
-  advice.push_back(cat("No VNNI: ",
-                       pairs->exact_8_bits ? ""
-                                           : "sums of two 8 x 8 bit products "
-                                             "saturate here (tried), so ",
-                       "keep one side at 7 bits, as the INT8 recipes do; with 8 bits on both clipq "
-                       "takes avx2-wide, which is exact but slower."));
+  advice.push_back(cat(
+      "No VNNI: ",
+      pairs->exact_8_bits ? ""
+                          : "sums of two 8 x 8 bit products saturate on this machine (tested), so ",
+      "keep one side at 7 bits, as the INT8 recipes do; with 8 bits on both sides clipq uses "
+      "avx2-wide, which is exact but slower."));
 }
 
 void add_speed(const DoctorReport& report, std::vector<std::string>& advice) {
   if (has(report, "AMX int8")) {
     advice.push_back(
-        "AMX is here: amx-int8 multiplies several times as fast as AVX512-VNNI, most of all at "
-        "large batches.");
+        "AMX is available: amx-int8 is several times as fast as AVX512-VNNI, especially at large "
+        "batch sizes.");
   }
   if (report.long_attention != float32_attention_path().name) {
     advice.push_back(cat("Attention of long towers (ViT-B/16, ViT-L/14) runs on ",
                          report.long_attention, ", with operands rounded to bfloat16; --attention ",
-                         "float32 keeps them whole."));
+                         "float32 keeps full precision."));
   }
   const GemmPeak& peak = report.peak;
   if (peak.int8_gops > 0 && peak.int8_gops < peak.float32_gops) {
     advice.push_back(
-        "INT8 products are slower than float32 ones here: quantize for size, not for speed.");
+        "INT8 products are slower than float32 ones on this machine: quantize for size, not for "
+        "speed.");
   }
 }
 
@@ -76,21 +77,21 @@ void add_cores(const DoctorReport& report, std::vector<std::string>& advice) {
   double usable = cores.allowed;
   if (cores.quota > 0) usable = std::min(usable, cores.quota);
   if (cores.allowed > 0 && cores.threads > std::ceil(usable)) {
-    advice.push_back(cat("clipq computes with ", cores.threads, " threads, but may use ",
+    advice.push_back(cat("clipq computes with ", cores.threads, " threads but may use only ",
                          fixed(usable, usable == std::floor(usable) ? 0 : 1),
-                         " cores: give --threads ", std::max(1.0, std::floor(usable)), "."));
+                         " cores: use --threads ", std::max(1.0, std::floor(usable)), "."));
   } else if (cores.physical > 0 && cores.threads > cores.physical) {
     advice.push_back(cat("clipq computes with ", cores.threads, " threads on ", cores.physical,
                          " physical cores: try --threads ", cores.physical, "."));
   }
   if (cores.quota > 0 && cores.quota < cores.allowed) {
     advice.push_back(cat("A control group limits this process to ", fixed(cores.quota, 1),
-                         " cores' worth of time: measured times have gaps in them."));
+                         " cores' worth of CPU time: measured times include pauses."));
   }
   if (cores.busy > 0.5) {
     advice.push_back(cat("Other programs keep ", fixed(cores.busy, 1),
-                         " cores busy (load of the last "
-                         "minute): wait until they are done before you trust times."));
+                         " cores busy (load average of the last minute): wait until they are done "
+                         "before trusting timings."));
   }
 }
 
@@ -111,8 +112,9 @@ void add_memory(const DoctorReport& report, std::vector<std::string>& advice) {
   for (const Known& each : kModels) {
     const double needed = kShare * each.mebibytes + kProgram;
     if (needed <= available) continue;
-    advice.push_back(cat("Memory is too small to quantize ", each.model, ": that takes about ",
-                         fixed(needed, 0), " MiB, ", fixed(available, 0), " MiB are available."));
+    advice.push_back(cat("Not enough memory to quantize ", each.model, ": it takes about ",
+                         fixed(needed, 0), " MiB, and ", fixed(available, 0),
+                         " MiB are available."));
   }
 }
 
@@ -127,7 +129,7 @@ std::vector<std::string> advice(const DoctorReport& report) {
   add_memory(report, advice);
   if (report.vocabulary == 0) {
     advice.push_back(cat("The standard tokenizer is missing (", report.tokenizer_error,
-                         "): give merges with --bpe, or build again after scripts/setup.sh."));
+                         "): pass merges with --bpe, or run scripts/setup.sh and rebuild."));
   }
   return advice;
 }

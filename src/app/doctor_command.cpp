@@ -23,14 +23,14 @@ namespace fs = std::filesystem;
 
 constexpr std::int64_t kLongTower = 197;  ///< tokens of ViT-B/16
 
-/// The file of the library that has LibTorch's threads.
+/// The library file that contains LibTorch's thread functions.
 std::string loaded_libtorch() {
   Dl_info info{};
   return dladdr(reinterpret_cast<const void*>(&at::get_num_threads), &info) != 0 ? info.dli_fname
                                                                                  : "";
 }
 
-/// Which of the loader's ways led to the file.
+/// How the loader found the file.
 std::string way_to(const fs::path& file) {
   const char* const search = std::getenv("LD_LIBRARY_PATH");
   std::istringstream folders(search == nullptr ? "" : search);
@@ -38,10 +38,10 @@ std::string way_to(const fs::path& file) {
     std::error_code absent;
     if (fs::equivalent(folder, file.parent_path(), absent)) return "LD_LIBRARY_PATH";
   }
-  return "the program's own search path, as it was built";
+  return "the program's built-in search path";
 }
 
-/// Whether the processor has the feature, by what machine_facts() calls it.
+/// Whether the processor has the feature, by its name in machine_facts().
 std::vector<std::pair<std::string, bool>> instruction_sets() {
   std::vector<std::pair<std::string, bool>> sets;
   for (const auto& [name, value] : machine_facts()) {

@@ -27,7 +27,7 @@ std::string memory_text(const MemoryLimits& memory) {
 }
 
 std::string path_text(const PathExamination& path) {
-  if (!path.supported) return "not on this processor";
+  if (!path.supported) return "not supported by this processor";
   return cat("7 bits: ", path.exact_7_bits ? "exact" : "WRONG",
              "; 8 x 8 bits: ", path.exact_8_bits ? "exact" : "saturates");
 }
@@ -52,7 +52,7 @@ std::string to_text(const DoctorReport& report) {
   table.add_row({"LibTorch's file", report.libtorch_file});
   table.add_row({"found through", report.libtorch_from});
   table.add_row({"standard tokenizer", report.vocabulary > 0
-                                           ? cat(report.vocabulary, " entries, compiled in")
+                                           ? cat(report.vocabulary, " entries, built in")
                                            : report.tokenizer_error});
   table.add_row({"cores", cores_text(report.cores)});
   table.add_row({"memory", memory_text(report.memory)});
@@ -65,7 +65,7 @@ std::string to_text(const DoctorReport& report) {
     table.add_row({"kernels " + path.name, path_text(path)});
   }
   table.add_row({"attention", join(report.attention, ", ")});
-  table.add_row({"recipes compiled in", join(report.recipes, ", ")});
+  table.add_row({"built-in recipes", join(report.recipes, ", ")});
   std::string text = table.text();
   for (const std::string& sentence : advice(report)) text += "\n" + sentence;
   return text + "\n";

@@ -44,18 +44,18 @@ Embeddings embed_texts(const OpenedModel& opened, std::vector<std::string> texts
 
 Json embed(const EmbedOptions& options) {
   if (options.images.empty() == options.texts.empty()) {
-    throw UsageError("embed: give either --images DIR or --texts FILE");
+    throw UsageError("embed: pass either --images DIR or --texts FILE");
   }
   const auto names_file = std::filesystem::path(options.output).replace_extension(".txt");
   if (names_file == options.output) {
     throw UsageError(
         cat("embed: ", options.output.string(),
-            " would be overwritten by the rows' names; give -o a name ending in .npy"));
+            " would be overwritten by the names of the rows; pass -o a name ending in .npy"));
   }
   require_writable_target(options.output);
   std::vector<std::string> texts;
   if (!options.texts.empty()) {
-    texts = read_lines(options.texts, "file of texts");
+    texts = read_lines(options.texts, "texts file");
     if (texts.empty()) throw InputError(cat(options.texts.string(), " has no lines"));
   }
   const OpenedModel opened = open_model(options.model_file, options.model);

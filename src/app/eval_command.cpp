@@ -24,7 +24,7 @@ std::vector<OpenedModel> open_models(const EvalOptions& options, const Task& tas
   return opened;
 }
 
-/// Models as the encoder takes them, with labels that differ.
+/// Models as the encoder takes them, with distinct labels.
 std::vector<EvaluatedModel> evaluated_models(const std::vector<OpenedModel>& opened) {
   std::vector<EvaluatedModel> models;
   std::set<std::string> labels;
@@ -53,14 +53,14 @@ std::optional<CalibrationInfo> calibration_of(const OpenedModel& opened) {
   return CalibrationInfo{calibration.value("spec", ""), calibration.value("samples", 0), 0};
 }
 
-/// Notes how many evaluated images the model was calibrated on, and warns of them.
+/// Records how many evaluated images the model was calibrated on, and warns about them.
 void check_overlap(Result& result, const OpenedModel& opened, const ImageSource& source) {
   if (!result.calibration) return;
   result.calibration->overlap = count_calibrated(source.content, opened.quantization->calibration);
   if (result.calibration->overlap == 0) return;
-  result.warnings.push_back(cat(opened.info.path, ": ", result.calibration->overlap, " of ",
-                                source.count, " evaluated images are among those that it was ",
-                                "calibrated on; its accuracy may look better than it is"));
+  result.warnings.push_back(
+      cat(opened.info.path, ": ", result.calibration->overlap, " of ", source.count,
+          " evaluated images were also used to calibrate it; its accuracy may be overestimated"));
   log::warn(result.warnings.back());
 }
 
@@ -91,7 +91,7 @@ std::vector<Result> results_of(TaskReport& report, const std::vector<OpenedModel
   return results;
 }
 
-/// Writes CLIP_benchmark's files; a number tells models of one name and recipe apart.
+/// Writes CLIP_benchmark's files; a number distinguishes models with the same name and recipe.
 void write_clip_benchmark(const std::filesystem::path& folder, const std::vector<Result>& results) {
   std::set<std::string> names;
   for (const Result& result : results) {

@@ -8,12 +8,13 @@ namespace clipq {
 namespace {
 
 constexpr std::int64_t kRows = 8;
-/// So few that the sums of 8 x 8 bits stay below 2^24, where float32 is exact: oneDNN returns such.
+/// Few enough that sums of 8 x 8 bits stay below 2^24, where float32, which oneDNN returns, is
+/// exact.
 constexpr std::int64_t kDepth = 128;
 constexpr std::int64_t kColumns = 64;
 constexpr std::int8_t kWeightLimit = 127;
 
-/// Columns of only largest codes, only smallest ones, and both in turn, in pairs and fours.
+/// Columns of only the largest codes, only the smallest, and both alternating in pairs and fours.
 std::vector<std::int8_t> extreme_weight() {
   std::vector<std::int8_t> codes;
   for (std::int64_t column = 0; column < kColumns; ++column) {

@@ -12,9 +12,9 @@ namespace clipq {
 namespace {
 
 const char* const kOutOfMemory =
-    "out of memory; try a smaller --batch-size, fewer --threads, or free some";
+    "out of memory; use a smaller --batch-size or fewer --threads, or free memory";
 const char* const kOutOfThreads =
-    "the system gives this process no more threads; try fewer --threads, or raise its limit "
+    "the system allows this process no more threads; use fewer --threads, or raise the limit "
     "(ulimit -u)";
 
 std::string describe(const std::filesystem::filesystem_error& failure) {

@@ -37,7 +37,7 @@ std::string config_lines(const ClipConfig& config) {
 
 std::string tower_parity_text(const TowerParity& parity) {
   return cat("cosine ", fixed(parity.cosine, 7), ", relative error ", short_number(parity.error),
-             " (rounding explains ", short_number(parity.tolerance), ")");
+             " (explained by rounding: ", short_number(parity.tolerance), ")");
 }
 
 void describe_checkpoint(const OpenedModel& opened, Inspection& out) {
@@ -73,10 +73,10 @@ std::string range_text(const QuantizerRecord& record) {
              range.count > 1 ? cat(" of ", range.count, " scales") : "");
 }
 
-/// Every quantizer with its range and how well it fits; those that are off are counted.
+/// Every enabled quantizer with its range and how well it fits, and the number of disabled ones.
 std::string quantizer_table(const Quantization& quantization) {
   Table table({{"quantizer"},
-               {"what it is"},
+               {"description"},
                {"range"},
                {"clipped %", Align::kRight},
                {"SQNR dB", Align::kRight},
@@ -96,10 +96,10 @@ std::string quantizer_table(const Quantization& quantization) {
   }
   return cat(
       table.text(), off, " more quantizers are off\n",
-      "clipped: share of the values beyond the range; SQNR: signal to quantization noise;\n"
+      "clipped: share of values outside the range; SQNR: signal to quantization noise;\n"
       "output cosine: of the layer's output to the float layer's. Activations and outputs:\n",
       quantization.calibration.is_null()
-          ? "not known; give clipq quantize --calib-data to have them measured\n"
+          ? "not measured; pass --calib-data to clipq quantize to measure them\n"
           : "on sampled tokens of the calibration data\n");
 }
 
@@ -125,7 +125,7 @@ void describe_artifact(OpenedModel& opened, Inspection& out) {
 }  // namespace
 
 Inspection inspect(const std::filesystem::path& file, const ModelOptions& options) {
-  // Integer kernels would take the layers over that are to be described.
+  // Integer kernels would replace the layers to be described.
   ModelOptions as_stored = options;
   as_stored.simulate = true;
   OpenedModel opened = open_model(file, as_stored);

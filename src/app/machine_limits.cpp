@@ -17,7 +17,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr const char* kGroups = "/sys/fs/cgroup";
-/// Limits as large as this are version 1's way to say that there is none.
+/// Version 1 represents "no limit" by values at least this large.
 constexpr std::int64_t kNoLimit = std::int64_t{1} << 60;
 
 /// The first line of a file; empty if it can't be read.
@@ -42,7 +42,7 @@ std::string group_line(const char* name_2, const char* controller, const char* n
   return at_root.empty() ? first_line(fs::path(kGroups) / controller / name_1) : at_root;
 }
 
-/// A whole number, or 0 for "max" and what is none.
+/// An integer; 0 for "max" and for anything else.
 std::int64_t whole_number(const std::string& text) {
   return std::strtoll(text.c_str(), nullptr, 10);
 }

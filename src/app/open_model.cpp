@@ -18,7 +18,7 @@ Tokenizer choose_tokenizer(const std::filesystem::path& bpe,
   return Tokenizer::standard();
 }
 
-/// Puts an artifact's layers on integer kernels where there are some.
+/// Puts an artifact's layers on integer kernels where available.
 void make_native(Artifact& artifact, ModelInfo& info, const std::string& where,
                  const ModelOptions& options) {
   NativeModel native =
@@ -28,7 +28,7 @@ void make_native(Artifact& artifact, ModelInfo& info, const std::string& where,
   info.kernels = native.describe();
   if (info.kernels.empty()) {
     log::info(cat(where, ": recipe ", info.recipe,
-                  " has nothing for integer kernels; its layers are simulated in float32"));
+                  " has no layers for integer kernels; its layers are simulated in float32"));
     return;
   }
   info.mode = "native";

@@ -21,7 +21,7 @@
 namespace clipq {
 namespace {
 
-/// Opened calibration data, and what the artifact will say of it.
+/// Opened calibration data, and what the artifact will record about it.
 struct Calibration {
   std::unique_ptr<Dataset> dataset;
   std::optional<CalibrationSource> source;
@@ -42,7 +42,7 @@ TowersInNeed towers_in_need(const Placement& placement, const Recipe& recipe) {
 }
 
 [[noreturn]] void throw_needs_data(const Recipe& recipe, bool text) {
-  throw UsageError(cat("recipe ", recipe.name, " needs data to calibrate on: give --calib-data",
+  throw UsageError(cat("recipe ", recipe.name, " needs calibration data; pass --calib-data",
                        text ? " and --calib-captions (image-caption pairs, such as COCO's)" : ""));
 }
 
@@ -66,7 +66,7 @@ Calibration plan_calibration_on(const OpenedModel& opened, CalibrationFeed feed,
   if (plan.captions.empty() && feed.text) {
     if (needed.text) {
       throw UsageError(cat("recipe ", recipe.name, " calibrates the text tower, but ",
-                           options.calibration_data, " has no captions; give coco:DIR with ",
+                           options.calibration_data, " has no captions; pass coco:DIR with ",
                            "--calib-captions, or --component image"));
     }
     feed.text = false;
@@ -88,8 +88,8 @@ Calibration plan_calibration_on(const OpenedModel& opened, CalibrationFeed feed,
   return calibration;
 }
 
-/// Opens calibration data where they are needed or given. Data that a recipe doesn't need serve its
-/// diagnosis; if they can't, it goes without.
+/// Opens calibration data if needed or given. Data that a recipe doesn't need are used for its
+/// diagnostics, or ignored if they can't be.
 Calibration open_calibration(const OpenedModel& opened, const Placement& placement,
                              const Recipe& recipe, const QuantizeOptions& options,
                              const TowersInNeed& needed) {
@@ -102,17 +102,18 @@ Calibration open_calibration(const OpenedModel& opened, const Placement& placeme
   if (needed.any()) return plan_calibration_on(opened, feed, recipe, options, needed);
   try {
     Calibration calibration = plan_calibration_on(opened, feed, recipe, options, needed);
-    log::info(cat("recipe ", recipe.name, " needs no calibration; the --calib data serve its ",
-                  "diagnosis only"));
+    log::info(cat("recipe ", recipe.name,
+                  " needs no calibration; the --calib data are used only for diagnostics"));
     return calibration;
   } catch (const UsageError& failure) {
-    log::warn(cat("recipe ", recipe.name, " needs no calibration; the --calib data were not used ",
-                  "for its diagnosis either: ", failure.what()));
+    log::warn(cat("recipe ", recipe.name,
+                  " needs no calibration; the --calib data were not used for diagnostics either: ",
+                  failure.what()));
     return {};
   }
 }
 
-/// What a saved calibration must share with this one for its statistics to be continued.
+/// What a saved calibration must have in common with this one to be continued.
 std::string fingerprint(const OpenedModel& opened, const Recipe& recipe, Component component,
                         const Calibration& calibration) {
   return Json({{"clipq", kVersion},
@@ -126,7 +127,7 @@ std::string fingerprint(const OpenedModel& opened, const Recipe& recipe, Compone
 }
 
 /// The model as it would be quantized, with ranges of [-1, 1] wherever calibration would find them.
-/// Ranges that calibration or an algorithm would change are not told.
+/// Ranges that calibration or an algorithm would change are left out.
 QuantizedModel rehearse(ClipModel model, const Placement& placement, const Recipe& recipe) {
   CalibrationData data;
   for (const PlacedQuantizer& placed : placement) {
@@ -143,7 +144,8 @@ QuantizedModel rehearse(ClipModel model, const Placement& placement, const Recip
 void check_options(const QuantizeOptions& options) {
   require_file(options.checkpoint, "checkpoint");
   if (options.dry_run) return;
-  if (options.output.empty()) throw UsageError("quantize: give the artifact's name with -o");
+  if (options.output.empty())
+    throw UsageError("quantize: no output; pass the artifact's name with -o");
   if (options.calibration_data.empty() &&
       (!options.calibration_captions.empty() || options.calibration_samples > 0)) {
     throw UsageError("quantize: --calib-captions and --calib-samples need --calib-data");
@@ -152,11 +154,11 @@ void check_options(const QuantizeOptions& options) {
   std::error_code absent;
   if (std::filesystem::equivalent(options.checkpoint, options.output, absent)) {
     throw UsageError(cat("-o ", options.output.string(),
-                         " is the checkpoint itself; give the artifact another name"));
+                         " is the checkpoint itself; choose another name for the artifact"));
   }
 }
 
-/// Notes how long each stage takes.
+/// Records how long each stage takes.
 class Stages {
  public:
   explicit Stages(QuantizeReport& report) : report_(report) {}
@@ -170,11 +172,11 @@ class Stages {
   Stopwatch watch_;
 };
 
-/// What a calibration went without, as a line; empty if nothing.
+/// A line about the images that a calibration skipped; empty if none.
 std::string skipped_line(const std::vector<std::string>& skipped) {
   if (skipped.empty()) return {};
-  return cat("calibrated without ", skipped.size(),
-             " pictures that can't be decoded: ", join(skipped, ", "), "\n");
+  return cat("undecodable calibration images skipped: ", skipped.size(), " (", join(skipped, ", "),
+             ")\n");
 }
 
 void fill_report(QuantizeReport& report, QuantizedModel& quantized, const Source& source) {
@@ -198,8 +200,8 @@ QuantizeReport quantize(const QuantizeOptions& options) {
 
   OpenedModel opened = open_model(options.checkpoint, options.model);
   if (opened.quantization) {
-    throw InputError(cat(options.checkpoint.string(), " is quantized already (recipe ",
-                         opened.quantization->recipe_name, "); give the float checkpoint"));
+    throw InputError(cat(options.checkpoint.string(), " is already quantized (recipe ",
+                         opened.quantization->recipe_name, "); pass the float checkpoint"));
   }
   const Placement placement = place_quantizers(opened.model, recipe, component);
   const TowersInNeed needed = towers_in_need(placement, recipe);
@@ -256,13 +258,13 @@ std::string to_text(const QuantizeReport& report) {
   return cat(
       report.quantizers, report.coverage,
       report.dry_run ? cat("dry run: nothing was calibrated or written; calibration data are ",
-                           report.needs_data ? "needed" : "not needed", "\nsize to come: ")
+                           report.needs_data ? "needed" : "not needed", "\nresulting size: ")
                      : "size: ",
       report.output_bytes, " bytes (", mebibytes(report.output_bytes), "), ",
       ratio(report.float32_bytes), " of the float32 weights (", mebibytes(report.float32_bytes),
-      "), ", ratio(report.source_bytes), " of the file given (", mebibytes(report.source_bytes),
-      ")\n", skipped_line(report.skipped), "time: ", join(stages, ", "), "; peak memory ",
-      mebibytes(report.peak_resident_bytes), "\n");
+      "), ", ratio(report.source_bytes), " of the checkpoint file (",
+      mebibytes(report.source_bytes), ")\n", skipped_line(report.skipped),
+      "time: ", join(stages, ", "), "; peak memory ", mebibytes(report.peak_resident_bytes), "\n");
 }
 
 Json to_json(const QuantizeReport& report) {

@@ -14,7 +14,7 @@ void report(const ReportOptions& options) {
 
 void write_report(const std::vector<Result>& results, const std::filesystem::path& folder,
                   const std::string& title) {
-  const std::string shown = title.empty() ? "Quantized CLIP beside float" : title;
+  const std::string shown = title.empty() ? "Quantized CLIP compared with float" : title;
   const Json document = report_document(results, shown);
   const std::string markdown = markdown_report(results, shown);
   const std::string html = html_report(document);

@@ -31,12 +31,12 @@ bool is_binding(const std::string& key, const RunFile& run) {
   return starts_with(key, kData) || std::find(names.begin(), names.end(), key) != names.end();
 }
 
-/// The keys that --set may override, to begin with.
+/// The top-level keys that --set may override.
 constexpr const char* kOverridable[] = {"limit", "recipes", "components",
                                         "tasks", "bench",   "gates"};
 
 /// Throws UsageError if a part of the key is an index beyond its list, which nlohmann's pointer
-/// would fill up with null.
+/// would pad with null.
 void require_entries(const Json& json, const std::string& key) {
   const Json* at = &json;
   std::istringstream parts(key);
@@ -73,11 +73,11 @@ void apply_override(Json& json, const RunFile& run, const RunSetting& setting) {
   try {
     json[Json::json_pointer(pointer)] = json_or_text(setting.value);
   } catch (const nlohmann::json::exception&) {
-    throw UsageError(cat("--set ", setting.key, "=…: run ", run.name, " has no such value"));
+    throw UsageError(cat("--set ", setting.key, "=…: run ", run.name, " has no such key"));
   }
 }
 
-/// kind:path. A value that says its kind keeps it.
+/// kind:path. A value that includes a kind keeps it.
 std::string spec_of(const RunData& data, const std::string& value, const std::string& where) {
   const std::string before_colon = value.substr(0, value.find(':'));
   std::vector<std::string> kinds;
@@ -117,7 +117,7 @@ bool takes_captions(const std::string& kind) {
   return false;
 }
 
-/// What --set has to give for a data set, a line each; empty if it is bound.
+/// The --set options missing for a data set, one per line; empty if it is bound.
 std::string missing_data(const RunData& data) {
   const std::string comment = data.comment.empty() ? "" : cat("   ", data.comment);
   std::string lines;
@@ -127,7 +127,7 @@ std::string missing_data(const RunData& data) {
   }
   const std::string kind = data.spec.empty() ? data.kind : data.spec.substr(0, data.spec.find(':'));
   if (takes_captions(kind) && data.captions.empty()) {
-    lines += cat("\n  --set data.", data.name, ".captions=FILE   captions of these pictures");
+    lines += cat("\n  --set data.", data.name, ".captions=FILE   captions of these images");
   }
   return lines;
 }
@@ -191,7 +191,7 @@ void require_bound(const RunFile& run) {
     if (is_needed(run, each.name) || !each.spec.empty()) lines += missing_data(each);
   }
   if (lines.empty()) return;
-  throw UsageError(cat("run ", run.name, " needs to be told where its files are; give", lines));
+  throw UsageError(cat("run ", run.name, " has unbound inputs; pass:", lines));
 }
 
 }  // namespace clipq

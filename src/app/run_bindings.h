@@ -23,7 +23,7 @@ std::vector<RunSetting> apply_overrides(Json& json, const RunFile& run,
 /// Binds a name. Throws UsageError if the run has no such name.
 void bind(RunFile& run, const RunSetting& binding);
 
-/// Throws UsageError that lists all that has to be given and isn't.
+/// Throws UsageError that lists everything that is missing.
 void require_bound(const RunFile& run);
 
 }  // namespace clipq

@@ -9,7 +9,7 @@
 namespace clipq {
 namespace {
 
-/// Keeps the entries that `missing` finds nothing about; it gives the name that isn't bound.
+/// Keeps the entries for which `missing` returns nothing; it returns the name that isn't bound.
 template <typename Entry, typename Missing>
 void keep_bound(std::vector<Entry>& entries, std::vector<std::string>& left_out, Missing missing) {
   std::vector<Entry> kept;
@@ -18,8 +18,8 @@ void keep_bound(std::vector<Entry>& entries, std::vector<std::string>& left_out,
     if (name.empty()) {
       kept.push_back(std::move(entry));
     } else {
-      left_out.push_back(cat(entry.name, ": ", name, " isn't given"));
-      log::info("run: left out " + left_out.back());
+      left_out.push_back(cat(entry.name, ": ", name, " isn't bound"));
+      log::info("run: skipped " + left_out.back());
     }
   }
   entries = std::move(kept);

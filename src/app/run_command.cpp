@@ -17,7 +17,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// Does a run's items in their order.
+/// Runs the items in order.
 class Runner {
  public:
   Runner(const RunOptions& options, RunFile run)
@@ -45,7 +45,7 @@ class Runner {
   }
 
  private:
-  /// Timing comes last, when nothing else has to be done.
+  /// Timing comes last, when there is no other work.
   void add_items(const fs::path& models) {
     const RunFile& run = context_.run;
     for (const auto& subject : subjects_) {
@@ -73,7 +73,7 @@ class Runner {
         progress.begin();
         worked = do_item(*item, folder, progress);
       } catch (const Interrupted&) {
-        log::info(cat("run: the same command with --resume goes on with: ", item->title()));
+        log::info(cat("run: the same command with --resume continues with: ", item->title()));
         throw;
       } catch (const std::exception& exception) {
         fail(item->name(), item->subject(), exception);
@@ -82,11 +82,11 @@ class Runner {
     }
   }
 
-  /// Returns whether there was something to do.
+  /// Returns whether there was anything to do.
   static bool do_item(const RunItem& item, RunFolder& folder, const OverallProgress& progress) {
     const Json inputs = item.inputs();
     if (const auto outcome = folder.finished(item.name(), inputs)) {
-      log::info(cat("run: ", item.title(), ": finished already"));
+      log::info(cat("run: ", item.title(), ": already finished"));
       item.accept(*outcome);
       return false;
     }
@@ -94,15 +94,15 @@ class Runner {
     const bool begun_before = folder.begin(item.name(), inputs);
     const RunOutcome outcome = item.make(begun_before);
     folder.finish(item.name(), inputs, outcome.json, outcome.files);
-    // As it is read from the record, so that it makes no difference when the item was done.
+    // As read from the record, so that it makes no difference when the item was done.
     item.accept(parse_json(json_text(outcome.json), item.name()));
     return true;
   }
 
   void fail(const std::string& item, const RunSubject& subject, const std::exception& exception) {
     report_.failed.push_back({item, subject.checkpoint.name, failure_of(exception)});
-    log::error(
-        cat("run: ", item, " failed, the rest goes on: ", report_.failed.back().failure.message));
+    log::error(cat("run: ", item,
+                   " failed, continuing with the rest: ", report_.failed.back().failure.message));
   }
 
   /// Writes what there is about a checkpoint.
@@ -124,7 +124,7 @@ class Runner {
     report_.results.insert(report_.results.end(), subject.results.begin(), subject.results.end());
   }
 
-  /// What an earlier run left and this one may not write again.
+  /// Files of an earlier run that this one may not write.
   static void remove_earlier(const fs::path& folder) {
     for (const char* name : {"gates.json", "report.json", "report.md", "report.html"}) {
       fs::remove(folder / name);
@@ -161,7 +161,7 @@ void RunReport::require_success() const {
   if (!failed.empty()) {
     throw Error(failed.front().failure.code,
                 cat(failed.size(), failed.size() == 1 ? " item" : " items", " of the run failed: ",
-                    join(texts, "; "), "; mend the cause and go on with --resume"));
+                    join(texts, "; "), "; fix the cause and continue with --resume"));
   }
   texts.clear();
   for (const ComparisonReport& each : gates) {

@@ -23,7 +23,7 @@ std::string checked_name(const std::string& name, const std::string& where) {
     return std::isalnum(c) != 0 || c == '-' || c == '_';
   });
   if (fine) return name;
-  throw UsageError(cat(where, ": the name \"", name, "\" is empty or has other characters than ",
+  throw UsageError(cat(where, ": the name \"", name, "\" is empty or has characters other than ",
                        "letters, digits, - and _"));
 }
 
@@ -33,8 +33,8 @@ void require_different_names(const std::vector<Entry>& entries, const std::strin
   std::set<std::string> names;
   for (const Entry& entry : entries) {
     if (names.insert(entry.name).second) continue;
-    throw UsageError(
-        cat(where, ": two entries are called \"", entry.name, "\"; tell them apart with \"name\""));
+    throw UsageError(cat(where, ": two entries are called \"", entry.name,
+                         "\"; distinguish them with \"name\""));
   }
 }
 
@@ -137,7 +137,7 @@ std::optional<LatencyOptions> parse_bench(const Json& json, const std::string& w
                   [](std::int64_t size) { return size > 0 && size <= kLargestBatch; });
   if (options.batch_sizes.empty() || !sane || !(options.seconds > 0) || options.warm_up < 0) {
     throw UsageError(cat(place, ": \"batch_sizes\" must be from 1 to ", kLargestBatch,
-                         ", \"seconds\" above 0, \"warm_up\" not below 0"));
+                         ", \"seconds\" above 0, \"warm_up\" at least 0"));
   }
   const Component tower = parse_component(json_value<std::string>(entry, "tower", "both", place));
   options.image = tower != Component::kText;
@@ -145,7 +145,7 @@ std::optional<LatencyOptions> parse_bench(const Json& json, const std::string& w
   return options;
 }
 
-/// A list of texts, or one.
+/// A text or a list of texts.
 std::vector<std::string> texts_of(const Json& json, const char* key, const std::string& where) {
   const auto found = json.find(key);
   if (found != json.end() && found->is_string()) return {found->get<std::string>()};

@@ -29,7 +29,7 @@ Json record_json(const char* state, const Json& inputs) {
   return {{"state", state}, {"digest", digest_of(inputs)}, {"inputs", inputs}};
 }
 
-/// Of all that the record says, so that damage is told from an outcome.
+/// Digest of the whole record, so that damage isn't mistaken for an outcome.
 std::string checksum_of(Json record) {
   record.erase(kChecksum);
   return sha256_of(json_text(record));
@@ -40,7 +40,7 @@ void write_record(const fs::path& file, Json record) {
   write_file(file, json_text(record));
 }
 
-/// A record as it was written; nothing if there is none, or it is damaged.
+/// A record as written; nothing if there is none or it is damaged.
 std::optional<Json> parse_record(const fs::path& file) {
   try {
     Json record = read_json(file);
@@ -48,19 +48,19 @@ std::optional<Json> parse_record(const fs::path& file) {
                        record[kChecksum] == checksum_of(record);
     if (whole) return record;
   } catch (const InputError&) {
-    // as good as one that contradicts its checksum
+    // same as a wrong checksum
   }
   return std::nullopt;
 }
 
 /// The record; null if there is none.
-/// Throws InputError if it isn't as clipq wrote it: what else on the disk is damaged is unknown.
+/// Throws InputError if it isn't as clipq wrote it: other files may be damaged too.
 Json read_record(const fs::path& file) {
   if (!fs::exists(file)) return {};
   const std::optional<Json> record = parse_record(file);
   if (!record) {
     throw InputError(cat(file.string(), " is damaged, or from another version of clipq; delete it ",
-                         "and run again with --resume, which then redoes this item alone"));
+                         "and run again with --resume, which then redoes only this item"));
   }
   return *record;
 }
@@ -70,7 +70,7 @@ bool is_of(const Json& record, const char* state, const Json& inputs) {
          record.value("digest", "") == digest_of(inputs);
 }
 
-/// A file or folder that a run would put its own in place of; empty if there is none.
+/// A file or folder that a run would overwrite; empty if there is none.
 std::string name_in_the_way(const fs::path& folder) {
   for (const char* name :
        {"models", "results.json", "gates.json", "report.json", "report.md", "report.html"}) {
@@ -87,12 +87,11 @@ RunFolder::RunFolder(fs::path folder, EarlierRun earlier) : folder_(std::move(fo
   const std::string taken = holds_run ? "" : name_in_the_way(folder_);
   if (!taken.empty()) {
     throw UsageError(cat("-o ", folder_.string(), ": has a \"", taken,
-                         "\" that no run left; give a folder that is empty or new"));
+                         "\" that is not from a run; pass an empty or new folder"));
   }
   if (holds_run && earlier == EarlierRun::kRefuse) {
-    throw UsageError(cat("-o ", folder_.string(),
-                         ": holds a run already; go on with it (--resume), ",
-                         "do all of it again (--restart), or give another folder"));
+    throw UsageError(cat("-o ", folder_.string(), ": already holds a run; continue it (--resume), ",
+                         "redo it (--restart), or pass another folder"));
   }
   lock();
   if (earlier == EarlierRun::kRestart) fs::remove_all(folder_ / "items");
@@ -113,7 +112,7 @@ void RunFolder::lock() {
   }
   if (flock(lock_, LOCK_EX | LOCK_NB) == 0) return;
   close(std::exchange(lock_, -1));
-  throw UsageError(cat("-o ", folder_.string(), ": another clipq is working in this folder"));
+  throw UsageError(cat("-o ", folder_.string(), ": another clipq is running in this folder"));
 }
 
 fs::path RunFolder::record(const std::string& item) const {

@@ -24,7 +24,7 @@ Json described(const Dataset& dataset, std::int64_t limit) {
 
 }  // namespace
 
-/// Of every item: the program, and how checkpoints are read.
+/// For every item: the program, and how checkpoints are read.
 Json RunInputs::common() const {
   const Environment environment = current_environment();
   return {{"clipq", environment.clipq},
@@ -34,7 +34,7 @@ Json RunInputs::common() const {
           {"bpe", digest_of(options_.model.bpe)}};
 }
 
-/// Of items that run artifacts.
+/// For items that run artifacts.
 Json RunInputs::running() const {
   Json json = common();
   json["mode"] = options_.model.simulate ? "simulate" : "native";

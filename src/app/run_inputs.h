@@ -9,8 +9,8 @@
 
 namespace clipq {
 
-/// What the items of a run are made from, as JSON by which finished ones are recognised: contents,
-/// not names of files. Data are read once a run.
+/// What the items of a run are made from, as JSON that identifies finished ones: contents rather
+/// than names of files. Data are read once per run.
 class RunInputs {
  public:
   explicit RunInputs(const RunOptions& options) : options_(options) {}

@@ -15,7 +15,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// What quantizing costs beside forwards of single images, roughly.
+/// Approximate cost of quantizing, in forward passes of single images.
 constexpr double kQuantizeWork = 500;
 
 std::vector<std::string> digests_of(const std::vector<RunModel>& models) {

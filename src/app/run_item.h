@@ -18,7 +18,7 @@ struct RunModel {
   std::string sha256;
 };
 
-/// A checkpoint of a run, and what has come of it so far.
+/// A checkpoint of a run, and its outcomes so far.
 struct RunSubject {
   RunCheckpoint checkpoint;
   std::filesystem::path folder;  ///< of its results and report
@@ -34,7 +34,7 @@ struct RunContext {
   RunInputs inputs;
 };
 
-/// What an item left.
+/// The outcome of an item.
 struct RunOutcome {
   Json json;
   std::vector<std::filesystem::path> files;
@@ -52,10 +52,10 @@ class RunItem {
   /// What it is made from; asked when those before it are done.
   virtual Json inputs() const = 0;
 
-  /// Does it. @param begun_before whether parts of it may be there
+  /// Runs it. @param begun_before whether parts of it may exist
   virtual RunOutcome make(bool begun_before) const = 0;
 
-  /// Takes what it left, now or earlier, into the subject.
+  /// Adds its outcome, from now or earlier, to the subject.
   virtual void accept(const Json& outcome) const = 0;
 
   const RunSubject& subject() const { return *subject_; }

@@ -47,12 +47,12 @@ std::vector<std::int64_t> parse_recall_k(const Json& json,
   const bool positive =
       std::all_of(lengths.begin(), lengths.end(), [](std::int64_t k) { return k > 0; });
   if (lengths.empty() || !positive) {
-    throw UsageError(cat(where, ": \"recall_k\": expected whole numbers of at least 1"));
+    throw UsageError(cat(where, ": \"recall_k\": expected integers >= 1"));
   }
   return lengths;
 }
 
-/// What a template set, or a file of templates, is called in the name of a record.
+/// The name of a template set or template file within a record's name.
 std::string name_of_templates(const std::string& templates) {
   std::string name = std::filesystem::path(templates).stem().string();
   for (char& c : name) {

@@ -26,7 +26,7 @@ std::string proc_value(const char* file, std::string_view key) {
   return "unknown";
 }
 
-/// A line of /proc/self/status, in bytes; 0 if it isn't there.
+/// A line of /proc/self/status, in bytes; 0 if missing.
 std::int64_t kibibytes_of(std::string_view key) {
   const std::string value = proc_value("/proc/self/status", key);
   return 1024 * std::strtoll(value.c_str(), nullptr, 10);

@@ -35,7 +35,7 @@ at::Tensor random_tokens(const TextTowerConfig& config, std::int64_t batch) {
   return tokens;
 }
 
-/// Prompts, taken again from the first one where the batch is larger.
+/// Prompts, repeated from the first one if the batch is larger.
 at::Tensor prompt_tokens(const TimedModel& timed, std::int64_t batch) {
   const at::Tensor rows = at::arange(batch, at::kLong).remainder(timed.prompts.size(0));
   return at::index_select(timed.prompts, 0, rows);
@@ -76,8 +76,9 @@ TimedTask timed_task(const TimedModel& timed, const std::string& what, std::int6
   if (what == "text_prompts" && timed.prompts.defined()) {
     return text_task(model, prompt_tokens(timed, batch));
   }
-  throw UsageError(cat("bench: \"", what, "\" can't be timed; image, text, or text_prompts of a ",
-                       "model whose tokenizer fits its vocabulary can"));
+  throw UsageError(cat("bench: \"", what,
+                       "\" can't be timed; expected image or text, or text_prompts if the model's "
+                       "tokenizer fits its vocabulary"));
 }
 
 LatencyStats latency_stats(std::vector<double> milliseconds) {

@@ -12,7 +12,7 @@ std::string_view asset(std::string_view name) {
     const detail::AssetRow& row = detail::kAssets[i];
     if (name == row.name) return {row.begin, static_cast<std::size_t>(row.end - row.begin)};
   }
-  throw InternalError(cat("no asset \"", name, "\" was compiled into this program"));
+  throw InternalError(cat("asset \"", name, "\" is not built into this program"));
 }
 
 std::vector<std::string> asset_names(std::string_view prefix) {

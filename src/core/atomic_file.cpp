@@ -25,7 +25,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// What ends a temporary name; the second part is made unique.
+/// Suffix of a temporary name; the second part is made unique.
 constexpr std::string_view kTemporary = ".clipq-";
 constexpr std::string_view kUnique = "XXXXXX";
 
@@ -34,9 +34,9 @@ constexpr int kAttempts = 100;
 InputError write_failure(const fs::path& target, int error) {
   return InputError(cat("cannot write ", target.string(), ": ", std::strerror(error),
                         error == ENOSPC || error == EFBIG || error == EDQUOT
-                            ? "; free some space or choose another folder with -o"
+                            ? "; free disk space or choose another folder with -o"
                             : "",
-                        " (nothing was left under that name)"));
+                        " (no file was left under that name)"));
 }
 
 std::string temporary_name(const fs::path& target, std::string_view unique) {
@@ -53,7 +53,7 @@ bool is_temporary(const fs::path& file) {
                      [](unsigned char c) { return std::isalnum(c) != 0; });
 }
 
-/// Marks the file as one that is being written.
+/// Marks the file as being written.
 bool lock(int descriptor) { return flock(descriptor, LOCK_EX | LOCK_NB) == 0; }
 
 bool has_name(int descriptor) {
@@ -61,7 +61,7 @@ bool has_name(int descriptor) {
   return fstat(descriptor, &status) == 0 && status.st_nlink > 0;
 }
 
-/// Once a process and folder: listing a large one takes time.
+/// Once per process and folder: listing a large one takes time.
 void remove_abandoned_files_once(const fs::path& folder) {
   static std::mutex adding;
   static std::set<fs::path> seen;
@@ -107,7 +107,7 @@ void AtomicFile::open_named() {
     std::string name = temporary_name(target_, kUnique);
     descriptor_ = mkostemp(name.data(), O_CLOEXEC);
     if (descriptor_ < 0) throw write_failure(target_, errno);
-    // Between its creation and its lock another process may have taken it for abandoned.
+    // Between its creation and its lock, another process may have considered it abandoned.
     const bool lockable = lock(descriptor_) || errno != EWOULDBLOCK;
     if (lockable && has_name(descriptor_)) {
       temporary_ = name;
@@ -119,7 +119,7 @@ void AtomicFile::open_named() {
   throw write_failure(target_, EAGAIN);
 }
 
-/// Gives an unnamed file its name, by way of a temporary one if there is a file to replace.
+/// Gives an unnamed file its name, via a temporary one if there is a file to replace.
 void AtomicFile::link_to_name() {
   const std::string unnamed = cat("/proc/self/fd/", descriptor_);
   const auto link_to = [&](const fs::path& name) {

@@ -17,7 +17,7 @@
 namespace clipq {
 namespace {
 
-/// Calls that computing on memory and reading files need. Those of another architecture or kernel
+/// System calls needed to compute in memory and read files. Those of other architectures or kernels
 /// are skipped.
 constexpr const char* kAllowed[] = {"read",
                                     "pread64",
@@ -85,7 +85,7 @@ bool allow(scmp_filter_ctx filter, const char* name) {
          seccomp_rule_add(filter, SCMP_ACT_ALLOW, call, 0) == 0;
 }
 
-/// Lets files be opened for reading: neither written, made nor cut.
+/// Lets files be opened for reading, but not written, created or truncated.
 bool allow_opening_to_read(scmp_filter_ctx filter) {
   constexpr std::uint64_t kWriting = O_ACCMODE | O_CREAT | O_TRUNC;
   const scmp_arg_cmp by_openat = SCMP_A2(SCMP_CMP_MASKED_EQ, kWriting, O_RDONLY);
@@ -97,13 +97,13 @@ bool allow_opening_to_read(scmp_filter_ctx filter) {
   return done;
 }
 
-/// Advice on its own memory; the kernel keeps numbers from 100 on for what harms the machine.
+/// Advice on its own memory; the kernel reserves numbers from 100 on for what harms the machine.
 bool allow_advice(scmp_filter_ctx filter) {
   const scmp_arg_cmp harmless = SCMP_A2(SCMP_CMP_LT, 100);
   return seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(madvise), 1, harmless) == 0;
 }
 
-/// Lets it write to the descriptors that the parent left open, and end itself by a signal.
+/// Lets it write to the descriptors that the parent left open, and kill itself with a signal.
 bool allow_answering(scmp_filter_ctx filter) {
   const scmp_arg_cmp low = SCMP_A0(SCMP_CMP_LE, 3);
   const scmp_arg_cmp own = SCMP_A0(SCMP_CMP_EQ, static_cast<scmp_datum_t>(getpid()));
@@ -112,8 +112,8 @@ bool allow_answering(scmp_filter_ctx filter) {
          seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(tgkill), 1, own) == 0;
 }
 
-/// Landlock beside the list of calls: a hole in one of them is none in both. Kernels without it do
-/// without.
+/// Landlock in addition to the list of calls, so that a hole in one is covered by the other.
+/// Skipped on kernels without it.
 void forbid_writing_below_root() {
   landlock_ruleset_attr rules = {};
   rules.handled_access_fs =
@@ -131,7 +131,7 @@ void forbid_writing_below_root() {
 
 std::string confine_this_process() {
   if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) {
-    return cat("privileges can't be given up: ", std::strerror(errno));
+    return cat("can't drop privileges: ", std::strerror(errno));
   }
   forbid_writing_below_root();
   const std::unique_ptr<void, void (*)(scmp_filter_ctx)> filter(seccomp_init(SCMP_ACT_ERRNO(EPERM)),
@@ -140,10 +140,11 @@ std::string confine_this_process() {
   for (const char* name : kAllowed) complete = complete && allow(filter.get(), name);
   if (!complete || !allow_opening_to_read(filter.get()) || !allow_advice(filter.get()) ||
       !allow_answering(filter.get())) {
-    return "libseccomp can't make the filter";
+    return "libseccomp can't create the filter";
   }
   const int failure = seccomp_load(filter.get());
-  return failure == 0 ? "" : cat("the kernel takes no seccomp filter: ", std::strerror(-failure));
+  return failure == 0 ? ""
+                      : cat("the kernel rejects the seccomp filter: ", std::strerror(-failure));
 }
 
 }  // namespace clipq

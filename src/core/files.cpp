@@ -17,7 +17,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// As many as Linux follows before it calls a chain of links endless.
+/// As many as Linux follows before it considers a chain of links endless.
 constexpr int kMostLinks = 40;
 
 }  // namespace
@@ -61,7 +61,7 @@ void make_folder(const fs::path& folder) {
   std::error_code failure;
   fs::create_directories(folder, failure);
   if (failure) {
-    throw InputError(cat("cannot make the folder ", folder.string(), ": ", failure.message(),
+    throw InputError(cat("cannot create the folder ", folder.string(), ": ", failure.message(),
                          "; choose another folder"));
   }
 }
@@ -76,8 +76,8 @@ fs::path without_links(const fs::path& file) {
   for (int links = 0; fs::is_symlink(target, failure); ++links) {
     const fs::path next = fs::read_symlink(target, failure);
     if (failure || links == kMostLinks) {
-      throw InputError(cat("output ", file.string(), " is a symbolic link that leads nowhere: ",
-                           failure ? failure.message() : "it is a part of a circle",
+      throw InputError(cat("output ", file.string(), " is a broken symbolic link: ",
+                           failure ? failure.message() : "it is part of a cycle",
                            "; remove it or choose another name"));
     }
     target = folder_of(target) / next;
@@ -91,7 +91,7 @@ void require_writable_target(const fs::path& named) {
   require_folder(folder, "output folder");
   if (access(folder.c_str(), W_OK) != 0) {
     throw InputError(
-        cat("output folder ", folder.string(), " cannot be written to: ", std::strerror(errno)));
+        cat("output folder ", folder.string(), " is not writable: ", std::strerror(errno)));
   }
   std::error_code ignored;
   if (fs::exists(file, ignored) && !fs::is_regular_file(file, ignored)) {

@@ -19,7 +19,7 @@ void on_signal(int signal) {
 void install_signal_handlers() {
   std::signal(SIGINT, on_signal);
   std::signal(SIGTERM, on_signal);
-  // nohup has it ignored, and it shall stay so.
+  // nohup makes it ignored, and it must stay so.
   if (std::signal(SIGHUP, on_signal) == SIG_IGN) std::signal(SIGHUP, SIG_IGN);
   std::signal(SIGXFSZ, SIG_IGN);
 }

@@ -10,10 +10,10 @@
 namespace clipq {
 namespace {
 
-/// Deeper documents than anybody writes; copying and printing one needs stack for each level.
+/// Deeper than any real document; copying and printing need stack for each level.
 constexpr int kMostLevels = 200;
 
-/// Whether lists and objects stand in each other so deep that it is no document for us.
+/// Whether lists and objects are nested too deeply for us.
 bool is_too_deep(std::string_view text) {
   int level = 0;
   bool in_string = false;
@@ -38,8 +38,8 @@ bool is_too_deep(std::string_view text) {
 Json parse_json(std::string_view bytes, const std::string& where) {
   const std::string text = utf8_text(std::string(bytes), where);
   if (is_too_deep(text)) {
-    throw InputError(cat(where, ": lists and objects stand in each other more than ", kMostLevels,
-                         " deep; is it the file that was meant?"));
+    throw InputError(cat(where, ": lists and objects are nested more than ", kMostLevels,
+                         " levels deep; is this the intended file?"));
   }
   try {
     return Json::parse(text);

@@ -38,7 +38,7 @@ Logger make_logger(Level level, const std::string& file) {
   auto out = std::make_shared<spdlog::logger>("clipq", console);
   out->set_level(spdlog::level::debug);
   if (!file.empty()) {
-    // spdlog would make the folder.
+    // spdlog would create the folder.
     const std::filesystem::path folder = std::filesystem::path(file).parent_path();
     if (!folder.empty()) require_folder(folder, "folder of the log file");
     try {

@@ -11,7 +11,7 @@
 namespace clipq {
 namespace {
 
-/// What what() holds where memory or threads are short; nothing else is said in these words.
+/// Texts of what() when memory or threads run out; no other error uses these words.
 constexpr std::array<std::string_view, 9> kWords = {"bad_alloc",
                                                     "not enough memory",
                                                     "can't allocate memory",

@@ -21,14 +21,14 @@ constexpr std::size_t kBarWidth = 30;
 constexpr std::size_t kShortestBar = 5;
 constexpr auto kRedrawInterval = std::chrono::milliseconds(100);
 
-/// The terminal's line is one, and so is what stands in front of it.
+/// The terminal has one line, and so there is one prefix for it.
 const OverallProgress* overall = nullptr;
 
 double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
 
-/// Columns of the terminal on stderr; 80 if it doesn't say.
+/// Columns of the terminal on stderr; 80 if unknown.
 std::size_t terminal_width() {
   winsize size{};
   const bool known = ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0;
@@ -73,7 +73,7 @@ void Progress::draw() const {
     const double left = static_cast<double>(std::max(std::int64_t{0}, total_ - done_)) / per_second;
     after += cat("  ", duration_text(left), " left");
   }
-  // A line that wraps couldn't be drawn over, and some terminals wrap a full one.
+  // A wrapped line couldn't be overwritten, and some terminals wrap a full one.
   const std::size_t width = terminal_width() - 1;
   const std::size_t taken = before.size() + after.size() + std::string_view(" []").size();
   std::string bar;

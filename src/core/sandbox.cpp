@@ -31,9 +31,9 @@ constexpr std::size_t kMostOutput = 64U << 20U;
 constexpr int kAnswer = 3;  ///< the child's descriptor for its answer
 constexpr int kPollMilliseconds = 100;
 
-/// What stands before an answer.
+/// The first byte of an answer.
 enum Status : char {
-  kStarted = 's',  ///< the work begins; stands before the others
+  kStarted = 's',  ///< the work begins; comes before the others
   kReturned = 'r',
   kException = 'e',
   kBeyondLimit = 'l',
@@ -65,7 +65,7 @@ void close_from(int first) {
   }
 }
 
-/// Leaves nothing open but silence on 0 to 2 and the answer's pipe. Returns false if that can't be.
+/// Closes everything but /dev/null on 0 to 2 and the answer's pipe. Returns false on failure.
 bool keep_only_the_answer(int answer) {
   // Out of the way: 0 to 3 may be closed, or the pipe itself.
   const int pipe_end = fcntl(answer, F_DUPFD, kAnswer + 1);
@@ -79,7 +79,7 @@ bool keep_only_the_answer(int answer) {
   return true;
 }
 
-/// @return whether a limit that was there already is lower than the one on memory
+/// @return whether an existing limit is lower than the one on memory
 bool limit_this_process(const SandboxLimits& limits) {
   limit(RLIMIT_CORE, 0);
   if (limits.confined) limit(RLIMIT_FSIZE, 0);
@@ -106,7 +106,7 @@ void answer(Status status, const std::string& text) {
                                const SandboxLimits& limits, pid_t parent, int pipe_end) {
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (getppid() != parent) _exit(1);
-  // The parent ends it when a signal comes; without a terminal nobody can read the user's keys.
+  // The parent kills it when a signal arrives; without a terminal it can't read the user's keys.
   for (const int signal : {SIGINT, SIGTERM, SIGHUP}) std::signal(signal, SIG_IGN);
   std::signal(SIGXFSZ, SIG_DFL);
   setsid();
@@ -127,7 +127,7 @@ void answer(Status status, const std::string& text) {
       answer(kException, exception.what());
     }
   } catch (...) {
-    answer(kException, "an exception without a text");
+    answer(kException, "an exception without a message");
   }
   _exit(0);
 }
@@ -144,7 +144,7 @@ class Child {
   Child& operator=(const Child&) = delete;
 
   /// Reads until the child has closed its end, and waits until it has ended.
-  /// @param status as waitpid gives it
+  /// @param status as returned by waitpid
   /// Returns false if time ran out or there was too much.
   bool finish(std::string& text, int& status, double seconds) {
     const auto end = std::chrono::steady_clock::now() + std::chrono::duration<double>(seconds);
@@ -182,24 +182,26 @@ class Child {
 };
 
 SandboxOutcome out_of_time(double seconds) {
-  return {Kind::kOutOfTime, "", cat("it had not ended after ", duration_text(seconds))};
+  return {Kind::kOutOfTime, "", cat("it had not finished after ", duration_text(seconds))};
 }
 
 SandboxOutcome outcome_of(const std::string& text, int status, const SandboxLimits& limits) {
   if (WIFSIGNALED(status)) {
     const int signal = WTERMSIG(status);
     if (signal == SIGXCPU) return out_of_time(limits.seconds);
-    if (signal == SIGKILL) return {Kind::kNoMemory, "", "the system ended it, for want of memory"};
-    return {Kind::kEnded, "", cat("it was ended by signal ", signal, " (", strsignal(signal), ")")};
+    if (signal == SIGKILL)
+      return {Kind::kNoMemory, "", "the system killed it because memory ran out"};
+    return {Kind::kEnded, "",
+            cat("it was killed by signal ", signal, " (", strsignal(signal), ")")};
   }
   if (!text.empty() && text[0] == kUnconfined) return {Kind::kNoSandbox, "", text.substr(1)};
-  if (text.size() < 2 || text[0] != kStarted) return {Kind::kEnded, "", "it ended its process"};
+  if (text.size() < 2 || text[0] != kStarted) return {Kind::kEnded, "", "it exited"};
   const std::string content = text.substr(2);
   switch (text[1]) {
     case kReturned:
       return {Kind::kDone, content, ""};
     case kMemoryEnded:
-      return {Kind::kNoMemory, "", "there is no memory left"};
+      return {Kind::kNoMemory, "", "memory ran out"};
     case kBeyondLimit:
       return {Kind::kOutOfMemory, "",
               cat("it asked for more than ",
@@ -215,7 +217,7 @@ SandboxOutcome run_in_sandbox(const std::function<std::string()>& work,
                               const SandboxLimits& limits) {
   int ends[2];
   if (pipe2(ends, O_CLOEXEC) != 0) {
-    throw InternalError(cat("cannot make a pipe: ", std::strerror(errno)));
+    throw InternalError(cat("cannot create a pipe: ", std::strerror(errno)));
   }
   const pid_t parent = getpid();
   const pid_t id = fork();
@@ -223,7 +225,7 @@ SandboxOutcome run_in_sandbox(const std::function<std::string()>& work,
   close(ends[1]);
   if (id < 0) {
     close(ends[0]);
-    return {Kind::kNoSandbox, "", cat("no child process can be made: ", std::strerror(errno))};
+    return {Kind::kNoSandbox, "", cat("cannot create a child process: ", std::strerror(errno))};
   }
   Child child(id, ends[0]);
   std::string text;

@@ -62,7 +62,7 @@ void require_utf8(std::string_view text, const std::string& where) {
     }
     if (character == 0) {
       throw_bad_byte(text, at, where,
-                     ", which no text has; expected UTF-8, or UTF-16 with a byte order mark");
+                     ", which is not text; expected UTF-8, or UTF-16 with a byte order mark");
     }
   }
 }
@@ -77,8 +77,8 @@ std::string from_marked(const std::string& bytes, const char* encoding, const st
       ucnv_toUChars(converter.get(), units.data(), static_cast<std::int32_t>(units.size()),
                     bytes.data(), static_cast<std::int32_t>(bytes.size()), &status);
   if (U_FAILURE(status)) {
-    throw InputError(cat(where, " begins with the mark of ", encoding,
-                         ", but isn't: ", u_errorName(status), "; save the text as UTF-8"));
+    throw InputError(cat(where, " begins with the byte order mark of ", encoding,
+                         " but is not valid: ", u_errorName(status), "; save the text as UTF-8"));
   }
   std::string text;
   icu::UnicodeString(units.data(), count).toUTF8String(text);
@@ -126,8 +126,7 @@ class Opened {
   int descriptor_;
 };
 
-/// What the stream gives, or gave before, by its device and number. Opening it again might wait for
-/// ever.
+/// The content of the stream, cached by device and number. Opening it again might block forever.
 const std::string& read_stream(const fs::path& file, const struct stat& status,
                                const std::string& what) {
   static std::mutex mutex;

@@ -12,7 +12,7 @@ namespace clipq {
 namespace {
 
 /// Compressed records are code and metadata: they may be this many times as long as the file, or
-/// this long, whichever is more. Stored ones can't be longer than the file, all together.
+/// this long, whichever is larger. Stored ones together can't be longer than the file.
 constexpr std::uint64_t kLargestRatio = 64;
 constexpr std::uint64_t kLeastInflated = 64 << 20;
 
@@ -41,7 +41,7 @@ ZipArchive::ZipArchive(const std::filesystem::path& file)
   handle_->zip = zip_open(file.c_str(), ZIP_RDONLY, &code);
   if (handle_->zip == nullptr) {
     throw InputError(cat(where_, ": damaged or truncated zip file (", reason_of(code),
-                         "); copy or export it anew"));
+                         "); copy or export it again"));
   }
   const zip_int64_t count = zip_get_num_entries(handle_->zip, 0);
   std::uint64_t stored = 0;
@@ -51,7 +51,7 @@ ZipArchive::ZipArchive(const std::filesystem::path& file)
     if (zip_stat_index(handle_->zip, static_cast<zip_uint64_t>(i), 0, &stat) != 0 ||
         (stat.valid & ZIP_STAT_NAME) == 0) {
       throw InputError(
-          cat(where_, ": damaged zip file (record ", i, " has no name); copy or export it anew"));
+          cat(where_, ": damaged zip file (record ", i, " has no name); copy or export it again"));
     }
     const bool is_stored =
         (stat.valid & ZIP_STAT_COMP_METHOD) != 0 && stat.comp_method == ZIP_CM_STORE;
@@ -61,11 +61,11 @@ ZipArchive::ZipArchive(const std::filesystem::path& file)
     if (stat.size > most || (total += stat.size) > most) {
       throw InputError(cat(where_, ": record \"", stat.name, "\" claims ", stat.size,
                            " bytes, more than a file of ", file_bytes_,
-                           " holds; copy or export the file anew"));
+                           " bytes can hold; copy or export the file again"));
     }
     if (!sizes_.emplace(stat.name, stat.size).second) {
       throw InputError(cat(where_, ": damaged zip file (two records are named \"", stat.name,
-                           "\"); copy or export it anew"));
+                           "\"); copy or export it again"));
     }
     names_.emplace_back(stat.name);
   }
@@ -78,7 +78,7 @@ std::uint64_t ZipArchive::size(const std::string& name) const {
   const auto found = sizes_.find(name);
   if (found == sizes_.end()) {
     throw InputError(
-        cat(where_, ": record \"", name, "\" is missing; copy or export the file anew"));
+        cat(where_, ": record \"", name, "\" is missing; copy or export the file again"));
   }
   return found->second;
 }
@@ -93,7 +93,7 @@ void ZipArchive::read(const std::string& name, void* target) const {
   const std::uint64_t bytes = size(name);
   const auto fail = [&](const char* reason) {
     throw InputError(cat(where_, ": record \"", name, "\" is damaged (", reason,
-                         "); copy or export the file anew"));
+                         "); copy or export the file again"));
   };
   const std::unique_ptr<zip_file_t, int (*)(zip_file_t*)> record(
       zip_fopen(handle_->zip, name.c_str(), 0), zip_fclose);
@@ -107,11 +107,11 @@ void ZipArchive::read(const std::string& name, void* target) const {
     at += got;
     left -= static_cast<std::uint64_t>(got);
   }
-  // The CRC is compared when the end has been met.
+  // The CRC is checked when the end is reached.
   char more = 0;
   const zip_int64_t beyond = zip_fread(record.get(), &more, 1);
   if (beyond < 0) fail(zip_file_strerror(record.get()));
-  if (beyond > 0) fail("it is longer than it says");
+  if (beyond > 0) fail("it is longer than declared");
   read_.insert(name);
 }
 

@@ -17,7 +17,7 @@ namespace clipq {
 namespace {
 
 constexpr std::array kDelimiters = {'\t', '|', ';', ','};
-/// What writers call the columns, the most telling name first.
+/// Common names of the columns, the most specific first.
 const std::vector<std::string> kImageNames = {"image_name", "file_name", "filename", "filepath",
                                               "image_path", "image",     "img",      "file",
                                               "path",       "name",      "image_id"};
@@ -27,7 +27,7 @@ const std::vector<std::string> kCaptionNames = {"caption", "comment",  "captions
 const std::vector<std::string> kNumberNames = {"comment_number", "caption_number", "number",
                                                "sentid"};
 
-/// How a file is written, and which of its columns has what.
+/// How a file is formatted, and which column holds what.
 struct Columns {
   DelimitedLayout layout;
   bool header = false;
@@ -52,7 +52,7 @@ bool is_whole_number(const std::string& text) {
   return !text.empty() && text.find_first_not_of("0123456789") == std::string::npos;
 }
 
-/// A file name without Flickr's number of the caption behind it: "1.jpg#0".
+/// A file name without Flickr's caption number after it: "1.jpg#0".
 std::string image_of(const std::string& field) {
   const std::string name = trimmed(field);
   const std::size_t hash = name.rfind('#');
@@ -75,7 +75,7 @@ std::optional<Columns> columns_by_header(const std::string& line) {
   return std::nullopt;
 }
 
-/// The columns of a file whose first line is a caption's already.
+/// The columns of a file without a header line.
 std::optional<Columns> columns_without_header(const std::string& line) {
   for (const char delimiter : kDelimiters) {
     const bool quotes = delimiter != '\t';
@@ -95,7 +95,7 @@ std::optional<Columns> columns_without_header(const std::string& line) {
   return std::nullopt;
 }
 
-/// Puts right a row that lacks the delimiter between the caption's number and the caption, such as
+/// Repairs a row that lacks the delimiter between the caption's number and the caption, such as
 /// the one of Flickr30k's results.csv: "1.jpg| 4   A dog".
 bool mend(DelimitedRecord& record, const Columns& columns) {
   if (!columns.number || columns.caption != *columns.number + 1 ||
@@ -112,9 +112,10 @@ bool mend(DelimitedRecord& record, const Columns& columns) {
 
 CaptionRow row_of(DelimitedRecord record, const Columns& columns, const std::string& where) {
   if (mend(record, columns)) {
-    log::warn(cat(
-        where, ":", record.line, " has nothing between the number and the caption; taken ", "as ",
-        record.fields[*columns.number], " and \"", trimmed(record.fields[columns.caption]), "\""));
+    log::warn(cat(where, ":", record.line,
+                  " has no delimiter between the number and the caption; read ", "as ",
+                  record.fields[*columns.number], " and \"",
+                  trimmed(record.fields[columns.caption]), "\""));
   }
   const auto field = [&](std::size_t i) {
     return i < record.fields.size() ? trimmed(record.fields[i]) : std::string();
@@ -124,7 +125,7 @@ CaptionRow row_of(DelimitedRecord record, const Columns& columns, const std::str
   if (columns.caption < record.fields.size() && has_image_extension(row.image)) return row;
   throw InputError(cat(where, ":", record.line, ": got \"",
                        join(record.fields, std::string(1, columns.layout.delimiter)), "\" (",
-                       record.fields.size(), " fields), expected a picture's file name in field ",
+                       record.fields.size(), " fields), expected an image file name in field ",
                        columns.image + 1, " and its caption in field ", columns.caption + 1));
 }
 

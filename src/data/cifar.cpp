@@ -40,7 +40,7 @@ Layout cifar100() {
   return {"cifar100", {"test.bin"}, {"train.bin"}, "fine_label_names.txt", 2, 100};
 }
 
-/// Says what lies in the folder instead of the binary file.
+/// Reports what is in the folder instead of the binary file.
 [[noreturn]] void throw_no_records(const DatasetSource& source, const std::filesystem::path& file) {
   const auto exists = [&](const std::filesystem::path& name) {
     return std::filesystem::is_regular_file(source.path / name);
@@ -48,8 +48,8 @@ Layout cifar100() {
   const std::string missing = cat("file ", file.string(), " does not exist");
   if (exists(file.stem()) && (exists("meta") || exists("batches.meta"))) {
     throw InputError(cat(missing, ", but ", source.path.string(), " holds Python's pickles (\"",
-                         file.stem().string(), "\"), as torchvision fetches them; ",
-                         "scripts/cifar_to_binary.py makes binary files of them"));
+                         file.stem().string(), "\"), as torchvision downloads them; ",
+                         "scripts/cifar_to_binary.py converts them to binary files"));
   }
   for (const std::filesystem::path& folder :
        {std::filesystem::path("cifar-100-binary"), std::filesystem::path("cifar-10-batches-bin")}) {
@@ -59,9 +59,9 @@ Layout cifar100() {
   }
   for (const char* folder : {"cifar-100-python", "cifar-10-batches-py"}) {
     if (exists(std::filesystem::path(folder) / file.stem())) {
-      throw InputError(cat(missing, "; ", (source.path / folder).string(),
-                           " holds Python's pickles, ",
-                           "of which scripts/cifar_to_binary.py makes binary files"));
+      throw InputError(cat(
+          missing, "; ", (source.path / folder).string(),
+          " holds Python's pickles, which scripts/cifar_to_binary.py converts to binary files"));
     }
   }
   throw InputError(
@@ -72,8 +72,8 @@ Layout cifar100() {
 std::vector<std::filesystem::path> files_of(const DatasetSource& source, const Layout& layout) {
   if (source.path.extension() == ".bin") {
     if (source.split != Split::kTrain) return {source.path};
-    throw UsageError(cat("\"", source.spec, "\" is one file, so the training part isn't known; ",
-                         "give the folder"));
+    throw UsageError(cat("\"", source.spec, "\" is one file, so the training split isn't known; ",
+                         "pass the folder"));
   }
   require_folder(source.path, cat(layout.name, " folder"));
   std::vector<std::filesystem::path> files;
@@ -144,7 +144,7 @@ class Cifar : public Dataset {
     if (bytes.empty() || bytes.size() % layout_.record_bytes() != 0) {
       throw InputError(cat(file.string(), " is not a ", layout_.name, " binary file: got ",
                            bytes.size(), " bytes, expected a positive multiple of ",
-                           layout_.record_bytes(), " (one record); fetch or unpack it again"));
+                           layout_.record_bytes(), " (one record); download or unpack it again"));
     }
     const std::int64_t first = size();
     files_.push_back({file, first});
@@ -165,7 +165,7 @@ class Cifar : public Dataset {
     while (!class_names_.empty() && class_names_.back().empty()) class_names_.pop_back();
     if (class_names_.size() != static_cast<std::size_t>(layout_.classes)) {
       throw InputError(cat(list.string(), ": got ", class_names_.size(), " names, expected ",
-                           layout_.classes, ", one a line"));
+                           layout_.classes, ", one per line"));
     }
   }
 

@@ -25,8 +25,8 @@ class Captioned : public FileDataset {
   std::string name_;
 };
 
-/// CLIP_benchmark's key. Karpathy's files say which data set they are of; the others are COCO's
-/// unless a name says Flickr.
+/// CLIP_benchmark's key. Karpathy's files name their data set; others are COCO's unless a name
+/// contains Flickr.
 std::string captions_name(const Json& root, const DatasetSource& source) {
   const auto dataset = root.find("dataset");
   const std::string said = dataset != root.end() && dataset->is_string()
@@ -38,7 +38,7 @@ std::string captions_name(const Json& root, const DatasetSource& source) {
   return "mscoco_captions";
 }
 
-/// Pictures with the categories of the objects in them.
+/// Images with the categories of the objects in them.
 class CocoObjects : public FileDataset {
  public:
   CocoObjects(std::string spec, fs::path folder, Items items, std::vector<std::string> categories)
@@ -81,9 +81,9 @@ const Json& list(const Json& object, const char* key, const fs::path& file) {
   return *found;
 }
 
-/// The images of the official layout in the order of their ids, as pycocotools gives them; `add`
-/// is shown each annotation of one of them, where it stands, and the image. Annotations of others
-/// are passed over: a list of a part of the images may have all annotations.
+/// The images of the official layout ordered by id, as in pycocotools; `add` is called with each
+/// annotation of one of them, its place, and the image. Annotations of other images are ignored: a
+/// list of a subset of the images may come with all annotations.
 template <typename Add>
 Items official_items(const Json& root, const fs::path& file, const Add& add) {
   std::map<std::int64_t, FileDataset::Item> by_id;
@@ -103,7 +103,8 @@ Items official_items(const Json& root, const fs::path& file, const Add& add) {
     add(annotation, where, image->second);
   }
   if (count > 0 && !any_known) {
-    throw_not_captions(file, cat("none of its ", count, " annotations is of one of \"images\""));
+    throw_not_captions(file,
+                       cat("none of its ", count, " annotations belongs to one of \"images\""));
   }
   Items items;
   for (auto& [id, item] : by_id) items.push_back(std::move(item));
@@ -117,7 +118,7 @@ Items caption_items(const Json& root, const fs::path& file) {
       });
 }
 
-/// Categories in the order of their ids; images without an object stay, as negatives.
+/// Categories ordered by id; images without objects are kept as negatives.
 std::unique_ptr<Dataset> open_instances(const Json& root, const DatasetSource& source) {
   const fs::path& file = source.captions;
   std::map<std::int64_t, std::string> by_id;
@@ -151,7 +152,7 @@ std::unique_ptr<Dataset> open_instances(const Json& root, const DatasetSource& s
                                        std::move(names));
 }
 
-/// Karpathy's file names lie in the folder itself, or below `filepath` (val2014) in it.
+/// Karpathy's files are in the folder itself, or in `filepath` (val2014) below it.
 std::string karpathy_name(const Json& image, const std::string& filename, const fs::path& folder) {
   const auto below = image.find("filepath");
   if (below == image.end() || !below->is_string() || fs::exists(folder / filename)) return filename;
@@ -196,7 +197,7 @@ std::unique_ptr<Dataset> open_coco(const DatasetSource& source) {
                     ? karpathy_items(root, source.captions, source.path)
                     : caption_items(root, source.captions);
   std::erase_if(items, [](const FileDataset::Item& item) { return item.captions.empty(); });
-  if (items.empty()) throw_not_captions(source.captions, "no picture in it has a caption");
+  if (items.empty()) throw_not_captions(source.captions, "none of its images has a caption");
   locate_images(items, source);
   return std::make_unique<Captioned>(source.spec, source.path, std::move(items),
                                      captions_name(root, source));

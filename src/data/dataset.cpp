@@ -25,13 +25,13 @@ constexpr Row kRows[] = {
      open_cifar100},
     {"cifar10", "CIFAR-10, binary layout: a folder with test_batch.bin, or a .bin file", false,
      true, open_cifar10},
-    {"imagefolder", "one folder of pictures a class, below DIR/val (ImageNet), DIR/test or DIR",
+    {"imagefolder", "one folder of images per class, below DIR/val (ImageNet), DIR/test or DIR",
      false, true, open_image_folder},
-    {"coco", "pictures with captions in COCO's or Karpathy's JSON layout, or COCO's instances",
-     true, false, open_coco},
-    {"flickr", "pictures with captions in a text file with columns (CSV, Flickr's)", true, false,
+    {"coco", "images with captions in COCO's or Karpathy's JSON layout, or COCO's instances", true,
+     false, open_coco},
+    {"flickr", "images with captions in a text file with columns (CSV, Flickr's)", true, false,
      open_flickr},
-    {"images", "the pictures of one folder, sorted by file name", false, false, open_images},
+    {"images", "the images of one folder, sorted by file name", false, false, open_images},
 };
 
 const Row& row_of(const std::string& spec, const std::string& kind) {
@@ -44,7 +44,7 @@ const Row& row_of(const std::string& spec, const std::string& kind) {
                        "\"; expected one of ", join(names, ", "), suggestion(kind, names)));
 }
 
-/// What the data are called by the file that lies with them; empty if there is none.
+/// The data set's name from the name file next to it; empty if there is none.
 std::string given_name(const std::filesystem::path& path, const std::filesystem::path& captions) {
   const std::filesystem::path of_data =
       std::filesystem::is_directory(path) ? path : path.parent_path();
@@ -55,7 +55,7 @@ std::string given_name(const std::filesystem::path& path, const std::filesystem:
     require_known_keys(json, {"name", "comment"}, file.string());
     const auto name = json_value<std::string>(json, "name", "", file.string());
     if (!name.empty()) return name;
-    throw UsageError(cat(file.string(), ": expected {\"name\": \"…\"}, what the data are called"));
+    throw UsageError(cat(file.string(), ": expected {\"name\": \"…\"}, the name of the data set"));
   }
   return {};
 }
@@ -96,16 +96,17 @@ std::unique_ptr<Dataset> open_dataset(const std::string& spec,
   }
   const Row& row = row_of(spec, spec.substr(0, colon));
   if (row.takes_captions && captions.empty()) {
-    throw UsageError(cat("\"", spec, "\" needs a captions file; give one with --captions FILE ",
+    throw UsageError(cat("\"", spec, "\" needs a captions file; pass one with --captions FILE ",
                          "(--calib-captions FILE for calibration data)"));
   }
   if (!row.takes_captions && !captions.empty()) {
     throw UsageError(
         cat("\"", spec, "\" takes no captions, but ", captions.string(),
-            " was given; pictures with captions are opened as coco:", spec.substr(colon + 1)));
+            " was given; images with captions are opened as coco:", spec.substr(colon + 1)));
   }
   if (split == Split::kTrain && !row.has_splits) {
-    throw UsageError(cat("\"", spec, "\" has no training part; expected cifar100:DIR, cifar10:DIR ",
+    throw UsageError(cat("\"", spec,
+                         "\" has no training split; expected cifar100:DIR, cifar10:DIR ",
                          "or imagefolder:DIR"));
   }
   const std::filesystem::path path = expand_home(spec.substr(colon + 1));

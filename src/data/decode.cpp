@@ -30,9 +30,9 @@ void quiet_single_threaded_opencv() {
 
 void require_sane_size(std::int64_t height, std::int64_t width, const std::string& file) {
   if (height > 0 && width > 0 && height <= kMaxPixels / width) return;
-  throw InputError(cat(file, " says that it has ", width, " x ", height,
+  throw InputError(cat(file, " claims to have ", width, " x ", height,
                        " pixels; expected at least 1 x 1 and at most ", kMaxPixels,
-                       " in all: the file is damaged, or has to be scaled down first"));
+                       " in total: the file is damaged, or must be scaled down first"));
 }
 
 Image decode_by_opencv(std::string_view bytes, const std::string& file) {
@@ -47,9 +47,10 @@ Image decode_by_opencv(std::string_view bytes, const std::string& file) {
     reason = cat(" (", failure.err, ")");
   }
   if (pixels.empty()) {
-    throw InputError(cat(file, " cannot be decoded", reason, ": got ", bytes.size(),
-                         " bytes, expected a whole JPEG, PNG, WebP, GIF, BMP, PNM or TIFF picture; "
-                         "replace the file or remove it from the data set"));
+    throw InputError(
+        cat(file, " cannot be decoded", reason, ": got ", bytes.size(),
+            " bytes, expected a complete JPEG, PNG, WebP, GIF, BMP, PNM or TIFF image; "
+            "replace the file or remove it from the data set"));
   }
   Image image{pixels.rows, pixels.cols, std::vector<std::uint8_t>(pixels.total() * 3)};
   cv::Mat rgb(image.height, image.width, CV_8UC3, image.rgb.data());
@@ -74,7 +75,7 @@ Image without_fourth_samples(const std::uint8_t* samples, int height, int width)
 
 Image decode_image(const std::filesystem::path& file) {
   const std::string bytes = read_file(file);
-  if (bytes.empty()) throw InputError(cat(file.string(), " is empty; expected a picture"));
+  if (bytes.empty()) throw InputError(cat(file.string(), " is empty; expected an image"));
   if (is_jpeg(bytes)) return decode_jpeg(bytes, file.string());
   if (is_png(bytes)) return decode_by_opencv(essential_png(bytes, file.string()), file.string());
   if (is_webp(bytes)) return decode_webp(bytes, file.string());
@@ -83,7 +84,7 @@ Image decode_image(const std::filesystem::path& file) {
   if (is_binary_pnm(bytes)) return decode_by_opencv(full_range_pnm(bytes), file.string());
   if (const std::string format = foreign_format(bytes); !format.empty()) {
     throw InputError(cat(file.string(), " is ", format,
-                         ", which clipq doesn't read; convert it to ",
+                         ", which clipq doesn't support; convert it to ",
                          "JPEG or PNG, or remove it from the data set"));
   }
   return decode_by_opencv(bytes, file.string());

@@ -19,7 +19,7 @@ using Gif = std::unique_ptr<GifFileType, CloseGif>;
 
 [[noreturn]] void throw_damaged(const std::string& file, int error) {
   const char* reason = GifErrorString(error);
-  throw_damaged_picture(file, "GIF", reason == nullptr ? "it has no picture" : reason);
+  throw_damaged_picture(file, "GIF", reason == nullptr ? "it has no image" : reason);
 }
 
 /// Gives giflib the next bytes.
@@ -38,7 +38,7 @@ int transparent_color(const GifByteType* extension) {
   return control.TransparentColor;
 }
 
-/// Moves to the first picture. Returns the colour that is transparent in it, or -1.
+/// Moves to the first image. Returns the colour that is transparent in it, or -1.
 int find_picture(GifFileType* gif, const std::string& file) {
   int transparent = -1;
   for (;;) {
@@ -57,7 +57,7 @@ int find_picture(GifFileType* gif, const std::string& file) {
   }
 }
 
-/// Red, green and blue by index; Pillow takes indices that the table lacks for levels of grey.
+/// Red, green and blue by index; like Pillow, treats indices beyond the table as grey levels.
 std::array<std::array<std::uint8_t, 3>, 256> colors_of(const GifFileType& gif) {
   std::array<std::array<std::uint8_t, 3>, 256> colors{};
   for (std::size_t i = 0; i < colors.size(); ++i) colors[i].fill(static_cast<std::uint8_t>(i));
@@ -68,7 +68,7 @@ std::array<std::array<std::uint8_t, 3>, 256> colors_of(const GifFileType& gif) {
   return colors;
 }
 
-/// The order in which the rows of a frame come.
+/// The order of the rows of a frame.
 std::vector<int> row_order(int rows, bool interlaced) {
   std::vector<int> order;
   if (!interlaced) {

@@ -16,11 +16,11 @@
 namespace clipq {
 namespace {
 
-/// Warnings about what leaves the pixels as they should be.
+/// Warnings that don't affect the pixels.
 constexpr std::array kHarmlessWarnings = {JWRN_JFIF_MAJOR, JWRN_ADOBE_XFORM, JWRN_NOT_SEQUENTIAL,
                                           JWRN_EXTRANEOUS_DATA};
 
-/// libjpeg's error manager, and what it was told.
+/// libjpeg's error manager, and what it reported.
 struct Failures {
   jpeg_error_mgr manager;
   std::jmp_buf out;
@@ -47,8 +47,8 @@ void note_warning(j_common_ptr jpeg, int level) {
   note(jpeg);
 }
 
-/// A decompressor and what it gives. Between setjmp() and longjmp() no object may come to life, so
-/// that each step is a function without any.
+/// A decompressor and its output. No object may be constructed between setjmp() and longjmp(), so
+/// each step is a function without any.
 struct Decompressor {
   explicit Decompressor(std::string_view bytes) {
     jpeg.err = jpeg_std_error(&failures.manager);
@@ -87,7 +87,7 @@ struct Decompressor {
   jpeg_decompress_struct jpeg{};
 };
 
-/// a * b / 255, rounded, as Pillow does it.
+/// a * b / 255, rounded as in Pillow.
 int multiply_255(int a, int b) {
   const int product = a * b + 128;
   return ((product >> 8) + product) >> 8;

@@ -78,7 +78,7 @@ T tag(TIFF* tiff, std::uint32_t which) {
   return value;
 }
 
-/// What the samples beyond grey or colour are (EXTRASAMPLE_…).
+/// The meaning of the samples beyond grey or colour (EXTRASAMPLE_…).
 int extra_sample(TIFF* tiff) {
   std::uint16_t count = 0;
   std::uint16_t* kinds = nullptr;
@@ -88,8 +88,7 @@ int extra_sample(TIFF* tiff) {
   return kinds[0];
 }
 
-/// Whether pixels are grey or colours of 8 bits with alpha, which libtiff and OpenCV would
-/// multiply.
+/// Whether pixels are 8-bit grey or colour with alpha, which libtiff and OpenCV would premultiply.
 bool has_plain_alpha(TIFF* tiff) {
   const auto meaning = tag<std::uint16_t>(tiff, TIFFTAG_PHOTOMETRIC);
   const auto samples = tag<std::uint16_t>(tiff, TIFFTAG_SAMPLESPERPIXEL);
@@ -98,7 +97,7 @@ bool has_plain_alpha(TIFF* tiff) {
           (meaning == PHOTOMETRIC_MINISBLACK && samples == 2));
 }
 
-/// Pillow's colours of pixels whose colours are multiplied by alpha.
+/// Pillow's colours for premultiplied pixels.
 void divide_by_alpha(std::uint8_t* rgba, std::int64_t pixels) {
   for (std::int64_t i = 0; i < pixels; ++i, rgba += 4) {
     const int alpha = rgba[3];
@@ -114,7 +113,7 @@ Image decode_alpha(TIFF* tiff, const Input& input, const std::string& file) {
   const auto width = tag<std::uint32_t>(tiff, TIFFTAG_IMAGEWIDTH);
   require_sane_size(height, width, file);
   const bool multiplied = extra_sample(tiff) == EXTRASAMPLE_ASSOCALPHA;
-  // Told that the colours are multiplied already, libtiff leaves them as they are.
+  // If told that the colours are already premultiplied, libtiff leaves them unchanged.
   std::uint16_t leave[] = {EXTRASAMPLE_ASSOCALPHA};
   TIFFSetField(tiff, TIFFTAG_EXTRASAMPLES, 1, leave);
   TIFFSetField(tiff, TIFFTAG_ORIENTATION, ORIENTATION_TOPLEFT);
@@ -128,7 +127,7 @@ Image decode_alpha(TIFF* tiff, const Input& input, const std::string& file) {
   return without_fourth_samples(rgba, static_cast<int>(height), static_cast<int>(width));
 }
 
-/// The pixel of the stored picture that is shown at (y, x).
+/// The pixel of the stored image that is shown at (y, x).
 std::pair<int, int> stored_at(int y, int x, int orientation, int height, int width) {
   const int from_bottom = height - 1 - y;
   const int from_right = width - 1 - x;
@@ -152,8 +151,7 @@ std::pair<int, int> stored_at(int y, int x, int orientation, int height, int wid
   }
 }
 
-/// Turned and mirrored as the tag says; of all formats Pillow does this for TIFF alone, as OpenCV
-/// does.
+/// Rotated and mirrored according to the tag; Pillow does this only for TIFF.
 Image upright(Image stored, int orientation) {
   if (orientation <= ORIENTATION_TOPLEFT || orientation > ORIENTATION_LEFTBOT) return stored;
   const bool turned = orientation >= ORIENTATION_LEFTTOP;
@@ -184,8 +182,8 @@ Image decode_tiff(std::string_view bytes, const std::string& file) {
   constexpr int kMostBits = 16;
   const int bits = tag<std::uint16_t>(tiff.get(), TIFFTAG_BITSPERSAMPLE);
   if (bits > kMostBits) {
-    throw InputError(cat(file, " is a TIFF with samples of ", bits, " bits; clipq reads at most ",
-                         kMostBits, ": convert it to 8 bits, or remove it from the data set"));
+    throw InputError(cat(file, " is a TIFF with ", bits, "-bit samples; clipq supports at most ",
+                         kMostBits, " bits: convert it to 8 bits, or remove it from the data set"));
   }
   if (!has_plain_alpha(tiff.get())) return decode_by_opencv(bytes, file);
   const int orientation = tag<std::uint16_t>(tiff.get(), TIFFTAG_ORIENTATION);

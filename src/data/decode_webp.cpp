@@ -21,14 +21,15 @@ bool is_webp(std::string_view bytes) {
 
 Image decode_webp(std::string_view bytes, const std::string& file) {
   WebPAnimDecoderOptions options;
-  if (WebPAnimDecoderOptionsInit(&options) == 0) throw InternalError("libwebp is another version");
+  if (WebPAnimDecoderOptionsInit(&options) == 0)
+    throw InternalError("libwebp has a different version");
   options.color_mode = MODE_RGBA;
   const WebPData data = {reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size()};
   const std::unique_ptr<WebPAnimDecoder, DeleteDecoder> decoder(
       WebPAnimDecoderNew(&data, &options));
   WebPAnimInfo info{};
   if (!decoder || WebPAnimDecoderGetInfo(decoder.get(), &info) == 0) {
-    throw_damaged_picture(file, "WebP", "its header or its frames are not whole");
+    throw_damaged_picture(file, "WebP", "its header or its frames are incomplete");
   }
   require_sane_size(info.canvas_height, info.canvas_width, file);
   std::uint8_t* frame = nullptr;

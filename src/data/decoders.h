@@ -19,7 +19,7 @@ void require_sane_size(std::int64_t height, std::int64_t width, const std::strin
 [[noreturn]] void throw_damaged_picture(const std::string& file, const char* format,
                                         const std::string& reason);
 
-/// The picture of [height, width, 4] samples without their fourth ones.
+/// The image of [height, width, 4] samples without the fourth ones.
 Image without_fourth_samples(const std::uint8_t* samples, int height, int width);
 
 /// Whether it is a grey or coloured PNM with binary samples (PGM, PPM).
@@ -30,11 +30,12 @@ bool is_png(std::string_view bytes);
 bool is_tiff(std::string_view bytes);
 bool is_webp(std::string_view bytes);
 
-/// What the bytes are if clipq doesn't read it: "a HEIC picture", "a web page"; empty if unknown.
+/// What the bytes are if clipq doesn't support them: "a HEIC image", "a web page"; empty if
+/// unknown.
 std::string foreign_format(std::string_view bytes);
 
-/// Each throws InputError that names `file` on anything that the decoder finds wrong. Of several
-/// frames or pages the first is taken.
+/// Each throws InputError that names `file` on any error of the decoder. Only the first frame or
+/// page is decoded.
 Image decode_gif(std::string_view bytes, const std::string& file);
 Image decode_jpeg(std::string_view bytes, const std::string& file);
 Image decode_tiff(std::string_view bytes, const std::string& file);
@@ -42,7 +43,7 @@ Image decode_webp(std::string_view bytes, const std::string& file);
 Image decode_by_opencv(std::string_view bytes, const std::string& file);
 
 /// The PNG with only the chunks that decide the pixels (IHDR, PLTE, IDAT, IEND), every checksum
-/// checked. An IEND that is missing behind the last IDAT is added. Throws InputError that names
+/// checked. An IEND that is missing after the last IDAT is added. Throws InputError that names
 /// `file` if it is truncated or damaged.
 std::string essential_png(std::string_view bytes, const std::string& file);
 

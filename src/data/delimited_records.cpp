@@ -13,7 +13,7 @@
 namespace clipq {
 namespace {
 
-/// A csv_parser in strict mode that gathers what it reads.
+/// A csv_parser in strict mode that collects what it reads.
 class Parser {
  public:
   explicit Parser(char delimiter) : delimiter_(delimiter) { begin(); }
@@ -21,7 +21,7 @@ class Parser {
   Parser(const Parser&) = delete;
   Parser& operator=(const Parser&) = delete;
 
-  /// Forgets what it has seen of an unfinished record.
+  /// Discards what it has read of an unfinished record.
   void restart() {
     csv_free(&parser_);
     begin();
@@ -33,7 +33,7 @@ class Parser {
            line.size();
   }
 
-  /// Whether the lines so far end a record.
+  /// Whether the lines so far complete a record.
   bool complete() const { return complete_; }
 
   /// The fields of the record that is complete; the next line begins another.
@@ -61,8 +61,8 @@ class Parser {
   bool complete_ = false;
 };
 
-/// The fields of the record that begins at the line before `next`, which is moved behind it; none
-/// if it isn't well-formed.
+/// The fields of the record that begins at the line before `next`, which is moved past it; none if
+/// it isn't well-formed.
 std::vector<std::string> well_formed_fields(Parser& parser, const std::vector<std::string>& lines,
                                             std::size_t& next) {
   bool well_formed = parser.read(lines[next - 1] + "\n");

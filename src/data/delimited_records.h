@@ -12,7 +12,7 @@ struct DelimitedRecord {
   std::vector<std::string> fields;
 };
 
-/// How such a text is written.
+/// How such a text is formatted.
 struct DelimitedLayout {
   char delimiter = ',';
   bool quotes = true;       ///< whether fields may be quoted as in CSV (RFC 4180)

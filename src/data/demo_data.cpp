@@ -24,7 +24,7 @@ constexpr int kPictureHeight = 96;
 constexpr int kCocoWidth = 128;
 constexpr int kCocoImagesPerClassImage = 10;
 constexpr int kClassImagesPerFolderImage = 10;
-/// What a centre crop of a COCO picture keeps begins here.
+/// Where the centre crop of a COCO image begins.
 constexpr double kCocoLeft = (kSceneUnits * kCocoWidth / kPictureHeight - kSceneUnits) / 2;
 
 std::string with_underscores(std::string name) {
@@ -38,7 +38,7 @@ std::string padded(int number, int digits) {
   return out.str();
 }
 
-/// Encodes as the file's extension says.
+/// Encodes according to the file's extension.
 void write_image(const fs::path& file, Image image) {
   const cv::Mat rgb(image.height, image.width, CV_8UC3, image.rgb.data());
   cv::Mat bgr;
@@ -127,7 +127,7 @@ void draw_demo_data(const fs::path& folder, std::uint64_t seed, int images_per_c
                     DemoDifficulty difficulty) {
   if (images_per_class < 1) {
     throw UsageError(
-        cat("the number of images a class must be at least 1; got ", images_per_class));
+        cat("the number of images per class must be at least 1; got ", images_per_class));
   }
   draw_cifar(folder / "cifar-100-binary", images_per_class, difficulty, DemoRandom(3 * seed));
   draw_image_folder(folder / "imagefolder",

@@ -97,7 +97,7 @@ double distance(const DemoColor& left, const DemoColor& right) {
   return std::hypot(left[0] - right[0], left[1] - right[1], left[2] - right[2]);
 }
 
-/// A dull colour of the scene's tone that every object stands out from.
+/// A muted colour of the scene's tone that contrasts with every object.
 DemoColor background_color(DemoTone tone, const std::vector<DemoColor>& objects,
                            DemoRandom& random) {
   constexpr double kContrast = 75.0;
@@ -135,7 +135,7 @@ cv::Mat1d smooth_noise(int height, int width, double amplitude, DemoRandom& rand
   return noise;
 }
 
-/// A picture with channels as doubles, so that layers add up without rounding.
+/// An image with channels as doubles, so that layers add up without rounding.
 class Canvas {
  public:
   Canvas(int height, int width, const DemoColor& background, DemoRandom& random)
@@ -166,7 +166,7 @@ class Canvas {
     }
   }
 
-  /// The picture with noise on every sample.
+  /// The image with noise on every sample.
   Image finish(double noise, DemoRandom& random) const {
     Image image{height_, width_, {}};
     image.rgb.reserve(pixels_.size() * 3);
@@ -185,7 +185,7 @@ class Canvas {
   std::vector<DemoColor> pixels_;
 };
 
-/// Bounds of the noise of hard pictures, at which the built-in checkpoint is right about nine times
+/// Bounds of the noise of hard images, at which the built-in checkpoint is right about nine times
 /// in ten.
 constexpr std::pair kHardNoise = {24.0, 68.0};
 

@@ -60,7 +60,7 @@ std::string essential_png(std::string_view bytes, const std::string& file) {
     type = bytes.substr(at, kTypeEnd).substr(std::min(rest, kTypeBegin));
     const std::size_t length = rest < kChunkOverhead ? 0 : big_endian(bytes, at);
     if (rest < kChunkOverhead || rest - kChunkOverhead < length) {
-      // Behind the pixels nothing matters; libpng tells whether they are all there.
+      // Nothing after the pixels matters; libpng checks whether they are complete.
       if (has_data && type != "IDAT") return out.append(kEnd);
       throw_damaged(file, rest < kChunkOverhead ? std::string("it ends before its IEND chunk")
                                                 : cat("a chunk of ", length, " bytes has only ",

@@ -15,11 +15,11 @@
 namespace clipq {
 namespace {
 
-/// The list of torchvision's ImageFolder, and two more that cameras and browsers write.
+/// The list of torchvision's ImageFolder, and two more that cameras and browsers use.
 constexpr std::array<std::string_view, 11> kImageExtensions = {
     ".jpg", ".jpeg", ".png", ".webp", ".bmp", ".ppm", ".pgm", ".tif", ".tiff", ".gif", ".jfif"};
 
-/// Finds files by names that are equal but for Unicode's forms.
+/// Finds files by names that are equal up to Unicode normalization.
 class NamesOnDisk {
  public:
   std::optional<std::filesystem::path> find(const std::filesystem::path& file) {
@@ -99,10 +99,10 @@ void locate_images(std::vector<FileDataset::Item>& items, const DatasetSource& s
     }
   }
   if (missing.empty()) return;
-  throw InputError(cat(source.captions.string(), " has captions of pictures that are not in ",
+  throw InputError(cat(source.captions.string(), " has captions of images that are not in ",
                        source.path.string(), ": ", first_names(missing), " (", missing.size(),
-                       " of ", items.size(), " are missing); give the folder that the captions ",
-                       "belong to, or a captions file of the pictures that are there"));
+                       " of ", items.size(), " are missing); pass the folder that the captions ",
+                       "belong to, or a captions file for the images in the folder"));
 }
 
 }  // namespace clipq

@@ -9,10 +9,10 @@
 
 namespace clipq {
 
-/// A data set whose items are picture files below one folder.
+/// A data set whose items are image files below one folder.
 class FileDataset : public Dataset {
  public:
-  /// One picture; `name` is its path relative to the folder.
+  /// One image; `name` is its path relative to the folder.
   struct Item {
     std::string name;
     std::vector<int> labels;
@@ -34,11 +34,11 @@ class FileDataset : public Dataset {
   std::vector<Item> items_;
 };
 
-/// Gives items the names that their pictures have in the source's folder, where accents may be
-/// written in another of Unicode's forms (macOS). Throws InputError that names the missing ones.
+/// Gives items the names that their images have in the source's folder, which may use a different
+/// Unicode normalization form (macOS). Throws InputError that names the missing ones.
 void locate_images(std::vector<FileDataset::Item>& items, const DatasetSource& source);
 
-/// Whether the file's name ends like a picture's (".jpg", ".PNG", …).
+/// Whether the file has an image extension (".jpg", ".PNG", …).
 bool has_image_extension(const std::filesystem::path& file);
 
 /// "a, b, c" or "a, b, c, …": the first three of `names`.

@@ -23,7 +23,7 @@ class Flickr : public FileDataset {
   }
 };
 
-/// What a caption's field has: a sentence, or a JSON list of them.
+/// Content of a caption's field: a sentence, or a JSON list of sentences.
 std::vector<std::string> sentences_of(const std::string& field) {
   if (!starts_with(field, "[\"")) return {field};
   const Json list = Json::parse(field, nullptr, /*allow_exceptions=*/false);
@@ -33,7 +33,7 @@ std::vector<std::string> sentences_of(const std::string& field) {
   return strings ? list.get<std::vector<std::string>>() : std::vector<std::string>{field};
 }
 
-/// Pictures in the order of their first captions.
+/// Images in the order of their first captions.
 /// @param empty the lines of captions without a word
 std::vector<FileDataset::Item> items_of(const std::vector<CaptionRow>& rows,
                                         std::vector<std::string>& empty) {
@@ -64,12 +64,12 @@ std::unique_ptr<Dataset> open_flickr(const DatasetSource& source) {
   std::vector<std::string> empty;
   std::vector<FileDataset::Item> items =
       items_of(caption_rows(read_text(source.captions, "captions file"), file), empty);
-  if (items.empty()) throw InputError(cat(file, ": no picture in it has a caption"));
+  if (items.empty()) throw InputError(cat(file, ": none of its images has a caption"));
   locate_images(items, source);
   auto dataset = std::make_unique<Flickr>(source.spec, source.path, std::move(items));
   if (!empty.empty()) {
-    dataset->warn(cat(file, ": ", empty.size(), " empty captions are left out (line ",
-                      first_names(empty), ")"));
+    dataset->warn(
+        cat(file, ": empty captions skipped: ", empty.size(), " (line ", first_names(empty), ")"));
   }
   return dataset;
 }

@@ -10,7 +10,7 @@ namespace {
 
 constexpr int kMostLevels = 255;
 
-/// The next number of the header, from `at` on, which is moved behind it; -1 if there is none.
+/// The next number of the header, from `at` on, which is moved past it; -1 if there is none.
 int next_number(std::string_view bytes, std::size_t& at) {
   const auto is_digit = [&] { return at < bytes.size() && bytes[at] >= '0' && bytes[at] <= '9'; };
   while (at < bytes.size() && !is_digit()) {

@@ -36,7 +36,7 @@ class ImageFolder : public FileDataset {
   std::vector<std::string> classes_;
 };
 
-/// Whether `folder` holds class folders; a folder of pictures is itself a class, whatever its name.
+/// Whether `folder` holds class folders; a folder of images is itself a class, whatever its name.
 bool has_classes(const fs::path& folder) {
   return fs::is_directory(folder) && !folders_in(folder).empty() && pictures_in(folder).empty();
 }
@@ -47,10 +47,9 @@ fs::path split_folder(const DatasetSource& source) {
   const bool has_train = has_classes(train);
   if (source.split == Split::kTrain && !has_train) {
     require_folder(train, "folder of training images");
-    throw InputError(cat(source.spec, " has no training part: ", train.string(), " has ",
-                         pictures_in(train).size(),
-                         " pictures in it and no class folders, so it is ",
-                         "a class itself; give training data with --train-data"));
+    throw InputError(cat(source.spec, " has no training split: ", train.string(), " has ",
+                         pictures_in(train).size(), " images and no class folders, so it is ",
+                         "itself a class; pass training data with --train-data"));
   }
   if (source.split != Split::kTest && has_train) return train;
   if (has_classes(source.path / "val")) return source.path / "val";
@@ -75,15 +74,15 @@ std::unique_ptr<Dataset> open_image_folder(const DatasetSource& source) {
     }
   }
   if (items.empty()) {
-    throw InputError(cat(root.string(), " has ", folders.size(), " class folders and no pictures ",
+    throw InputError(cat(root.string(), " has ", folders.size(), " class folders and no images ",
                          "in them; expected ", root.string(), "/<class>/*.jpg (or .png, …). ",
-                         "Pictures without classes are opened as images:", root.string()));
+                         "Images without classes are opened as images:", root.string()));
   }
   auto dataset =
       std::make_unique<ImageFolder>(source.spec, root, std::move(items), std::move(classes));
   if (!empty.empty()) {
-    dataset->warn(cat(source.spec, ": ", empty.size(), " class folders without pictures are left ",
-                      "out: ", first_names(empty)));
+    dataset->warn(cat(source.spec, ": class folders without images skipped: ", empty.size(), " (",
+                      first_names(empty), ")"));
   }
   return dataset;
 }

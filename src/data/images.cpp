@@ -22,7 +22,7 @@ std::unique_ptr<Dataset> open_images(const DatasetSource& source) {
   for (std::string& name : pictures_in(source.path)) items.push_back({std::move(name), {}, {}});
   if (items.empty()) {
     throw InputError(cat(source.path.string(),
-                         " has no pictures; expected .jpg, .png, .webp, "
+                         " has no images; expected .jpg, .png, .webp, "
                          ".bmp, .ppm or .tif files directly in it"));
   }
   return std::make_unique<Images>(source.spec, source.path, std::move(items));

@@ -15,8 +15,8 @@ namespace {
 
 constexpr std::int64_t kBatchesAhead = 2;
 
-/// A batch that workers are filling. Entries are handed out in order; `pending` counts those that
-/// are not done.
+/// A batch that workers are filling. Entries are handed out in order; `pending` counts those not
+/// yet done.
 struct Slot {
   PixelBatch batch;
   std::int64_t handed_out = 0;
@@ -138,7 +138,7 @@ class Loader::Queue {
     }
   }
 
-  /// Notes an entry that can't be decoded; returns any other failure.
+  /// Records an entry that can't be decoded; returns any other failure.
   static std::exception_ptr keep(const std::exception_ptr& failure, std::int64_t entry,
                                  PixelBatch& batch) {
     try {

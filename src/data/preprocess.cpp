@@ -22,12 +22,12 @@ void validate(const Preprocess& preprocess, const std::string& where) {
   constexpr float kSmallestDeviation = 1e-5F;
   if (preprocess.size < 1 || preprocess.size > kLargestSize) {
     throw InputError(
-        cat(where, ": pictures of ", preprocess.size, " pixels; expected 1 to ", kLargestSize));
+        cat(where, ": images of ", preprocess.size, " pixels; expected 1 to ", kLargestSize));
   }
   for (const float mean : preprocess.mean) {
     if (!(std::abs(mean) <= kLargest)) {
       throw InputError(cat(where, ": a \"mean\" of pixels is ", mean, ", expected a number from -",
-                           kLargest, " to ", kLargest, " (0 to 1, usually)"));
+                           kLargest, " to ", kLargest, " (usually 0 to 1)"));
     }
   }
   for (const float deviation : preprocess.std) {

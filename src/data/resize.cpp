@@ -131,7 +131,7 @@ Image resample_vertically(const Image& in, Range columns, const std::vector<Taps
   return out;
 }
 
-/// Pillow 13 begins with the pass over columns if the height shrinks by more than twice as many
+/// Pillow 13 starts with the pass over columns if the height shrinks by more than twice as many
 /// pixels as the width (python-pillow/Pillow#9549); older releases never do.
 bool vertical_first(const Image& image, int height, int width) {
   return image.height - height > 2 * std::max(0, image.width - width);

@@ -15,14 +15,14 @@ namespace {
 void require_valid(const at::Tensor& scores, const at::Tensor& targets) {
   if (scores.dim() != 2 || scores.numel() == 0 || scores.sizes() != targets.sizes()) {
     throw InputError(cat("average precision: scores have shape ", scores.sizes(), " and targets ",
-                         targets.sizes(), ", expected the same [items, classes], not empty"));
+                         targets.sizes(), ", expected the same non-empty [items, classes]"));
   }
   const at::Tensor bad = at::isnan(scores).any(1);
   if (!bad.any().item<bool>()) return;
   throw InputError(cat("average precision: ", bad.sum().item<std::int64_t>(), " of ",
-                       scores.size(0), " items have NaN scores, the first of them item ",
+                       scores.size(0), " items have NaN scores, the first being item ",
                        bad.to(at::kByte).argmax().item<std::int64_t>(),
-                       "; check the model that gave them"));
+                       "; check the model that produced them"));
 }
 
 }  // namespace

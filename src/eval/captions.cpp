@@ -14,7 +14,7 @@ Captions captions_of(const Dataset& dataset, const std::vector<std::int64_t>& it
     }
   }
   if (captions.texts.empty()) {
-    throw UsageError(cat(dataset.spec(), " has no captions; give coco:DIR with --captions FILE"));
+    throw UsageError(cat(dataset.spec(), " has no captions; pass coco:DIR with --captions FILE"));
   }
   return captions;
 }

@@ -19,13 +19,13 @@ constexpr std::size_t kShown = 12;
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
-/// The whole number that the text is, if it is one.
+/// The integer that the text represents, if it does.
 std::optional<std::int64_t> whole_number(const std::string& text) {
   if (text.empty() || !is_digit(text.front())) return std::nullopt;
   return parse_number<std::int64_t>(text);
 }
 
-/// The numbers that all of the texts are; empty if one isn't.
+/// The integers that the texts represent; empty if any isn't one.
 std::vector<std::int64_t> whole_numbers(const std::vector<std::string>& texts) {
   std::vector<std::int64_t> numbers;
   for (const std::string& text : texts) {
@@ -44,7 +44,7 @@ std::size_t chunk(std::string_view text) {
   return static_cast<std::size_t>(end - text.begin());
 }
 
-/// Whether `a` comes before `b` where the digits in them count as numbers.
+/// Whether `a` comes before `b` if the digits in them count as numbers.
 bool comes_before_by_numbers(std::string_view a, std::string_view b) {
   while (!a.empty() && !b.empty()) {
     const std::size_t length_a = chunk(a);
@@ -74,9 +74,9 @@ std::string begin_of(const std::vector<std::string>& keys) {
 
 [[noreturn]] void throw_two_readings(const std::vector<std::string>& keys, const std::string& where,
                                      const std::string& first, const std::string& second) {
-  throw UsageError(cat(where,
-                       " is a mere list, and the class folders can be read in two ways: ", first,
-                       ", or ", second, "; give the names by folder: {\"", keys.front(), "\": …}"));
+  throw UsageError(
+      cat(where, " is a plain list, and the order of the class folders is ambiguous: ", first,
+          ", or ", second, "; give names keyed by folder: {\"", keys.front(), "\": …}"));
 }
 
 std::string comparable(std::string name) {
@@ -114,8 +114,8 @@ std::vector<int> ranks(const std::vector<std::int64_t>& numbers) {
   return places;
 }
 
-/// The numbers themselves as places in a list that is longer than they are many; empty if it has
-/// no such places.
+/// The numbers themselves as places in a list with more entries than there are numbers; empty if it
+/// has no such places.
 std::vector<int> numbers_as_places(const std::vector<std::string>& keys,
                                    const std::vector<std::int64_t>& numbers,
                                    const std::vector<std::string>& names,
@@ -144,7 +144,7 @@ void require_distinct(const std::vector<std::string>& keys,
     if (is_new) continue;
     throw_two_readings(keys, where,
                        cat("\"", found->second, "\" and \"", keys[i], "\" are the same number"),
-                       "they are classes in the order of the characters");
+                       "they are classes in lexicographic order");
   }
 }
 
@@ -167,8 +167,8 @@ ClassPlaces places_of_folders(const std::vector<std::string>& keys,
   if (keys.size() != names.size()) return {};
   const std::vector<std::string> numeric = by_numbers(keys);
   if (numeric != keys) {
-    throw_two_readings(keys, where, cat("by their numbers (", begin_of(numeric), ")"),
-                       cat("by their characters (", begin_of(keys), ")"));
+    throw_two_readings(keys, where, cat("by number (", begin_of(numeric), ")"),
+                       cat("in lexicographic order (", begin_of(keys), ")"));
   }
   ClassPlaces identity = {std::vector<int>(keys.size()), "name"};
   std::iota(identity.places.begin(), identity.places.end(), 0);

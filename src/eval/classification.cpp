@@ -31,9 +31,9 @@ void require_finite(const at::Tensor& logits, std::int64_t first) {
   const auto count = bad.sum().item<std::int64_t>();
   if (count == 0) return;
   throw InputError(cat("the model gives NaN or infinite similarities for ", count, " of items ",
-                       first, " to ", first + logits.size(0) - 1, ", the first of them item ",
+                       first, " to ", first + logits.size(0) - 1, ", the first being item ",
                        first + bad.to(at::kByte).argmax().item<std::int64_t>(),
-                       "; accuracy would mean nothing"));
+                       "; accuracy would be meaningless"));
 }
 
 void rank_block(Predictions& predictions, const at::Tensor& logits, const int* labels) {

@@ -58,7 +58,7 @@ Json similarity_map(const MapPairs& pairs, const at::Tensor& images, const at::T
   return {{"images", names}, {"texts", lines}, {"cosines", cosines}};
 }
 
-/// Normalized embeddings of queries and of what is looked for.
+/// Normalized embeddings of queries and of candidates.
 struct Retrieval {
   Retrieval(const at::Tensor& asked, const at::Tensor& listed)
       : queries(normalize_rows(asked.to(at::kDouble))),
@@ -72,7 +72,8 @@ struct Retrieval {
   at::Tensor candidates;
 };
 
-/// The mean over the queries of how alike two models order the candidates, a block at a time.
+/// The mean rank correlation of two models' orders of the candidates, one block of queries at a
+/// time.
 double list_correlation(const Retrieval& base, const Retrieval& other) {
   double sum = 0;
   std::int64_t queries = 0;
@@ -87,7 +88,7 @@ double list_correlation(const Retrieval& base, const Retrieval& other) {
   return sum / static_cast<double>(queries);
 }
 
-/// The share of items that two models put into the same class.
+/// The share of items that two models assign to the same class.
 double agreement(const Predictions& base, const Predictions& other) {
   std::int64_t same = 0;
   for (std::size_t i = 0; i < base.classes.size(); ++i) {
@@ -133,14 +134,15 @@ std::vector<std::string> names_of(const Dataset& dataset, const std::vector<std:
   return names;
 }
 
-/// Throws UsageError unless all models embed into as many dimensions.
+/// Throws UsageError unless all embeddings have the same dimension.
 void require_same_width(const std::vector<EvaluatedModel>& models) {
   for (const EvaluatedModel& each : models) {
     const std::int64_t width = each.model->config().embed_dim();
     const std::int64_t base = models.front().model->config().embed_dim();
     if (width == base) continue;
-    throw UsageError(cat("drift: embeddings of ", each.label, " have ", width, " dimensions, of ",
-                         models.front().label, " ", base, "; compare models of one architecture"));
+    throw UsageError(cat("drift: embeddings of ", each.label, " have ", width,
+                         " dimensions, those of ", models.front().label, " ", base,
+                         "; compare models of the same architecture"));
   }
 }
 
@@ -204,7 +206,7 @@ void check_drift(const TaskData& data) {
 
 TaskReport run_drift(const TaskInput& input) {
   if (input.encoder.models().size() < 2) {
-    throw UsageError("drift compares models: give the float one first, and others after it");
+    throw UsageError("drift compares models: pass the float model first, then the others");
   }
   require_same_width(input.encoder.models());
   const ImageFeatures images = input.encoder.images(input.source);

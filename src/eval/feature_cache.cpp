@@ -33,7 +33,7 @@ std::optional<at::Tensor> parse(std::string_view body) {
   if (std::from_chars(first.ptr + 1, end, columns).ec != std::errc()) return std::nullopt;
   const std::string_view values = body.substr(line_end + 1);
   const auto count = static_cast<std::int64_t>(values.size() / sizeof(float));
-  // Sizes that were multiplied could overflow.
+  // Multiplying the sizes could overflow.
   if (rows < 1 || columns < 1 || count / rows != columns || count % rows != 0 ||
       values.size() % sizeof(float) != 0) {
     return std::nullopt;
@@ -58,7 +58,7 @@ std::optional<at::Tensor> FeatureCache::find(const std::string& key) const {
       std::error_code ignored;
       fs::last_write_time(file_of(key), fs::file_time_type::clock::now(), ignored);
     } else {
-      log::warn(cat(file_of(key).string(), " is damaged; computing its features again"));
+      log::warn(cat(file_of(key).string(), " is damaged; recomputing its features"));
     }
     return features;
   } catch (const InputError& failure) {

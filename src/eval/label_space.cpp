@@ -38,18 +38,18 @@ std::vector<int> identity(std::size_t classes) {
   return places;
 }
 
-/// All names, and where each class of the data set stands among them.
+/// All names, and the place of each class of the data set among them.
 struct NamedClasses {
   std::vector<std::string> names;
   std::vector<int> places;
-  std::string order = {};  ///< of folders in a mere list
+  std::string order = {};  ///< how folders were matched to a plain list
 };
 
 ClassNames own_names(const Dataset& dataset) {
   if (dataset.layout() == kImageNet) return {builtin_class_names(kImageNet), imagenet_wnids()};
   ClassNames own = {dataset.class_keys(), {}};
   if (own.names.empty()) {
-    throw UsageError(cat(dataset.spec(), " has no list of class names; give one, in label order, ",
+    throw UsageError(cat(dataset.spec(), " has no list of class names; pass one, in label order, ",
                          "with --classnames"));
   }
   for (std::string& name : own.names) std::replace(name.begin(), name.end(), '_', ' ');
@@ -77,13 +77,13 @@ NamedClasses name_classes(const Dataset& dataset, const std::filesystem::path& f
   if (!class_keys.empty() && class_keys.size() != given.names.size()) {
     throw UsageError(cat(dataset.spec(), " has ", class_keys.size(), " classes, but there are ",
                          given.names.size(), " class names in ", where,
-                         "; give one for each, in label order, or names by class (", "{\"",
+                         "; pass one for each, in label order, or names by class (", "{\"",
                          class_keys.front(), "\": …}), with --classnames"));
   }
   return {given.names, identity(given.names.size())};
 }
 
-/// Leaves out the classes that no item has.
+/// Drops the classes that no item has.
 void keep_present(LabelSpace& space) {
   std::vector<int> renumbered(space.class_names.size(), -1);
   for (const auto& labels : space.labels) {
@@ -124,7 +124,7 @@ void LabelSpace::keep_items(const std::vector<std::int64_t>& items) {
 LabelSpace label_space(const Dataset& dataset, std::int64_t count,
                        const std::filesystem::path& names_file, ClassChoice choice) {
   if (dataset.label(0) < 0 && !dataset.multi_label()) {
-    throw UsageError(cat(dataset.spec(), " has no labels; give cifar100:, cifar10:, imagefolder:, ",
+    throw UsageError(cat(dataset.spec(), " has no labels; pass cifar100:, cifar10:, imagefolder:, ",
                          "or coco: with an instances file as --captions"));
   }
   NamedClasses named = name_classes(dataset, names_file);
@@ -135,7 +135,7 @@ LabelSpace label_space(const Dataset& dataset, std::int64_t count,
       if (label >= static_cast<int>(named.places.size())) {
         throw UsageError(cat(dataset.spec(), ": ", dataset.item_name(i), " has label ", label,
                              ", but there are ", named.places.size(),
-                             " class names; give a name for every label with --classnames"));
+                             " class names; pass a name for every label with --classnames"));
       }
       label = named.places[label];
     }

@@ -5,11 +5,11 @@
 
 namespace clipq {
 
-/// The classes of an evaluation, and what stands for them in words.
+/// The classes of an evaluation and their texts.
 struct LabelledPrompts {
   LabelSpace space;
   PromptEnsemble ensemble;
-  Json settings;  ///< what of it belongs into a Result
+  Json settings;  ///< what belongs in a Result
 };
 
 /// Classes and prompts as the options choose them. Throws what label_space() and load_templates()

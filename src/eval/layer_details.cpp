@@ -75,12 +75,12 @@ Json gelu_ranges(const Quantization& quantization, ClipModel model) {
   for (const QuantizerRecord& record : quantization.quantizers) {
     if (record.placed.enabled && record.range) known[record.placed.id] = &record;
   }
-  Json ranges = {{"visual", Json::array()}, {"text", Json::array()}};
+  Json ranges = {{"image", Json::array()}, {"text", Json::array()}};
   const ModelParts parts = parts_of(model);
   for (const LinearPart& part : parts.linears) {
     if (!part.follows_activation) continue;
     const QuantizerRecord* record = find_or_default(known, {part.name, Role::kInput});
-    ranges[part.tower == Tower::kImage ? "visual" : "text"].push_back(
+    ranges[name_of(part.tower)].push_back(
         record == nullptr ? Json() : range_json(*record));
   }
   return ranges;

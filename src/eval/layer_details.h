@@ -19,7 +19,7 @@ Json weight_histograms(ClipModel base, ClipModel model);
 Json quantizer_rows(const Quantization& quantization);
 
 /// The range that each block's GELU output is quantized with: [low, high], or null where it isn't
-/// quantized or the range is taken at run time. {"visual": […], "text": […]}.
+/// quantized or the range is taken at run time. {"image": […], "text": […]}.
 Json gelu_ranges(const Quantization& quantization, ClipModel model);
 
 }  // namespace clipq

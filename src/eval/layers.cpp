@@ -105,12 +105,11 @@ class LayerPass {
   Histograms text_gelu_;
 };
 
-void add_depth(Measurement& measurement, const std::string& tower, const std::string& prefix,
-               const BlockDrift& drift) {
+void add_depth(Measurement& measurement, Tower tower, const BlockDrift& drift) {
   const std::vector<double> cosines = drift.cosines();
-  measurement.metrics.emplace_back(prefix + "_block_cosine_min",
+  measurement.metrics.emplace_back(cat(name_of(tower), "_block_cosine_min"),
                                    *std::min_element(cosines.begin(), cosines.end()));
-  measurement.details["depth"][tower] = {{"cosine", cosines}, {"sqnr_db", drift.sqnr_db()}};
+  measurement.details["depth"][name_of(tower)] = {{"cosine", cosines}, {"sqnr_db", drift.sqnr_db()}};
 }
 
 /// Throws UsageError unless all models have towers of the same shapes.
@@ -146,8 +145,8 @@ TaskReport run_layers(const TaskInput& input) {
                      {"computed", "simulated block by block, every image and text by itself"}};
   for (std::size_t i = 0; i < models.size(); ++i) {
     Measurement& measurement = report.models.emplace_back();
-    add_depth(measurement, "visual", "image", pass.image()[i]);
-    if (!texts.empty()) add_depth(measurement, "text", "text", pass.text()[i]);
+    add_depth(measurement, Tower::kImage, pass.image()[i]);
+    if (!texts.empty()) add_depth(measurement, Tower::kText, pass.text()[i]);
     measurement.details["weights"] = weight_histograms(*models[0].model, *models[i].model);
     const Quantization* quantization = models[i].quantization;
     if (quantization == nullptr) continue;
@@ -155,7 +154,7 @@ TaskReport run_layers(const TaskInput& input) {
     measurement.details["gelu_ranges"] = gelu_ranges(*quantization, *models[i].model);
   }
   Json& gelu = report.models.front().details["gelu"];
-  gelu["visual"] = gelu_json(pass.image_gelu());
+  gelu["image"] = gelu_json(pass.image_gelu());
   gelu["text"] = texts.empty() ? Json::array() : gelu_json(pass.text_gelu());
   return report;
 }

@@ -15,8 +15,8 @@
 namespace clipq {
 namespace {
 
-/// The place of each class of `dataset` among those that are trained on, -1 for none; empty if they
-/// are the same.
+/// The place of each class of `dataset` among the training classes, -1 for none; empty if they are
+/// the same.
 std::vector<int> trained_places(const Dataset& dataset, const Dataset& train) {
   const std::vector<std::string> keys = dataset.class_keys();
   const std::vector<std::string> trained = train.class_keys();
@@ -35,13 +35,13 @@ std::vector<int> labels_of(const Dataset& dataset, const std::vector<std::int64_
     labels.push_back(dataset.label(item));
     if (labels.back() < 0) {
       throw UsageError(cat(dataset.spec(), ": ", dataset.item_name(item), " has no label; the ",
-                           "linear probe needs one of each image"));
+                           "linear probe needs one for each image"));
     }
   }
   return labels;
 }
 
-/// How many evaluated images are also trained on.
+/// How many evaluated images are also in the training data.
 std::int64_t count_shared(const ContentHash& train, const ContentHash& test) {
   const std::set<std::string> trained(train.images.begin(), train.images.end());
   std::int64_t shared = 0;
@@ -61,7 +61,7 @@ Json sweep_json(const Probe& probe) {
   return tried;
 }
 
-/// The probe's own figures, which are of each model.
+/// The probe's own figures, one set per model.
 Json fit_json(const Probe& probe) {
   Json fit = {{"c", probe.c},
               {"iterations", probe.regression.iterations},
@@ -91,13 +91,13 @@ Json settings_of(const TaskOptions& options, const ImageFeatures& train,
   return settings;
 }
 
-/// Throws InputError if an item is of a class that isn't trained on.
+/// Throws InputError if an item's class has no training images.
 void require_trained(const std::vector<int>& labels, int classes, const ImageFeatures& images,
                      const Dataset& dataset) {
   for (std::size_t i = 0; i < labels.size(); ++i) {
     if (labels[i] < classes) continue;
-    throw InputError(cat(dataset.item_name(images.items[i]), " is of class ", labels[i],
-                         ", of which there is no training image"));
+    throw InputError(cat(dataset.item_name(images.items[i]), " has class ", labels[i],
+                         ", which has no training images"));
   }
 }
 
@@ -146,9 +146,9 @@ std::unique_ptr<Dataset> open_training_part(const TaskData& data) {
                              : open_dataset(given, {}, Split::kTrainOrAll);
   const std::vector<int> places = trained_places(data.dataset, *train);
   if (std::find(places.begin(), places.end(), -1) != places.end()) {
-    throw UsageError(cat(train->spec(), given.empty() ? " (training part)" : "", " and ",
-                         data.dataset.spec(), " have different classes; give training ",
-                         "data of the same classes with --train-data"));
+    throw UsageError(cat(train->spec(), given.empty() ? " (training split)" : "", " and ",
+                         data.dataset.spec(), " have different classes; pass training ",
+                         "data with the same classes with --train-data"));
   }
   return train;
 }
@@ -176,8 +176,8 @@ TaskReport run_linear_probe(const TaskInput& input) {
   report.skipped = test.images.skipped;
   report.settings = settings_of(options, train.images, source.content.sha256);
   if (const auto shared = count_shared(source.content, input.source.content); shared > 0) {
-    report.warnings.push_back(cat(shared, " of ", input.source.count, " evaluated images are also ",
-                                  "among those that the probe is trained on"));
+    report.warnings.push_back(cat(shared, " of ", input.source.count,
+                                  " evaluated images are also in the training data of the probe"));
   }
   for (std::size_t i = 0; i < test.images.rows.size(); ++i) {
     report.models.push_back(measure(input, train, test, classes, i));

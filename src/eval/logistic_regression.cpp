@@ -30,9 +30,9 @@ constexpr double kInfinity = std::numeric_limits<double>::infinity();
 /// scikit-learn's "ftol": a smaller relative decrease of the objective counts as converged.
 constexpr double kRelativeDecrease = 64 * std::numeric_limits<double>::epsilon();
 
-/// What scikit-learn gives to L-BFGS: the mean log loss plus ||weight||^2 / (2 c items).
-/// Parameters and gradient are float64 [classes * (features + 1)]: the weight's rows, then the
-/// intercept.
+/// The objective that scikit-learn passes to L-BFGS: the mean log loss plus ||weight||^2 / (2 c
+/// items). Parameters and gradient are float64 [classes * (features + 1)]: the weight's rows, then
+/// the intercept.
 class Objective {
  public:
   Objective(const at::Tensor& features, const at::Tensor& labels, std::int64_t classes, double c)
@@ -77,7 +77,7 @@ class Objective {
   double per_item_;
   double penalty_;
   at::Tensor logits_;         ///< these two are overwritten by every evaluation
-  at::Tensor probabilities_;  ///< then what is left of them after 1 is taken from the label's
+  at::Tensor probabilities_;  ///< then with 1 subtracted from the label's
   at::Tensor minus_one_;
 };
 
@@ -102,7 +102,7 @@ class Minimiser {
     const at::Tensor gradient = at::empty({objective_.parameters()}, at::kDouble);
     previous_ = objective_.evaluate(parameters(), gradient);
     if (gradient_is_small(gradient)) return;
-    // A line search fails where curvature misleads it: like scipy, forget that and try once more.
+    // A line search fails if the curvature is misleading: like SciPy, discard it and retry once.
     while (search_line_until_stop()) {
       if (iterations_ == iterations_at_failure_) return;
       iterations_at_failure_ = iterations_;
@@ -138,7 +138,7 @@ class Minimiser {
     return true;
   }
 
-  /// Exceptions must not cross the library, which is written in C: the infinity ends the search.
+  /// Exceptions must not cross the C library: the infinity ends the search.
   static double evaluate(void* instance, const double* parameters, double* gradient, int /*count*/,
                          double /*step*/) {
     auto& self = *static_cast<Minimiser*>(instance);
@@ -151,7 +151,7 @@ class Minimiser {
     }
   }
 
-  /// Not zero: stop.
+  /// Nonzero: stop.
   static int after_iteration(void* instance, const double* /*parameters*/, const double* gradient,
                              double objective, double /*parameters_norm*/, double /*gradient_norm*/,
                              double /*step*/, int /*count*/, int /*iteration*/,
@@ -190,31 +190,31 @@ class Minimiser {
 
 void require_valid_options(const LogisticRegressionOptions& options) {
   if (!(options.c > 0) || options.c == kInfinity) {
-    throw UsageError(cat("logistic regression: C is ", options.c, ", expected above 0"));
+    throw UsageError(cat("logistic regression: C is ", options.c, ", expected a positive number"));
   }
   if (options.max_iterations < 1) {
     throw UsageError(cat("logistic regression: the limit on iterations is ", options.max_iterations,
                          ", expected at least 1"));
   }
   if (!(options.tolerance > 0)) {
-    throw UsageError(
-        cat("logistic regression: the tolerance is ", options.tolerance, ", expected above 0"));
+    throw UsageError(cat("logistic regression: the tolerance is ", options.tolerance,
+                         ", expected a positive number"));
   }
 }
 
 void require_valid_features(const at::Tensor& features) {
   if (features.dim() != 2 || features.size(0) == 0 || features.size(1) == 0) {
     throw InputError(cat("logistic regression: features have shape ", features.sizes(),
-                         ", expected [items, features] with at least one of each"));
+                         ", expected a non-empty [items, features]"));
   }
   const at::Tensor row_sums = features.sum({1}, false, at::kDouble);
   if (at::isfinite(row_sums).all().item<bool>()) return;
   const at::Tensor bad = at::isfinite(features).all(1).logical_not();
   if (!bad.any().item<bool>()) return;
   throw InputError(cat("logistic regression: ", bad.sum().item<std::int64_t>(), " of ",
-                       features.size(0), " items have NaN or infinite features, the first of them ",
+                       features.size(0), " items have NaN or infinite features, the first being ",
                        "item ", bad.to(at::kByte).argmax().item<std::int64_t>(),
-                       "; check the model that gave them"));
+                       "; check the model that produced them"));
 }
 
 void require_valid_labels(const at::Tensor& labels, std::int64_t items, std::int64_t classes) {
@@ -232,13 +232,13 @@ void require_valid_labels(const at::Tensor& labels, std::int64_t items, std::int
     throw InputError(cat("logistic regression: item ", item, " has label ",
                          labels[item].item<std::int64_t>(), ", expected 0 to ", classes - 1));
   }
-  // Without items a class's unpenalised intercept falls for ever.
+  // Without items, a class's unpenalized intercept decreases without bound.
   const at::Tensor empty = at::bincount(labels, {}, classes).eq(0);
   if (empty.any().item<bool>()) {
     throw InputError(cat("logistic regression: ", empty.sum().item<std::int64_t>(), " of ", classes,
-                         " classes have no item to learn from, the first of them class ",
+                         " classes have no training items, the first being class ",
                          empty.to(at::kByte).argmax().item<std::int64_t>(),
-                         "; take more items, or only classes that have some"));
+                         "; use more items, or only classes that have some"));
   }
 }
 
@@ -247,7 +247,7 @@ void begin_at(const LogisticRegression& start, const Objective& objective,
   const at::Tensor weight = objective.weight(parameters);
   const at::Tensor intercept = objective.intercept(parameters);
   if (start.weight.sizes() != weight.sizes() || start.intercept.sizes() != intercept.sizes()) {
-    throw InternalError(cat("logistic regression: the start has a weight of shape ",
+    throw InternalError(cat("logistic regression: the initial weight has shape ",
                             start.weight.sizes(), ", expected ", weight.sizes()));
   }
   weight.copy_(start.weight);
@@ -258,7 +258,7 @@ void warn_unless_converged(const LogisticRegression& fit, const LogisticRegressi
                            double largest_gradient) {
   if (fit.converged) return;
   const std::string remedy = fit.iterations >= options.max_iterations
-                                 ? "allow more, or take a smaller C"
+                                 ? "allow more, or use a smaller C"
                                  : "no step lowers the objective; are the features very large?";
   log::warn(cat("logistic regression with C = ", options.c, " has not converged after ",
                 fit.iterations, " iterations: its gradient is ", largest_gradient, ", expected ",

@@ -26,8 +26,9 @@ class Sweep {
       : classes_(classes), options_(options) {
     const at::Tensor validate = validation_items(labels);
     if (!validate.any().item<bool>()) {
-      throw InputError(cat("linear probe: none of the ", classes, " classes has ", kFolds,
-                           " items to hold one back for choosing C; give a C or more items"));
+      throw InputError(
+          cat("linear probe: none of the ", classes, " classes has ", kFolds,
+              " items, so none can be held out for choosing C; pass a C or more items"));
     }
     const at::Tensor train_index = validate.logical_not().nonzero().squeeze(1);
     const at::Tensor validate_index = validate.nonzero().squeeze(1);

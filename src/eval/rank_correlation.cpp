@@ -24,7 +24,7 @@ std::vector<ScoreAndIndex> sorted_row(const at::Tensor& scores, std::int64_t que
   for (std::int64_t i = 0; i < row.numel(); ++i) {
     if (std::isnan(values[i])) {
       throw InputError(cat("rank correlation: query ", query, " has score NaN for candidate ", i,
-                           "; check the model that gave it"));
+                           "; check the model that produced it"));
     }
     order.emplace_back(values[i], i);
   }
@@ -32,8 +32,8 @@ std::vector<ScoreAndIndex> sorted_row(const at::Tensor& scores, std::int64_t que
   return order;
 }
 
-/// Twice the deviation of each candidate's average rank from the mean rank: whole numbers, so that
-/// their products sum exactly.
+/// Twice the deviation of each candidate's average rank from the mean rank: integers, so that their
+/// products sum exactly.
 std::vector<double> rank_deviations(const std::vector<ScoreAndIndex>& order) {
   std::vector<double> deviations(order.size());
   for (std::size_t begin = 0; begin < order.size();) {
@@ -45,7 +45,7 @@ std::vector<double> rank_deviations(const std::vector<ScoreAndIndex>& order) {
   return deviations;
 }
 
-/// None if all scores of one of them are equal.
+/// None if all scores of either are equal.
 std::optional<double> correlation(const std::vector<double>& a, const std::vector<double>& b) {
   double product = 0;
   double square_a = 0;

@@ -36,8 +36,8 @@ class Search {
     return at::matmul(texts_.narrow(0, first, count), images_.t());
   }
 
-  /// The images that each caption finds, best first: int64 [captions, at most kListed]. Among equal
-  /// ones the lowest index comes first.
+  /// The images that each caption finds, best first: int64 [captions, at most kListed]. Ties are
+  /// ordered by lowest index.
   at::Tensor lists() const {
     std::vector<at::Tensor> blocks;
     const std::int64_t listed = std::min(kListed, images_.size(0));
@@ -84,7 +84,7 @@ std::vector<Example> choose(const std::vector<std::int64_t>& changed) {
   return examples;
 }
 
-/// What one model finds for one caption; notes the images.
+/// What one model retrieves for one caption; records the images.
 Json example_json(const Example& example, const at::Tensor& cosines, const at::Tensor& list,
                   const std::vector<std::string>& names, const Captions& captions,
                   std::set<std::int64_t>& shown) {

@@ -14,14 +14,14 @@ namespace clipq {
 /// What models find for a few captions: some spread evenly over the data, and those whose lists
 /// have changed most between the first model and the others.
 struct RetrievalExamples {
-  /// One a model: [{"query", "why": "spread" or "changed", "rank", "top": [{"image", "cosine",
+  /// One per model: [{"query", "why": "spread" or "changed", "rank", "top": [{"image", "cosine",
   /// "right"}, …]}, …]; rank is that of the caption's own image, from 1.
   std::vector<Json> models;
   Json thumbnails;  ///< image name -> JPEG data URI, of all images in the lists
 };
 
 /// @param images of all models, and the items that they are of
-/// @param texts one a model: embeddings of the captions
+/// @param texts one per model: embeddings of the captions
 RetrievalExamples retrieval_examples(const Dataset& dataset, const Captions& captions,
                                      const ImageFeatures& images,
                                      const std::vector<at::Tensor>& texts);

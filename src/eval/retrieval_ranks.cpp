@@ -19,18 +19,18 @@ namespace {
 
 constexpr std::int64_t kBlock = 512;
 
-/// Rows without their repetitions, normalized: equal rows must get equal cosines, which a matrix
-/// product doesn't promise.
+/// Distinct rows, normalized: equal rows must get equal cosines, which a matrix product doesn't
+/// guarantee.
 struct DistinctRows {
   at::Tensor rows;               ///< float64 [distinct, width]
-  std::vector<std::int64_t> of;  ///< for each row, its like
+  std::vector<std::int64_t> of;  ///< for each row, its distinct row
 };
 
 DistinctRows distinct_rows(const at::Tensor& embeddings, const char* what) {
   const at::Tensor rows = embeddings.to(at::kFloat).contiguous();
   if (!at::isfinite(rows).all().item<bool>()) {
-    throw InputError(
-        cat("the model gives NaN or infinite embeddings of ", what, "; ranks would mean nothing"));
+    throw InputError(cat("the model gives NaN or infinite embeddings of ", what,
+                         "; ranks would be meaningless"));
   }
   const auto bytes = static_cast<std::size_t>(rows.size(1)) * sizeof(float);
   const auto* data = reinterpret_cast<const char*>(rows.const_data_ptr<float>());

@@ -7,8 +7,8 @@ namespace clipq {
 const std::vector<Task>& tasks() {
   static const std::vector<Task> table = {
       {"zeroshot_classification",
-       "top-1, top-5 and mean per-class recall by prompt ensembles; mean average precision where "
-       "images have several labels",
+       "top-1, top-5 and mean per-class recall with prompt ensembles; mean average precision for "
+       "images with several labels",
        check_zeroshot_classification, run_zeroshot_classification},
       {"zeroshot_retrieval", "recall@K of images by captions and of captions by images",
        check_zeroshot_retrieval, run_zeroshot_retrieval},
@@ -19,8 +19,8 @@ const std::vector<Task>& tasks() {
        "rank correlation, calibration error",
        check_drift, run_drift},
       {"layers",
-       "how far each block's output has moved from the first model's, histograms of weights and "
-       "GELU outputs, the quantizers",
+       "how far each block's output has moved from the first model's; histograms of weights and "
+       "GELU outputs; the quantizers",
        check_layers, run_layers, /*layer_by_layer=*/true, /*default_limit=*/64},
   };
   return table;

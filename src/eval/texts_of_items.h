@@ -8,13 +8,13 @@
 
 namespace clipq {
 
-/// What stands for a data set's items in words.
+/// The texts of a data set's items.
 enum class TextSource { kNone, kCaptions, kPrompts };
 
-/// Captions where there are some, prompts of the classes where items have one each.
+/// Captions if there are any, prompts of the classes if items have one each.
 TextSource text_source(const Dataset& dataset);
 
-/// One text an item: its first caption, or its class in the first template. Empty without either.
+/// One text per item: its first caption, or its class in the first template. Empty without either.
 std::vector<std::string> texts_of_items(const TaskData& data,
                                         const std::vector<std::int64_t>& items);
 

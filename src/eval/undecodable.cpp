@@ -18,7 +18,7 @@ constexpr std::size_t kNamesShown = 10;
 void Undecodable::add(const std::string& name, const std::string& reason) {
   if (names.empty()) first_reason = reason;
   names.push_back(name);
-  log::debug(cat("left out: ", reason));
+  log::debug(cat("skipped: ", reason));
 }
 
 void Undecodable::require_at_most(std::int64_t allowed, const Dataset& dataset,
@@ -27,10 +27,10 @@ void Undecodable::require_at_most(std::int64_t allowed, const Dataset& dataset,
   const std::vector<std::string> shown(names.begin(),
                                        names.begin() + std::min(kNamesShown, names.size()));
   throw InputError(cat(dataset.spec(), ": ", names.size(), " of ", items,
-                       " pictures can't be decoded, ", allowed, " are allowed: ", join(shown, ", "),
-                       names.size() > kNamesShown ? ", …" : "", " (the first: ", first_reason,
-                       "); mend or remove them, or go on without ", "them: --skip-bad ",
-                       names.size()));
+                       " images can't be decoded (--skip-bad allows ", allowed,
+                       "): ", join(shown, ", "), names.size() > kNamesShown ? ", …" : "",
+                       " (the first: ", first_reason,
+                       "); fix or remove them, or skip them with --skip-bad ", names.size()));
 }
 
 DecodableItems decodable_items(const Dataset& dataset, std::int64_t count, std::int64_t allowed,
@@ -50,7 +50,7 @@ DecodableItems decodable_items(const Dataset& dataset, std::int64_t count, std::
     progress.advance(batch.count);
   }
   decodable.bad.require_at_most(allowed, dataset, count);
-  if (decodable.items.empty()) throw InputError(cat(dataset.spec(), ": no picture is left"));
+  if (decodable.items.empty()) throw InputError(cat(dataset.spec(), ": no image is left"));
   return decodable;
 }
 

@@ -8,7 +8,7 @@
 namespace clipq {
 namespace {
 
-/// Items by classes: which have which.
+/// Which items have which classes: [items, classes].
 at::Tensor targets_of(const std::vector<std::vector<int>>& labels, std::size_t classes) {
   at::Tensor targets = at::zeros(
       {static_cast<std::int64_t>(labels.size()), static_cast<std::int64_t>(classes)}, at::kBool);

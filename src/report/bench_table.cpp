@@ -19,7 +19,7 @@ std::string file_name(const Result& result) {
 
 std::string mebibytes_text(double bytes) { return fixed(bytes / (1 << 20), 1); }
 
-/// A number of a JSON object that may lack it.
+/// A number of a JSON object, which may be missing.
 double number(const Json& json, const char* key) { return json.value(key, 0.0); }
 
 std::string rates_text(const std::vector<const Result*>& results) {
@@ -82,7 +82,7 @@ std::string peak_text(const Result& result) {
              " GFLOP/s\n");
 }
 
-/// The slowest layers of one model, one column a tower and batch size.
+/// The slowest layers of one model, one table per tower and batch size.
 std::string profile_text(const Result& result) {
   const Json profile = result.details[kBench].value("profile_ms", Json::object());
   std::string text;

@@ -60,7 +60,7 @@ void add_settings(const Json& base, const Json& now, std::vector<std::string>& d
   }
 }
 
-/// What differs between the two measurements and changes the numbers: "templates 1 and 18".
+/// Differences between the two measurements that affect the numbers: "templates 1 and 18".
 std::vector<std::string> setting_differences(const Result& base, const Result& now) {
   std::vector<std::string> differences;
   const auto add_counts = [&](const char* what, std::int64_t left, std::int64_t right) {
@@ -97,9 +97,10 @@ void add_warnings(const Result& base, const Result& now, std::vector<std::string
              warnings);
   }
   if (base.data && !have_hashes(*base.data, *now.data)) {
-    add_once(cat(measurement(now), ": paired by the data set's name alone, because not both ",
-                 "Results have its hash; the items may differ"),
-             warnings);
+    add_once(
+        cat(measurement(now), ": paired only by the data set's name, because the Results don't ",
+            "both have its hash; the items may differ"),
+        warnings);
   }
   for (const Result* result : {&base, &now}) {
     for (const std::string& warning : result->warnings) add_once(warning, warnings);
@@ -130,7 +131,7 @@ void add_metrics(const Result& base, const Result& now, Comparison& comparison) 
     const bool has_outcomes = base.outcomes.count(name) > 0 && now.outcomes.count(name) > 0 &&
                               have_hashes(*base.data, *now.data);
     if (has_outcomes && !comparison.metrics.back().paired) {
-      add_once(cat(name, ": no interval, because base and new model have the outcomes of other ",
+      add_once(cat(name, ": no interval, because base and new model have outcomes for different ",
                    "items or classes"),
                comparison.warnings);
     }
@@ -179,7 +180,7 @@ std::string contents(const ModelInfo& model, const std::vector<Result>& results)
   return cat(model.path, " has ", join(measurements, ", "));
 }
 
-/// Warns of what only one of the two was measured on, and notes its metrics.
+/// Warns about what only one of the two was measured on, and records its metrics.
 void add_unpaired(const std::vector<Result>& results, const std::vector<Result>& others,
                   const char* side, Comparison& comparison) {
   for (const Result& result : results) {
@@ -191,7 +192,7 @@ void add_unpaired(const std::vector<Result>& results, const std::vector<Result>&
   }
 }
 
-/// The very same model differs by nothing on any sample.
+/// A model never differs from itself on any sample.
 void make_certain(std::vector<MetricComparison>& metrics) {
   for (MetricComparison& each : metrics) {
     if (each.paired) each.paired->low = each.paired->high = each.paired->difference;
@@ -248,13 +249,13 @@ std::string data_name(const DataInfo& data) {
 }
 
 ComparedModels compare_results(const std::vector<Result>& base, const std::vector<Result>& now) {
-  if (base.empty()) throw UsageError("--base: there are no Results in these files");
+  if (base.empty()) throw UsageError("--base: no Results in these files");
   const ModelRow base_row = merge_results(base).rows.front();
   const std::vector<Result> base_results = results_of(base_row.model, base);
   std::vector<ModelRow> rows = merge_results(now).rows;
-  if (rows.empty()) throw UsageError("--new: there are no Results in these files");
+  if (rows.empty()) throw UsageError("--new: no Results in these files");
   const auto is_base = [&](const ModelRow& row) { return same_model(row.model, base_row.model); };
-  // A build that gives the very same model is compared with itself.
+  // If the new model is the base itself, it is compared with itself.
   if (!std::all_of(rows.begin(), rows.end(), is_base)) std::erase_if(rows, is_base);
   ComparedModels compared{base_row.model, {}};
   for (const ModelRow& row : rows) {

@@ -11,16 +11,16 @@
 namespace clipq {
 namespace {
 
-/// What float64 may be off by after a subtraction and a division: 0.625 - 0.62 is a drop of 0.5
+/// Error of float64 after a subtraction and a division: 0.625 - 0.62 is a drop of 0.5
 /// points and doesn't break a limit of 0.5.
 constexpr double kRounding = 1e-9;
 
 constexpr double kPoints = 100;
 
-/// True for NaN too: what can't be told isn't within the limit.
+/// True for NaN too: an unknown value isn't within the limit.
 bool exceeds(double value, double limit) { return !(value <= limit + kRounding); }
 
-/// The two with as many digits, from 2 on, as it takes to tell them apart.
+/// The two with as many digits, from 2 on, as needed to distinguish them.
 std::pair<std::string, std::string> told_apart(double got, double limit) {
   constexpr int kMostDigits = 8;
   int digits = 2;
@@ -89,7 +89,7 @@ class Checker {
                            bool names_data) const {
     if (!std::isfinite(metric.base)) {
       throw UsageError(cat("--max-drop ", gate.metric, ": ", gate.metric, " of the base ",
-                           base_.path, " is not a number, so nothing can fall below it; remove ",
+                           base_.path, " is NaN or infinite, so no drop can be computed; remove ",
                            "this gate"));
     }
     GateOutcome out = outcome(cat("max-drop ", gate.metric), kPoints * metric.drop(), gate.points);
@@ -102,7 +102,7 @@ class Checker {
     return out;
   }
 
-  /// Sets the status of a drop and what the text says about certainty.
+  /// Sets the status of a drop and the text about certainty.
   void judge_drop(std::int64_t items, GateOutcome& out) const {
     if (exceeds(out.got, out.limit)) {
       out.status = GateStatus::kBroken;
@@ -114,7 +114,7 @@ class Checker {
     const std::string sample = items > 0 ? cat(items, " items") : "an unknown number of items";
     if (!out.interval_end) {
       out.text +=
-          cat(": cannot be certain, because not both Results have the outcomes of their ", sample);
+          cat(": uncertain, because the Results don't both have the outcomes of their ", sample);
     } else {
       out.text +=
           cat(": the 95 % interval reaches ", told_apart(*out.interval_end, out.limit).first,
@@ -136,7 +136,7 @@ class Checker {
               bytes(comparison_.model.size_bytes), ", ", reference, " is ",
               bytes(file ? base_.size_bytes
                          : std::max(comparison_.model.float32_bytes, base_.float32_bytes)),
-              "; expected two known sizes, try --size-against ", file ? "float32" : "file"));
+              "; both sizes must be known; try --size-against ", file ? "float32" : "file"));
     }
     if (exceeds(out.got, limit)) out.status = GateStatus::kBroken;
     const auto [got, most] = told_apart(out.got, limit);

@@ -17,7 +17,7 @@ namespace {
 constexpr std::string_view kLayers = "layers";
 constexpr double kUnknown = std::numeric_limits<double>::quiet_NaN();
 
-/// The name of the metric or, of a recall, what is before its K; empty if it is no accuracy.
+/// The name of the metric or, for a recall, the part before its K; empty if it isn't an accuracy.
 std::string accuracy_kind(const std::string& metric) {
   constexpr std::array<const char*, 3> kMeans = {"acc1", "lp_acc1", "mean_average_precision"};
   constexpr std::array<const char*, 2> kRecalls = {"image_retrieval_recall@",
@@ -31,7 +31,7 @@ std::string accuracy_kind(const std::string& metric) {
   return "";
 }
 
-/// Of each data set's recalls the one of the shortest lists.
+/// For each data set, the recall with the smallest K.
 std::vector<MetricColumn> accuracies(const std::vector<MetricColumn>& columns) {
   std::vector<MetricColumn> chosen;
   std::set<std::pair<std::string, std::size_t>> seen;
@@ -51,7 +51,7 @@ double size_of(const ModelRow& row) {
   return row.model.size_bytes > 0 ? static_cast<double>(row.model.size_bytes) : kUnknown;
 }
 
-/// Unknown also if it was measured on another machine than the base's.
+/// Also unknown if it was measured on a different machine than the base's.
 double time_of(const ModelRow& base, const ModelRow& row, const LatencyColumn& column) {
   const auto first = base.latency.find(column);
   const auto found = row.latency.find(column);
@@ -124,7 +124,7 @@ std::vector<std::string> short_labels(const MergedResults& merged) {
 }
 
 Headline headline(const std::vector<Result>& results) {
-  if (results.empty()) throw UsageError("there are no Results to report on");
+  if (results.empty()) throw UsageError("no Results to report on");
   Headline headline;
   headline.merged = merge_results(headline_results(results));
   headline.labels = short_labels(headline.merged);

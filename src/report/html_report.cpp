@@ -8,7 +8,8 @@
 namespace clipq {
 namespace {
 
-/// What the page needs of the document: no outcomes, which are many and only used for intervals.
+/// The part of the document that the page needs: without outcomes, which are large and only used
+/// for intervals.
 Json page_data(Json document) {
   for (Json& result : document["results"]) result.erase("outcomes");
   return document;
@@ -21,8 +22,8 @@ std::string scripts() {
   return all;
 }
 
-/// `page` with each {{name}} replaced by what `content` gives for the name; what is put in isn't
-/// looked at again.
+/// `page` with each {{name}} replaced by what `content` returns for the name; inserted text isn't
+/// scanned again.
 std::string filled(std::string_view page,
                    const std::function<std::string(std::string_view)>& content) {
   std::string out;

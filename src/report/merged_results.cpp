@@ -9,8 +9,7 @@
 namespace clipq {
 namespace {
 
-/// The data set's key is a name for what the spec says already: it may be missing on one side, as
-/// in older files.
+/// The data set's key duplicates the spec: it may be missing on one side, as in older files.
 bool same_data(const DataInfo& left, const DataInfo& right) {
   const bool same_key =
       left.dataset == right.dataset || left.dataset.empty() || right.dataset.empty();
@@ -35,7 +34,7 @@ Json protocol_of(const Result& result) {
   return settings;
 }
 
-/// What is told apart by it: "features pooled", "prompts_sha256 0123abcd".
+/// The settings that distinguish it: "features pooled", "prompts_sha256 0123abcd".
 std::string differing_text(const Json& settings, const Json& others) {
   constexpr std::size_t kMost = 12;
   std::vector<std::string> texts;
@@ -52,8 +51,8 @@ class ColumnFinder {
  public:
   explicit ColumnFinder(MergedResults& merged) : merged_(&merged) {}
 
-  /// The index of the Result's data, to which it is added if it is new or if the same data were
-  /// measured by another protocol.
+  /// The index of the Result's data, which are added if they are new or were measured with another
+  /// protocol.
   std::size_t data_of(const Result& result) {
     const DataInfo data = result.data.value_or(DataInfo{});
     const Json protocol = protocol_of(result);

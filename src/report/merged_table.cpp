@@ -26,7 +26,7 @@ std::string data_mark(const MergedResults& merged, std::size_t data) {
   return merged.data.size() > 1 ? cat("[", data + 1, "] ") : "";
 }
 
-/// How the models' sizes compare with something: a cell a row.
+/// How the models' sizes compare with a reference: one cell per row.
 struct SizeColumn {
   std::string header;
   std::vector<std::string> cells;
@@ -39,8 +39,8 @@ SizeColumn size_column(const std::string& header, const MergedResults& merged, R
   return column;
 }
 
-/// The size to float32 and, where it reads otherwise, to the checkpoint file, which may hold half
-/// precision. Where neither is known, the size to the first row's.
+/// The size relative to float32 and, if different, to the checkpoint file, which may be in half
+/// precision. If neither is known, relative to the first row's.
 std::vector<SizeColumn> size_columns(const MergedResults& merged) {
   const std::vector<std::string> unknown(merged.rows.size(), kNothing);
   const SizeColumn of_float32 =
@@ -61,7 +61,7 @@ std::vector<SizeColumn> size_columns(const MergedResults& merged) {
   return columns;
 }
 
-/// Builds the table's columns and rows from the same few questions, so that they can't disagree.
+/// Builds the table's columns and rows from the same conditions, so that they can't disagree.
 class Builder {
  public:
   explicit Builder(const MergedResults& merged)

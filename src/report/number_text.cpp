@@ -10,7 +10,7 @@ namespace {
 constexpr double kPercent = 100;
 constexpr int kPlainDigits = 5;
 
-/// With its sign; what rounds to zero has none.
+/// With its sign, except for what rounds to zero.
 std::string signed_text(double value, int digits) {
   if (!std::isfinite(value)) return "n/a";
   const std::string text = fixed(std::abs(value), digits);

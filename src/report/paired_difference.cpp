@@ -21,7 +21,7 @@ void require_same_items(const Outcomes& base, const Outcomes& now) {
   throw InputError(
       cat("outcomes cannot be compared item by item: the base has ", base.hits.size(),
           ", the new model ", now.hits.size(),
-          same || base.hits.size() != now.hits.size() ? "" : " of other classes or in other groups",
+          same || base.hits.size() != now.hits.size() ? "" : " for different classes or groups",
           "; evaluate both on the same data"));
 }
 

@@ -10,7 +10,7 @@ namespace {
 
 constexpr const char* kPerClass = "per_class";
 
-/// The figure of one class, in per cent, and what it is most often taken for.
+/// The figure of one class, in percent, and what it is most often confused with.
 std::string cell(const Json& row) {
   const double value =
       row.contains("recall") ? row.value("recall", 0.0) : row.value("average_precision", 0.0);

@@ -12,7 +12,7 @@ namespace {
 
 constexpr const char* kLanguage = "en";
 
-/// Members of "metrics" that say how a linear probe was trained.
+/// Members of "metrics" that describe how a linear probe was trained.
 constexpr std::array<std::string_view, 6> kProbeSettings = {
     "weight_decay", "epochs", "lr", "seed", "fewshot_k", "normalized"};
 
@@ -51,8 +51,8 @@ Result result_from_clip_benchmark(const Json& json, const std::string& where) {
 Json clip_benchmark_json(const Result& result) {
   if (!result.data || result.data->dataset.empty() || result.metrics.empty()) {
     throw UsageError(cat("the Result of ", result.model.path, " for ", result.task,
-                         " has no metrics on a data set with a name that CLIP_benchmark knows; ",
-                         "expected one that clipq eval wrote"));
+                         " has no metrics on a data set known to CLIP_benchmark; ",
+                         "expected one written by clipq eval"));
   }
   Json json = {{"dataset", result.data->dataset},
                {"model", std::filesystem::path(result.model.path).stem().string()},

@@ -15,7 +15,7 @@ std::string numbers_text(const std::vector<std::int64_t>& numbers) {
   return text;
 }
 
-/// The whole numbers of at least `smallest` that stand in the member `key`, one blank apart.
+/// The integers of at least `smallest` in the member `key`, separated by single spaces.
 std::vector<std::int64_t> read_numbers(const JsonFields& fields, const char* key,
                                        std::int64_t smallest) {
   const std::string text = fields.optional_text(key);
@@ -27,8 +27,8 @@ std::vector<std::int64_t> read_numbers(const JsonFields& fields, const char* key
     const auto [end, failure] = std::from_chars(at, text_end, number);
     const bool ends_well = end == text_end || (*end == ' ' && end + 1 != text_end);
     if (failure != std::errc() || !ends_well || number < smallest) {
-      throw InputError(cat(fields.path(key), ": expected whole numbers of at least ", smallest,
-                           " with one blank between them, got something else as number ",
+      throw InputError(cat(fields.path(key), ": expected integers of at least ", smallest,
+                           " separated by single spaces, got something else as number ",
                            numbers.size() + 1));
     }
     numbers.push_back(number);
@@ -72,7 +72,7 @@ Outcomes read_outcomes(const JsonFields& fields) {
   }
   if (!outcomes.clusters.empty() && sum_up_to(items, outcomes.clusters) != items) {
     throw InputError(cat(fields.path("clusters"), ": expected lengths that sum to the ", items,
-                         " hits, got another sum"));
+                         " hits, got a different sum"));
   }
   return outcomes;
 }

@@ -112,6 +112,17 @@ Environment read_environment(const JsonFields& fields) {
           fields.optional_text("command")};
 }
 
+/// Results of clipq 0.1 call the image tower "visual" in what they tell of layers.
+Json with_image_towers(Json details) {
+  for (const char* key : {"depth", "gelu", "gelu_ranges"}) {
+    const auto found = details.find(key);
+    if (found == details.end() || !found->is_object() || !found->contains("visual")) continue;
+    (*found)["image"] = std::move((*found)["visual"]);
+    found->erase("visual");
+  }
+  return details;
+}
+
 }  // namespace
 
 double ModelInfo::size_mib() const { return static_cast<double>(size_bytes) / (1 << 20); }
@@ -198,7 +209,9 @@ Result result_from_json(const Json& json, const std::string& where) {
                           calibration->optional_integer("overlap")};
   }
   if (const auto settings = fields.optional_object("settings")) result.settings = settings->json();
-  if (const auto details = fields.optional_object("details")) result.details = details->json();
+  if (const auto details = fields.optional_object("details")) {
+    result.details = with_image_towers(details->json());
+  }
   result.warnings = fields.optional_texts("warnings");
   if (const auto environment = fields.optional_object("environment")) {
     result.environment = read_environment(*environment);
@@ -230,8 +243,8 @@ std::vector<Result> read_results(const std::filesystem::path& file) {
     return results;
   }
   if (!document.is_object() || !document.contains("results") || !document["results"].is_array()) {
-    throw InputError(cat(where, ": expected {\"results\": […]}, got something else; give a file ",
-                         "that clipq eval or clipq bench wrote with -o, or CLIP_benchmark's JSON"));
+    throw InputError(cat(where, ": expected {\"results\": […]}, got something else; pass a file ",
+                         "written by clipq eval or clipq bench with -o, or CLIP_benchmark's JSON"));
   }
   for (const Json& each : document["results"]) {
     results.push_back(result_from_json(each, cat(where, ": results[", results.size(), "]")));

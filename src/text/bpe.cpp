@@ -45,8 +45,8 @@ Pair parse_merge(const std::string& line, const std::string& place) {
   Pair pair;
   std::string rest;
   if (!(stream >> pair.left >> pair.right) || stream >> rest) {
-    throw InputError(cat(place, ": expected a merge, two symbols with a blank between them, got \"",
-                         line, "\"; give a merges file in OpenAI's layout"));
+    throw InputError(cat(place, ": expected a merge, two symbols separated by a space, got \"",
+                         line, "\"; pass a merges file in OpenAI's format"));
   }
   return pair;
 }
@@ -56,7 +56,7 @@ void require_known(const std::unordered_map<std::string, std::int32_t>& symbols,
   for (const std::string& symbol : {pair.left, pair.right}) {
     if (symbols.find(symbol) != symbols.end()) continue;
     throw InputError(cat(place, ": \"", symbol, "\" is neither a byte's symbol nor the result of ",
-                         "an earlier merge; give a merges file in OpenAI's layout"));
+                         "an earlier merge; pass a merges file in OpenAI's format"));
   }
 }
 
@@ -81,7 +81,7 @@ void Bpe::add_bytes(Symbols& symbols) {
 Bpe::Bpe(std::string_view merges, const std::string& where) {
   const std::vector<std::string> lines = merge_lines(merges, text_);
   if (lines.empty()) {
-    throw InputError(cat(where, ": no merges: expected a header line and one merge a line"));
+    throw InputError(cat(where, ": no merges: expected a header line and one merge per line"));
   }
   text_ += '\n';
   Symbols symbols;
@@ -96,7 +96,7 @@ Bpe::Bpe(std::string_view merges, const std::string& where) {
     text_ += pair.left + " " + pair.right + "\n";
     pairs.push_back(pair);
   }
-  // Only now: a symbol that several merges make has the id of the last one, as in the reference.
+  // Only now: a symbol that several merges produce has the id of the last one, as in the reference.
   std::int32_t rank = 0;
   for (const Pair& pair : pairs) {
     merges_[pair_key(symbols[pair.left], symbols[pair.right])] = {rank++,

@@ -134,7 +134,7 @@ std::u32string without_terminal_escapes(const std::u32string& text) {
   return out;
 }
 
-/// Control characters that are no white space, the byte order mark and other invisible ones.
+/// Control characters other than white space, the byte order mark and other invisible characters.
 bool is_unwanted_control(char32_t c) {
   return c <= 0x08 || c == 0x0B || (c >= 0x0E && c <= 0x1F) || c == 0x7F ||
          (c >= 0x206A && c <= 0x206F) || c == 0xFEFF || (c >= 0xFFF9 && c <= 0xFFFC);

@@ -14,7 +14,7 @@ namespace {
 constexpr int kGzipOnly = 16 + MAX_WBITS;
 
 [[noreturn]] void throw_damaged(const std::string& where, const std::string& reason) {
-  throw InputError(cat(where, ": damaged gzip file (", reason, "); fetch it again"));
+  throw InputError(cat(where, ": damaged gzip file (", reason, "); download it again"));
 }
 
 }  // namespace
@@ -33,7 +33,7 @@ std::string gunzip(std::string_view bytes, const std::string& where) {
     stream.next_out = reinterpret_cast<Bytef*>(chunk.data());
     stream.avail_out = static_cast<uInt>(chunk.size());
     status = inflate(&stream, Z_NO_FLUSH);
-    if (status == Z_BUF_ERROR) throw_damaged(where, "it ends too early");
+    if (status == Z_BUF_ERROR) throw_damaged(where, "it ends early");
     if (status != Z_OK && status != Z_STREAM_END) {
       throw_damaged(where, stream.msg != nullptr ? stream.msg : cat("zlib status ", status));
     }

@@ -70,7 +70,7 @@ struct Reference {
   std::u32string text;
 };
 
-/// Reads "#233;" or "#xE9;" behind the ampersand at `begin` - 1; the semicolon is optional.
+/// Reads "#233;" or "#xE9;" after the ampersand at `begin` - 1; the semicolon is optional.
 std::optional<Reference> read_numeric(const std::u32string& text, std::size_t begin) {
   std::size_t i = begin + 1;
   const bool hexadecimal = i < text.size() && (text[i] == U'x' || text[i] == U'X');
@@ -111,7 +111,7 @@ std::optional<Reference> read_name(const std::u32string& text, std::size_t begin
   return std::nullopt;
 }
 
-/// Reads "&name;" in capitals of a name that is otherwise all in small letters.
+/// Reads "&name;" in capitals of a name that is otherwise all lower case.
 std::optional<std::u32string> capital_name(const std::u32string& reference) {
   if (html_unescape(reference) != reference) return std::nullopt;
   std::string name;
@@ -124,7 +124,7 @@ std::optional<std::u32string> capital_name(const std::u32string& reference) {
   return upper_case(*small);
 }
 
-/// What "&name;" or "&#233;" stands for to ftfy, or nothing if it stays.
+/// What ftfy replaces "&name;" or "&#233;" with, or nothing if it leaves it.
 std::optional<std::u32string> terminated(const std::u32string& reference) {
   if (reference[1] == U'#') {
     std::u32string text = html_unescape(reference);

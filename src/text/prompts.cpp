@@ -27,7 +27,7 @@ std::vector<std::string> keys_of(const Json& object) {
 std::vector<std::string> strings_of(const Json& list, const std::string& where) {
   if (!list.is_array() || list.empty()) {
     throw InputError(cat(where, ": expected a list of strings, got ",
-                         list.is_array() ? "an empty one" : list.type_name()));
+                         list.is_array() ? "an empty list" : list.type_name()));
   }
   std::vector<std::string> strings;
   for (const Json& item : list) {
@@ -55,7 +55,7 @@ std::vector<std::string> select(const Json& document, const DatasetKeys& data,
     if (found != document.end()) return strings_of(*found, cat(where, ": ", key));
   }
   const std::vector<std::string> keys = keys_of(document);
-  throw UsageError(cat(where, ": nothing for data set \"", data.name, "\"",
+  throw UsageError(cat(where, ": no entry for data set \"", data.name, "\"",
                        suggestion(data.name, keys), " It has: ", shortened_list(keys), advice));
 }
 
@@ -74,7 +74,7 @@ Json json_asset(const char* name) { return parse_json(asset(name), name); }
 
 std::vector<std::string> clip_benchmark_templates(const DatasetKeys& data) {
   return select(json_asset(kTemplatesAsset), data, "built-in templates",
-                "; for another one give --templates, such as imagenet7 (in a run: --set "
+                "; for other templates pass --templates, such as imagenet7 (in a run: --set "
                 "data.NAME.templates=imagenet7)");
 }
 
@@ -96,7 +96,7 @@ const std::vector<TemplateRow>& template_rows() {
       {{"clip_benchmark", "CLIP_benchmark's for the data set (the default)"},
        clip_benchmark_templates},
       {{"imagenet80", "OpenAI's 80 for ImageNet"}, imagenet80_templates},
-      {{"imagenet7", "the 7 of them that OpenAI found to do best"}, imagenet7_templates},
+      {{"imagenet7", "the 7 of these that OpenAI found to perform best"}, imagenet7_templates},
   };
   return rows;
 }
@@ -107,7 +107,7 @@ bool is_names_by_key(const Json& document) {
                      [](const Json& value) { return value.is_string(); });
 }
 
-/// Whether the object has prompts by class, as CuPL's files: lists without the placeholder.
+/// Whether the object has prompts by class, as in CuPL's files: lists without the placeholder.
 bool is_prompts_by_class(const Json& document) {
   return document.is_object() && !document.empty() &&
          std::all_of(document.begin(), document.end(), [](const Json& value) {
@@ -116,7 +116,7 @@ bool is_prompts_by_class(const Json& document) {
          });
 }
 
-/// The lines of a text; those at its end may be blank.
+/// The lines of a text; trailing ones may be blank.
 std::vector<std::string> words_of(const std::string& text, const std::string& where) {
   std::vector<std::string> words;
   for (const std::string& line : lines_of(text)) words.push_back(trimmed(line));
@@ -124,9 +124,9 @@ std::vector<std::string> words_of(const std::string& text, const std::string& wh
   const auto blank = std::find(words.begin(), words.end(), "");
   if (blank != words.end()) {
     throw InputError(cat(where, ":", 1 + (blank - words.begin()),
-                         ": the line is blank; expected a text a line, or JSON"));
+                         ": the line is blank; expected one text per line, or JSON"));
   }
-  if (words.empty()) throw InputError(cat(where, " is empty; expected a text a line, or JSON"));
+  if (words.empty()) throw InputError(cat(where, " is empty; expected one text per line, or JSON"));
   return words;
 }
 
@@ -140,7 +140,7 @@ Json list_or_json(const std::filesystem::path& file) {
   return is_json ? parse_json(text, file.string()) : Json(words_of(text, file.string()));
 }
 
-/// The names of lines such as "n01440764 tench" by their wnids; none if a line is another.
+/// The names in lines such as "n01440764 tench", by wnid; none if any line is different.
 std::map<std::string, std::string> names_by_wnid(const std::vector<std::string>& lines) {
   constexpr std::size_t kWnidLength = 9;
   std::map<std::string, std::string> names;
@@ -195,18 +195,18 @@ std::vector<std::string> load_templates(const std::string& name_or_file, const D
   }
   const Json document = list_or_json(name_or_file);
   if (is_prompts_by_class(document)) {
-    throw InputError(
-        cat("--templates ", name_or_file, " has prompts for each class (\"", document.begin().key(),
-            "\": …), as CuPL's files have; expected templates ", "that serve all classes, with ",
-            kPlaceholder, " for the class name: [\"a ", "photo of a ", kPlaceholder,
-            ".\"], or an object of such lists by data ", "set"));
+    throw InputError(cat("--templates ", name_or_file, " has prompts for each class (\"",
+                         document.begin().key(), "\": …), as CuPL's files do; expected templates ",
+                         "for all classes, with ", kPlaceholder, " for the class name: [\"a ",
+                         "photo of a ", kPlaceholder, ".\"], or an object of such lists by data ",
+                         "set"));
   }
   return with_placeholder(select(document, data, name_or_file, ""), name_or_file);
 }
 
 std::vector<std::string> builtin_class_names(const std::string& dataset_name) {
   return select(json_asset(kClassNamesAsset), {dataset_name, dataset_name}, "built-in class names",
-                "; for another one give --classnames");
+                "; for other names pass --classnames");
 }
 
 std::vector<std::string> imagenet_wnids() {

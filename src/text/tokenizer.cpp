@@ -19,7 +19,7 @@ namespace {
 
 constexpr const char* kStandardAsset = "bpe_simple_vocab_16e6.txt.gz";
 
-/// Encodes texts and remembers the ids of every word that it has met.
+/// Encodes texts and caches the ids of every word it has seen.
 class Encoder {
  public:
   explicit Encoder(const Bpe& bpe) : bpe_(bpe) {

@@ -14,7 +14,7 @@
 namespace clipq {
 namespace {
 
-/// Below it, every character is its own NFC, whatever stands next to it.
+/// Below it, every character is its own NFC, whatever its neighbours.
 constexpr char32_t kFirstNfcCandidate = 0x300;
 
 bool is_ascii(const std::u32string& text) {

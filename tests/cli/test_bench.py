@@ -71,7 +71,7 @@ class Bench(CliTest):
     def test_bad_requests(self):
         for request in ("image", "image 0", "picture 1", "image 1 2"):
             self.fails(2, request.split()[0], "bench", self.artifact, "--on-request", input=request + "\n")
-        self.fails(2, "takes one model", "bench", self.path, self.artifact, "--on-request")
+        self.fails(2, "expected exactly one model", "bench", self.path, self.artifact, "--on-request")
 
     def embeddings(self, *arguments):
         out = self.folder / "out.npy"
@@ -83,7 +83,7 @@ class Bench(CliTest):
     def test_every_path_embeds_as_simulate_does(self):
         simulated = self.embeddings("--mode", "simulate")
         listed = json.loads(self.ok("list", "kernels", "--json"))["kernels"]
-        here = [row["name"] for row in listed if "(not here)" not in row["comment"]]
+        here = [row["name"] for row in listed if "(not supported here)" not in row["comment"]]
         self.assertIn("portable", here)
         for path in ["auto", *here]:
             cosines = (simulated * self.embeddings("--kernels", path)).sum(1)
@@ -96,7 +96,7 @@ class Bench(CliTest):
     def test_every_attention_embeds_nearly_as_simulate_does(self):
         simulated = self.embeddings("--mode", "simulate")
         for row in json.loads(self.ok("list", "attention", "--json"))["attention"]:
-            if "(not here)" in row["comment"]:
+            if "(not supported here)" in row["comment"]:
                 self.fails(2, "this processor can't run", "bench", self.artifact, "--attention", row["name"])
                 continue
             cosines = (simulated * self.embeddings("--attention", row["name"])).sum(1)
@@ -112,7 +112,7 @@ class Bench(CliTest):
         self.ok("quantize", self.path, "--recipe", "int8-weight-only", "-o", self.folder / "w.pt")
         process = clipq("bench", self.folder / "w.pt", "--seconds", "0.1", "--json")
         self.assertEqual(json.loads(process.stdout)["results"][0]["model"]["mode"], "simulate")
-        self.assertRegex(process.stderr, "has nothing for integer kernels")
+        self.assertRegex(process.stderr, "has no layers for integer kernels")
 
 
 if __name__ == "__main__":

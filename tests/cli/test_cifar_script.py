@@ -142,7 +142,7 @@ class CifarScript(unittest.TestCase):
             files, _ = cifar100()
             files["train"] = pickle.dumps({b"data": Recorder(trace)}, protocol=protocol)
             self.write(files)
-            self.fails("train cannot be read: it asks for (posix|os).system")
+            self.fails("train cannot be read: it refers to (posix|os).system")
             self.assertFalse(trace.exists())
 
     def test_refuses_arrays_of_objects(self):
@@ -170,9 +170,9 @@ class CifarScript(unittest.TestCase):
         good = {b"data": data, b"fine_labels": [1, 2], b"coarse_labels": [1, 2]}
         for change, message in (({b"data": data[:, :3000]}, r"'data' is uint8 \[2, 3000\], expected uint8"),
                                 ({b"data": [1]}, "'data' is list"),
-                                ({b"fine_labels": [1]}, "'fine_labels' has not one label for each of 2 pictures"),
-                                ({b"fine_labels": [1, 100]}, "'fine_labels' of picture 1 is 100, expected 0 to 99"),
-                                ({b"coarse_labels": [20, 1]}, "'coarse_labels' of picture 0 is 20")):
+                                ({b"fine_labels": [1]}, "'fine_labels' doesn't have one label for each of 2 images"),
+                                ({b"fine_labels": [1, 100]}, "'fine_labels' of image 1 is 100, expected 0 to 99"),
+                                ({b"coarse_labels": [20, 1]}, "'coarse_labels' of image 0 is 20")):
             files, _ = cifar100()
             files["train"] = dump_python3({**good, **change})
             self.write(files)

@@ -50,7 +50,7 @@ class Classify(CliTest):
         self.assertEqual(process.stdout.count("dog"), 2)
 
     def test_wrong_labels(self):
-        self.fails(2, "give labels", "classify", self.path, self.pictures[0])
+        self.fails(2, "no labels; pass --labels", "classify", self.path, self.pictures[0])
         self.fails(2, 'the label "cat" is given twice', "classify", self.path, self.pictures[0], "--labels", "cat,dog,cat")
         self.fails(2, "a label is empty", "classify", self.path, self.pictures[0], "--labels", "cat,,dog")
         self.fails(3, "nowhere.txt does not exist", "classify", self.path, self.pictures[0], "--labels-file", "nowhere.txt")

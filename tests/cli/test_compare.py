@@ -99,7 +99,7 @@ class Compare(CliTest):
         self.assertTrue(report["passed"])
         self.fails(4, r"acc1 drop 0\.40 points, at most 0\.50: the 95 % interval reaches 0\.88, the sample of 1000 items is "
                    "too small to tell", "compare", *self.both, "--max-drop", "acc1=0.5", "--require-certain")
-        self.fails(4, "not both Results have the outcomes of their 1000 items", "compare", *self.both, "--max-drop", "ece=1",
+        self.fails(4, "the Results don't both have the outcomes of their 1000 items", "compare", *self.both, "--max-drop", "ece=1",
                    "--require-certain")
         self.ok("compare", *self.both, "--max-drop", "acc1=1", "--require-certain")
 
@@ -168,7 +168,7 @@ class Compare(CliTest):
         comparison = report["comparisons"][0]
         self.assertEqual([each["metric"] for each in comparison["metrics"]], ["acc1"])
         self.assertNotIn("interval", comparison["metrics"][0])
-        self.assertRegex(comparison["warnings"][0], "paired by the data set's name alone")
+        self.assertRegex(comparison["warnings"][0], "paired only by the data set's name")
         self.assertEqual(report["gates"][0]["status"], "pass")
         self.fails(2, "the base's file is of unknown size", "compare", "--base", peer, "--new", new, "--max-size-ratio", "1")
 

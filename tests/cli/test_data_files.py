@@ -105,7 +105,7 @@ class Captions(DataFiles):
         result = self.result("--task", "zeroshot_retrieval", "--data", f"coco:{self.coco}", "--captions", self.folder / "part.json")
         self.assertEqual(result["data"]["items"], 2)
         (self.folder / "part.json").write_text(json.dumps(dict(document, images=[{"id": 99, "file_name": self.names[0]}])))
-        self.fails(3, 'none of its 6 annotations is of one of "images"', "eval", self.path, "--task", "zeroshot_retrieval", "--data",
+        self.fails(3, 'none of its 6 annotations belongs to one of "images"', "eval", self.path, "--task", "zeroshot_retrieval", "--data",
                    f"coco:{self.coco}", "--captions", self.folder / "part.json")
 
     def test_names_in_another_form_of_unicode(self):
@@ -184,7 +184,7 @@ class Texts(DataFiles):
         self.fails(3, "names.txt:2: the line is blank", "eval", self.path, "--data", f"cifar100:{cifar}", "--classnames",
                    self.folder / "names.txt")
         (self.folder / "cupl.json").write_text('{"apple": ["An apple is red."], "pear": ["A pear is green."]}')
-        self.fails(3, r"cupl.json has prompts for each class \(\"apple\": …\), as CuPL's files have; expected templates", "eval",
+        self.fails(3, r"cupl.json has prompts for each class \(\"apple\": …\), as CuPL's files do; expected templates", "eval",
                    self.path, "--data", f"cifar100:{cifar}", "--templates", self.folder / "cupl.json")
 
     def test_json_in_latin_1(self):
@@ -223,8 +223,8 @@ class Folders(DataFiles):
         self.assertEqual(listed["data"]["sha256"], keyed["data"]["sha256"])
 
     def test_two_readings(self):
-        for folders, message in (([f"class_{i}" for i in range(12)], r"by their numbers \(class_0, class_1, class_2, .*"
-                                  r"by their characters \(class_0, class_1, class_10"),
+        for folders, message in (([f"class_{i}" for i in range(12)], r"by number \(class_0, class_1, class_2, .*"
+                                  r"in lexicographic order \(class_0, class_1, class_10"),
                                  (["3", "10"], r'folder 3 is "thing 3" \(counted from 0\), or "thing 2" \(counted from 1\)')):
             self.fill(folders)
             self.fails(2, message, "eval", self.path, *self.arguments("list.json"))
@@ -237,7 +237,7 @@ class Folders(DataFiles):
         process = clipq("eval", self.path, *self.arguments("by_folder.json"), "--json")
         after = json.loads(process.stdout)["results"][0]
         self.assertEqual(after["metrics"], before["metrics"])
-        self.assertIn("1 class folders without pictures are left out: new_class", process.stderr)
+        self.assertIn("class folders without images skipped: 1 (new_class)", process.stderr)
         self.assertIn("new_class", after["warnings"][0])
 
     def test_probe_without_one_class_in_the_test_part(self):
@@ -316,11 +316,11 @@ class Pictures(DataFiles):
                     np.testing.assert_array_equal(row, right)
 
     def test_what_is_no_picture_is_called_by_its_name(self):
-        samples = {"HEIC picture": b"\0\0\0\x18ftypheic" + bytes(12), "AVIF picture": b"\0\0\0\x1cftypavif" + bytes(16),
+        samples = {"HEIC image": b"\0\0\0\x18ftypheic" + bytes(12), "AVIF image": b"\0\0\0\x1cftypavif" + bytes(16),
                    "web page": b"<!DOCTYPE html><html>", "Git LFS pointer": b"version https://git-lfs.github.com/spec/v1\n"}
         for name, data in samples.items():
             (self.folder / "x.jpg").write_bytes(data)
-            self.fails(3, rf"x\.jpg is an? {name}.*which clipq doesn't read; convert it to JPEG or PNG", "classify", self.path,
+            self.fails(3, rf"x\.jpg is an? {name}.*which clipq doesn't support; convert it to JPEG or PNG", "classify", self.path,
                        self.folder / "x.jpg", "--labels", "a,b")
 
     def cropped(self, image, offset):
@@ -360,7 +360,7 @@ class Pictures(DataFiles):
         self.fails(3, r"000000000007x\.jpg.*--skip-bad", *recipe, "--calib-data", f"images:{bad}", "-o", self.folder / "b.pt")
         self.ok(*recipe, "--calib-data", f"images:{good}", "-o", self.folder / "good.pt")
         shown = self.ok(*recipe, "--calib-data", f"images:{bad}", "--skip-bad", "1", "-o", self.folder / "bad.pt")
-        self.assertIn("calibrated without 1 pictures that can't be decoded: 000000000007x.jpg", shown)
+        self.assertIn("undecodable calibration images skipped: 1 (000000000007x.jpg)", shown)
         manifests = [torch.jit.load(str(self.folder / name), _extra_files=(files := {"clipq.json": ""})) and json.loads(files["clipq.json"])
                      for name in ("good.pt", "bad.pt")]
         self.assertEqual(manifests[0]["quantizers"], manifests[1]["quantizers"])
@@ -368,8 +368,8 @@ class Pictures(DataFiles):
         self.assertEqual(manifests[1]["calibration"]["images"], 20)
         self.assertNotIn("skipped", manifests[0]["calibration"])
         (bad / "000000000008x.jpg").write_text("no picture")
-        self.fails(3, r"2 of 22 pictures can't be decoded, 1 are allowed.*--skip-bad 2", *recipe, "--calib-data", f"images:{bad}",
-                   "--skip-bad", "1", "-o", self.folder / "b.pt")
+        self.fails(3, r"2 of 22 images can't be decoded \(--skip-bad allows 1\).*--skip-bad 2", *recipe, "--calib-data",
+                   f"images:{bad}", "--skip-bad", "1", "-o", self.folder / "b.pt")
 
 
 if __name__ == "__main__":

@@ -74,7 +74,7 @@ class Engine(CliTest):
             actual.unlink()
         text = self.ok("quantize", path, "--recipe", "int8-static", "--dry-run")
         self.assertRegex(text, r"in_proj.input_quantizer +Quantizer\(7 bit affine per-tensor amax=to be found\)")
-        self.assertRegex(text, "size to come")
+        self.assertRegex(text, "resulting size")
 
     def test_inspect_shows_how_each_quantizer_fits(self):
         path, _ = self.checkpoint()
@@ -90,7 +90,7 @@ class Engine(CliTest):
             self.assertLess(quantizer["low"], quantizer["high"])
         self.assertIn("softmax_quantizer", text)
         unknown = self.ok("inspect", self.quantize(path, "int8-dynamic"))
-        self.assertIn("give clipq quantize --calib-data to have them measured", unknown)
+        self.assertIn("pass --calib-data to clipq quantize to measure them", unknown)
 
     def test_dead_channels_are_warned_of_by_name(self):
         path, model = self.checkpoint()
@@ -190,7 +190,7 @@ class Engine(CliTest):
     def test_recipes_that_need_data_say_so(self):
         path, _ = self.checkpoint()
         for recipe in CALIBRATED:
-            self.fails(2, "give --calib-data", "quantize", path, "--recipe", recipe, "-o", self.folder / "q.pt")
+            self.fails(2, "pass --calib-data", "quantize", path, "--recipe", recipe, "-o", self.folder / "q.pt")
 
     def test_options_of_algorithms(self):
         path, _ = self.checkpoint()

@@ -52,7 +52,7 @@ class Errors(CliTest):
 
     def test_artifact_is_not_a_checkpoint(self):
         self.ok("quantize", self.path, "-o", self.folder / "q.pt")
-        self.fails_to_quantize(3, "q.pt is quantized already.*int8-dynamic", self.folder / "q.pt")
+        self.fails_to_quantize(3, "q.pt is already quantized.*int8-dynamic", self.folder / "q.pt")
 
     def test_damaged_artifact(self):
         self.ok("quantize", self.path, "-o", self.folder / "q.pt")
@@ -72,11 +72,11 @@ class Errors(CliTest):
                                "--recipe", self.folder / "broken.json")
         self.fails(2, r"broken.json:2:2: not valid JSON", "run", self.folder / "broken.json", "-o", self.folder / "run")
         (self.folder / "deep.json").write_text("[" * 100_000)
-        self.fails_to_quantize(2, "deep.json: .*more than 200 deep", self.path, "--recipe", self.folder / "deep.json")
+        self.fails_to_quantize(2, "deep.json: .*more than 200 levels deep", self.path, "--recipe", self.folder / "deep.json")
         self.fails_to_quantize(3, "absent.json does not exist", self.path, "--recipe", self.folder / "absent.json")
 
     def test_calibration_data_missing(self):
-        self.fails_to_quantize(2, "needs data to calibrate.*--calib-data", self.path, "--recipe", "fp8-max")
+        self.fails_to_quantize(2, "needs calibration data.*--calib-data", self.path, "--recipe", "fp8-max")
 
     def test_captions_without_images(self):
         coco = write_coco(self.folder / "coco")
@@ -146,7 +146,7 @@ class Errors(CliTest):
         process = subprocess.run([CLIPQ, "quantize", self.path, "-o", self.output], capture_output=True, text=True,
                                  preexec_fn=limit, check=False)
         self.assertEqual(process.returncode, 3, process.stderr)
-        self.assertRegex(process.stderr, "cannot write .*q.pt: .*nothing was left")
+        self.assertRegex(process.stderr, "cannot write .*q.pt: .*no file was left")
         self.assertEqual(list(self.output.parent.iterdir()), [])
 
     def test_ctrl_c(self):
@@ -177,18 +177,18 @@ class Errors(CliTest):
 
     def test_numbers_of_options(self):
         data = ["eval", self.path, "--data", "cifar100:x"]
-        batch = r"--batch-size: got {}, expected a whole number from 1 to 65536"
+        batch = r"--batch-size: got {}, expected an integer from 1 to 65536"
         for text in ("0", "-1", "1.5", "ten", "99999999999999999999", "nan"):
             self.fails(2, batch.format(text), *data, f"--batch-size={text}")
         self.fails(2, batch.format(0), "bench", self.path, "--batch-size", "1,0")
-        self.fails(2, "--limit: got 0, expected a whole number from 1 to", *data, "--limit", "0")
-        self.fails(2, "--threads: got 0, expected a whole number from 1 to 1024", *data, "--threads", "0")
-        self.fails(2, "--threads: got 100000, expected a whole number from 1 to 1024", "doctor", "--threads", "100000")
-        self.fails(2, "--skip-bad: got -1, expected a whole number from 0", *data, "--skip-bad=-1")
-        self.fails(2, "--seconds: got nan, expected a number above 0", "bench", self.path, "--seconds", "nan")
-        self.fails(2, "--save-every: got -1, expected a number of 0 or more", "quantize", self.path, "-o", self.output,
+        self.fails(2, "--limit: got 0, expected an integer from 1 to", *data, "--limit", "0")
+        self.fails(2, "--threads: got 0, expected an integer from 1 to 1024", *data, "--threads", "0")
+        self.fails(2, "--threads: got 100000, expected an integer from 1 to 1024", "doctor", "--threads", "100000")
+        self.fails(2, "--skip-bad: got -1, expected an integer from 0", *data, "--skip-bad=-1")
+        self.fails(2, "--seconds: got nan, expected a positive number", "bench", self.path, "--seconds", "nan")
+        self.fails(2, "--save-every: got -1, expected a non-negative number", "quantize", self.path, "-o", self.output,
                    "--save-every=-1")
-        self.fails(2, "--seed: got -1, expected a whole number from 0", "demo", "-o", self.folder / "demo", "--seed=-1")
+        self.fails(2, "--seed: got -1, expected an integer from 0", "demo", "-o", self.folder / "demo", "--seed=-1")
 
     def test_output_that_is_a_link(self):
         link = self.folder / "link.pt"
@@ -201,7 +201,7 @@ class Errors(CliTest):
         self.fails(3, "output folder .*missing does not exist", "quantize", self.path, "-o", link)
         link.unlink()
         link.symlink_to(link)
-        self.fails(3, "link.pt is a symbolic link that leads nowhere", "quantize", self.path, "-o", link)
+        self.fails(3, "link.pt is a broken symbolic link", "quantize", self.path, "-o", link)
 
     def test_memory_that_does_not_suffice(self):
         """Whatever the limit: no abort, nothing about a broken archive or a defect."""
@@ -242,7 +242,7 @@ class Errors(CliTest):
             self.skipTest("root may write everywhere")
         self.output.parent.chmod(0o500)
         self.addCleanup(self.output.parent.chmod, 0o700)
-        self.fails(3, "cannot be written to", "quantize", self.path, "-o", self.output)
+        self.fails(3, "is not writable", "quantize", self.path, "-o", self.output)
 
 
 if __name__ == "__main__":

@@ -144,7 +144,7 @@ class Hostile(CliTest):
 
     def test_loops_end(self):
         path, started = self.archive(Loops), time.monotonic()
-        self.fails(3, "can't be compared.*it had not ended after 31 s", "inspect", path)
+        self.fails(3, "can't be compared.*it had not finished after 31 s", "inspect", path)
         self.assertLess(time.monotonic() - started, 100)
 
     def test_interrupting_leaves_no_child(self):

@@ -136,7 +136,7 @@ class Parity(CliTest):
                    "--heads", "image=5")
         export(clip, self.folder / "said.pt", {"clipq_checkpoint.json": json.dumps({"text_heads": 2})})
         self.fails(3, "text tower: heads: 6 fits, 2 is what the archive's metadata says", "inspect", self.folder / "said.pt")
-        self.fails(2, "--heads: .five. is no number of heads", "inspect", self.folder / "heads.pt", "--heads", "five")
+        self.fails(2, "--heads: .five. is not a positive integer", "inspect", self.folder / "heads.pt", "--heads", "five")
         self.fails(3, "7 heads don't divide", "inspect", self.folder / "heads.pt", "--heads", "image=7")
 
     def test_eps_is_read_off_the_code_or_tried(self):
@@ -302,7 +302,7 @@ class Parity(CliTest):
         for layer in (clip.visual.transformer.resblocks[0].mlp.c_fc, clip.visual.transformer.resblocks[0].mlp.c_proj):
             layer.weight.data.mul_(1e30)
         export(clip, self.folder / "overflows.pt")
-        self.fails(3, "visual embeddings of a random input aren't finite: its activations overflow", "inspect",
+        self.fails(3, "image embeddings of a random input aren't finite: its activations overflow", "inspect",
                    self.folder / "overflows.pt")
 
 

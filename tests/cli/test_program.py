@@ -21,7 +21,7 @@ class Program(CliTest):
     def test_doctor(self):
         facts = json.loads(self.ok("doctor", "--quick", "--json"))
         here = [row["name"] for row in json.loads(self.ok("list", "attention", "--json"))["attention"]
-                if "(not here)" not in row["comment"]]
+                if "(not supported here)" not in row["comment"]]
         self.assertEqual(facts["attention"]["paths"], here)
         self.assertIn(facts["attention"]["long_towers"], here)
         self.assertEqual(facts["tokenizer"]["entries"], 49408)
@@ -43,7 +43,7 @@ class Program(CliTest):
         one = {min(os.sched_getaffinity(0))}
         process = subprocess.run([os.environ["CLIPQ"], "doctor", "--quick", "--threads", "3"], capture_output=True, text=True,
                                  check=True, preexec_fn=lambda: os.sched_setaffinity(0, one))
-        self.assertRegex(process.stdout, "with 3 threads, but may use 1 cores: give --threads 1")
+        self.assertRegex(process.stdout, "with 3 threads but may use only 1 cores: use --threads 1")
         self.assertRegex(process.stdout, "VNNI")
 
     def test_doctor_measures(self):

@@ -16,7 +16,7 @@ SHOTS = pathlib.Path(os.environ["CLIPQ_BUILD"]) / "screenshots"
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
              "--disable-component-update", "--disable-sync"]
 # The marks that each chart must have: ECharts draws bars, points and cells as paths.
-MARKS = {"accuracy-size": 3, "accuracy-latency": 3, "sizes": 12, "depth-visual": 2 * BLOCKS, "depth-text": 2 * BLOCKS,
+MARKS = {"accuracy-size": 3, "accuracy-latency": 3, "sizes": 12, "depth-image": 2 * BLOCKS, "depth-text": 2 * BLOCKS,
          "similarity-before": PAIRS**2, "similarity-after": PAIRS**2, "similarity-change": PAIRS**2, "weights": 2, "gelu": 96}
 
 
@@ -145,7 +145,7 @@ class ReportPage(ReportTest):
         page.locator("#depth select").select_option(index=1)
         self.assertIn("0.9999", page.locator("[data-chart=depth-text]").text_content())
         page.locator("#retrieval select").select_option(index=1)
-        self.assertIn("right image at place 3", page.locator("#retrieval").text_content())
+        self.assertIn("correct image at rank 3", page.locator("#retrieval").text_content())
         self.assert_quiet()
 
     def test_what_is_missing_says_how_to_get_it(self):
@@ -181,7 +181,7 @@ class ReportPage(ReportTest):
         results = everything()
         for result in results:
             if "depth" in result.get("details", {}):
-                result["details"]["depth"] = {"visual": {"sqnr_db": 3}}
+                result["details"]["depth"] = {"image": {"sqnr_db": 3}}
                 result["details"]["weights"] = 5
         page = self.open(self.report(*results))
         for section in ("depth", "weights"):
@@ -195,10 +195,10 @@ class ReportPage(ReportTest):
     def test_a_tower_that_is_untouched_has_no_curve(self):
         results = everything()
         exact = {"cosine": [1.0] * BLOCKS, "sqnr_db": [200.0] * BLOCKS}
-        results[-1]["details"]["depth"] = {**results[-1]["details"]["depth"], "visual": exact}
+        results[-1]["details"]["depth"] = {**results[-1]["details"]["depth"], "image": exact}
         page = self.open(self.report(*results))
         marks = self.marks(page)
-        self.assertLess(marks["depth-visual"], marks["depth-text"])
+        self.assertLess(marks["depth-image"], marks["depth-text"])
         self.assertIn("Image tower, the same as the first model's", page.locator("#depth").text_content())
         self.assert_quiet()
 

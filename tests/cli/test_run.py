@@ -87,7 +87,7 @@ class Runs(RunTest):
                                  for _ in range(5)])
         self.assertEqual([Path(result["model"]["path"]).name for result in document["results"][:5]], [DEMO.name, *MODELS])
         self.assertEqual(document["run"]["failed"], [])
-        self.assertEqual(document["run"]["skipped"], ["zeroshot_classification-more: data.more isn't given"])
+        self.assertEqual(document["run"]["skipped"], ["zeroshot_classification-more: data.more isn't bound"])
         self.assertRegex(output, "fp8-max")
         log = (self.folder / "run.log").read_text().splitlines()
         self.assertTrue(all(re.match(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3} (debug|info|warning) ", line) for line in log), log)
@@ -102,7 +102,7 @@ class Runs(RunTest):
         self.write(short)
         self.ok(*self.arguments(), cwd=self.folder)
         first = {path: path.stat().st_mtime_ns for path in (self.folder / "out" / "items").iterdir()}
-        self.fails(2, "holds a run already", *self.arguments(), cwd=self.folder)
+        self.fails(2, "already holds a run", *self.arguments(), cwd=self.folder)
         self.ok(*self.arguments("--resume"), cwd=self.folder)
         self.assertEqual({path: path.stat().st_mtime_ns for path in first}, first)
         # Another recipe: only what depends on it is done again.
@@ -168,7 +168,7 @@ class Runs(RunTest):
         self.assertEqual(len(json.loads((self.folder / "out" / "results.json").read_text())["results"]), 4)
 
     def test_what_is_missing_is_listed(self):
-        process = self.fails(2, "needs to be told where its files are", "run", self.run_file, "-o", self.folder / "out")
+        process = self.fails(2, "has unbound inputs", "run", self.run_file, "-o", self.folder / "out")
         for line in ("--set checkpoint=PATH", "--set data.drawn=PATH", "--set data.pairs=PATH", "--set data.pairs.captions=FILE"):
             self.assertIn(line, process.stderr)
         self.assertNotIn("data.more", process.stderr)
@@ -187,7 +187,7 @@ class Runs(RunTest):
         (self.folder / "out").mkdir()
         (self.folder / "out" / "report.md").write_text("mine")
         for option in ((), ("--resume",), ("--restart",)):
-            self.fails(2, 'a "report.md" that no run left', *self.arguments(*option), cwd=self.folder)
+            self.fails(2, 'a "report.md" that is not from a run', *self.arguments(*option), cwd=self.folder)
         self.assertEqual([path.name for path in (self.folder / "out").iterdir()], ["report.md"])
 
 
@@ -249,7 +249,7 @@ class Killed(RunTest):
     def test_two_at_once(self):
         place = self.place("shared")
         process = self.kill_at(ITEMS[0], 0, place)
-        self.fails(2, "another clipq is working in this folder", *self.arguments("--resume"), cwd=place)
+        self.fails(2, "another clipq is running in this folder", *self.arguments("--resume"), cwd=place)
         process.kill()
         process.communicate()
 

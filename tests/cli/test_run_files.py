@@ -127,7 +127,7 @@ class Program(CliTest):
             with self.subTest(path=path, value=value):
                 process = self.read(changed(path, value))
                 self.assertEqual(process.returncode, 2, process.stderr)
-                self.assertIn("needs to be told where its files are; give\n  --set checkpoint=PATH\n", process.stderr)
+                self.assertIn("has unbound inputs; pass:\n  --set checkpoint=PATH\n", process.stderr)
 
     def test_refuses_broken_runs(self):
         for path, value, message in [*BROKEN, *INCONSISTENT]:
@@ -135,7 +135,7 @@ class Program(CliTest):
                 process = self.read(changed(path, value))
                 self.assertEqual(process.returncode, 2, process.stderr)
                 self.assertIn(message, process.stderr)
-                self.assertNotRegex(process.stderr, "(where its files are|frame #|internal error|json.exception)")
+                self.assertNotRegex(process.stderr, "(unbound inputs|frame #|internal error|json.exception)")
         self.assertFalse((self.folder / "out").exists())
 
     def test_list_and_schema_agree(self):

@@ -109,7 +109,7 @@ class StoredValues(CliTest):
             '"std" of pixels is 0': lambda document: document["preprocess"].update(std=[0, 1, 1]),
             '"std" of pixels is -1': lambda document: document["preprocess"].update(std=[-1, 1, 1]),
             "preprocessing makes pictures of 64 pixels": lambda document: document["preprocess"].update(size=64),
-            "pictures of 1000000 pixels": lambda document: document["preprocess"].update(size=10**6),
+            "images of 1000000 pixels": lambda document: document["preprocess"].update(size=10**6),
             "a size of the architecture is 1152921504606846976":
                 lambda document: document["config"].update(vocab_size=2**60),
             "towers of 100000 and": lambda document: document["config"].update(vision_layers=10**5),

@@ -143,7 +143,7 @@ class Tasks(CliTest):
             other = (features[name + "-images"], features[name + "-texts"])
             self.assert_metrics(result, reference.drift_captioned(base, other))
         self.assertEqual(np.shape(results[1]["details"]["similarity_map"]["cosines"]), (3, 3))
-        self.fails(2, "float one first", "eval", self.path, "--task", "drift", "--data", f"images:{folder}")
+        self.fails(2, "float model first", "eval", self.path, "--task", "drift", "--data", f"images:{folder}")
 
     def test_drift_of_mere_images(self):
         folder = write_coco(self.folder / "coco", count=4)
@@ -181,7 +181,7 @@ class Tasks(CliTest):
             file.write_bytes(file.read_bytes()[:300])
         arguments = ("--task", "zeroshot_retrieval", "--data", f"coco:{folder}", "--captions", folder / "captions.json")
         for allowed in ((), ("--skip-bad", "1")):
-            self.fails(3, "2 of 8 pictures can't be decoded.*000000000002.jpg, 000000000005.jpg.*--skip-bad 2", "eval", self.path,
+            self.fails(3, "2 of 8 images can't be decoded.*000000000002.jpg, 000000000005.jpg.*--skip-bad 2", "eval", self.path,
                        *arguments, *allowed)
         result = self.results(*arguments, "--skip-bad", "2")[0]
         self.assertEqual(result["data"]["items"], 6)

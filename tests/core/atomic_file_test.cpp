@@ -101,7 +101,7 @@ TEST(AtomicFile, FollowsLinksAlsoToWhatIsNotThereYet) {
               HasSubstr("missing does not exist"));
   std::filesystem::create_symlink("circle", folder / "circle");
   EXPECT_THAT(message_of([&] { write_file(folder / "circle", "text"); }),
-              HasSubstr("a symbolic link that leads nowhere"));
+              HasSubstr("a broken symbolic link"));
 }
 
 TEST(AbandonedFiles, AreRemovedAndThoseBeingWrittenStay) {

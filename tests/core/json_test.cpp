@@ -32,16 +32,16 @@ TEST(ParseJson, SaysInPlainWordsWhatWasExpectedWhere) {
   const std::vector<Case> cases = {
       {"apple\npear\n", "1:1", "expected a value (an object"},
       {"apple\npear\n", "1:1", "got 'apple'"},
-      {"{\"a\": 1,\n \"b\" 2}", "2:6", "expected a colon behind the key, got '2'"},
+      {"{\"a\": 1,\n \"b\" 2}", "2:6", "expected a colon after the key, got '2'"},
       {"{\"a\": 1,\n b: 2}", "2:2", "expected a key in double quotes, got 'b'"},
       {"{\"a\": 1 \"b\": 2}", "1:11", "expected a comma or a }, got '\"'"},
       {"[1 2]", "1:4", "expected a comma or a ], got '2'"},
       {"[1, 2", "1:6", "expected a comma or a ], got the end"},
       {"", "1:1", "got the end"},
-      {"{} {}", "1:4", "expected nothing behind the document, got '{'"},
+      {"{} {}", "1:4", "expected nothing after the document, got '{'"},
       {"[01]", "1:3", "expected a comma or a ], got '01'"},
       {"[-x]", "1:3", "expected a number such as 1, -0.5 or 2e3, got '-x'"},
-      {"[\"a\nb\"]", "1:4", "no line break or other control character within a text, got a line"},
+      {"[\"a\nb\"]", "1:4", "no line break or other control character within a string, got a line"},
       {"[\"a\\x\"]", "1:5", "one of \\\""},
       {"[1e999]", "", "a number in it is too large"},
   };
@@ -62,10 +62,10 @@ TEST(ParseJson, ReadsUtf16WithAMarkAndRefusesOtherEncodings) {
 TEST(ParseJson, RefusesDocumentsThatOneCouldNotCopy) {
   const int levels = 100'000;
   EXPECT_THAT(message_of(std::string(levels, '[') + std::string(levels, ']')),
-              HasSubstr("more than 200 deep"));
+              HasSubstr("more than 200 levels deep"));
   std::string objects;
   for (int i = 0; i < levels; ++i) objects += "{\"a\":";
-  EXPECT_THAT(message_of(objects), HasSubstr("more than 200 deep"));
+  EXPECT_THAT(message_of(objects), HasSubstr("more than 200 levels deep"));
   EXPECT_EQ(parse_json("[\"" + std::string(levels, '[') + "\\\"[\"]", "").size(), 1u);
   EXPECT_TRUE(json_or_text(std::string(levels, '[') + std::string(levels, ']')).is_string());
 }

@@ -91,7 +91,7 @@ TEST_F(FlickrText, ListsAndSplitsOfKarpathysTable) {
 TEST_F(FlickrText, EmptyCaptionsAreLeftOutAndCounted) {
   const auto data = open("image,caption\na.jpg,A dog\nb.jpg,\n");
   EXPECT_EQ(data->size(), 1);
-  EXPECT_THAT(data->warnings(), ElementsAre(HasSubstr("1 empty captions are left out (line 3)")));
+  EXPECT_THAT(data->warnings(), ElementsAre(HasSubstr("empty captions skipped: 1 (line 3)")));
   EXPECT_THAT(open("image,caption\na.jpg,A dog\n")->warnings(), IsEmpty());
 }
 

@@ -128,9 +128,9 @@ TEST_F(CocoTest, RefusesWhatIsNotACaptionsFile) {
   EXPECT_THAT(input_error(R"({"images": [{"id": "x", "file_name": "y"}], "annotations": []})"),
               HasSubstr("images[0] has \"id\": \"x\""));
   EXPECT_THAT(input_error(R"({"images": [], "annotations": [{"image_id": 3, "caption": "a"}]})"),
-              HasSubstr("none of its 1 annotations is of one of \"images\""));
+              HasSubstr("none of its 1 annotations belongs to one of \"images\""));
   EXPECT_THAT(input_error(R"({"images": [{"id": 1, "file_name": "nine.png"}], "annotations": []})"),
-              HasSubstr("no picture in it has a caption"));
+              HasSubstr("none of its images has a caption"));
 }
 
 TEST_F(CocoTest, MissingFoldersAndFilesAreInputErrors) {

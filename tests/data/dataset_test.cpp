@@ -122,10 +122,10 @@ TEST(Cifar, OpensTheTrainingPart) {
   EXPECT_EQ(data->label(9), 3);
   EXPECT_THAT(message_of<UsageError>(
                   [&] { open_dataset(spec("cifar100", folder / "train.bin"), {}, Split::kTrain); }),
-              HasSubstr("give the folder"));
+              HasSubstr("pass the folder"));
   EXPECT_THAT(message_of<UsageError>(
                   [&] { open_dataset(spec("images", folder.path()), {}, Split::kTrain); }),
-              HasSubstr("no training part"));
+              HasSubstr("no training split"));
 }
 
 TEST(Cifar, ReadsClassNamesWithoutTrailingBlankLines) {
@@ -176,7 +176,7 @@ TEST(Images, AreSortedByNameAndOtherFilesAreLeftOut) {
 TEST(Images, AFolderWithoutPicturesIsAnInputError) {
   testing::TemporaryFolder folder;
   EXPECT_THAT(message_of<InputError>([&] { open_dataset(spec("images", folder.path())); }),
-              HasSubstr("has no pictures"));
+              HasSubstr("has no images"));
 }
 
 TEST(Images, TheHashFollowsOrderAndBytes) {
@@ -282,7 +282,7 @@ TEST(ImageFolder, WithoutValTheClassesAreInTheFolderItself) {
   EXPECT_THAT(data->class_keys(), ElementsAre("cat", "dog"));
   EXPECT_EQ(data->label(0), 0);
   EXPECT_THAT(data->warnings(),
-              ElementsAre(HasSubstr("1 class folders without pictures are left out: bird")));
+              ElementsAre(HasSubstr("class folders without images skipped: 1 (bird)")));
 }
 
 TEST(ImageFolder, NoPicturesAreAnInputErrorThatHelps) {

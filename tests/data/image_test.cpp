@@ -112,9 +112,9 @@ TEST(DecodeImage, NamesWhatItDoesNotRead) {
     return message_of<InputError>([&] { decode_image(folder / "x.jpg"); });
   };
   EXPECT_THAT(message(std::string("\0\0\0\x18", 4) + "ftypheic" + std::string(20, '\0')),
-              HasSubstr("x.jpg is a HEIC picture, which clipq doesn't read; convert it to JPEG"));
+              HasSubstr("x.jpg is a HEIC image, which clipq doesn't support; convert it to JPEG"));
   EXPECT_THAT(message(std::string("\0\0\0\x1c", 4) + "ftypavif" + std::string(20, '\0')),
-              HasSubstr("is an AVIF picture"));
+              HasSubstr("is an AVIF image"));
   EXPECT_THAT(message("\n <!DOCTYPE html><html>404</html>"), HasSubstr("is a web page"));
   EXPECT_THAT(message("version https://git-lfs.github.com/spec/v1\noid sha256:0\n"),
               HasSubstr("is a Git LFS pointer"));

@@ -121,7 +121,7 @@ TEST(Encoder, NamesAllPicturesThatCannotBeDecoded) {
   const Encoder encoder({evaluated(model, "a")}, {.batch_size = 4, .skip_bad = 2});
   EXPECT_THAT([&] { encoder.images(all_of(greys)); },
               ThrowsMessage<InputError>(AllOf(
-                  HasSubstr("3 of 10 pictures can't be decoded, 2 are allowed"),
+                  HasSubstr("3 of 10 images can't be decoded (--skip-bad allows 2)"),
                   HasSubstr("grey2.png, grey7.png, grey8.png"),
                   HasSubstr("the first: grey2.png is truncated"), HasSubstr("--skip-bad 3"))));
 }

@@ -138,14 +138,14 @@ TEST(LogisticRegression, RefusesWhatCannotBeLearned) {
   broken[9][0] = std::numeric_limits<float>::infinity();
   EXPECT_THAT(fit(broken, problem.labels, 4),
               ThrowsMessage<InputError>(HasSubstr("2 of 20 items have NaN or infinite features, "
-                                                  "the first of them item 7")));
+                                                  "the first being item 7")));
   EXPECT_THAT(fit(problem.features, problem.labels, 3),
               ThrowsMessage<InputError>(HasSubstr("item 3 has label 3, expected 0 to 2")));
   EXPECT_THAT(fit(problem.features, problem.labels.sub(1), 4),
               ThrowsMessage<InputError>(HasSubstr("item 0 has label -1")));
   EXPECT_THAT(fit(problem.features, problem.labels, 6),
-              ThrowsMessage<InputError>(HasSubstr("2 of 6 classes have no item to learn from, the "
-                                                  "first of them class 4")));
+              ThrowsMessage<InputError>(HasSubstr("2 of 6 classes have no training items, the "
+                                                  "first being class 4")));
   EXPECT_THAT(fit(problem.features, at::zeros({20}, at::kLong), 1),
               ThrowsMessage<InputError>(HasSubstr("1 classes, expected at least 2")));
   EXPECT_THAT(fit(problem.features, problem.labels.narrow(0, 0, 19), 4),

@@ -100,8 +100,8 @@ TEST(Comparison, ClipBenchmarksResultsPairByName) {
   EXPECT_NEAR(comparison.metrics.front().drop(), 0.025, 1e-12);
   EXPECT_FALSE(comparison.metrics.front().paired);
   EXPECT_THAT(comparison.warnings,
-              ElementsAre(HasSubstr("zeroshot_classification on cifar100: paired by the data "
-                                    "set's name alone")));
+              ElementsAre(HasSubstr("zeroshot_classification on cifar100: paired only by the "
+                                    "data set's name")));
   EXPECT_TRUE(std::isnan(size_ratio(compared.base, comparison.model, SizeReference::kFile)));
 }
 
@@ -165,8 +165,8 @@ TEST(Comparison, SizesAgainstTheFileAndFloat32) {
 }
 
 TEST(Comparison, NothingOnOneSideIsRefused) {
-  EXPECT_THAT(refusal({}, {kInt8}), HasSubstr("--base: there are no Results"));
-  EXPECT_THAT(refusal({with_outcomes(kBase, 1, 1)}, {}), HasSubstr("--new: there are no Results"));
+  EXPECT_THAT(refusal({}, {kInt8}), HasSubstr("--base: no Results"));
+  EXPECT_THAT(refusal({with_outcomes(kBase, 1, 1)}, {}), HasSubstr("--new: no Results"));
 }
 
 TEST(Comparison, OutcomesOfOtherItemsGiveNoIntervalButAWarning) {

@@ -88,7 +88,8 @@ TEST(GateArguments, MalformedOnesAreRefused) {
                 HasSubstr(cat("--min-speedup ", text, ": expected S, TOWER=S")));
   }
   for (const char* text : {"", "small", "0", "-0.3", "nan"}) {
-    EXPECT_THAT(refusal([text] { parse_size_gate(text); }), HasSubstr("expected a number above 0"));
+    EXPECT_THAT(refusal([text] { parse_size_gate(text); }),
+                HasSubstr("expected a positive number"));
   }
 }
 
@@ -126,8 +127,8 @@ TEST(GateCheck, WithoutOutcomesNothingIsCertain) {
   Gates certain = max_drop(5);
   certain.require_certain = true;
   EXPECT_THAT(outcomes(by_half_a_point(), certain),
-              ElementsAre("broken acc1 drop 0.50 points, at most 5.00: cannot be certain, because "
-                          "not both Results have the outcomes of their 1000 items"));
+              ElementsAre("broken acc1 drop 0.50 points, at most 5.00: uncertain, because the "
+                          "Results don't both have the outcomes of their 1000 items"));
 }
 
 TEST(GateCheck, SizeIsComparedWithTheReference) {
@@ -176,7 +177,7 @@ TEST(GateCheck, NotANumberNeverPasses) {
               ElementsAre(HasSubstr("broken acc1 drop nan points")));
   base.metrics = now.metrics;
   EXPECT_THAT(refusal([&] { outcomes(compared(base, now), max_drop(50)); }),
-              HasSubstr("acc1 of the base models/base.pt is not a number"));
+              HasSubstr("acc1 of the base models/base.pt is NaN"));
 }
 
 TEST(GateCheck, DataSetIsNamedWhereSeveralHaveTheMetric) {

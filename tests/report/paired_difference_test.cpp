@@ -60,8 +60,10 @@ TEST(PairedDifference, OtherItemsAreRefused) {
   };
   EXPECT_THAT(failure({"110", {}, {}}, {"11", {}, {}}),
               HasSubstr("the base has 3, the new model 2"));
-  EXPECT_THAT(failure({"11", {0, 1}, {}}, {"11", {1, 0}, {}}), HasSubstr("of other classes"));
-  EXPECT_THAT(failure({"11", {}, {2}}, {"11", {}, {1, 1}}), HasSubstr("in other groups"));
+  EXPECT_THAT(failure({"11", {0, 1}, {}}, {"11", {1, 0}, {}}),
+              HasSubstr("for different classes or groups"));
+  EXPECT_THAT(failure({"11", {}, {2}}, {"11", {}, {1, 1}}),
+              HasSubstr("for different classes or groups"));
   EXPECT_THAT(failure({}, {}), HasSubstr("the base has 0"));
 }
 

@@ -151,15 +151,16 @@ TEST(Result, DamagedOutcomesNameTheirMember) {
             "r.outcomes.acc1.strata: got 2 numbers, expected one for each of the 5 hits");
   for (const char* wrong : {"1 x 1 1 1", "1 -1 1 1 1", "1  1 1 1 1", "1 1 1 1 1 ", "1.5 1 1 1 1"}) {
     EXPECT_THAT(outcomes_failure("strata", wrong),
-                HasSubstr("r.outcomes.acc1.strata: expected whole numbers of at least 0"))
+                HasSubstr("r.outcomes.acc1.strata: expected integers of at least 0"))
         << wrong;
   }
-  EXPECT_EQ(outcomes_failure("clusters", "2 4"),
-            "r.outcomes.acc1.clusters: expected lengths that sum to the 5 hits, got another sum");
+  EXPECT_EQ(
+      outcomes_failure("clusters", "2 4"),
+      "r.outcomes.acc1.clusters: expected lengths that sum to the 5 hits, got a different sum");
   EXPECT_THAT(outcomes_failure("clusters", "9223372036854775807 9223372036854775807 7"),
-              HasSubstr("got another sum"));
+              HasSubstr("got a different sum"));
   EXPECT_THAT(outcomes_failure("clusters", "0 5"),
-              HasSubstr("clusters: expected whole numbers of at least 1"));
+              HasSubstr("clusters: expected integers of at least 1"));
 }
 
 TEST(Result, OtherDocumentsAreRefused) {

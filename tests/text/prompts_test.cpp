@@ -45,7 +45,7 @@ TEST_F(Prompts, PlainListAndObjectByDataSet) {
 TEST_F(Prompts, UnknownDataSetNamesTheNearestAndAll) {
   const auto path = file(R"({"cifar10": ["x"], "pets": ["y"]})");
   EXPECT_THAT(message<UsageError>([&] { read_class_names(path, "cifar"); }),
-              AllOf(HasSubstr("prompts.json: nothing for data set \"cifar\""),
+              AllOf(HasSubstr("prompts.json: no entry for data set \"cifar\""),
                     HasSubstr("did you mean \"cifar10\"?"), HasSubstr("It has: cifar10, pets")));
 }
 
@@ -55,7 +55,7 @@ TEST_F(Prompts, WrongContentsNameTheirPlace) {
   EXPECT_THAT(message<InputError>([&] { read_class_names(file(R"({"x": {"a": "b"}})"), "x"); }),
               HasSubstr("prompts.json: x: expected a list of strings, got object"));
   EXPECT_THAT(message<InputError>([&] { read_class_names(file("[]"), "x"); }),
-              HasSubstr("expected a list of strings, got an empty one"));
+              HasSubstr("expected a list of strings, got an empty list"));
   EXPECT_THAT(message<InputError>([&] { load_templates(file(R"(["a {c}", "a {}"])"), "x"); }),
               HasSubstr("template \"a {}\" has no placeholder \"{c}\""));
 }
@@ -65,7 +65,7 @@ TEST_F(Prompts, BuiltinOnesAreClipBenchmarks) {
   EXPECT_THAT(load_templates("clip_benchmark", "imagenet1k"), SizeIs(80));
   EXPECT_EQ(load_templates("clip_benchmark", "cifar100").front(), "a photo of a {c}.");
   EXPECT_THAT(message<UsageError>([] { builtin_class_names("cifar100"); }),
-              HasSubstr("give --classnames"));
+              HasSubstr("pass --classnames"));
 }
 
 TEST_F(Prompts, EveryPlaceholderIsFilled) {

@@ -24,7 +24,8 @@ void answer_requests(const BenchOptions& options) {
 }  // namespace
 
 void add_bench(CLI::App& app, const CommonOptions& common) {
-  auto* command = app.add_subcommand("bench", "time models, interleaved, the first as baseline");
+  auto* command =
+      app.add_subcommand("bench", "time models, interleaved; the first is the baseline");
   auto options = std::make_shared<BenchOptions>();
   auto model = std::make_shared<ModelArguments>();
   auto output = std::make_shared<std::string>();
@@ -41,7 +42,7 @@ void add_bench(CLI::App& app, const CommonOptions& common) {
       ->allow_extra_args(false)
       ->check(whole_number(1, kLargestBatch))
       ->capture_default_str();
-  command->add_option("--warm-up", options->latency.warm_up, "runs before times count")
+  command->add_option("--warm-up", options->latency.warm_up, "untimed runs before the measurement")
       ->check(whole_number(0, kMostItems))
       ->capture_default_str();
   command
@@ -51,8 +52,8 @@ void add_bench(CLI::App& app, const CommonOptions& common) {
       ->capture_default_str();
   command->add_flag("--profile", options->profile, "also time every layer");
   command->add_flag("--on-request", *on_request,
-                    "for scripts that take turns with other programs: print \"ready\", then for "
-                    "every line of stdin such as \"image 32\" run once and print the milliseconds");
+                    "for scripts that alternate with other programs: print \"ready\", then for "
+                    "each line of stdin such as \"image 32\" run once and print the milliseconds");
   command->add_option("-o,--output", *output, "Result JSON to write")->type_name(kFileType);
   add_model_arguments(*command, *model);
   command->callback([options, model, output, tower, on_request, &common] {

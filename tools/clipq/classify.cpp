@@ -9,7 +9,7 @@
 namespace clipq::cli {
 namespace {
 
-/// The options as they are written.
+/// The options as given on the command line.
 struct ClassifyArguments {
   ClassifyOptions options;
   ModelArguments model;
@@ -19,7 +19,7 @@ struct ClassifyArguments {
 
 std::vector<std::string> labels_of(const ClassifyArguments& arguments) {
   if (!arguments.labels_file.empty()) {
-    std::vector<std::string> lines = read_lines(arguments.labels_file, "file of labels");
+    std::vector<std::string> lines = read_lines(arguments.labels_file, "labels file");
     std::erase(lines, "");
     return lines;
   }
@@ -34,26 +34,26 @@ std::vector<std::string> labels_of(const ClassifyArguments& arguments) {
 }  // namespace
 
 void add_classify(CLI::App& app, const CommonOptions& common) {
-  auto* command = app.add_subcommand("classify", "say which labels fit images: a first look");
+  auto* command = app.add_subcommand("classify", "classify images with given labels: a quick look");
   auto arguments = std::make_shared<ClassifyArguments>();
   ClassifyOptions& options = arguments->options;
   command->add_option("model", options.model_file, "checkpoint or artifact")
       ->type_name(kFileType)
       ->required();
-  command->add_option("images", options.images, "picture files")->type_name(kFileType)->required();
+  command->add_option("images", options.images, "image files")->type_name(kFileType)->required();
   auto* labels = command->add_option("--labels", arguments->labels,
-                                     "what to tell apart, separated by commas: \"a cat,a dog\"");
+                                     "labels, separated by commas: \"a cat,a dog\"");
   command
       ->add_option("--labels-file", arguments->labels_file,
-                   "a label a line; - reads standard input")
+                   "file with one label per line; - reads standard input")
       ->type_name(kFileType)
       ->excludes(labels);
   command
       ->add_option("--templates", options.templates,
-                   "put every label into these prompt templates and take their mean: a set (clipq "
-                   "list templates), or a JSON file (default: the labels as they stand)")
+                   "insert each label into these prompt templates and average them: a set (clipq "
+                   "list templates), or a JSON file (default: the labels as given)")
       ->type_name("TEMPLATES");
-  command->add_option("--top", options.top, "labels shown of each image")
+  command->add_option("--top", options.top, "number of labels shown per image")
       ->check(whole_number(1, kMostItems))
       ->capture_default_str();
   add_model_arguments(*command, arguments->model);

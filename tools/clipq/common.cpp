@@ -18,7 +18,7 @@
 namespace clipq::cli {
 namespace {
 
-/// The argument quoted where a shell would take it for something else.
+/// The argument, quoted if a shell would interpret it otherwise.
 std::string shell_word(const std::string& argument) {
   const auto is_plain = [](unsigned char c) {
     return std::isalnum(c) != 0 ||
@@ -33,7 +33,7 @@ std::string shell_word(const std::string& argument) {
 std::int64_t parse_heads(const std::string& text, const std::string& where) {
   const auto heads = parse_number<std::int64_t>(text);
   if (heads && *heads > 0) return *heads;
-  throw UsageError(cat(where, ": \"", text, "\" is no number of heads"));
+  throw UsageError(cat(where, ": \"", text, "\" is not a positive integer"));
 }
 
 }  // namespace
@@ -67,21 +67,20 @@ ModelOptions ModelArguments::options() const {
 
 void add_checkpoint_arguments(CLI::App& command, ModelArguments& arguments) {
   command
-      .add_option(
-          "--activation", arguments.activation,
-          "MLP activation of a checkpoint: quick_gelu, gelu or gelu_tanh, of both towers or "
-          "as image=gelu,text=quick_gelu (default: found out from the checkpoint)")
+      .add_option("--activation", arguments.activation,
+                  "MLP activation of a checkpoint: quick_gelu, gelu or gelu_tanh for both towers, "
+                  "or image=gelu,text=quick_gelu (default: determined from the checkpoint)")
       ->type_name("{quick_gelu,gelu,gelu_tanh}");
   command
       .add_option("--heads", arguments.heads,
-                  "attention heads of a checkpoint's towers, as image=16,text=12 (default: found "
-                  "out from the checkpoint)")
+                  "attention heads of a checkpoint's towers, as in image=16,text=12 (default: "
+                  "determined from the checkpoint)")
       ->type_name("HEADS");
   command
       .add_option("--parity", arguments.parity,
-                  "how a checkpoint is compared with what its own code computes: sandbox, in a "
+                  "how a checkpoint is compared with the output of its own code: sandbox, in a "
                   "process that can't write files, open sockets or start programs; run, with your "
-                  "rights; or skip")
+                  "privileges; or skip")
       ->type_name("{sandbox,run,skip}")
       ->capture_default_str();
   command
@@ -100,28 +99,27 @@ void add_model_arguments(CLI::App& command, ModelArguments& arguments) {
       ->capture_default_str();
   command
       .add_option("--kernels", arguments.kernels,
-                  "native: auto, the fastest here for each shape, or one of `clipq list kernels`")
+                  "native: auto (the fastest on this machine for each shape), or one of `clipq "
+                  "list kernels`")
       ->type_name("KERNELS")
       ->capture_default_str();
   command
       .add_option("--attention", arguments.attention,
-                  "native: auto, the fastest here, or one of `clipq list attention`; not where "
-                  "attention is quantized")
+                  "native: auto (the fastest on this machine), or one of `clipq list attention`; "
+                  "doesn't apply to quantized attention")
       ->type_name("ATTENTION")
       ->capture_default_str();
 }
 
 void add_skip_bad_option(CLI::App& command, std::int64_t& skip_bad) {
-  command
-      .add_option("--skip-bad", skip_bad,
-                  "go on without pictures that can't be decoded, if they are at most N")
+  command.add_option("--skip-bad", skip_bad, "skip up to N undecodable images")
       ->check(whole_number(0, kMostItems))
       ->capture_default_str();
 }
 
 void add_feeding_options(CLI::App& command, std::int64_t& batch_size, std::int64_t& skip_bad) {
   add_skip_bad_option(command, skip_bad);
-  command.add_option("--batch-size", batch_size, "items a batch")
+  command.add_option("--batch-size", batch_size, "items per batch")
       ->check(whole_number(1, kLargestBatch))
       ->capture_default_str();
 }
@@ -129,10 +127,10 @@ void add_feeding_options(CLI::App& command, std::int64_t& batch_size, std::int64
 CacheArguments::CacheArguments() : cache(FeatureCache::default_folder().string()) {}
 
 void add_cache_options(CLI::App& command, CacheArguments& arguments) {
-  command.add_option("--cache", arguments.cache, "folder of the feature cache")
+  command.add_option("--cache", arguments.cache, "feature cache folder")
       ->type_name(kFolderType)
       ->capture_default_str();
-  command.add_flag("--no-cache", arguments.no_cache, "compute all features, and keep none");
+  command.add_flag("--no-cache", arguments.no_cache, "compute all features, and don't cache them");
 }
 
 std::string command_line(int argc, char** argv) {

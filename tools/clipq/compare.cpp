@@ -10,12 +10,12 @@
 namespace clipq::cli {
 namespace {
 
-/// The options as they are written.
+/// The options as given on the command line.
 struct CompareArguments {
   CompareOptions options;
   std::vector<std::string> max_drop;
   std::vector<std::string> min_speedup;
-  std::optional<std::string> max_size_ratio;  ///< an empty text is wrong, not absent
+  std::optional<std::string> max_size_ratio;  ///< an empty text is an error, not absence
   std::string size_against = "file";
   std::string output;
 
@@ -45,7 +45,7 @@ void run_compare(const CompareArguments& arguments, const CommonOptions& common)
 
 void add_compare(CLI::App& app, const CommonOptions& common) {
   auto* command = app.add_subcommand(
-      "compare", "compare new models with a base by their Results; gates decide the exit code");
+      "compare", "compare the Results of new models with a base; gates determine the exit code");
   auto arguments = std::make_shared<CompareArguments>();
   command
       ->add_option("--base", arguments->options.base,
@@ -54,22 +54,22 @@ void add_compare(CLI::App& app, const CommonOptions& common) {
       ->required();
   command
       ->add_option("--new", arguments->options.now,
-                   "Result JSON of the models to compare; the base among them is passed over")
+                   "Result JSON of the models to compare; the base, if included, is ignored")
       ->type_name(kFileType)
       ->required();
   command->add_option("--max-drop", arguments->max_drop,
-                      "METRIC=POINTS: the most that a metric may get worse, in percentage points");
+                      "METRIC=POINTS: the most a metric may get worse by, in percentage points");
   command->add_option("--max-size-ratio", arguments->max_size_ratio,
-                      "the most that the new model's size may be of the base's");
+                      "maximum size of the new model, as a fraction of the base's");
   command
       ->add_option("--size-against", arguments->size_against,
-                   "what sizes are compared with: file (the base's) or float32 (the parameters)")
+                   "reference for sizes: file (the base's) or float32 (the parameters)")
       ->check(CLI::IsMember({"file", "float32"}))
       ->capture_default_str();
   command->add_option("--min-speedup", arguments->min_speedup,
-                      "S, TOWER=S or TOWER.BATCH=S: the least speed-up");
+                      "S, TOWER=S or TOWER.BATCH=S: the minimum speed-up");
   command->add_flag("--require-certain", arguments->options.gates.require_certain,
-                    "a drop whose 95 % interval reaches beyond its limit breaks the gate");
+                    "also fail a gate if the 95 % interval of the drop extends beyond its limit");
   command->add_option("-o,--output", arguments->output, "JSON to write")->type_name(kFileType);
   command->callback([arguments, &common] { run_compare(*arguments, common); });
 }

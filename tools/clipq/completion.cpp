@@ -11,13 +11,14 @@ namespace {
 
 constexpr std::string_view kPlaceholder = "@OFFER@";
 
-/// What may stand for an option's value or an argument.
+/// What an option's value or an argument may be.
 struct Offer {
   std::vector<std::string> choices;
   bool files = false;
 };
 
-/// Told by the type's name: "{image,text}", a word that listed_names() knows, or FILE and FOLDER.
+/// Derived from the type's name: "{image,text}", a word that listed_names() knows, or FILE and
+/// FOLDER.
 Offer offer_of(const CLI::Option& option) {
   const std::string type = option.get_type_name();
   const std::size_t open = type.find('{');
@@ -45,7 +46,7 @@ std::vector<std::string> spellings(const CLI::Option& option) {
   return names;
 }
 
-/// A branch of the script's case: what may stand after `place`.
+/// A branch of the script's case: what may follow `place`.
 std::string branch(const std::string& pattern, const Offer& offer) {
   return cat("    ", pattern, ")\n      choices='", join(offer.choices, " "),
              "' files=", offer.files ? "yes" : "''", "\n      ;;\n");
@@ -71,8 +72,8 @@ std::string branches_of(const CLI::App& command, const std::string& name,
 }
 
 /// The functions that know the program: _clipq_is_command WORD, and _clipq_offer COMMAND PLACE,
-/// which sets `choices` and `files` for what may stand behind an option, or as "options" or
-/// "arguments" of the command, and fails if that is nothing.
+/// which sets `choices` and `files` for what may follow an option, or as "options" or "arguments"
+/// of the command, and fails if there is nothing to offer.
 std::string offer_functions(const CLI::App& app) {
   std::vector<std::string> commands;
   std::string branches;
@@ -99,10 +100,9 @@ std::string completion_script(const CLI::App& app, const std::string& shell) {
 }
 
 void add_completion(CLI::App& app) {
-  auto* command =
-      app.add_subcommand("completion", "print what makes a shell complete clipq's words");
+  auto* command = app.add_subcommand("completion", "print the shell completion script for clipq");
   auto shell = std::make_shared<std::string>();
-  command->add_option("shell", *shell, "whose completion")
+  command->add_option("shell", *shell, "the shell")
       ->required()
       ->check(CLI::IsMember({"bash", "zsh"}));
   command->callback([&app, shell] { std::cout << completion_script(app, *shell); });

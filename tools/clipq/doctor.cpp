@@ -7,7 +7,7 @@ namespace clipq::cli {
 
 void add_doctor(CLI::App& app, const CommonOptions& common) {
   auto* command =
-      app.add_subcommand("doctor", "what this machine and this program offer, and advice");
+      app.add_subcommand("doctor", "show what this machine and this program support, with advice");
   auto quick = std::make_shared<bool>(false);
   command->add_flag("--quick", *quick, "don't measure GEMM peaks");
   command->callback([quick, &common] {

@@ -14,14 +14,16 @@ void add_embed(CLI::App& app, const CommonOptions& common) {
       ->required();
   auto* images =
       command->add_option("--images", options->images, "folder of images")->type_name(kFolderType);
-  command->add_option("--texts", options->texts, "file with a text a line; - reads standard input")
+  command
+      ->add_option("--texts", options->texts, "file with one text per line; - reads standard input")
       ->type_name(kFileType)
       ->excludes(images);
   command->add_flag("--normalize", options->normalize, "scale every row to length 1");
   add_feeding_options(*command, options->batch_size, options->skip_bad);
   command
-      ->add_option("-o,--output", options->output,
-                   "float32 [n, embed_dim] (.npy); the rows' names go beside it (.txt)")
+      ->add_option(
+          "-o,--output", options->output,
+          "float32 [n, embed_dim] (.npy); the names of the rows are written next to it (.txt)")
       ->type_name(kFileType)
       ->required();
   add_model_arguments(*command, *model);
@@ -33,7 +35,7 @@ void add_embed(CLI::App& app, const CommonOptions& common) {
       std::cout << json_text(written);
     } else {
       std::cout << "wrote " << options->output.string() << ": float32 " << written["shape"].dump()
-                << (options->normalize ? ", normalized" : "") << "; the rows are named in "
+                << (options->normalize ? ", normalized" : "") << "; the names of the rows are in "
                 << written["names"].get<std::string>() << "\n";
     }
   });

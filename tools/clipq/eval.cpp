@@ -12,7 +12,7 @@
 namespace clipq::cli {
 namespace {
 
-/// What the command line gives in words.
+/// The options as given on the command line.
 struct EvalArguments {
   EvalOptions options;
   ModelArguments model;
@@ -29,13 +29,12 @@ void add_data_options(CLI::App& command, EvalArguments& arguments) {
       ->required();
   command
       .add_option("--captions", options.captions,
-                  "captions of coco: or flickr: pictures, or COCO's instances")
+                  "captions of coco: or flickr: images, or COCO's instances")
       ->type_name(kFileType);
   command
-      .add_option(
-          "--limit", options.limit,
-          "only the first N items (of class folders those of the first classes); layers takes "
-          "64 unless told")
+      .add_option("--limit", options.limit,
+                  "only the first N items (for class folders, those of the first classes); default "
+                  "for layers: 64")
       ->check(whole_number(1, kMostItems));
   add_feeding_options(command, options.batch_size, options.skip_bad);
   add_cache_options(command, arguments.cache);
@@ -52,20 +51,21 @@ void add_task_options(CLI::App& command, EvalArguments& arguments) {
       ->capture_default_str();
   command
       .add_option("--classnames", options.classnames,
-                  "class names: a text with a name a line, a JSON list, CLIP_benchmark's object keyed "
-                  "by data set, or names keyed by class")
+                  "class names: a text file with one name per line, a JSON list, CLIP_benchmark's "
+                  "object keyed by data set, or names keyed by class")
       ->type_name(kFileType);
   command
       .add_option("--templates", options.templates,
-                  "prompt templates: a set (clipq list templates), or a file: JSON, or a template a line")
+                  "prompt templates: a set (clipq list templates), or a file: JSON, or one "
+                  "template per line")
       ->type_name("TEMPLATES")
       ->capture_default_str();
   command
       .add_option("--classes", arguments.classes,
-                  "tell all named classes apart, or only those present in the data")
+                  "classify among all named classes, or only those present in the data")
       ->type_name("{all,present}")
       ->capture_default_str();
-  command.add_flag("--per-class", options.per_class, "also a table of classes");
+  command.add_flag("--per-class", options.per_class, "also print a per-class table");
   command.add_option("--recall-k", options.recall_k, "list lengths of retrieval recall")
       ->delimiter(',')
       ->allow_extra_args(false)
@@ -80,7 +80,7 @@ void add_probe_options(CLI::App& command, EvalArguments& arguments) {
   TaskOptions& options = arguments.options.task_options;
   command
       .add_option("--train-data", options.train_data,
-                  "linear probe: data set to train on (default: the training part of --data)")
+                  "linear probe: data set to train on (default: the training split of --data)")
       ->type_name(kSpecType);
   command
       .add_option("--train-limit", options.train_limit,
@@ -91,19 +91,19 @@ void add_probe_options(CLI::App& command, EvalArguments& arguments) {
                   "linear probe: embedding, or pooled (before the projection)")
       ->type_name("{embedding,pooled}")
       ->capture_default_str();
-  auto* c =
-      command
-          .add_option("--probe-c", options.probe_c, "linear probe: inverse of the regularisation")
-          ->check(number_above_zero())
-          ->capture_default_str();
+  auto* c = command
+                .add_option("--probe-c", options.probe_c,
+                            "linear probe: inverse of the regularization strength")
+                ->check(number_above_zero())
+                ->capture_default_str();
   command
       .add_option("--probe-iterations", options.probe_iterations,
-                  "linear probe: L-BFGS iterations at most")
+                  "linear probe: maximum number of L-BFGS iterations")
       ->check(whole_number(1, kMostItems))
       ->capture_default_str();
   command
       .add_option("--probe-tolerance", options.probe_tolerance,
-                  "linear probe: largest component of the gradient at which it has converged")
+                  "linear probe: largest gradient component at which the fit counts as converged")
       ->check(number_above_zero())
       ->capture_default_str();
   command
@@ -127,7 +127,7 @@ EvalOptions options_of(const EvalArguments& arguments, const CommonOptions& comm
 
 void add_eval(CLI::App& app, const CommonOptions& common) {
   auto* command =
-      app.add_subcommand("eval", "measure the accuracy of models, the first as baseline");
+      app.add_subcommand("eval", "measure the accuracy of models; the first is the baseline");
   auto arguments = std::make_shared<EvalArguments>();
   command->add_option("models", arguments->options.models, "checkpoints or artifacts")
       ->type_name(kFileType)
@@ -139,7 +139,7 @@ void add_eval(CLI::App& app, const CommonOptions& common) {
       ->type_name(kFileType);
   command
       ->add_option("--clip-benchmark", arguments->options.clip_benchmark,
-                   "folder to write CLIP_benchmark's JSON files to, one a model")
+                   "folder to write CLIP_benchmark's JSON files to, one per model")
       ->type_name(kFolderType);
   add_model_arguments(*command, arguments->model);
   command->callback([arguments, &common] {

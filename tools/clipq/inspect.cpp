@@ -6,7 +6,7 @@
 namespace clipq::cli {
 
 void add_inspect(CLI::App& app, const CommonOptions& common) {
-  auto* command = app.add_subcommand("inspect", "say what a checkpoint or an artifact is");
+  auto* command = app.add_subcommand("inspect", "describe a checkpoint or an artifact");
   auto file = std::make_shared<std::string>();
   auto model = std::make_shared<ModelArguments>();
   command->add_option("model", *file, "checkpoint or artifact")->type_name(kFileType)->required();

@@ -49,12 +49,13 @@ Rows format_rows() { return rows_of(formats()); }
 Rows observer_rows() { return rows_of(observers()); }
 Rows algorithm_rows() { return rows_of(algorithms()); }
 
-/// Whether this machine can run them is part of what they are.
+/// The comment says whether this machine can run them.
 template <typename Path>
 Rows rows_of_paths(const std::vector<Path>& paths) {
   Rows rows;
   for (const Path& path : paths) {
-    rows.emplace_back(path.name, cat(path.comment, path.supported() ? "" : " (not here)"));
+    rows.emplace_back(path.name,
+                      cat(path.comment, path.supported() ? "" : " (not supported here)"));
   }
   return rows;
 }
@@ -74,7 +75,7 @@ Rows dataset_rows() {
 /// What can be listed.
 struct List {
   const char* name;
-  const char* type;  ///< of options that take one; empty: none does
+  const char* type;  ///< type name of options that take one; empty: none
   bool or_file;      ///< whether such options take a file as well
   Rows (*rows)();
 };
@@ -97,7 +98,7 @@ Json to_json(const Rows& rows) {
 }
 
 std::string to_text(const Rows& rows) {
-  Table table({{"name"}, {"what it is"}});
+  Table table({{"name"}, {"description"}});
   for (const auto& [name, comment] : rows) table.add_row({name, comment});
   return table.text();
 }
@@ -115,7 +116,8 @@ ListedNames listed_names(const std::string& type) {
 }
 
 void add_list(CLI::App& app, const CommonOptions& common) {
-  auto* command = app.add_subcommand("list", "what there is to choose from");
+  auto* command =
+      app.add_subcommand("list", "list the available recipes, data sets, kernels and more");
   auto which = std::make_shared<std::string>();
   std::vector<std::string> names;
   for (const List& list : lists()) names.emplace_back(list.name);

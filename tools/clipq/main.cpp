@@ -14,12 +14,12 @@ namespace clipq::cli {
 namespace {
 
 void add_common_options(CLI::App& app, CommonOptions& common) {
-  app.add_flag("--json", common.json, "print one JSON document on stdout");
-  app.add_flag("--quiet", common.quiet, "errors only on stderr");
-  app.add_flag("--verbose", common.verbose, "more on stderr");
+  app.add_flag("--json", common.json, "print one JSON document to stdout");
+  app.add_flag("--quiet", common.quiet, "print only errors to stderr");
+  app.add_flag("--verbose", common.verbose, "print more to stderr");
   app.add_option("--log-file", common.log_file, "also write the log to this file")
       ->type_name(kFileType);
-  app.add_option("--threads", common.threads, "threads to compute with (default: LibTorch's)")
+  app.add_option("--threads", common.threads, "number of compute threads (default: LibTorch's)")
       ->check(whole_number(1, kMostThreads));
 }
 
@@ -32,7 +32,8 @@ void apply(const CommonOptions& common) {
 }
 
 int run(int argc, char** argv) {
-  CLI::App app("clipq quantizes CLIP models after training and shows what it costs and gains.");
+  CLI::App app(
+      "clipq performs post-training quantization of CLIP models and measures its costs and gains.");
   app.name("clipq");
   app.set_version_flag("--version", std::string("clipq ") + kVersion);
   app.require_subcommand(1);

@@ -18,7 +18,7 @@ CLI::Validator finite_number(bool zero) {
             const auto number = parse_number<double>(text);
             const bool fits =
                 number && std::isfinite(*number) && (*number > 0 || (zero && *number == 0));
-            return fits ? "" : got(text, zero ? "a number of 0 or more" : "a number above 0");
+            return fits ? "" : got(text, zero ? "a non-negative number" : "a positive number");
           },
           ""};
 }
@@ -29,7 +29,7 @@ CLI::Validator whole_number(std::int64_t smallest, std::int64_t largest) {
   return {[smallest, largest](const std::string& text) {
             const auto number = parse_number<std::int64_t>(text);
             const bool fits = number && *number >= smallest && *number <= largest;
-            return fits ? "" : got(text, cat("a whole number from ", smallest, " to ", largest));
+            return fits ? "" : got(text, cat("an integer from ", smallest, " to ", largest));
           },
           ""};
 }

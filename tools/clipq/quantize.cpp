@@ -24,29 +24,27 @@ void add_quantize(CLI::App& app, const CommonOptions& common) {
       ->add_option("--calib-data", options->calibration_data,
                    "calibration data, kind:path (clipq list datasets)")
       ->type_name(kSpecType);
-  command
-      ->add_option("--calib-captions", options->calibration_captions,
-                   "captions of --calib-data")
+  command->add_option("--calib-captions", options->calibration_captions, "captions of --calib-data")
       ->type_name(kFileType);
   command
       ->add_option("--calib-samples", options->calibration_samples,
                    "image-caption pairs to calibrate on (default: the recipe's)")
       ->check(whole_number(1, kMostItems));
   command
-      ->add_option(
-          "--set", options->overrides,
-          "override the recipe: calibration.KEY=VALUE, or algorithms.NAME.OPTION=VALUE, or "
-          "GLOB.ATTRIBUTE=VALUE as in '*.weight_quantizer.bits=8'; may be repeated")
+      ->add_option("--set", options->overrides,
+                   "override the recipe: calibration.KEY=VALUE, algorithms.NAME.OPTION=VALUE, or "
+                   "GLOB.ATTRIBUTE=VALUE as in '*.weight_quantizer.bits=8'; may be repeated")
       ->type_name(kSettingType)
       ->allow_extra_args(false);
   command
       ->add_option("-o,--output", options->output,
-                   "artifact to write (.pt); needed unless --dry-run")
+                   "artifact to write (.pt); required unless --dry-run")
       ->type_name(kFileType);
-  command->add_flag("--dry-run", options->dry_run,
-                    "say what would be on and the size to come; calibrate and write nothing");
+  command->add_flag(
+      "--dry-run", options->dry_run,
+      "show what would be quantized and the resulting size; calibrate and write nothing");
   command->add_flag("--resume", options->resume,
-                    "go on with a calibration of the same output that was cut short");
+                    "continue an interrupted calibration of the same output");
   command
       ->add_option("--save-every", options->save_seconds,
                    "seconds between saves of the calibration's state")

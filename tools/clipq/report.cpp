@@ -7,14 +7,14 @@ namespace clipq::cli {
 
 void add_report(CLI::App& app, const CommonOptions& common) {
   auto* command = app.add_subcommand(
-      "report", "write report.json, report.md and report.html of what eval and bench measured");
+      "report", "write report.json, report.md and report.html from Results of eval and bench");
   auto options = std::make_shared<ReportOptions>();
   command
       ->add_option("results", options->results,
                    "Result JSON of eval, bench or CLIP_benchmark; the first model is the baseline")
       ->type_name(kFileType)
       ->required();
-  command->add_option("-o,--output", options->folder, "folder to write to; made if missing")
+  command->add_option("-o,--output", options->folder, "folder to write to; created if missing")
       ->type_name(kFolderType)
       ->required();
   command->add_option("--title", options->title, "the report's title");

@@ -11,7 +11,7 @@
 namespace clipq::cli {
 namespace {
 
-/// The command line without what makes it go on where it was.
+/// The command line without --resume and --restart.
 std::string from_the_beginning(std::string command) {
   for (const std::string word : {" --resume", " --restart"}) {
     const std::size_t found = command.find(word);
@@ -20,7 +20,7 @@ std::string from_the_beginning(std::string command) {
   return command;
 }
 
-/// The options as they are written.
+/// The options as given on the command line.
 struct RunArguments {
   RunOptions options;
   ModelArguments model;
@@ -61,7 +61,7 @@ void print_run(const RunReport& report, const std::filesystem::path& folder,
 
 void add_run(CLI::App& app, const CommonOptions& common) {
   auto* command = app.add_subcommand(
-      "run", "quantize, evaluate and time as a run file says; leaves models and a report");
+      "run", "quantize, evaluate and time as specified in a run file; writes models and a report");
   auto arguments = std::make_shared<RunArguments>();
   RunOptions& options = arguments->options;
   command->add_option("run", options.run, "run name (clipq list runs) or JSON file")
@@ -70,19 +70,19 @@ void add_run(CLI::App& app, const CommonOptions& common) {
   command
       ->add_option("--set", options.settings,
                    "NAME=PATH: where a checkpoint is; data.NAME=PATH (also data.NAME.captions, "
-                   ".classnames, .templates, .train): where data are; KEY=VALUE: another value of "
-                   "the run file, as in bench.seconds=1; may be repeated")
+                   ".classnames, .templates, .train): where data are; KEY=VALUE: override a value "
+                   "of the run file, as in bench.seconds=1; may be repeated")
       ->type_name(kSettingType)
       ->allow_extra_args(false);
   command->add_option("-o,--output", options.folder, "folder for models, results and report")
       ->type_name(kFolderType)
       ->required();
-  auto* resume = command->add_flag("--resume", arguments->resume,
-                                   "go on with the run that the folder holds: what is finished and "
-                                   "made from the same inputs is kept");
+  auto* resume = command->add_flag(
+      "--resume", arguments->resume,
+      "continue the run in the folder: finished items made from the same inputs are kept");
   command
       ->add_flag("--restart", arguments->restart,
-                 "do everything again in a folder that holds a run")
+                 "redo everything in a folder that already holds a run")
       ->excludes(resume);
   add_feeding_options(*command, options.batch_size, options.skip_bad);
   add_cache_options(*command, arguments->cache);

@@ -36,7 +36,7 @@ void add_doctor(CLI::App& app, const CommonOptions& common);
 /// Adds the one that makes shells complete words: from what `app` has when it runs.
 void add_completion(CLI::App& app);
 
-/// What types of options are called in --help; completion goes by them. A type "{a,b}" is a choice,
+/// Type names of options, shown in --help and used by shell completion. A type "{a,b}" is a choice,
 /// one that listed_names() knows is too.
 inline constexpr const char* kFileType = "FILE";
 inline constexpr const char* kFolderType = "FOLDER";
@@ -73,7 +73,7 @@ void add_model_arguments(CLI::App& command, ModelArguments& arguments);
 /// --skip-bad.
 void add_skip_bad_option(CLI::App& command, std::int64_t& skip_bad);
 
-/// Adds --batch-size and --skip-bad: for commands that feed pictures to models.
+/// Adds --batch-size and --skip-bad: for commands that feed images to models.
 void add_feeding_options(CLI::App& command, std::int64_t& batch_size, std::int64_t& skip_bad);
 
 /// The command-line side of the feature cache's folder.

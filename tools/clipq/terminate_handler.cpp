@@ -15,22 +15,22 @@ void say(std::string_view text) {
   static_cast<void>(ignored);
 }
 
-/// Of exceptions that nobody can catch: in LibTorch's initialisers, which run before main(), and in
-/// threads of others. A lack of memory there is no defect.
+/// For exceptions that nothing can catch: in LibTorch's initializers, which run before main(), and
+/// in threads of libraries. Running out of memory there is not a defect.
 [[noreturn]] void end_program() {
   if (const std::exception_ptr exception = std::current_exception()) {
     try {
       std::rethrow_exception(exception);
     } catch (const std::exception& failure) {
       if (clipq::is_out_of_memory(failure)) {
-        say("error: out of memory; try fewer --threads, or free some\n");
+        say("error: out of memory; use fewer --threads, or free memory\n");
         _exit(static_cast<int>(clipq::ExitCode::kInput));
       }
       say("error: internal error: ");
       say(failure.what());
       say("\n");
     } catch (...) {
-      say("error: internal error: an exception of an unknown kind\n");
+      say("error: internal error: an unknown exception\n");
     }
   }
   std::abort();

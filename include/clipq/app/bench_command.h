@@ -18,15 +18,15 @@ struct BenchOptions {
   bool profile = false;  ///< also time every layer
 };
 
-/// One Result a model, in their order; the models' runs are interleaved. Beside latencies, under
-/// details "bench": throughput and operations a second by what was timed and batch size, and their
-/// share of the machine's GEMM peak, which is measured too; seconds to read and to load the file;
-/// memory; with `profile` the layers' times.
+/// One Result per model, in order; the models' runs are interleaved. In addition to latencies,
+/// under details "bench": throughput and operations per second by what was timed and batch size,
+/// and their share of the machine's GEMM peak, which is measured too; seconds to read and to load
+/// the file; memory; with `profile`, the layers' times.
 std::vector<Result> bench(const BenchOptions& options);
 
 /// Opens the first model and returns a function that runs it once for a request such as "image 32"
-/// ("text 1", "text_prompts 8") and returns the milliseconds: for scripts that take turns with
-/// other programs. It throws UsageError for what isn't such a request.
+/// ("text 1", "text_prompts 8") and returns the milliseconds: for scripts that alternate
+/// with other programs. It throws UsageError for any other request.
 std::function<double(const std::string& request)> bench_on_request(const BenchOptions& options);
 
 }  // namespace clipq

@@ -14,8 +14,8 @@ struct ClassifyOptions {
   std::filesystem::path model_file;
   std::vector<std::filesystem::path> images;
   std::vector<std::string> labels;
-  std::string templates;  ///< a template set or a file; empty: the labels as they stand
-  std::int64_t top = 5;   ///< labels shown of each image
+  std::string templates;  ///< a template set or a file; empty: the labels as given
+  std::int64_t top = 5;   ///< labels shown per image
   ModelOptions model;
 };
 
@@ -25,7 +25,7 @@ struct ScoredLabel {
   double probability = 0;
 };
 
-/// An image with its likeliest labels, or why there are none.
+/// An image with its most likely labels, or why there are none.
 struct ClassifiedImage {
   std::filesystem::path image;
   std::vector<ScoredLabel> labels;
@@ -36,7 +36,7 @@ struct ClassifiedImage {
 /// UsageError unless there are labels, all different; as open_model() and load_templates() do.
 std::vector<ClassifiedImage> classify(const ClassifyOptions& options);
 
-/// The labels in per cent, an image after the other.
+/// The labels in percent, one image after another.
 std::string to_text(const std::vector<ClassifiedImage>& images);
 
 Json to_json(const std::vector<ClassifiedImage>& images);

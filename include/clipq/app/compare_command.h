@@ -15,7 +15,8 @@ struct CompareOptions {
   Gates gates;
 };
 
-/// Reads the files, compares and checks the gates; a broken one is in the report, not an exception.
+/// Reads the files, compares them and checks the gates; a broken gate is in the report, not an
+/// exception.
 /// Throws InputError and UsageError as read_results(), compare_results() and check_gates() do.
 ComparisonReport compare(const CompareOptions& options);
 

@@ -18,8 +18,8 @@ struct PathExamination {
   std::string name;
   bool supported = false;     ///< by this processor
   bool exact_7_bits = false;  ///< unsigned codes up to 127 with signed ones: as the portable path
-  bool exact_8_bits = false;  ///< unsigned codes up to 255: else its 16-bit sums saturate
-  bool taken_8_bits = false;  ///< whether clipq would take the path for 8 x 8 bits
+  bool exact_8_bits = false;  ///< unsigned codes up to 255: otherwise its 16-bit sums saturate
+  bool taken_8_bits = false;  ///< whether clipq would use the path for 8 x 8 bits
 };
 
 /// The cores that this process may use and what they are.
@@ -38,7 +38,7 @@ struct MemoryLimits {
   std::int64_t group_limit = 0;  ///< of the control group; 0: none
 };
 
-/// What this machine and this program offer.
+/// What this machine and this program support.
 struct DoctorReport {
   std::string clipq;
   std::string processor;
@@ -50,18 +50,18 @@ struct DoctorReport {
   std::int64_t vocabulary = 0;  ///< ids of the standard tokenizer; 0: its merges are missing
   std::string tokenizer_error;
   std::vector<PathExamination> paths;
-  std::vector<std::string> attention;  ///< paths of attention that this processor has
-  std::string long_attention;          ///< the one that is taken for long towers
+  std::vector<std::string> attention;  ///< attention paths that this processor supports
+  std::string long_attention;          ///< the one used for long towers
   CoreCounts cores;
   MemoryLimits memory;
   GemmPeak peak;  ///< zeros if it wasn't measured
   std::vector<std::string> recipes;
 };
 
-/// Looks, and tries each integer path on extreme codes.
+/// Inspects the machine, and tests each integer path on extreme codes.
 DoctorReport doctor(const DoctorOptions& options);
 
-/// What follows from a report for somebody who quantizes or serves models here, a sentence each.
+/// Advice for quantizing or serving models on this machine, one sentence each.
 std::vector<std::string> advice(const DoctorReport& report);
 
 /// A table, and the advice below it.

@@ -12,12 +12,12 @@ namespace clipq {
 struct EmbedOptions {
   std::filesystem::path model_file;
   std::filesystem::path images;  ///< a folder, or empty
-  std::filesystem::path texts;   ///< a file with a text a line, or empty
+  std::filesystem::path texts;   ///< a file with one text per line, or empty
   std::filesystem::path output;  ///< .npy
   bool normalize = false;
   std::int64_t batch_size = 64;
   int decode_threads = 2;
-  std::int64_t skip_bad = 0;  ///< so many pictures may be undecodable; they have no row
+  std::int64_t skip_bad = 0;  ///< maximum number of undecodable images; they have no row
   ModelOptions model;
 };
 

@@ -19,14 +19,14 @@ struct EvalOptions {
   TaskOptions task_options;
   std::int64_t batch_size = 64;
   int decode_threads = 2;
-  std::int64_t skip_bad = 0;             ///< so many pictures may be undecodable
+  std::int64_t skip_bad = 0;             ///< maximum number of undecodable images
   std::filesystem::path cache;           ///< folder of the feature cache; empty: none
   std::filesystem::path save_folder;     ///< features are written here; empty: not
   std::filesystem::path clip_benchmark;  ///< folder for CLIP_benchmark's files; empty: none
   ModelOptions model;
 };
 
-/// One Result a model, in their order.
+/// One Result per model, in order.
 std::vector<Result> evaluate(const EvalOptions& options);
 
 }  // namespace clipq

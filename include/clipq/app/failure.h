@@ -7,14 +7,14 @@
 
 namespace clipq {
 
-/// What a user is told of an exception, and the code that the program exits with.
+/// The message shown to the user for an exception, and the program's exit code.
 struct Failure {
   std::string message;
   ExitCode code = ExitCode::kInternal;
 };
 
-/// Of clipq's own errors what they say; of memory or a disk that is full, advice; of others that
-/// they are a defect.
+/// For clipq's own errors, their message; for exhausted memory or a full disk, advice; for others,
+/// an internal error.
 Failure failure_of(const std::exception& exception);
 
 }  // namespace clipq

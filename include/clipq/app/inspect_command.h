@@ -7,9 +7,9 @@
 
 namespace clipq {
 
-/// clipq inspect: what a checkpoint or an artifact is.
+/// clipq inspect: a description of a checkpoint or an artifact.
 struct Inspection {
-  std::string text;  ///< for people
+  std::string text;  ///< human-readable
   Json json;
 };
 

@@ -28,7 +28,7 @@ struct OpenedModel {
   ClipModel model;
   Tokenizer tokenizer;
   ModelInfo info;
-  std::optional<std::string> bpe_vocab;      ///< merges that it brought
+  std::optional<std::string> bpe_vocab;      ///< merges that it came with
   std::optional<Checkpoint> checkpoint;      ///< of a float model (its model member is empty)
   std::optional<Quantization> quantization;  ///< of an artifact
   Source source;                             ///< of an artifact: where it came from; else itself

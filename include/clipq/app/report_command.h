@@ -11,7 +11,7 @@ namespace clipq {
 /// clipq report.
 struct ReportOptions {
   std::vector<std::filesystem::path> results;  ///< Result files, the baseline model first
-  std::filesystem::path folder;                ///< made if missing
+  std::filesystem::path folder;                ///< created if missing
   std::string title;                           ///< empty: a standard one
 };
 
@@ -19,9 +19,9 @@ struct ReportOptions {
 /// UsageError if there are no Results in them.
 void report(const ReportOptions& options);
 
-/// Writes report.json, report.md and report.html to the folder, which is made if it is missing; each
-/// file is complete or not there. The first Result's model is what the others are compared with.
-/// Throws UsageError without Results, InputError if the folder can't be written to.
+/// Writes report.json, report.md and report.html to the folder, which is created if missing; each
+/// file is either complete or absent. The other models are compared with the first Result's model.
+/// Throws UsageError without Results, InputError if the folder isn't writable.
 void write_report(const std::vector<Result>& results, const std::filesystem::path& folder,
                   const std::string& title);
 

@@ -16,7 +16,7 @@ namespace clipq {
 /// A checkpoint by the name that a run file gives it.
 struct RunCheckpoint {
   std::string name;
-  bool optional = false;       ///< left out if it isn't bound
+  bool optional = false;       ///< skipped if it isn't bound
   std::filesystem::path path;  ///< what the name is bound to; empty: nothing
 };
 
@@ -39,7 +39,7 @@ struct RunRecipe {
   std::vector<std::string> overrides;
   std::string calibration;   ///< a data set's name; empty: none
   std::int64_t samples = 0;  ///< 0: as the recipe says
-  bool optional = false;     ///< left out if its data aren't bound
+  bool optional = false;     ///< skipped if its data aren't bound
 };
 
 /// A task to measure all models on.
@@ -49,11 +49,12 @@ struct RunTask {
   std::string data;        ///< a data set's name
   std::int64_t limit = 0;  ///< first items only; 0: all
   TaskOptions options;
-  Json json;              ///< the entry as it stands in the file
-  bool optional = false;  ///< left out if its data aren't bound
+  Json json;              ///< the entry as written in the file
+  bool optional = false;  ///< skipped if its data aren't bound
 };
 
-/// What `clipq run` does: checkpoints x recipes x components x tasks, timed, held against gates.
+/// What `clipq run` does: checkpoints x recipes x components x tasks, timed and checked against
+/// gates.
 struct RunFile {
   std::string name;
   std::string comment;

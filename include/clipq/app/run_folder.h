@@ -8,7 +8,7 @@
 
 namespace clipq {
 
-/// What to do with a folder that holds a run already.
+/// What to do with a folder that already holds a run.
 enum class EarlierRun {
   kRefuse,
   kResume,  ///< keep what is finished and still valid
@@ -16,10 +16,10 @@ enum class EarlierRun {
 };
 
 /// The folder that a run leaves its results in, and the record of its items: items/NAME.json, which
-/// says what an item was made from and what came of it. One process at a time may hold a folder.
+/// says what an item was made from and its outcome. One process at a time may hold a folder.
 class RunFolder {
  public:
-  /// Makes the folder if it is missing. Throws UsageError if it holds a run and `earlier` is
+  /// Creates the folder if missing. Throws UsageError if it holds a run and `earlier` is
   /// kRefuse, has something else where a run puts its files, or is in use; InputError if it can't
   /// be written to.
   RunFolder(std::filesystem::path folder, EarlierRun earlier);
@@ -27,15 +27,15 @@ class RunFolder {
   RunFolder(const RunFolder&) = delete;
   RunFolder& operator=(const RunFolder&) = delete;
 
-  /// What came of the item, if it is finished, was made from the same inputs, and the files that it
-  /// left are whole.
+  /// The outcome of the item, if it is finished, was made from the same inputs, and its files are
+  /// intact.
   std::optional<Json> finished(const std::string& item, const Json& inputs) const;
 
-  /// Notes that the item is being made from these inputs.
-  /// @return whether it was before, and didn't finish: then parts of it may be there
+  /// Records that the item is being made from these inputs.
+  /// @return whether that was begun before and not finished: then parts of it may exist
   bool begin(const std::string& item, const Json& inputs);
 
-  /// Notes what came of it. @param files that it left, below the folder
+  /// Records its outcome. @param files its files, below the folder
   void finish(const std::string& item, const Json& inputs, const Json& outcome,
               const std::vector<std::filesystem::path>& files);
 

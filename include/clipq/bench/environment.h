@@ -21,7 +21,7 @@ std::int64_t resident_bytes();
 /// bytes.
 std::int64_t peak_resident_bytes();
 
-/// Makes peak_resident_bytes() start anew. Without effect where the kernel doesn't allow it.
+/// Resets peak_resident_bytes(). Without effect where the kernel doesn't allow it.
 void forget_peak_resident();
 
 }  // namespace clipq

@@ -11,7 +11,7 @@
 
 namespace clipq {
 
-/// Larger batches are slips: they would end in a lack of memory.
+/// Larger batches are mistakes: they would exhaust memory.
 inline constexpr std::int64_t kLargestBatch = 65536;
 
 /// How latencies are measured.
@@ -40,7 +40,7 @@ struct TimedModel {
 };
 
 /// Latencies by what runs and batch size, in ms for the whole batch: "image"; "text", which fills
-/// the context; "text_prompts", real prompts, behind the longest of which nothing is computed.
+/// the context; "text_prompts", real prompts, computed only up to the longest one.
 using Latencies = std::map<std::string, BatchLatencies>;
 
 /// One forward of a model on fixed inputs.
@@ -57,9 +57,9 @@ TimedTask timed_task(const TimedModel& model, const std::string& what, std::int6
 double milliseconds_of(const std::function<void()>& run);
 
 /// Measures all models, interleaved with each other, on fixed inputs: random pixels, random ids,
-/// and the models' prompts, if all have some, taken again from the first one where a batch is
+/// and the models' prompts, if all have some, repeated from the first one if a batch is
 /// larger.
-/// @return one Latencies a model
+/// @return one Latencies per model
 std::vector<Latencies> measure_latencies(const std::vector<TimedModel>& models,
                                          const LatencyOptions& options);
 

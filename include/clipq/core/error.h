@@ -55,7 +55,7 @@ class InternalError : public Error {
 /// The user pressed Ctrl-C.
 class Interrupted : public Error {
  public:
-  Interrupted() : Error(ExitCode::kInterrupted, "interrupted; nothing was left half-written") {}
+  Interrupted() : Error(ExitCode::kInterrupted, "interrupted; no partial files were left") {}
 };
 
 }  // namespace clipq

@@ -11,16 +11,16 @@ namespace clipq {
 
 /// What a linear classifier says about items.
 struct Predictions {
-  std::vector<int> classes;         ///< with the highest logit; among equal ones the lowest index
+  std::vector<int> classes;         ///< with the highest logit; the lowest index among ties
   std::vector<int> label_ranks;     ///< how many classes rank before the item's label
   std::vector<double> confidences;  ///< softmax of the logits in the predicted class
 };
 
-/// Logits features · weightᵀ + bias, computed and ranked in float64 a block of items at a time.
+/// Logits features · weightᵀ + bias, computed and ranked in float64, one block of items at a time.
 /// @param features [items, width]
 /// @param weight float64 [classes, width]
 /// @param bias float64 [classes], or undefined
-/// @param labels one an item, each in [0, classes)
+/// @param labels one per item, each in [0, classes)
 /// Throws InputError if a logit isn't finite.
 Predictions predict(const at::Tensor& features, const at::Tensor& weight, const at::Tensor& bias,
                     const std::vector<int>& labels);
@@ -34,13 +34,13 @@ struct ClassificationMetrics {
 ClassificationMetrics classification_metrics(const std::vector<int>& label_ranks,
                                              const std::vector<int>& labels, std::size_t classes);
 
-/// The metrics, each under `prefix` and CLIP_benchmark's key, with the items behind them.
+/// The metrics, each under `prefix` and CLIP_benchmark's key, with their items' outcomes.
 Measurement classification_measurement(const Predictions& predictions,
                                        const std::vector<int>& labels, std::size_t classes,
                                        const std::string& prefix);
 
-/// A row a class that has an item: its name, number of items, recall, and which other class its
-/// items are most often taken for.
+/// One row per class that has items: its name, number of items, recall, and the class it is most
+/// often confused with.
 Json per_class_table(const Predictions& predictions, const std::vector<int>& labels,
                      const std::vector<std::string>& class_names);
 

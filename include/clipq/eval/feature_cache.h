@@ -8,15 +8,16 @@
 
 namespace clipq {
 
-/// Embeddings on the disk, under the digest of all that decides them: another model, other data or
-/// another build of clipq has another key, so what is stale is never found. A file that is
-/// damaged counts as missing; the least recently used ones go when the folder grows too large.
+/// Embeddings on disk, keyed by the digest of everything that determines them: a different model,
+/// different data or a different build of clipq has a different key, so stale files are never
+/// found. A damaged file counts as missing; the least recently used ones are evicted when the
+/// folder grows too large.
 class FeatureCache {
  public:
-  /// A cache that keeps nothing.
+  /// A cache that stores nothing.
   FeatureCache() = default;
 
-  /// @param folder made when first needed
+  /// @param folder created when first needed
   /// @param max_bytes of all files together
   explicit FeatureCache(std::filesystem::path folder,
                         std::int64_t max_bytes = std::int64_t{4} << 30);
@@ -24,7 +25,7 @@ class FeatureCache {
   /// The features stored under `key`: float32 [rows, width].
   std::optional<at::Tensor> find(const std::string& key) const;
 
-  /// Stores features under `key`. A full or read-only disk is warned of, not an error.
+  /// Stores features under `key`. A full or read-only disk causes a warning, not an error.
   void store(const std::string& key, const at::Tensor& features) const;
 
   /// $XDG_CACHE_HOME/clipq/features, else ~/.cache/clipq/features; empty without a home.

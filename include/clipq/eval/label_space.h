@@ -8,7 +8,7 @@
 
 namespace clipq {
 
-/// Which classes an image is told apart from.
+/// Which classes an image is classified among.
 enum class ClassChoice {
   kAll,     ///< all that there are names for: ImageNet's 1,000 even if the folder has fewer
   kPresent  ///< those that an evaluated item has
@@ -26,13 +26,13 @@ struct LabelSpace {
   /// The label of every item of a data set with one each.
   std::vector<int> single_labels() const;
 
-  /// Leaves only these items, in their order.
+  /// Keeps only these items, in order.
   void keep_items(const std::vector<std::int64_t>& items);
 };
 
 /// Names the classes of the first `count` items: by `names_file` (read_class_names), else
-/// CLIP_benchmark's for ImageNet, else the data set's own keys with blanks for underscores. A
-/// folder of ImageNet's classes is recognised by its wnids and may have fewer than all 1,000.
+/// CLIP_benchmark's for ImageNet, else the data set's own keys with underscores replaced by spaces.
+/// A folder of ImageNet's classes is recognized by its wnids and may have fewer than all 1,000.
 /// Throws UsageError if the data set has no labels or the names don't fit it.
 LabelSpace label_space(const Dataset& dataset, std::int64_t count,
                        const std::filesystem::path& names_file, ClassChoice choice);

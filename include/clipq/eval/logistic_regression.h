@@ -27,8 +27,8 @@ struct LogisticRegression {
   at::Tensor logits(const at::Tensor& features) const;
 };
 
-/// Minimises ||weight||^2 / 2 + c * (sum over the items of the log loss), the intercept
-/// unpenalised, in float64 with L-BFGS: what scikit-learn's LogisticRegression(C=c, max_iter=…,
+/// Minimizes ||weight||^2 / 2 + c * (sum over the items of the log loss), the intercept
+/// unpenalized, in float64 with L-BFGS: what scikit-learn's LogisticRegression(C=c, max_iter=…,
 /// tol=…) does, with the same line search, memory and stopping rules. The same input and number of
 /// threads give the same bits. A fit that doesn't converge is returned with a warning. Two classes
 /// have a row of the weight each, like more; scikit-learn gives them a single one, the difference
@@ -36,7 +36,7 @@ struct LogisticRegression {
 /// @param features float32 or float64 [items, features], finite
 /// @param labels int64 [items], each in [0, classes), every class at least once
 /// @param start where to begin; null: at zero
-/// Throws InputError if features or labels aren't like that, UsageError if an option is out of
+/// Throws InputError if features or labels violate this, UsageError if an option is out of
 /// range, Interrupted after Ctrl-C.
 LogisticRegression fit_logistic_regression(const at::Tensor& features, const at::Tensor& labels,
                                            std::int64_t classes,

@@ -6,14 +6,14 @@
 
 namespace clipq {
 
-/// Where the right answers stand in the lists that a retrieval by cosine gives, from 0.
+/// Ranks of the correct answers in retrieval by cosine, from 0.
 struct RetrievalRanks {
   std::vector<std::int64_t> image_of_text;  ///< for each text, the rank of its image
   std::vector<std::int64_t> text_of_image;  ///< for each image, the rank of the best of its texts
 };
 
-/// Cosines are taken in float64, a block at a time, so that memory doesn't grow with images times
-/// texts. Among equal cosines the lowest index ranks first.
+/// Cosines are computed in float64, one block at a time, so that memory doesn't grow with images
+/// times texts. Ties are ranked by lowest index.
 /// @param images [images, width], not necessarily normalized
 /// @param texts [texts, width]
 /// @param image_of the image of each text, in ascending order; every image has a text

@@ -13,14 +13,14 @@
 
 namespace clipq {
 
-/// What users may choose about tasks; each task reads what concerns it.
+/// User options of tasks; each task reads those that concern it.
 struct TaskOptions {
   std::filesystem::path classnames;          ///< empty: label_space's own
   std::string templates = "clip_benchmark";  ///< a template set or a file
   ClassChoice classes = ClassChoice::kAll;
   bool per_class = false;  ///< a table of classes in the Result's details
   std::vector<std::int64_t> recall_k = {1, 5, 10};
-  std::string train_data;        ///< SPEC; empty: the training part of --data
+  std::string train_data;        ///< SPEC; empty: the training split of --data
   std::int64_t train_limit = 0;  ///< first training items only; 0: all
   ImageFeature probe_feature = ImageFeature::kEmbedding;
   double probe_c = 0.316;
@@ -37,29 +37,29 @@ struct TaskData {
   const TaskOptions& options;
 };
 
-/// What a task works on.
+/// The input of a task.
 struct TaskInput {
-  const Encoder& encoder;  ///< its first model is what the others are compared with
+  const Encoder& encoder;  ///< the others are compared with its first model
   const ImageSource& source;
   const TaskOptions& options;
 
   TaskData data() const { return {source.dataset, source.count, options}; }
 };
 
-/// What a task found out about one model.
+/// A task's measurements of one model.
 struct Measurement {
   std::vector<std::pair<std::string, double>> metrics;
   std::map<std::string, Outcomes> outcomes;
   Json details = Json::object();
 };
 
-/// What a task found out.
+/// The outcome of a task.
 struct TaskReport {
   std::vector<Measurement> models;
   std::int64_t items = 0;  ///< evaluated
   std::int64_t templates = 0;
   std::vector<std::string> skipped;  ///< items that can't be decoded
-  Json settings = Json::object();    ///< choices that change the numbers
+  Json settings = Json::object();    ///< choices that affect the numbers
   std::vector<std::string> warnings;
 };
 
@@ -67,12 +67,12 @@ struct TaskReport {
 struct Task {
   std::string name;
   std::string comment;
-  /// Throws UsageError or InputError if the data or options can't serve the task; costs little.
+  /// Throws UsageError or InputError if the data or options don't suit the task; cheap.
   void (*check)(const TaskData& data);
   TaskReport (*run)(const TaskInput& input);
   /// Looks inside the towers: quantized models are simulated, layer by layer.
   bool layer_by_layer = false;
-  std::int64_t default_limit = 0;  ///< items where none are asked for; 0: all
+  std::int64_t default_limit = 0;  ///< items if no limit is given; 0: all
 };
 
 /// All tasks, in the order in which `clipq list tasks` shows them.
@@ -81,8 +81,8 @@ const std::vector<Task>& tasks();
 /// The task of that name. Throws UsageError that names `where` and the nearest.
 const Task& find_task(const std::string& name, const std::string& where);
 
-/// What a linear probe is trained on: --train-data, else the data set's training part. Throws
-/// UsageError if there is none or it has other classes.
+/// What a linear probe is trained on: --train-data, else the data set's training split. Throws
+/// UsageError if there is none or it has different classes.
 std::unique_ptr<Dataset> open_training_part(const TaskData& data);
 
 void check_zeroshot_classification(const TaskData& data);

@@ -9,19 +9,19 @@
 
 namespace clipq {
 
-/// Items of a data set whose pictures can't be decoded.
+/// Items of a data set whose images can't be decoded.
 struct Undecodable {
   std::vector<std::string> names;
   std::string first_reason;
 
-  /// Notes one more.
+  /// Records one more.
   void add(const std::string& name, const std::string& reason);
 
-  /// Throws InputError that names them, out of `items`, if they are more than `allowed`.
+  /// Throws InputError that names them, out of `items`, if there are more than `allowed`.
   void require_at_most(std::int64_t allowed, const Dataset& dataset, std::int64_t items) const;
 };
 
-/// Which of the first `count` items can be decoded, and what can't be.
+/// Which of the first `count` items can be decoded, and which can't.
 struct DecodableItems {
   std::vector<std::int64_t> items;
   Undecodable bad;

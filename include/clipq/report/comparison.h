@@ -19,7 +19,8 @@ struct MetricComparison {
   double now = 0;
   std::optional<PairedDifference> paired;  ///< where both have the items' outcomes
 
-  /// By how much the new model is worse, a fraction: a fall, or a rise of what should be low.
+  /// By how much the new model is worse, as a fraction: a decrease, or an increase of a metric that
+  /// is better when lower.
   double drop() const;
 
   /// The upper end of the drop's 95 % interval; none without outcomes.
@@ -35,13 +36,13 @@ struct LatencyComparison {
   double speed_up() const { return base_ms / now_ms; }
 };
 
-/// One new model beside the base.
+/// One new model compared with the base.
 struct Comparison {
   ModelInfo model;
   std::vector<MetricComparison> metrics;
   std::vector<LatencyComparison> latencies;
   std::vector<std::string> unpaired_metrics;  ///< of data that only one of the two has
-  std::vector<std::string> warnings;  ///< what makes the numbers less comparable than they look
+  std::vector<std::string> warnings;          ///< why the numbers may not be comparable
 };
 
 struct ComparedModels {
@@ -56,14 +57,14 @@ enum class SizeReference { kFile, kFloat32 };
 /// base's, if its own aren't known). NaN if a size is unknown.
 double size_ratio(const ModelInfo& base, const ModelInfo& now, SizeReference reference);
 
-/// How the data set is called: CLIP_benchmark's key, or its spec if it has none.
+/// The data set's name: CLIP_benchmark's key, or its spec if it has none.
 std::string data_name(const DataInfo& data);
 
 /// Compares every model in `now` with the first one in `base`. The base itself, wherever its file
-/// lies, is left out of `now` unless there is no other model. Results
+/// is, is ignored in `now` unless there is no other model. Results
 /// pair by task and data: by hash, number of items and skipped items if both have a hash, else by
-/// CLIP_benchmark's key. Of several partners the one with the most similar settings counts, of
-/// equals the last. Throws UsageError if either is empty, or if `now` has a model of which no
+/// CLIP_benchmark's key. Of several partners the one with the most similar settings is used, the
+/// last among equals. Throws UsageError if either is empty, or if `now` has a model of which no
 /// Result finds a partner.
 ComparedModels compare_results(const std::vector<Result>& base, const std::vector<Result>& now);
 

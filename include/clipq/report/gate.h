@@ -8,13 +8,13 @@
 
 namespace clipq {
 
-/// The most that a metric may get worse.
+/// The most a metric may get worse by.
 struct DropGate {
   std::string metric;
   double points = 0;  ///< percentage points
 };
 
-/// The least speed-up.
+/// The minimum speed-up.
 struct SpeedGate {
   std::string tower;            ///< empty: every one
   std::int64_t batch_size = 0;  ///< 0: every one
@@ -27,7 +27,7 @@ struct Gates {
   std::vector<SpeedGate> speeds;
   std::optional<double> max_size_ratio;
   SizeReference size_reference = SizeReference::kFile;
-  bool require_certain = false;  ///< a drop gate that chance may have passed is broken
+  bool require_certain = false;  ///< a drop gate that may have passed by chance counts as broken
 };
 
 /// "acc1=0.5", "1.5" or "image=1.5" or "image.32=1.5", "0.3". Throw UsageError that names the

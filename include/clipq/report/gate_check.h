@@ -11,7 +11,7 @@ namespace clipq {
 
 enum class GateStatus {
   kPass,
-  kUncertain,  ///< within the limit, but the 95 % interval reaches beyond it
+  kUncertain,  ///< within the limit, but the 95 % interval extends beyond it
   kBroken,
 };
 
@@ -30,9 +30,9 @@ struct GateOutcome {
   std::string text;                    ///< "acc1 drop 0.12 points, at most 0.50"
 };
 
-/// Every gate on every number that it applies to. Throws UsageError that lists what there is if a
-/// gate applies to nothing in a comparison: no such metric or latency, an unknown size, a base that
-/// isn't a number.
+/// Every gate on every number that it applies to. Throws UsageError that lists what is available if
+/// a gate applies to nothing in a comparison: no such metric or latency, an unknown size, a base
+/// that isn't a number.
 std::vector<GateOutcome> check_gates(const ComparedModels& models, const Gates& gates);
 
 }  // namespace clipq

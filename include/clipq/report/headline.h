@@ -19,10 +19,10 @@ struct Front {
 /// one: what tables of models show.
 std::vector<Result> headline_results(const std::vector<Result>& results);
 
-/// What a report opens with.
+/// The first section of a report.
 struct Headline {
   MergedResults merged;             ///< of all Results but those of layers about models with others
-  std::vector<std::string> labels;  ///< short and different, one a row
+  std::vector<std::string> labels;  ///< short and distinct, one per row
   std::vector<MetricColumn> metrics;  ///< accuracies only: top-1, mean average precision, the
                                       ///< shortest lists' recalls
   std::vector<LatencyColumn> latencies;
@@ -32,8 +32,8 @@ struct Headline {
 /// Throws UsageError without Results.
 Headline headline(const std::vector<Result>& results);
 
-/// The shortest names that tell all models apart: of recipe, component, file, path and mode as many
-/// as that takes.
+/// The shortest names that distinguish all models: as much of recipe, component, file, path and
+/// mode as needed.
 std::vector<std::string> short_labels(const MergedResults& merged);
 
 }  // namespace clipq

@@ -9,8 +9,8 @@
 
 namespace clipq {
 
-/// The text as GitHub-flavoured Markdown shows it as it is, also within a table's cell: what marks
-/// up is escaped, a line break becomes a blank.
+/// The text escaped so that GitHub-flavoured Markdown shows it literally, also within a table cell;
+/// a line break becomes a space.
 std::string markdown_text(std::string_view text);
 
 /// A GitHub-flavoured table; its cells are escaped.

@@ -42,12 +42,12 @@ struct ModelRow {
   std::map<LatencyColumn, MeasuredLatency> latency;
 };
 
-/// Results side by side: a row a model, in the order of their first Result. The first row is what
-/// the others are compared with.
+/// Results side by side: one row per model, in the order of their first Results. The other rows are
+/// compared with the first one.
 struct MergedResults {
   std::vector<ModelRow> rows;
   std::vector<DataInfo> data;  ///< in order of appearance; the same data again for another protocol
-  /// Beside each of the data: the settings that tell it apart from the same data, "features
+  /// For each of the data: the settings that distinguish it from the same data, "features
   /// pooled".
   std::vector<std::string> variants;
   std::vector<MetricColumn> metric_columns;  ///< in order of appearance
@@ -56,22 +56,22 @@ struct MergedResults {
   std::vector<std::string> warnings;  ///< likewise
 };
 
-/// Whether both are one file, wherever it lies: of the same digest or, where one is unknown, of the
+/// Whether both are the same file, wherever it is: with the same digest or, if one is unknown, the
 /// same path.
 bool same_file(const ModelInfo& left, const ModelInfo& right);
 
-/// Whether both are one file in one mode.
+/// Whether both are the same file in the same mode.
 bool same_model(const ModelInfo& left, const ModelInfo& right);
 
-/// Joins Results about the same model; of two about the same column, which has one name, data and
-/// settings, the later counts.
+/// Merges Results about the same model; of two for the same column, which has one name, data and
+/// settings, the later one is used.
 MergedResults merge_results(const std::vector<Result>& results);
 
 /// CPU, instruction set and threads as one phrase, for instance "EPYC 7B12, AVX2, 2 threads"; empty
 /// if unknown.
 std::string machine_text(const std::optional<Environment>& environment);
 
-/// What the row is called: its file name, or its path if another row's file has the same name.
+/// The name of the row: its file name, or its path if another row's file has the same name.
 std::string model_label(const MergedResults& merged, const ModelRow& row);
 
 }  // namespace clipq

@@ -8,11 +8,11 @@
 
 namespace clipq {
 
-/// A row a model, as result_table() describes them. There must be at least one.
+/// One row per model, as described at result_table(). There must be at least one.
 /// Throws InputError if outcomes of the same data aren't of the same items.
 Table merged_table(const MergedResults& merged);
 
-/// What belongs below the table, a line each: data, what was skipped, machines, modes, warnings.
+/// Notes below the table, one per line: data, what was skipped, machines, modes, warnings.
 std::vector<std::string> merged_notes(const MergedResults& merged);
 
 }  // namespace clipq

@@ -6,7 +6,7 @@
 
 namespace clipq {
 
-/// What tables show where nothing was measured.
+/// What tables show for missing values.
 inline constexpr const char* kNothing = "-";
 
 /// The text, or kNothing if it is empty.
@@ -15,19 +15,19 @@ std::string or_nothing(const std::string& text);
 /// Two digits after the point; "n/a" for NaN.
 std::string number_text(double value);
 
-/// Whether a metric is shown as it is, with five digits, and not in per cent: cosines, correlations
-/// and calibration errors.
+/// Whether a metric is shown as it is, with five digits, rather than in percent: cosines,
+/// correlations and calibration errors.
 bool is_plain(const std::string& metric);
 
 /// A metric's value, and its difference to another, as it is shown.
 std::string metric_text(const std::string& metric, double value);
 std::string difference_text(const std::string& metric, double difference);
 
-/// A fraction in per cent.
+/// A fraction in percent.
 std::string percent_text(double fraction);
 
-/// A difference of fractions in percentage points with its sign: "-0.12". What rounds to zero has
-/// no sign.
+/// A difference of fractions in percentage points with its sign: "-0.12". Values that round to
+/// zero have no sign.
 std::string points_text(double difference);
 
 /// The same with its 95 % interval: "-0.12 [-0.47, +0.23]".

@@ -21,7 +21,7 @@ struct PairedDifference {
 /// Whether both are of the same number of items, of the same classes and in the same groups.
 bool same_items(const Outcomes& base, const Outcomes& now);
 
-/// Throws InputError if the two don't stem from the same items: other counts, strata or clusters.
+/// Throws InputError if the two aren't from the same items: different counts, strata or clusters.
 PairedDifference paired_difference(const Outcomes& base, const Outcomes& now);
 
 }  // namespace clipq

@@ -7,8 +7,8 @@
 
 namespace clipq {
 
-/// The Results' per-class tables side by side as plain text: a row a class, a column a model, and
-/// for each model which class is most often given instead. Empty if they have none.
+/// The Results' per-class tables side by side as plain text: one row per class, one column per
+/// model, and for each model the class most often predicted instead. Empty if they have none.
 std::string per_class_table(const std::vector<Result>& results);
 
 }  // namespace clipq

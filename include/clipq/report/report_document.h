@@ -8,8 +8,8 @@
 
 namespace clipq {
 
-/// What report.json holds, schema "clipq.report/1": {"title", "models" (label, model, values and
-/// latencies against the first one), "data", "metrics", "latencies", "fronts", "machines",
+/// The content of report.json, schema "clipq.report/1": {"title", "models" (label, model, values
+/// and latencies against the first one), "data", "metrics", "latencies", "fronts", "machines",
 /// "warnings", "results"}. Indices count in the lists of the same document; what isn't known is
 /// null.
 /// Throws UsageError without Results, InputError if outcomes of the same data aren't of the same

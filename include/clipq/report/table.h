@@ -13,8 +13,8 @@ struct Column {
   Align align = Align::kLeft;
 };
 
-/// A plain-text table: a header line, a rule, one line a row; columns two blanks apart, as wide as
-/// their longest cell in code points, no blanks at line ends.
+/// A plain-text table: a header line, a rule, one line per row; columns two spaces apart, as wide
+/// as their longest cell in code points, without trailing spaces.
 class Table {
  public:
   explicit Table(std::vector<Column> columns);

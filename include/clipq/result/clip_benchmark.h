@@ -6,7 +6,7 @@
 
 namespace clipq {
 
-/// Whether `json` looks like what CLIP_benchmark writes: an object with "dataset" and "metrics".
+/// Whether `json` looks like CLIP_benchmark's output: an object with "dataset" and "metrics".
 bool is_clip_benchmark_json(const Json& json);
 
 /// CLIP_benchmark's document of one evaluation as a Result. The model's path is "MODEL PRETRAINED",

@@ -20,10 +20,10 @@ struct ModelInfo {
   std::string component;           ///< "image", "text" or "both": what the recipe was applied to
   std::int64_t size_bytes = 0;     ///< of the file; 0: unknown
   std::int64_t float32_bytes = 0;  ///< all parameters as float32; 0: unknown
-  std::int64_t source_bytes = 0;   ///< the checkpoint file that was brought; 0: unknown
+  std::int64_t source_bytes = 0;   ///< the original checkpoint file; 0: unknown
   std::string mode;                ///< "float", "simulate" or "native"
   std::string kernels;             ///< native: the integer kernels' paths, "avx512-vnni"
-  /// What its checkpoint wasn't compared with, and what of it was taken on trust. Empty: it was.
+  /// Set if its checkpoint was not compared with its own code: what was assumed. Empty: it was.
   std::string unchecked = {};
   /// Bytes of the file by part of the model; they sum to size_bytes. Empty: unknown.
   std::vector<std::pair<std::string, std::int64_t>> parts = {};
@@ -45,9 +45,9 @@ struct DataInfo {
   std::vector<std::string> skipped;  ///< items that could not be decoded, by name
 };
 
-/// The items behind a metric that is a mean over them: what paired comparisons are made from.
+/// The per-item outcomes of a metric that is a mean over items: the basis of paired comparisons.
 struct Outcomes {
-  std::string hits;  ///< a character an item: '1' if it counted, '0' if not
+  std::string hits;  ///< one character per item: '1' for a hit, '0' otherwise
   /// The class of each item, if the metric is the mean of the classes' means; else empty.
   std::vector<std::int64_t> strata;
   /// Lengths of runs of items that belong together (the captions of one image), if they do; the
@@ -94,7 +94,7 @@ struct Result {
   std::map<std::string, Outcomes> outcomes;       ///< by metric
   std::map<std::string, BatchLatencies> latency;  ///< "image", "text", "text_prompts"
   std::optional<CalibrationInfo> calibration;
-  /// Choices that change the numbers (batch size, the probe's protocol); an object, empty if none.
+  /// Choices that affect the numbers (batch size, the probe's protocol); an object, empty if none.
   Json settings = Json::object();
   /// More than numbers that can be compared (a per-class table, a similarity map); an object.
   Json details = Json::object();

@@ -16,7 +16,7 @@ class Bpe {
   /// The merges that CLIP uses of a longer file, as OpenAI counts them: 48894.
   static constexpr std::size_t kMaxMerges = 49152 - 256 - 2;
 
-  /// @param merges a header line, then one merge "a b" a line; those after kMaxMerges are ignored
+  /// @param merges a header line, then one merge "a b" per line; those after kMaxMerges are ignored
   /// Throws InputError that names `where` and the line that isn't a merge of known symbols.
   Bpe(std::string_view merges, const std::string& where);
 
@@ -26,7 +26,7 @@ class Bpe {
   std::int32_t start_id() const { return end_id_ - 1; }
   std::int32_t end_id() const { return end_id_; }
 
-  /// The header and the merges in use, one a line: gives the same Bpe again.
+  /// The header and the merges in use, one per line: recreates the same Bpe.
   const std::string& merges() const { return text_; }
 
  private:

@@ -5,10 +5,10 @@
 
 namespace clipq {
 
-/// Whether `bytes` begin as a gzip file does.
+/// Whether `bytes` begin like a gzip file.
 bool is_gzip(std::string_view bytes);
 
-/// What a gzip file holds. Throws InputError that names `where` if it is damaged or cut off.
+/// The content of a gzip file. Throws InputError that names `where` if it is damaged or truncated.
 std::string gunzip(std::string_view bytes, const std::string& where);
 
 }  // namespace clipq

@@ -7,25 +7,25 @@
 
 namespace clipq {
 
-/// Under what a data set's words are looked up: its own name first, then the layout's.
+/// Keys for looking up a data set's words: its own name first, then the layout's.
 struct DatasetKeys {
   DatasetKeys(std::string own, std::string of_layout)
       : name(std::move(own)), layout(std::move(of_layout)) {}
 
-  /// Of a data set that is called as its layout is.
+  /// For a data set named like its layout.
   DatasetKeys(const char* both) : name(both), layout(both) {}  // NOLINT(*-explicit-*)
 
   std::string name;
   std::string layout;
 };
 
-/// Class names as a file gives them.
+/// Class names from a file.
 struct ClassNames {
   std::vector<std::string> names;  ///< in the order of the labels, or of the keys
-  std::vector<std::string> keys;   ///< sorted, one a name; empty if the file has a mere list
+  std::vector<std::string> keys;   ///< sorted, one per name; empty if the file is a plain list
 };
 
-/// Class names from a JSON list, from a text with a name a line (or "n01440764 tench"), from
+/// Class names from a JSON list, a text with one name per line (or "n01440764 tench"), from
 /// CLIP_benchmark's JSON object of lists keyed by data set, or from a JSON object of names keyed by
 /// class ("n01440764": "tench"). Throws InputError if the file holds none of these, UsageError that
 /// names the keys if the data set isn't among them.
@@ -38,7 +38,7 @@ struct TemplateSet {
 };
 const std::vector<TemplateSet>& template_sets();
 
-/// Prompt templates from a set's name or a file (a JSON list, a text with a template a line, or
+/// Prompt templates from a set's name or a file (a JSON list, a text with one template per line, or
 /// CLIP_benchmark's object of lists keyed by data set). Each holds the placeholder "{c}". Throws
 /// UsageError if it is neither or has nothing for the data set, InputError if the file is none of
 /// templates.

@@ -15,9 +15,8 @@ class Bpe;
 /// doesn't repair. Copies share their vocabulary; every method may be called from many threads.
 class Tokenizer {
  public:
-  /// @param merges text in OpenAI's layout: a header line (skipped), then one merge "a b" a line,
-  /// of
-  ///   which at most 48894 are used
+  /// @param merges text in OpenAI's layout: a header line (skipped), then one merge "a b" per
+  /// line, of which at most 48894 are used
   /// Throws InputError that names `where` and the line if it is none.
   static Tokenizer from_merges(std::string_view merges, const std::string& where);
 
@@ -36,7 +35,7 @@ class Tokenizer {
   std::vector<std::int32_t> encode(std::string_view text) const;
 
   /// [texts, context_length] row-major: start, ids, end, then zeros; a text that is too long is
-  /// cut, its last id the end. Throws UsageError if context_length is below 1.
+  /// truncated, with the end as its last id. Throws UsageError if context_length is below 1.
   std::vector<std::int32_t> tokenize(const std::vector<std::string>& texts,
                                      std::int64_t context_length) const;
 

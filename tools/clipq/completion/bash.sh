@@ -1,11 +1,11 @@
-# Completion of clipq for bash. To have it in every shell:
+# Completion of clipq for bash. To enable it in every shell:
 #   clipq completion bash > ~/.local/share/bash-completion/completions/clipq
 @OFFER@
 _clipq() {
   local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}
   local command='' choices='' files='' i
   local before=("${COMP_WORDS[@]:1:COMP_CWORD - 1}")
-  # Bash takes "=" and ":" for words of their own.
+  # Bash treats "=" and ":" as separate words.
   if [[ $current == '=' || $current == ':' ]]; then
     [[ $current == ':' ]] && previous=':'
     current=''

@@ -1,5 +1,5 @@
 #compdef clipq
-# Completion of clipq for zsh. To have it in every shell, put it into a folder of $fpath:
+# Completion of clipq for zsh. To enable it in every shell, put it into a folder in $fpath:
 #   clipq completion zsh > ~/.zfunc/_clipq
 @OFFER@
 _clipq() {

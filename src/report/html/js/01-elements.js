@@ -1,4 +1,4 @@
-// Everything that comes from data reaches the page through these, as text.
+// All data reaches the page through these functions, as text.
 
 /** A new element; strings among the children become text nodes, null and undefined nothing. */
 function el(tag, attributes, ...children) {
@@ -15,10 +15,10 @@ function el(tag, attributes, ...children) {
   return node;
 }
 
-/** Text of unknown direction, so that it doesn't reorder what stands beside it. */
+/** Text of unknown direction, so that it doesn't reorder its surroundings. */
 const data = (text) => el("bdi", {}, String(text));
 
-/** A name that may be broken behind its underscores. */
+/** A name that may be broken after its underscores. */
 const breakable = (name) =>
   el(
     "bdi",
@@ -29,14 +29,14 @@ const breakable = (name) =>
 /** The models' labels with commas between them. */
 const list = (entries) => entries.flatMap(({label}, i) => (i ? [", ", data(label)] : [data(label)]));
 
-/** The texts that there are, with dots between them. */
+/** The non-empty texts, separated by dots. */
 const separated = (texts) =>
   texts.filter((text) => text).flatMap((text, i) => (i ? [" · ", data(text)] : [data(text)]));
 
 /** On one line. */
 const oneLine = (text) => String(text).replace(/\s+/g, " ").trim();
 
-/** Cut in the middle: what tells names apart often stands at their ends. */
+/** Shortened in the middle: names often differ at their ends. */
 const shortened = (text, length) => {
   const letters = Array.from(oneLine(text));
   if (letters.length <= length) return letters.join("");
@@ -110,7 +110,7 @@ function table(caption, headers, rows, {pinned = true, tall = false} = {}) {
   );
 }
 
-/** Says which command gives what is missing. */
+/** Names the command that produces what is missing. */
 const absent = (what, command) => el("p", {class: "absent"}, what + " ", el("code", {}, command), ".");
 
 const contentOf = (section) => document.querySelector(`#${section} > .content`);

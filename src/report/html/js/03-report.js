@@ -25,7 +25,7 @@ const othersHaving = (key) => having(key).filter((entry) => entry !== base);
 
 const dataSet = (item) => item.dataset || item.spec || "";
 
-/** Tells data apart that differ in their prompts or in settings alone. */
+/** Distinguishes data that differ only in prompts or settings. */
 const dataName = (item) => {
   const prompts = report.data
     .filter((other) => other.templates && dataSet(other) === dataSet(item))
@@ -43,7 +43,7 @@ const metricTitle = (metric) => {
   return metric.name + (report.data.length > 1 && item ? `, ${dataName(item)}` : "");
 };
 const latencyTitle = (latency) => `${latency.tower.replace("_", " ")}, batch ${latency.batch_size}`;
-const blockTitle = (tower, index) => `${tower === "visual" ? "image" : "text"} block ${index + 1}`;
+const blockTitle = (tower, index) => `${tower} block ${index + 1}`;
 
 /** What a command line calls the models. */
 const modelPaths = () =>

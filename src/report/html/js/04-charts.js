@@ -52,7 +52,7 @@ const colorOf = (entry) => theme().series[models.indexOf(entry) % theme().series
 const symbolOf = (entry) => symbols[models.indexOf(entry) % symbols.length];
 const dashOf = (entry) => dashes[models.indexOf(entry) % dashes.length];
 
-/** What all charts share. Tooltips are nodes, so that no text of theirs is read as HTML. */
+/** What all charts share. Tooltips are nodes, so that their text is never parsed as HTML. */
 function common(colors) {
   return {
     animation: false,

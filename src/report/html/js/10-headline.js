@@ -1,4 +1,4 @@
-/** Words for an interval, so that its sign isn't told by colour alone. */
+/** Words for an interval, so that its sign isn't shown by colour alone. */
 function verdict(metric, value) {
   if (!value || !value.interval) return {};
   if (value.interval[1] < 0) return {word: "▼ lower", tone: "bad"};
@@ -68,7 +68,7 @@ function sizeCell(entry) {
   };
 }
 
-/** All latencies if they are few, else those of the smallest batch of each kind. */
+/** All latencies if there are few, otherwise those of the smallest batch of each kind. */
 function headlineLatencies() {
   const all = report.latencies.map((latency, i) => ({latency, i}));
   if (all.length <= 3) return all;
@@ -109,12 +109,12 @@ function showHeadline() {
     chosen.length
       ? null
       : absent(
-          "No accuracy was measured; this gives it:",
+          "No accuracy was measured; to measure it, run:",
           evalCommand("zeroshot_classification", "--data cifar100:DIR"),
         ),
     report.latencies.length
       ? null
-      : absent("No times were measured; this gives them:", `clipq bench ${modelPaths()} -o bench.json`),
+      : absent("No times were measured; to measure them, run:", `clipq bench ${modelPaths()} -o bench.json`),
     report.warnings.map((warning) => el("p", {class: "absent"}, "Warning: ", data(warning))),
   );
 }

@@ -140,7 +140,7 @@ function showTradeoff() {
     show(
       "tradeoff",
       absent(
-        "There is no accuracy of several models; this gives it:",
+        "This needs the accuracy of several models; to measure it, run:",
         evalCommand("zeroshot_classification", "--data cifar100:DIR"),
       ),
     );
@@ -203,8 +203,8 @@ function showTradeoff() {
     el(
       "div",
       {class: "pair"},
-      size || absent("The files' sizes aren't known; this gives them:", bench),
-      time || absent("No times were measured; this gives them:", bench),
+      size || absent("The file sizes aren't known; to measure them, run:", bench),
+      time || absent("No times were measured; to measure them, run:", bench),
     ),
   );
 }

@@ -4,7 +4,7 @@ function showSizes() {
     show(
       "sizes",
       absent(
-        "These Results have no sizes by part; measured again, they do:",
+        "These Results have no sizes by part; to get them, run:",
         `clipq bench ${modelPaths()} -o bench.json`,
       ),
     );

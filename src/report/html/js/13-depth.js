@@ -43,16 +43,16 @@ function showDepth() {
   if (!entries.length) {
     show(
       "depth",
-      absent("This needs a look into the blocks:", evalCommand("layers", "--data coco:DIR --captions FILE")),
+      absent("This needs per-block data; run:", evalCommand("layers", "--data coco:DIR --captions FILE")),
     );
     return;
   }
   let measure = depthMeasures[0];
-  const towers = ["visual", "text"]
+  const towers = ["image", "text"]
     .filter((tower) => entries.every((entry) => detail(entry, "depth")[tower]))
     .map((tower) => ({
       tower,
-      title: tower === "visual" ? "Image tower" : "Text tower",
+      title: tower === "image" ? "Image tower" : "Text tower",
       moved: entries.filter((entry) => !isExact(entry, tower)),
       exact: entries.filter((entry) => isExact(entry, tower)),
     }));

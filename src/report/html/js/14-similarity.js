@@ -86,7 +86,7 @@ function showSimilarity() {
     show(
       "similarity",
       absent(
-        "This needs embeddings under both models:",
+        "This needs embeddings from both models; run:",
         evalCommand("drift", "--data coco:DIR --captions FILE"),
       ),
     );

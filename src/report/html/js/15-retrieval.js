@@ -2,7 +2,7 @@ function foundBy(entry, example, thumbnails) {
   return el(
     "div",
     {class: "found"},
-    el("div", {}, data(entry.label), el("span", {class: "sub"}, `right image at place ${example.rank}`)),
+    el("div", {}, data(entry.label), el("span", {class: "sub"}, `correct image at rank ${example.rank}`)),
     el(
       "ol",
       {},
@@ -16,7 +16,7 @@ function foundBy(entry, example, thumbnails) {
             /^data:image\/jpeg;base64,[A-Za-z0-9+/=]+$/.test(thumbnails[item.image] || "")
               ? el("img", {
                   src: thumbnails[item.image],
-                  alt: `${item.image}${item.right ? ", the right one" : ""}`,
+                  alt: `${item.image}${item.right ? ", the correct one" : ""}`,
                   title: item.image,
                 })
               : data(shortened(item.image, 12)),
@@ -33,7 +33,7 @@ function showRetrieval() {
   if (!others.length) {
     show(
       "retrieval",
-      absent("This needs images with captions:", evalCommand("drift", "--data coco:DIR --captions FILE")),
+      absent("This needs images with captions; run:", evalCommand("drift", "--data coco:DIR --captions FILE")),
     );
     return;
   }
@@ -54,7 +54,7 @@ function showRetrieval() {
           el(
             "span",
             {class: "sub"},
-            example.why === "changed" ? "among the lists that changed most" : "spread evenly over the data",
+            example.why === "changed" ? "among the results that changed most" : "spread evenly over the data",
           ),
           before[i] ? foundBy(base, before[i], thumbnails) : null,
           foundBy(entry, example, thumbnails),

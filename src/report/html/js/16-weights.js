@@ -11,7 +11,7 @@ const histogramSeries = (name, histogram, color, filled) => ({
   ...(filled ? {areaStyle: {color, opacity: 0.28}} : {}),
 });
 
-/** The layer whose weight lost most; the first where nothing is known. */
+/** The layer whose weight lost most; the first if unknown. */
 function worstLayer(entry, names) {
   const rows = (detail(entry, "quantizers") || []).filter(
     (row) => row.name.endsWith(".weight_quantizer") && known(row.sqnr_db),
@@ -26,7 +26,7 @@ function showWeights() {
   if (!others.length || !before) {
     show(
       "weights",
-      absent("This needs a look into the layers:", evalCommand("layers", "--data coco:DIR --captions FILE")),
+      absent("This needs per-layer data; run:", evalCommand("layers", "--data coco:DIR --captions FILE")),
     );
     return;
   }

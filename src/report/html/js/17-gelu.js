@@ -1,4 +1,4 @@
-/** One bar a model below the histogram, on the same scale. */
+/** One bar per model below the histogram, on the same scale. */
 const rangeSeries = (ranges, colors) => ({
   type: "custom",
   xAxisIndex: 1,
@@ -104,11 +104,11 @@ function showGelu() {
   if (!gelu) {
     show(
       "gelu",
-      absent("This needs a look into the layers:", evalCommand("layers", "--data coco:DIR --captions FILE")),
+      absent("This needs per-layer data; run:", evalCommand("layers", "--data coco:DIR --captions FILE")),
     );
     return;
   }
-  const blocks = ["visual", "text"].flatMap((tower) =>
+  const blocks = ["image", "text"].flatMap((tower) =>
     gelu[tower].map((histogram, index) => ({tower, index, histogram})),
   );
   const entries = othersHaving("gelu_ranges");

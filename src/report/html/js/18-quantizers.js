@@ -1,6 +1,6 @@
 const quantizerColumns = [
   {title: "Quantizer", value: (row) => row.name, cell: (row) => el("span", {class: "mono"}, data(row.name))},
-  {title: "What it is", value: (row) => row.what, cell: (row) => data(row.what)},
+  {title: "Description", value: (row) => row.what, cell: (row) => data(row.what)},
   {
     title: "Range",
     value: (row) => (row.range ? row.range[1] : -Infinity),
@@ -43,7 +43,7 @@ function showQuantizers() {
   if (!entries.length) {
     show(
       "quantizers",
-      absent("This needs a look into the layers:", evalCommand("layers", "--data coco:DIR --captions FILE")),
+      absent("This needs per-layer data; run:", evalCommand("layers", "--data coco:DIR --captions FILE")),
     );
     return;
   }
@@ -76,7 +76,7 @@ function showQuantizers() {
     count.textContent = `${rows.length} of ${all.length} quantizers`;
     place.replaceChildren(
       table(
-        ["Quantizers of ", data(entry.label), "; choose a heading to sort"],
+        ["Quantizers of ", data(entry.label), "; click a heading to sort"],
         quantizerColumns.map((each) => ({
           number: each.number,
           text: el(

@@ -3,7 +3,7 @@ function showFigures() {
     show(
       "figures",
       absent(
-        "No metric was measured; this gives some:",
+        "No metrics were measured; to measure some, run:",
         evalCommand("zeroshot_classification", "--data cifar100:DIR"),
       ),
     );

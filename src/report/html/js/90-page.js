@@ -45,7 +45,7 @@ for (const [section, fill] of Object.entries(sections)) {
     fill();
     chartsOf(section).forEach((entry) => entry.redraw());
   } catch (failure) {
-    // Details of a Result aren't checked when it is read: one that is damaged costs its section only.
+    // Details of a Result aren't validated when it is read: a damaged one only breaks its own section.
     show(section, el("p", {class: "absent"}, `These data can't be shown: ${failure.message}`));
   }
 }
