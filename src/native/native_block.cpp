@@ -74,9 +74,7 @@ NativeBlock::NativeBlock(const Block& block, const std::string& name, const Bloc
       mlp_hidden_(require_integer(block.mlp_hidden)),
       mlp_output_(require_integer(block.mlp_output)) {}
 
-bool NativeBlock::has_float_attention() const {
-  return block_.attention->quantizers() == nullptr;
-}
+bool NativeBlock::has_float_attention() const { return block_.attention->quantizers() == nullptr; }
 
 void NativeBlock::quantize_normalized(const Norm& norm, const IntegerLinear& linear, const float* x,
                                       std::int64_t rows, BlockScratch& scratch) const {
@@ -189,7 +187,8 @@ void NativeBlock::add_mlp(float* residual, std::int64_t rows, BlockScratch& scra
     hidden_by_rows(rows, scratch);
   } else {
     const TimedLayer timed = time(scratch, names_.mlp_hidden);
-    mlp_hidden_.run_to_codes(scratch.codes, block_.activation, mlp_output_.rule(), scratch.hidden_codes);
+    mlp_hidden_.run_to_codes(scratch.codes, block_.activation, mlp_output_.rule(),
+                             scratch.hidden_codes);
   }
   const TimedLayer timed = time(scratch, names_.mlp_output);
   mlp_output_.run(scratch.hidden_codes, {.out = residual, .stride = width(), .add = true});
