@@ -191,7 +191,7 @@ TEST(NativeLinear, APathThatWouldSaturateIsReplaced) {
   const SimulatedLinear layer = layer_of(kind, random_normal({4, 20}, 1), 6, true);
   const IntegerPath& path = find_integer_path("avx2", "test");
   if (!path.supported()) GTEST_SKIP() << "this processor lacks avx2";
-  EXPECT_STRNE(native_of(layer, path).integer()->path_name(), "avx2");
+  EXPECT_STRNE(native_of(layer, path).integer().path_name(), "avx2");
 }
 
 }  // namespace
