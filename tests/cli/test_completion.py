@@ -73,6 +73,13 @@ class Completion(CliTest):
         self.assertCountEqual(self.bash("completion", ""), ["bash", "zsh"])
         self.assertCountEqual(self.bash("eval", "--data", ""), [kind + ":" for kind in self.lists["datasets"]])
 
+    def test_options_of_tasks(self):
+        self.assertLessEqual({"--recall-k", "--probe-c", "--classnames"}, set(self.bash("eval", "--")))
+        self.assertCountEqual(self.bash("eval", "--classes", ""), ["all", "present"])
+        self.assertCountEqual(self.bash("eval", "--probe-features", ""), ["embedding", "pooled"])
+        self.assertCountEqual(self.bash("eval", "--templates", ""), self.lists["templates"])
+        self.assertCountEqual(self.bash("eval", "--train-data", ""), [kind + ":" for kind in self.lists["datasets"]])
+
     def test_files(self):
         (self.folder / "clip.pt").write_text("")
         (self.folder / "my.json").write_text("")

@@ -3,10 +3,11 @@
 #include <CLI/CLI.hpp>
 #include <cstdint>
 
+#include "clipq/data/most_items.h"
+
 namespace clipq::cli {
 
-/// Beyond these, numbers are slips, and what they ask for would end in a lack of memory or threads.
-inline constexpr std::int64_t kMostItems = 1'000'000'000;
+/// Beyond this, a number is a slip, and what it asks for would end in a lack of threads.
 inline constexpr std::int64_t kMostThreads = 1024;
 
 /// Checks of options' values: "--threads: got 0, expected a whole number from 1 to 1024".
