@@ -84,6 +84,8 @@ class Completion(CliTest):
         (self.folder / "clip.pt").write_text("")
         (self.folder / "my.json").write_text("")
         self.assertEqual(self.bash("quantize", "cl"), ["clip.pt"])
+        for option in ("-m", "--model"):
+            self.assertEqual(self.bash("eval", option, "cl"), ["clip.pt"])
         self.assertEqual(self.bash("quantize", "--recipe", "my"), ["my.json"])
         self.assertEqual(self.bash("--log-file", "my"), ["my.json"])
         self.assertEqual(self.bash("eval", "--log-file", "my"), ["my.json"])

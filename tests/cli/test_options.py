@@ -1,9 +1,9 @@
-"""Options of the program: those of tasks."""
+"""Options: those of tasks, short names and underscores for hyphens."""
 import json
 import re
 import unittest
 
-from support import CliTest
+from support import CliTest, write_cifar, write_coco
 
 PROMPT_TASKS = ("zeroshot_classification", "drift", "layers")
 # option -> (a value, the tasks that take it)
@@ -61,6 +61,68 @@ class TaskOptions(CliTest):
         self.fails(2, "--probe-features.*embedding or pooled", *evaluate, "linear_probe", "--probe-features", "all")
         self.fails(2, "--probe-sweep excludes --probe-c|--probe-c excludes --probe-sweep", *evaluate, "linear_probe",
                    "--probe-sweep", "--probe-c", "1")
+
+
+class Spellings(CliTest):
+    def setUp(self):
+        super().setUp()
+        self.path, _ = self.checkpoint()
+
+    def test_model_option(self):
+        artifact = self.folder / "q.pt"
+        self.ok("quantize", "-o", artifact, "-m", self.path)
+        self.assertIn("int8-dynamic", self.ok("inspect", "--model", artifact))
+        data = ("--data", f"cifar100:{write_cifar(self.folder / 'cifar')}", "--json")
+        expected = [result["metrics"] for result in json.loads(self.ok("eval", self.path, artifact, *data))["results"]]
+        for models in (("-m", self.path, "-m", artifact), (self.path, "--model", artifact), ("-m", self.path, artifact)):
+            results = json.loads(self.ok("eval", *models, *data, "-b", "7", "-t", "1"))["results"]
+            self.assertEqual([result["model"]["path"] for result in results], [str(self.path), str(artifact)])
+            self.assertEqual([result["metrics"] for result in results], expected)
+        coco = write_coco(self.folder / "coco", count=2)
+        self.ok("embed", "--images", coco, "-b1", "-m", artifact, "-o", self.folder / "x.npy")
+        timed = json.loads(self.ok("bench", "-m", self.path, "-m", artifact, "-b", "1,2", "-t", "1", "--seconds", "0.01",
+                                   "--json"))["results"]
+        self.assertEqual([result["environment"]["threads"] for result in timed], [1, 1])
+        self.fails(2, "At Most 1", "inspect", self.path, "-m", artifact)
+        self.fails(2, "model is required", "inspect")
+
+    def test_model_option_of_classify(self):
+        coco = write_coco(self.folder / "coco", count=2)
+        first, second = sorted(coco.glob("*.jpg"))
+        labels = ("--labels", "red,blue", "--json")
+        expected = json.loads(self.ok("classify", self.path, first, second, *labels))
+        for files in (("-m", self.path, first, second), (first, "-m", self.path, second), (first, second, "--model", self.path)):
+            self.assertEqual(json.loads(self.ok("classify", *files, *labels)), expected)
+        self.assertEqual(len(json.loads(self.ok("classify", first, "-m", self.path, *labels))["images"]), 1)
+        self.fails(2, "no images given for model .*tiny.pt", "classify", self.path, "--labels", "red,blue")
+
+    def test_short_options_of_numbers(self):
+        self.fails(2, "--threads: got 0", "list", "-t", "0")
+        self.fails(2, "--threads: got 0", "-t", "0", "list")
+        for command in (("eval", "x", "--data", "images:x"), ("embed", "x", "-o", "y"), ("bench", "x"), ("run", "demo", "-o", "y")):
+            self.fails(2, "--batch-size: got 0", *command, "-b", "0")
+
+    def test_underscores(self):
+        coco = write_coco(self.folder / "coco")
+        output = self.folder / "static.pt"
+        self.ok("--log_file", self.folder / "log_file.txt", "quantize", self.path, "--recipe", "int8-static", "--calib_data",
+                f"coco:{coco}", f"--calib_captions={coco / 'captions.json'}", "--calib_samples", "4", "-o", output)
+        self.assertTrue(output.exists())
+        self.assertTrue((self.folder / "log_file.txt").exists())
+        self.fails(2, "--calib-samples: got 0", "quantize", self.path, "--calib_samples", "0")
+
+    def test_underscores_that_stay(self):
+        """In values, in arguments, and in options that there aren't."""
+        self.fails(3, "--log_file does not exist", "inspect", "--", "--log_file")
+        self.fails(3, "--no_cache does not exist", "inspect", "-m", "--no_cache")
+        self.fails(2, "not expected: --frob_nicate", "inspect", self.path, "--frob_nicate")
+        log = self.folder / "my_log.txt"
+        self.ok("list", "tasks", f"--log_file={log}")
+        self.assertTrue(log.exists())
+        self.ok("list", "--log_file", "--my_log", cwd=self.folder)
+        self.assertTrue((self.folder / "--my_log").exists())
+        self.ok("list", "--log-file=", "--dry_run", cwd=self.folder)
+        self.assertTrue((self.folder / "--dry_run").exists())
 
 
 if __name__ == "__main__":

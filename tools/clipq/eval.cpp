@@ -56,9 +56,7 @@ void add_eval(CLI::App& app, const CommonOptions& common) {
   auto* command =
       app.add_subcommand("eval", "measure the accuracy of models, the first as baseline");
   auto arguments = std::make_shared<EvalArguments>();
-  command->add_option("models", arguments->options.models, "checkpoints or artifacts")
-      ->type_name(kFileType)
-      ->required();
+  add_models_argument(*command, "models", arguments->options.models, "checkpoints or artifacts");
   command->add_option("--task", arguments->options.task, "what to measure (clipq list tasks)")
       ->type_name("TASK")
       ->capture_default_str();

@@ -11,9 +11,7 @@ void add_quantize(CLI::App& app, const CommonOptions& common) {
   auto* command = app.add_subcommand("quantize", "quantize a checkpoint into an artifact");
   auto options = std::make_shared<QuantizeOptions>();
   auto model = std::make_shared<ModelArguments>();
-  command->add_option("checkpoint", options->checkpoint, "TorchScript CLIP (.pt)")
-      ->type_name(kFileType)
-      ->required();
+  add_models_argument(*command, "checkpoint", options->checkpoint, "TorchScript CLIP (.pt)");
   command->add_option("--recipe", options->recipe, "recipe name (clipq list recipes) or JSON file")
       ->type_name("RECIPE")
       ->capture_default_str();
