@@ -73,6 +73,11 @@ class Completion(CliTest):
         self.assertCountEqual(self.bash("completion", ""), ["bash", "zsh"])
         self.assertCountEqual(self.bash("eval", "--data", ""), [kind + ":" for kind in self.lists["datasets"]])
 
+    def test_options_that_are_not_for_use(self):
+        offered = self.bash("quantize", "--")
+        self.assertIn("--recipe", offered)
+        self.assertNotIn("--precision", offered)
+
     def test_options_of_tasks(self):
         self.assertLessEqual({"--recall-k", "--probe-c", "--classnames"}, set(self.bash("eval", "--")))
         self.assertCountEqual(self.bash("eval", "--classes", ""), ["all", "present"])

@@ -1,4 +1,4 @@
-"""Options: those of tasks, short names and underscores for hyphens."""
+"""Options: those of tasks, short names, underscores, and the habits of neighbouring tools."""
 import json
 import re
 import unittest
@@ -123,6 +123,45 @@ class Spellings(CliTest):
         self.assertTrue((self.folder / "--my_log").exists())
         self.ok("list", "--log-file=", "--dry_run", cwd=self.folder)
         self.assertTrue((self.folder / "--dry_run").exists())
+
+
+class Habits(CliTest):
+    """What Optimum, OpenVINO and Model Optimizer call formats."""
+
+    MEANT = {
+        "--precision": {"int8": ["int8-dynamic", "int8-smooth"], "INT4": ["int4-weight-only"], "fp8": ["fp8-max", "fp8-weight-only"],
+                        "fp16": ["fp16"], "weight-only": ["int8-weight-only", "fp8-weight-only", "int4-weight-only"]},
+        "--quant-mode": {"dynamic": ["int8-dynamic"], "static": ["int8-smooth", "int8-static"], "f8e4m3": ["fp8-max", "fp8-weight-only"]},
+        "--quantize_mode": {"int8": ["int8-dynamic", "int8-smooth"]},
+        "--qformat": {"int8_sq": ["int8-smooth"], "int4_awq": ["int4-weight-only"]},
+        "--weight-format": {"int8": ["int8-weight-only"], "int4": ["int4-weight-only"], "fp8": ["fp8-weight-only"]},
+    }
+
+    def test_recipe_that_is_meant(self):
+        needs = {}
+        for option, values in self.MEANT.items():
+            for value, recipes in values.items():
+                spelling = option.replace("_", "-")
+                process = self.fails(2, f"{spelling}: clipq chooses formats by recipe; for {value} pass --recipe", "quantize", "clip.pt",
+                                     option, value, "-o", "q.pt")
+                named = re.findall(r"--recipe (\S+) \((no data needed|with --calib-data)\)", process.stderr)
+                self.assertEqual([name for name, _ in named], recipes)
+                needs.update(named)
+        path, _ = self.checkpoint()
+        for recipe, need in needs.items():
+            report = json.loads(self.ok("quantize", path, "--recipe", recipe, "--dry-run", "--json"))
+            self.assertEqual(need == "with --calib-data", report["needs_data"], recipe)
+
+    def test_others_get_the_list(self):
+        recipes = ", ".join(row["name"] for row in json.loads(self.ok("list", "recipes", "--json"))["recipes"])
+        self.fails(2, f'--weight-format: .*none for "nf4"; pass --recipe with one of {recipes}', "quantize", "clip.pt",
+                   "--weight-format=nf4")
+        self.fails(2, f"--precision: .*by recipe; pass --recipe with one of {recipes}", "quantize", "clip.pt", "--precision")
+
+    def test_are_no_options(self):
+        for option in self.MEANT:
+            self.assertNotIn(option.replace("_", "-"), self.ok("quantize", "--help"))
+        self.fails(2, "not expected: --precision", "inspect", "clip.pt", "--precision")
 
 
 if __name__ == "__main__":

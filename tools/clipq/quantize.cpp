@@ -3,6 +3,7 @@
 #include "clipq/app/quantize_command.h"
 #include "clipq/core/memory.h"
 #include "number_checks.h"
+#include "recipe_habits.h"
 #include "subcommands.h"
 
 namespace clipq::cli {
@@ -15,6 +16,7 @@ void add_quantize(CLI::App& app, const CommonOptions& common) {
   command->add_option("--recipe", options->recipe, "recipe name (clipq list recipes) or JSON file")
       ->type_name("RECIPE")
       ->capture_default_str();
+  add_recipe_habits(*command);
   command->add_option("--component", options->component, "tower to quantize: image, text or both")
       ->type_name("{image,text,both}")
       ->capture_default_str();
