@@ -14,22 +14,12 @@
 namespace clipq {
 namespace {
 
-std::vector<OpenedModel> open_models(const EvalOptions& options, const Task& task) {
-  ModelOptions model_options = options.model;
-  if (task.layer_by_layer) model_options.simulate = true;
-  std::vector<OpenedModel> opened;
-  for (const std::filesystem::path& file : options.models) {
-    opened.push_back(open_model(file, model_options));
-  }
-  return opened;
-}
-
 /// Models as the encoder takes them, with distinct labels.
-std::vector<EvaluatedModel> evaluated_models(const std::vector<OpenedModel>& opened) {
+std::vector<EvaluatedModel> evaluated_models(const ModelStore::Models& opened) {
   std::vector<EvaluatedModel> models;
   std::set<std::string> labels;
-  for (const OpenedModel& each : opened) {
-    models.push_back(evaluated(each));
+  for (const auto& each : opened) {
+    models.push_back(evaluated(*each));
     std::string& label = models.back().label;
     while (!labels.insert(label).second) label += cat("-", models.size());
   }
@@ -64,14 +54,15 @@ void check_overlap(Result& result, const OpenedModel& opened, const ImageSource&
   log::warn(result.warnings.back());
 }
 
-std::vector<Result> results_of(TaskReport& report, const std::vector<OpenedModel>& opened,
+std::vector<Result> results_of(TaskReport& report, const ModelStore::Models& opened,
                                const ImageSource& source, const EvalOptions& options) {
   for (const std::string& warning : report.warnings) log::warn(warning);
   std::vector<Result> results;
   for (std::size_t i = 0; i < opened.size(); ++i) {
+    const OpenedModel& model = *opened[i];
     Result& result = results.emplace_back();
     result.task = options.task;
-    result.model = opened[i].info;
+    result.model = model.info;
     result.data = DataInfo{options.data,          source.dataset.name(), report.items,
                            source.content.sha256, report.templates,      report.skipped};
     result.metrics = std::move(report.models[i].metrics);
@@ -80,10 +71,10 @@ std::vector<Result> results_of(TaskReport& report, const std::vector<OpenedModel
     result.warnings = source.dataset.warnings();
     result.warnings.insert(result.warnings.end(), report.warnings.begin(), report.warnings.end());
     warn_of_unchecked(result);
-    result.calibration = calibration_of(opened[i]);
-    check_overlap(result, opened[i], source);
+    result.calibration = calibration_of(model);
+    check_overlap(result, model, source);
     result.settings = report.settings;
-    if (opened[i].model.image->needs_whole_batch() || opened[i].model.text->needs_whole_batch()) {
+    if (model.model.image->needs_whole_batch() || model.model.text->needs_whole_batch()) {
       result.settings["batch_size"] = options.batch_size;
     }
     result.environment = current_environment();
@@ -105,7 +96,7 @@ void write_clip_benchmark(const std::filesystem::path& folder, const std::vector
 
 }  // namespace
 
-std::vector<Result> evaluate(const EvalOptions& options) {
+std::vector<Result> evaluate(const EvalOptions& options, ModelStore& models) {
   const Task& task = find_task(options.task, "--task");
   for (const std::filesystem::path& folder : {options.save_folder, options.clip_benchmark}) {
     if (!folder.empty()) make_folder(folder);
@@ -114,13 +105,20 @@ std::vector<Result> evaluate(const EvalOptions& options) {
   const std::int64_t count =
       items_within(options.limit > 0 ? options.limit : task.default_limit, *dataset);
   task.check({*dataset, count, options.task_options});
-  const std::vector<OpenedModel> opened = open_models(options, task);
+  ModelOptions model_options = options.model;
+  if (task.layer_by_layer) model_options.simulate = true;
+  const ModelStore::Models opened = models.open(options.models, model_options);
   const Encoder encoder(evaluated_models(opened), encode_options(options));
   const ImageSource source = {*dataset, count, content_hash(*dataset, count)};
   TaskReport report = task.run({encoder, source, options.task_options});
   std::vector<Result> results = results_of(report, opened, source, options);
   if (!options.clip_benchmark.empty()) write_clip_benchmark(options.clip_benchmark, results);
   return results;
+}
+
+std::vector<Result> evaluate(const EvalOptions& options) {
+  ModelStore models;
+  return evaluate(options, models);
 }
 
 }  // namespace clipq

@@ -36,7 +36,7 @@ std::string group_line(const char* name_2, const char* controller, const char* n
     const std::size_t path = line.rfind(':');
     if (path == std::string::npos) continue;
     const std::string own = first_line(cat(kGroups, line.substr(path + 1), "/", name_2));
-    if (starts_with(line, "0::") && !own.empty()) return own;
+    if (line.starts_with("0::") && !own.empty()) return own;
   }
   const std::string at_root = first_line(fs::path(kGroups) / name_2);
   return at_root.empty() ? first_line(fs::path(kGroups) / controller / name_1) : at_root;
@@ -91,7 +91,7 @@ MemoryLimits memory_limits() {
   MemoryLimits memory;
   std::ifstream facts("/proc/meminfo");
   for (std::string line; std::getline(facts, line);) {
-    if (starts_with(line, "MemAvailable:")) {
+    if (line.starts_with("MemAvailable:")) {
       memory.available = 1024 * whole_number(line.substr(line.find(':') + 1));
     }
   }

@@ -28,7 +28,7 @@ std::vector<std::string> checkpoint_names(const RunFile& run) {
 
 bool is_binding(const std::string& key, const RunFile& run) {
   const std::vector<std::string> names = checkpoint_names(run);
-  return starts_with(key, kData) || std::find(names.begin(), names.end(), key) != names.end();
+  return key.starts_with(kData) || std::find(names.begin(), names.end(), key) != names.end();
 }
 
 /// The top-level keys that --set may override.
@@ -158,7 +158,7 @@ std::vector<RunSetting> apply_overrides(Json& json, const RunFile& run,
 }
 
 void bind(RunFile& run, const RunSetting& binding) {
-  if (!starts_with(binding.key, kData)) {
+  if (!binding.key.starts_with(kData)) {
     for (RunCheckpoint& each : run.checkpoints) {
       if (each.name == binding.key) each.path = expand_home(binding.value);
     }

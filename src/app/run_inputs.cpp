@@ -1,6 +1,7 @@
 #include "run_inputs.h"
 
 #include "clipq/bench/environment.h"
+#include "clipq/core/program_digest.h"
 #include "clipq/core/sha256.h"
 #include "clipq/core/strings.h"
 #include "clipq/quant/recipe.h"
@@ -27,7 +28,7 @@ Json described(const Dataset& dataset, std::int64_t limit) {
 /// For every item: the program, and how checkpoints are read.
 Json RunInputs::common() const {
   const Environment environment = current_environment();
-  return {{"clipq", environment.clipq},
+  return {{"clipq", program_digest()},
           {"libtorch", environment.libtorch},
           {"isa", environment.isa},
           {"checkpoint", to_json(options_.model.checkpoint)},

@@ -110,7 +110,7 @@ class TaskItem : public RunItem {
     options.skip_bad = context_->options.skip_bad;
     options.cache = context_->options.cache;
     options.model = context_->options.model;
-    return {results_document(evaluate(options)), {}};
+    return {results_document(evaluate(options, context_->models)), {}};
   }
 
   void accept(const Json& outcome) const override { accept_results(outcome); }
@@ -141,6 +141,7 @@ class BenchItem : public RunItem {
   }
 
   RunOutcome make(bool /*begun_before*/) const override {
+    context_->models = {};  // only what is timed is in memory
     BenchOptions options;
     options.models = files_of(subject_->models);
     options.latency = latency();

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "clipq/app/model_store.h"
 #include "clipq/app/run_command.h"
 #include "clipq/app/run_file.h"
 #include "clipq/core/progress.h"
@@ -32,6 +33,7 @@ struct RunContext {
   const RunOptions& options;
   RunFile run;  ///< what is bound of it
   RunInputs inputs;
+  ModelStore models = {};  ///< those of the last evaluation
 };
 
 /// The outcome of an item.

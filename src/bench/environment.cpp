@@ -19,7 +19,7 @@ std::string proc_value(const char* file, std::string_view key) {
   std::ifstream in(file);
   for (std::string line; std::getline(in, line);) {
     const std::size_t colon = line.find(':');
-    if (!starts_with(line, key) || colon == std::string::npos) continue;
+    if (!line.starts_with(key) || colon == std::string::npos) continue;
     const std::size_t begin = line.find_first_not_of(" \t", colon + 1);
     return begin == std::string::npos ? "unknown" : line.substr(begin);
   }

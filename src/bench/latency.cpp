@@ -69,7 +69,9 @@ double milliseconds_of(const std::function<void()>& run) {
 TimedTask timed_task(const TimedModel& timed, const std::string& what, std::int64_t batch) {
   const ClipModel& model = *timed.model;
   if (what == "image") {
-    return {[&model, pixels = random_pixels(model.image->config(), batch)] { model.encode_image(pixels); },
+    return {[&model, pixels = random_pixels(model.image->config(), batch)] {
+              model.encode_image(pixels);
+            },
             image_operations(model, batch)};
   }
   if (what == "text") return text_task(model, random_tokens(model.text->config(), batch));

@@ -75,7 +75,7 @@ PickledTensors::PickledTensors(const ZipArchive& zip, std::string folder, std::s
 
 bool PickledTensors::is_tensor(const PickleValue& value) {
   return value.kind == Kind::kCall && value.callee->kind == Kind::kGlobal &&
-         starts_with(value.callee->text, "torch._utils _rebuild_");
+         value.callee->text.starts_with("torch._utils _rebuild_");
 }
 
 at::Tensor PickledTensors::make(const PickleValue& value, const std::string& name) {

@@ -9,10 +9,10 @@
 #include <cstring>
 #include <new>
 
-#include "run_archive.h"
 #include "clipq/core/error.h"
 #include "clipq/core/sandbox.h"
 #include "clipq/core/strings.h"
+#include "run_archive.h"
 
 namespace clipq {
 namespace {

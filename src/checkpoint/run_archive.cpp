@@ -97,7 +97,7 @@ std::string sentence_of(const std::string& reason) {
     const std::size_t text = line.find_first_not_of(" \t");
     const bool is_drawing = line.find("<--- HERE") != std::string::npos;
     if (text != std::string::npos && !is_drawing) last = line.substr(text);
-    if (starts_with(last, "RuntimeError: ") || starts_with(last, "torch.jit.Error: ")) break;
+    if (last.starts_with("RuntimeError: ") || last.starts_with("torch.jit.Error: ")) break;
     begin = end + 1;
   }
   const std::size_t colon = last.find("Error: ");
@@ -154,8 +154,8 @@ at::Tensor encode(torch::jit::Module& module, const char* name, const at::Tensor
       return module.get_method(name)({input.narrow(0, first, count)}).toTensor().to(at::kFloat);
     });
     if (rows.dim() != 2 || rows.size(0) != count) {
-      throw InputError(cat(what, " gives embeddings of shape ", rows.sizes(),
-                           ", expected [", count, ", embedding]"));
+      throw InputError(cat(what, " gives embeddings of shape ", rows.sizes(), ", expected [", count,
+                           ", embedding]"));
     }
     return rows;
   });

@@ -94,7 +94,7 @@ class TreeWalk {
 /// The class of that qualified name from the file that defines it; empty if it isn't there.
 std::string class_source(const std::string& file, const std::string& name) {
   const std::string head = cat("class ", name, "(");
-  std::size_t begin = starts_with(file, head) ? 0 : file.find("\n" + head);
+  std::size_t begin = file.starts_with(head) ? 0 : file.find("\n" + head);
   if (begin == std::string::npos) return "";
   const std::size_t end = file.find("\nclass ", begin + 1);
   return file.substr(begin, end == std::string::npos ? end : end - begin);
@@ -188,7 +188,7 @@ std::string TorchScriptArchive::code_of(const std::vector<std::string>& prefixes
   std::set<std::string> classes;
   for (const auto& [path, name] : impl_->tree.classes) {
     for (const std::string& prefix : prefixes) {
-      if (path == prefix || (!prefix.empty() && starts_with(path, prefix + ".")))
+      if (path == prefix || (!prefix.empty() && path.starts_with(prefix + ".")))
         classes.insert(name);
     }
   }

@@ -18,7 +18,8 @@ std::string_view asset(std::string_view name) {
 std::vector<std::string> asset_names(std::string_view prefix) {
   std::vector<std::string> names;
   for (std::size_t i = 0; i < detail::kAssetCount; ++i) {
-    if (starts_with(detail::kAssets[i].name, prefix)) names.emplace_back(detail::kAssets[i].name);
+    if (std::string_view(detail::kAssets[i].name).starts_with(prefix))
+      names.emplace_back(detail::kAssets[i].name);
   }
   std::sort(names.begin(), names.end());
   return names;

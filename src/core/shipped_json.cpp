@@ -21,7 +21,7 @@ std::vector<std::string> shipped_names(const ShippedJson& kind) {
 }
 
 Json shipped_or_file(const ShippedJson& kind, const std::string& name) {
-  const bool is_path = name.find('/') != std::string::npos || ends_with(name, kSuffix);
+  const bool is_path = name.find('/') != std::string::npos || name.ends_with(kSuffix);
   if (is_path) return read_configuration(name);
   const std::vector<std::string> names = shipped_names(kind);
   if (std::find(names.begin(), names.end(), name) == names.end()) {

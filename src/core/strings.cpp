@@ -52,14 +52,6 @@ std::string join(const std::vector<std::string>& items, std::string_view separat
   return out;
 }
 
-bool starts_with(std::string_view text, std::string_view prefix) {
-  return text.substr(0, prefix.size()) == prefix;
-}
-
-bool ends_with(std::string_view text, std::string_view suffix) {
-  return text.size() >= suffix.size() && text.substr(text.size() - suffix.size()) == suffix;
-}
-
 std::string nearest(std::string_view word, const std::vector<std::string>& words) {
   const auto best = std::min_element(
       words.begin(), words.end(), [word](const std::string& left, const std::string& right) {

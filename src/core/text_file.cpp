@@ -87,7 +87,7 @@ std::string from_marked(const std::string& bytes, const char* encoding, const st
 
 std::string without_mark(std::string text) {
   constexpr std::string_view kMark = "\xEF\xBB\xBF";
-  if (starts_with(text, kMark)) text.erase(0, kMark.size());
+  if (text.starts_with(kMark)) text.erase(0, kMark.size());
   return text;
 }
 
@@ -150,8 +150,8 @@ std::string utf8_text(std::string bytes, const std::string& where) {
   const char* marked = ucnv_detectUnicodeSignature(
       bytes.data(), static_cast<std::int32_t>(std::min<std::size_t>(bytes.size(), 5)), nullptr,
       &status);
-  const bool is_wide =
-      marked != nullptr && starts_with(marked, "UTF-") && marked != std::string("UTF-8");
+  const bool is_wide = marked != nullptr && std::string_view(marked).starts_with("UTF-") &&
+                       marked != std::string("UTF-8");
   std::string text = without_mark(is_wide ? from_marked(bytes, marked, where) : std::move(bytes));
   require_utf8(text, where);
   return text;

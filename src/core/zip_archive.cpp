@@ -117,7 +117,7 @@ void ZipArchive::read(const std::string& name, void* target) const {
 
 void ZipArchive::check_unread() const {
   for (const std::string& name : names_) {
-    const bool is_folder = ends_with(name, "/");
+    const bool is_folder = name.ends_with("/");
     if (!is_folder && read_.count(name) == 0) read(name);
   }
 }

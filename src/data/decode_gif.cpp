@@ -85,7 +85,7 @@ std::vector<int> row_order(int rows, bool interlaced) {
 }  // namespace
 
 bool is_gif(std::string_view bytes) {
-  return starts_with(bytes, "GIF87a") || starts_with(bytes, "GIF89a");
+  return bytes.starts_with("GIF87a") || bytes.starts_with("GIF89a");
 }
 
 Image decode_gif(std::string_view bytes, const std::string& file) {

@@ -109,7 +109,7 @@ std::vector<std::uint8_t> cmyk_to_rgb(const std::vector<std::uint8_t>& inverted)
 
 }  // namespace
 
-bool is_jpeg(std::string_view bytes) { return starts_with(bytes, "\xFF\xD8\xFF"); }
+bool is_jpeg(std::string_view bytes) { return bytes.starts_with("\xFF\xD8\xFF"); }
 
 Image decode_jpeg(std::string_view bytes, const std::string& file) {
   Decompressor decompressor(bytes);

@@ -171,8 +171,8 @@ Image upright(Image stored, int orientation) {
 
 bool is_tiff(std::string_view bytes) {
   using namespace std::string_view_literals;
-  return starts_with(bytes, "II*\0"sv) || starts_with(bytes, "MM\0*"sv) ||
-         starts_with(bytes, "II+\0"sv) || starts_with(bytes, "MM\0+"sv);
+  return bytes.starts_with("II*\0"sv) || bytes.starts_with("MM\0*"sv) ||
+         bytes.starts_with("II+\0"sv) || bytes.starts_with("MM\0+"sv);
 }
 
 Image decode_tiff(std::string_view bytes, const std::string& file) {

@@ -16,7 +16,7 @@ struct DeleteDecoder {
 }  // namespace
 
 bool is_webp(std::string_view bytes) {
-  return starts_with(bytes, "RIFF") && bytes.size() > 12 && bytes.substr(8, 4) == "WEBP";
+  return bytes.starts_with("RIFF") && bytes.size() > 12 && bytes.substr(8, 4) == "WEBP";
 }
 
 Image decode_webp(std::string_view bytes, const std::string& file) {

@@ -1,5 +1,6 @@
+#include <zlib.h>
+
 #include <algorithm>
-#include <array>
 
 #include "clipq/core/error.h"
 #include "clipq/core/strings.h"
@@ -25,22 +26,9 @@ std::uint32_t big_endian(std::string_view bytes, std::size_t at) {
   return value;
 }
 
-std::array<std::uint32_t, 256> make_crc_table() {
-  std::array<std::uint32_t, 256> table{};
-  for (std::uint32_t n = 0; n < 256; ++n) {
-    std::uint32_t value = n;
-    for (int bit = 0; bit < 8; ++bit) value = (value >> 1) ^ ((value & 1) * 0xEDB88320u);
-    table[n] = value;
-  }
-  return table;
-}
-
-/// The CRC-32 of PNG and zlib.
-std::uint32_t crc32(std::string_view bytes) {
-  static const std::array<std::uint32_t, 256> table = make_crc_table();
-  std::uint32_t crc = 0xFFFFFFFFu;
-  for (const char byte : bytes) crc = table[(crc ^ std::uint8_t(byte)) & 0xFF] ^ (crc >> 8);
-  return ~crc;
+std::uint32_t crc32_of(std::string_view bytes) {
+  return static_cast<std::uint32_t>(
+      crc32_z(0, reinterpret_cast<const Bytef*>(bytes.data()), bytes.size()));
 }
 
 bool is_essential(std::string_view type) {
@@ -49,7 +37,7 @@ bool is_essential(std::string_view type) {
 
 }  // namespace
 
-bool is_png(std::string_view bytes) { return starts_with(bytes, kSignature); }
+bool is_png(std::string_view bytes) { return bytes.starts_with(kSignature); }
 
 std::string essential_png(std::string_view bytes, const std::string& file) {
   std::string out(kSignature);
@@ -67,7 +55,7 @@ std::string essential_png(std::string_view bytes, const std::string& file) {
                                                       rest - kChunkOverhead));
     }
     if (is_essential(type)) {
-      if (crc32(bytes.substr(at + 4, length + 4)) != big_endian(bytes, at + 8 + length)) {
+      if (crc32_of(bytes.substr(at + 4, length + 4)) != big_endian(bytes, at + 8 + length)) {
         throw_damaged(file, cat("the checksum of its ", type, " chunk is wrong"));
       }
       if (out.size() == kSignature.size()) {

@@ -25,7 +25,7 @@ class Flickr : public FileDataset {
 
 /// Content of a caption's field: a sentence, or a JSON list of sentences.
 std::vector<std::string> sentences_of(const std::string& field) {
-  if (!starts_with(field, "[\"")) return {field};
+  if (!field.starts_with("[\"")) return {field};
   const Json list = Json::parse(field, nullptr, /*allow_exceptions=*/false);
   const bool strings =
       list.is_array() &&

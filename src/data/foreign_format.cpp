@@ -49,7 +49,7 @@ constexpr std::array kTexts = {
 };
 
 bool has(std::string_view bytes, const Signature& signature) {
-  return bytes.size() >= signature.at && starts_with(bytes.substr(signature.at), signature.bytes);
+  return bytes.size() >= signature.at && bytes.substr(signature.at).starts_with(signature.bytes);
 }
 
 }  // namespace

@@ -25,7 +25,7 @@ int next_number(std::string_view bytes, std::size_t& at) {
 }  // namespace
 
 bool is_binary_pnm(std::string_view bytes) {
-  return starts_with(bytes, "P5") || starts_with(bytes, "P6");
+  return bytes.starts_with("P5") || bytes.starts_with("P6");
 }
 
 std::string full_range_pnm(std::string_view bytes) {

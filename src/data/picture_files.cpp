@@ -57,7 +57,7 @@ void gather(const fs::path& root, const fs::path& folder, std::vector<fs::path>&
 
 bool is_passed_over(const fs::path& path) {
   const std::string name = path.filename().string();
-  return starts_with(name, ".") ||
+  return name.starts_with(".") ||
          std::find(kForeign.begin(), kForeign.end(), name) != kForeign.end();
 }
 

@@ -113,6 +113,10 @@ Measurement classification_measurement(const Predictions& predictions,
   return measurement;
 }
 
+TaskOption per_class_option() {
+  return {"per-class", "also print a per-class table", FlagOption{&TaskOptions::per_class}};
+}
+
 Json per_class_table(const Predictions& predictions, const std::vector<int>& labels,
                      const std::vector<std::string>& class_names) {
   const std::size_t classes = class_names.size();

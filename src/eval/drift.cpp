@@ -200,6 +200,13 @@ void measure_captioned(TaskReport& report, const TaskInput& input, const ImageFe
 
 }  // namespace
 
+std::vector<TaskOption> drift_options() {
+  std::vector<TaskOption> options = prompt_options();
+  options.push_back({"pairs", "image-text pairs in the similarity map",
+                     CountOption{&TaskOptions::map_pairs, 0, 1000}});
+  return options;
+}
+
 void check_drift(const TaskData& data) {
   if (text_source(data.dataset) == TextSource::kPrompts) labelled_prompts(data);
 }

@@ -18,6 +18,7 @@
 #include "clipq/core/json.h"
 #include "clipq/core/log.h"
 #include "clipq/core/npy.h"
+#include "clipq/core/program_digest.h"
 #include "clipq/core/progress.h"
 #include "clipq/core/sha256.h"
 #include "clipq/core/stopwatch.h"
@@ -34,9 +35,9 @@ namespace {
 std::string cache_key(const EvaluatedModel& model, bool whole_batch, std::int64_t batch_size,
                       const std::string& input) {
   if (model.identity.empty()) return "";
-  static const std::string program = sha256_of_file("/proc/self/exe");
-  return sha256_of(cat(program, "\nLibTorch ", TORCH_VERSION, " ", at::get_cpu_capability(), "\n",
-                       model.identity, "\n", to_json(model.model->config()).dump(), "\nbatch ",
+  return sha256_of(cat(program_digest(), "\nLibTorch ", TORCH_VERSION, " ",
+                       at::get_cpu_capability(), "\n", model.identity, "\n",
+                       to_json(model.model->config()).dump(), "\nbatch ",
                        whole_batch ? batch_size : 0, "\n", input));
 }
 

@@ -5,6 +5,27 @@
 #include "clipq/text/prompts.h"
 
 namespace clipq {
+namespace {
+
+void choose_classes(TaskOptions& options, const std::string& name, const std::string& where) {
+  options.classes = parse_class_choice(name, where);
+}
+
+}  // namespace
+
+std::vector<TaskOption> prompt_options() {
+  return {
+      {"classnames",
+       "class names: a text file with one name per line, a JSON list, CLIP_benchmark's object "
+       "keyed by data set, or names keyed by class",
+       FileOption{&TaskOptions::classnames}, "", /*data_attribute=*/"classnames"},
+      {"templates",
+       "prompt templates: a set (clipq list templates), or a file: JSON, or one template per line",
+       TextOption{&TaskOptions::templates, "TEMPLATES"}},
+      {"classes", "classify among all named classes, or only those present in the data",
+       ChoiceOption{{"all", "present"}, choose_classes}},
+  };
+}
 
 LabelledPrompts labelled_prompts(const TaskData& data) {
   const TaskOptions& options = data.options;

@@ -12,6 +12,9 @@ struct LabelledPrompts {
   Json settings;  ///< what belongs in a Result
 };
 
+/// The options of tasks that put class names into prompts.
+std::vector<TaskOption> prompt_options();
+
 /// Classes and prompts as the options choose them. Throws what label_space() and load_templates()
 /// throw.
 LabelledPrompts labelled_prompts(const TaskData& data);

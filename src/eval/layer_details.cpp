@@ -80,8 +80,7 @@ Json gelu_ranges(const Quantization& quantization, ClipModel model) {
   for (const LinearPart& part : parts.linears) {
     if (!part.follows_activation) continue;
     const QuantizerRecord* record = find_or_default(known, {part.name, Role::kInput});
-    ranges[name_of(part.tower)].push_back(
-        record == nullptr ? Json() : range_json(*record));
+    ranges[name_of(part.tower)].push_back(record == nullptr ? Json() : range_json(*record));
   }
   return ranges;
 }

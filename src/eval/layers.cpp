@@ -79,8 +79,7 @@ class LayerPass {
       for (std::size_t i = 0; i < models_.size(); ++i) {
         const ClipModel& model = models_[i];
         const at::Tensor ids = tokens_of({text}, *models[i].tokenizer, model.text->config());
-        const at::Tensor cut =
-            ids.narrow(1, 0, model.text->lengths(ids).item<std::int64_t>());
+        const at::Tensor cut = ids.narrow(1, 0, model.text->lengths(ids).item<std::int64_t>());
         BlockOutputs outputs = model.text->block_outputs(cut);
         require_finite(outputs.back(), model, Tower::kText, cut, places_[i],
                        [&](std::int64_t /*row*/) { return cat("the text \"", text, "\""); });
@@ -109,7 +108,8 @@ void add_depth(Measurement& measurement, Tower tower, const BlockDrift& drift) {
   const std::vector<double> cosines = drift.cosines();
   measurement.metrics.emplace_back(cat(name_of(tower), "_block_cosine_min"),
                                    *std::min_element(cosines.begin(), cosines.end()));
-  measurement.details["depth"][name_of(tower)] = {{"cosine", cosines}, {"sqnr_db", drift.sqnr_db()}};
+  measurement.details["depth"][name_of(tower)] = {{"cosine", cosines},
+                                                  {"sqnr_db", drift.sqnr_db()}};
 }
 
 /// Throws UsageError unless all models have towers of the same shapes.

@@ -138,7 +138,29 @@ Measurement measure(const TaskInput& input, const LabelledFeatures& train,
   return measurement;
 }
 
+void choose_feature(TaskOptions& options, const std::string& name, const std::string& where) {
+  options.probe_feature = parse_image_feature(name, where);
+}
+
 }  // namespace
+
+std::vector<TaskOption> linear_probe_options() {
+  return {
+      per_class_option(),
+      {"train-data", "data set to train on (default: the training split of --data)",
+       TextOption{&TaskOptions::train_data, "KIND:PATH"}, "", /*data_attribute=*/"train"},
+      {"train-limit", "only the first N training items", CountOption{&TaskOptions::train_limit}},
+      {"probe-features", "features to train on: embedding, or pooled (before the projection)",
+       ChoiceOption{{"embedding", "pooled"}, choose_feature}},
+      {"probe-c", "inverse of the regularization strength", NumberOption{&TaskOptions::probe_c}},
+      {"probe-iterations", "maximum number of L-BFGS iterations",
+       CountOption{&TaskOptions::probe_iterations}},
+      {"probe-tolerance", "largest gradient component at which the fit counts as converged",
+       NumberOption{&TaskOptions::probe_tolerance}},
+      {"probe-sweep", "choose C on a fifth of the training items",
+       FlagOption{&TaskOptions::probe_sweep}, /*excludes=*/"probe-c"},
+  };
+}
 
 std::unique_ptr<Dataset> open_training_part(const TaskData& data) {
   const std::string& given = data.options.train_data;

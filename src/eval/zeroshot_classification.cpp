@@ -54,6 +54,12 @@ Measurement measure_single_label(const at::Tensor& images, const at::Tensor& cla
 
 }  // namespace
 
+std::vector<TaskOption> zeroshot_classification_options() {
+  std::vector<TaskOption> options = prompt_options();
+  options.push_back(per_class_option());
+  return options;
+}
+
 void check_zeroshot_classification(const TaskData& data) { labelled_prompts(data); }
 
 TaskReport run_zeroshot_classification(const TaskInput& input) {

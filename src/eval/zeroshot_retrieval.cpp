@@ -1,4 +1,3 @@
-#include "clipq/core/error.h"
 #include "clipq/core/strings.h"
 #include "clipq/eval/captions.h"
 #include "clipq/eval/retrieval_ranks.h"
@@ -37,12 +36,12 @@ Measurement measure(const RetrievalRanks& ranks, const std::vector<std::int64_t>
 
 }  // namespace
 
-void check_zeroshot_retrieval(const TaskData& data) {
-  for (const std::int64_t k : data.options.recall_k) {
-    if (k < 1) throw UsageError(cat("--recall-k ", k, ": expected at least 1"));
-  }
-  captions_of(data.dataset, {0});
+std::vector<TaskOption> zeroshot_retrieval_options() {
+  return {{"recall-k", "values of K in recall@K, separated by commas",
+           CountsOption{&TaskOptions::recall_k}}};
 }
+
+void check_zeroshot_retrieval(const TaskData& data) { captions_of(data.dataset, {0}); }
 
 TaskReport run_zeroshot_retrieval(const TaskInput& input) {
   const ImageFeatures images = input.encoder.images(input.source);

@@ -6,6 +6,7 @@
 #include "attend_head.h"
 #include "bfloat16_kernel.h"
 #include "find_supported.h"
+#include "instruction_sets.h"
 
 namespace clipq {
 namespace {
@@ -22,16 +23,18 @@ bool always() { return true; }
 
 const std::vector<AttentionPath>& attention_paths() {
   static const std::vector<AttentionPath> paths = {
-      {"amx-bf16", "products in bfloat16, AMX", kAmxBfloat16Kernel.supported,
+#ifdef __x86_64__
+      {"amx-bf16", "products in bfloat16, AMX", has<InstructionSet::kAmxBfloat16>,
        [](const HeadView& head, AttentionScratch& scratch) {
          attend_head_in_bfloat16(head, kAmxBfloat16Kernel, scratch);
        },
        kTokensForAmx},
-      {"avx512-bf16", "products in bfloat16, AVX512-BF16", kAvx512Bfloat16Kernel.supported,
+      {"avx512-bf16", "products in bfloat16, AVX512-BF16", has<InstructionSet::kAvx512Bfloat16>,
        [](const HeadView& head, AttentionScratch& scratch) {
          attend_head_in_bfloat16(head, kAvx512Bfloat16Kernel, scratch);
        },
        kNever},
+#endif
       {"float32", "everything in float32, any processor", always, attend_head, 0}};
   return paths;
 }

@@ -26,7 +26,6 @@ struct Bfloat16Kernel {
   static constexpr int kDepth = 32;    ///< of a step
 
   const char* name;
-  bool (*supported)();
   void (*begin)();  ///< on the calling thread, before products
   /// out[r][c] = sum over steps and k of rows[r][k] * pairs[k][c]
   /// @param out has room for kRows rows

@@ -1,7 +1,5 @@
 #include "clipq/kernels/integer_linear.h"
 
-#include <algorithm>
-#include <cmath>
 #include <numeric>
 
 #include "clipq/core/error.h"
@@ -34,37 +32,6 @@ CodeRule code_rule(const ActivationQuantizer& input) {
 }
 
 }  // namespace
-
-void CodePanel::resize(std::int64_t rows, std::int64_t width) {
-  rows_ = rows;
-  width_ = width;
-  stride_ = code_stride(width);
-  const auto needed = static_cast<std::size_t>(rows * stride_);
-  if (needed > capacity_) {
-    codes_ = hwy::AllocateAligned<std::uint8_t>(needed);
-    capacity_ = needed;
-  }
-  if (scales_.size() < static_cast<std::size_t>(rows))
-    scales_.resize(static_cast<std::size_t>(rows));
-}
-
-std::uint8_t* CodePanel::receive(const CodeRule& rule, const RowScale* sources) {
-  const RowScale scale = {rule.scale, static_cast<std::int32_t>(rule.zero_point)};
-  for (std::int64_t row = 0; row < rows_; ++row) {
-    RowScale& own = scales_[static_cast<std::size_t>(row)];
-    own = scale;
-    if (std::isnan(sources[row].scale)) own.scale = sources[row].scale;  // a row of NaNs stays one
-    std::uint8_t* codes = codes_.get() + row * stride_;
-    std::fill(codes + width_, codes + stride_, std::uint8_t{0});
-  }
-  return codes_.get();
-}
-
-void CodePanel::quantize(std::int64_t row, const float* x, const CodeRule& rule) {
-  std::uint8_t* codes = codes_.get() + row * stride_;
-  scales_[static_cast<std::size_t>(row)] = quantize_row(x, width_, rule, codes);
-  std::fill(codes + width_, codes + stride_, std::uint8_t{0});
-}
 
 std::string why_not_integer(const QuantizerSpec& weight,
                             const std::optional<QuantizerSpec>& input) {
@@ -113,7 +80,7 @@ CodeRule IntegerLinear::rule_for(const float* x, std::int64_t count) const {
   return rule;
 }
 
-TileFinish IntegerLinear::finish_of(const CodePanel& panel) const {
+TileFinish IntegerLinear::finish_of(const InputPanel& panel) const {
   TileFinish finish{};
   finish.rows = panel.scales();
   finish.column_scales = scales_.data();
@@ -122,13 +89,13 @@ TileFinish IntegerLinear::finish_of(const CodePanel& panel) const {
   return finish;
 }
 
-void IntegerLinear::multiply(const CodePanel& panel, std::int64_t first, std::int64_t count,
+void IntegerLinear::multiply(const InputPanel& panel, std::int64_t first, std::int64_t count,
                              const TileFinish& finish) const {
   matrix_->multiply(panel.codes(), panel.rows(), panel.stride(), first, count,
                     [&finish](const AccumulatorTile& tile) { finish_tile(tile, finish); });
 }
 
-void IntegerLinear::run(const CodePanel& panel, std::int64_t first, std::int64_t count,
+void IntegerLinear::run(const InputPanel& panel, std::int64_t first, std::int64_t count,
                         const LinearOutput& output) const {
   TileFinish finish = finish_of(panel);
   finish.activation = output.activation;
@@ -138,15 +105,18 @@ void IntegerLinear::run(const CodePanel& panel, std::int64_t first, std::int64_t
   multiply(panel, first, count, finish);
 }
 
-void IntegerLinear::run_to_codes(const CodePanel& panel, Activation activation,
-                                 const CodeRule& rule, CodePanel& output) const {
-  output.resize(panel.rows(), out_features());
+bool IntegerLinear::run_into(const InputPanel& panel, Activation activation,
+                             const PanelLinear& next, InputPanel& next_panel) const {
+  const CodeRule* rule = next.fixed_rule();
+  if (rule == nullptr) return false;
+  next_panel.resize(panel.rows(), out_features());
   TileFinish finish = finish_of(panel);
   finish.activation = activation;
-  finish.rule = &rule;
-  finish.codes = output.receive(rule, panel.scales());
-  finish.codes_stride = output.stride();
+  finish.rule = rule;
+  finish.codes = next_panel.receive(*rule, panel.scales());
+  finish.codes_stride = next_panel.stride();
   multiply(panel, 0, out_features(), finish);
+  return true;
 }
 
 }  // namespace clipq

@@ -3,7 +3,7 @@
 #include <limits>
 
 #include "find_supported.h"
-#include "tile_amx.h"
+#include "instruction_sets.h"
 #include "tiled_matrix.h"
 
 namespace clipq {
@@ -17,17 +17,6 @@ constexpr std::int64_t kManyRows = 400;
 
 bool always() { return true; }
 
-bool has_avx2() { return __builtin_cpu_supports("avx2"); }
-
-bool has_avx512() {
-  return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-         __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq");
-}
-
-bool has_avx512_vnni() { return has_avx512() && __builtin_cpu_supports("avx512vnni"); }
-
-bool has_amx_int8() { return AmxTiles::supported(AmxTiles::Unit::kInt8); }
-
 bool whatever(const IntegerWeight& /*weight*/) { return true; }
 
 /// Two products fit 16 bits.
@@ -39,7 +28,7 @@ bool pairs_fit(const IntegerWeight& weight) {
 /// VNNI.
 bool sums_fit_float(const IntegerWeight& weight) {
   constexpr std::int64_t kLargest = std::int64_t{1} << 24;
-  if (!has_avx512_vnni() && !pairs_fit(weight)) return false;
+  if (!supports(InstructionSet::kAvx512Vnni) && !pairs_fit(weight)) return false;
   for (std::int64_t row = 0; row < weight.out_features; ++row) {
     std::int64_t sum = 0;
     for (std::int64_t k = 0; k < weight.in_features; ++k) {
@@ -65,17 +54,20 @@ std::ptrdiff_t code_stride(std::int64_t width) {
 
 const std::vector<IntegerPath>& integer_paths() {
   static const std::vector<IntegerPath> paths = {
-      {"amx-int8", "tiles of 16 x 64 products, AMX", has_amx_int8, whatever, pack_amx, kManyRows},
-      {"avx512-vnni", "four products an instruction, AVX512-VNNI", has_avx512_vnni, whatever,
-       pack_tiled<kAvx512VnniKernel>, kFewRows},
-      {"onednn", "LibTorch's oneDNN: AMX, VNNI or AVX2, whichever it finds", has_avx2,
-       sums_fit_float, pack_onednn, kFewRows},
-      {"avx512", "sums of two products in 16 bits, AVX512", has_avx512, pairs_fit,
+#ifdef __x86_64__
+      {"amx-int8", "tiles of 16 x 64 products, AMX", has<InstructionSet::kAmxInt8>, whatever,
+       pack_amx, kManyRows},
+      {"avx512-vnni", "four products an instruction, AVX512-VNNI", has<InstructionSet::kAvx512Vnni>,
+       whatever, pack_tiled<kAvx512VnniKernel>, kFewRows},
+      {"onednn", "LibTorch's oneDNN: AMX, VNNI or AVX2, whichever it finds",
+       has<InstructionSet::kAvx2>, sums_fit_float, pack_onednn, kFewRows},
+      {"avx512", "sums of two products in 16 bits, AVX512", has<InstructionSet::kAvx512>, pairs_fit,
        pack_tiled<kAvx512Kernel>, kFewRows},
-      {"avx2", "sums of two products in 16 bits, AVX2", has_avx2, pairs_fit,
+      {"avx2", "sums of two products in 16 bits, AVX2", has<InstructionSet::kAvx2>, pairs_fit,
        pack_tiled<kAvx2Kernel>, kFewRows},
-      {"avx2-wide", "codes widened to 16 bits, exact with 8 bits on both sides, AVX2", has_avx2,
-       whatever, pack_tiled<kAvx2WideKernel>, kFewRows},
+      {"avx2-wide", "codes widened to 16 bits, exact with 8 bits on both sides, AVX2",
+       has<InstructionSet::kAvx2>, whatever, pack_tiled<kAvx2WideKernel>, kFewRows},
+#endif
       {"portable", "plain C++, any processor", always, whatever, pack_tiled<kPortableKernel>,
        kFewRows}};
   return paths;

@@ -1,9 +1,6 @@
 #include "tile_amx.h"
 
-#include <cpuid.h>
 #include <immintrin.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 #include "bfloat16_kernel.h"
 
@@ -24,25 +21,7 @@ constexpr int kTileBytes = 64;
 constexpr std::ptrdiff_t kWeightStride = AmxTiles::kColumns * 4;
 constexpr std::ptrdiff_t kOutStride = AmxTiles::kColumns * 4;
 
-bool ask_for_tiles() {
-  constexpr long kRequestPermission = 0x1023;  // ARCH_REQ_XCOMP_PERM
-  constexpr long kTileData = 18;               // XFEATURE_XTILEDATA
-  return syscall(SYS_arch_prctl, kRequestPermission, kTileData) == 0;
-}
-
 }  // namespace
-
-bool AmxTiles::supported(Unit unit) {
-  constexpr unsigned kTiles = 1U << 24;
-  unsigned eax = 0;
-  unsigned ebx = 0;
-  unsigned ecx = 0;
-  unsigned edx = 0;
-  if (__get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx) == 0) return false;
-  if ((edx & kTiles) == 0 || (edx & static_cast<unsigned>(unit)) == 0) return false;
-  static const bool allowed = ask_for_tiles();
-  return allowed;
-}
 
 void AmxTiles::configure(int rows) {
   const int upper = rows < kTileRows ? rows : kTileRows;
@@ -102,8 +81,6 @@ void multiply_amx_int8(const std::uint8_t* codes, std::ptrdiff_t stride, int row
 
 namespace {
 
-bool has_bfloat16() { return AmxTiles::supported(AmxTiles::Unit::kBfloat16); }
-
 void configure_all_rows() { AmxTiles::configure(AmxTiles::kRows); }
 
 void multiply_bfloat16(const Bfloat16Rows& rows, const Bfloat16Pairs& pairs, std::int64_t steps,
@@ -144,7 +121,7 @@ void multiply_bfloat16(const Bfloat16Rows& rows, const Bfloat16Pairs& pairs, std
 
 }  // namespace
 
-const Bfloat16Kernel kAmxBfloat16Kernel = {"amx-bf16", has_bfloat16, configure_all_rows,
-                                           multiply_bfloat16, AmxTiles::release};
+const Bfloat16Kernel kAmxBfloat16Kernel = {"amx-bf16", configure_all_rows, multiply_bfloat16,
+                                           AmxTiles::release};
 
 }  // namespace clipq

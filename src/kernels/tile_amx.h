@@ -13,13 +13,6 @@ struct AmxTiles {
   static constexpr int kColumns = 32;  ///< of every product
   static constexpr int kBytes = 64;    ///< of a left row that a step multiplies
 
-  /// What multiplies tiles, by its bit in CPUID 7.0 EDX.
-  enum class Unit : unsigned { kBfloat16 = 1U << 22, kInt8 = 1U << 25 };
-
-  /// Whether the processor has the unit and the operating system lets this process use tiles, for
-  /// which it is asked once.
-  static bool supported(Unit unit);
-
   /// @param rows of the products to come, at most kRows
   static void configure(int rows);
 

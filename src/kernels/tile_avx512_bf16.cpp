@@ -9,11 +9,6 @@ constexpr int kLanes = 16;
 constexpr int kVectors = 2;
 constexpr int kTileRows = 8;
 
-bool supported() {
-  return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-         __builtin_cpu_supports("avx512bf16");
-}
-
 void nothing() {}
 
 /// Two neighbouring values as one 32-bit word.
@@ -62,6 +57,6 @@ void multiply(const Bfloat16Rows& rows, const Bfloat16Pairs& pairs, std::int64_t
 
 }  // namespace
 
-const Bfloat16Kernel kAvx512Bfloat16Kernel = {"avx512-bf16", supported, nothing, multiply, nothing};
+const Bfloat16Kernel kAvx512Bfloat16Kernel = {"avx512-bf16", nothing, multiply, nothing};
 
 }  // namespace clipq

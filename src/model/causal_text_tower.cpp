@@ -20,8 +20,7 @@ at::Tensor CausalTextTower::embed(const at::Tensor& tokens) const {
 at::Tensor CausalTextTower::encode(const at::Tensor& tokens) const {
   const at::Tensor text_lengths = lengths(tokens);
   const bool cut = tokens.size(0) > 0 && !transformer.needs_whole_batch();
-  const std::int64_t length =
-      cut ? text_lengths.max().item<std::int64_t>() : tokens.size(1);
+  const std::int64_t length = cut ? text_lengths.max().item<std::int64_t>() : tokens.size(1);
   const at::Tensor pooled =
       transformer.forward_pooled(embed(tokens.narrow(1, 0, length)), text_lengths.sub(1));
   return projection->forward(last_norm.forward(pooled));
@@ -49,8 +48,12 @@ void CausalTextTower::add_parts(ModelParts& parts) {
   transformer.add_parts(parts, tower.of("transformer"));
   clipq::add_parts(parts, pooled.of("ln_final"), last_norm, width);
   const PartPlace proj = pooled.of("text_projection");
-  parts.linears.push_back({proj, &projection, config_.embed_dim, width,
-                           {proj.name, {width, config_.embed_dim}, true, ""}, &last_norm});
+  parts.linears.push_back({proj,
+                           &projection,
+                           config_.embed_dim,
+                           width,
+                           {proj.name, {width, config_.embed_dim}, true, ""},
+                           &last_norm});
 }
 
 void CausalTextTower::apply(const TowerSettings& settings) {

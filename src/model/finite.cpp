@@ -69,12 +69,12 @@ std::int64_t first_bad_item(const at::Tensor& output) {
 void throw_not_finite(const ClipModel& model, Tower tower, const at::Tensor& input,
                       const std::string& where, const std::string& item) {
   const std::string place = first_place(model, tower, input);
-  throw InputError(cat(where, ": the ", name_of(tower), " tower's embedding of ", item, " isn't finite; ",
-                       place.empty()
-                           ? "run layer by layer it is, so that the fast path overflows: try "
-                             "--mode simulate"
-                           : cat("the first value that is infinite or NaN arises in ", place,
-                                 ": the weights there, or before, are too large or damaged")));
+  throw InputError(
+      cat(where, ": the ", name_of(tower), " tower's embedding of ", item, " isn't finite; ",
+          place.empty() ? "run layer by layer it is, so that the fast path overflows: try "
+                          "--mode simulate"
+                        : cat("the first value that is infinite or NaN arises in ", place,
+                              ": the weights there, or before, are too large or damaged")));
 }
 
 }  // namespace internal

@@ -49,7 +49,7 @@ void infer_transformer(TowerConfig& config, std::int64_t width, const StateDict&
   config.layers = count_blocks(state, first.substr(0, first.rfind('.') + 1));
   const auto hidden = state.find(BlockNames(first).mlp_hidden + ".bias");
   config.mlp_width = hidden != state.end() && hidden->second.dim() == 1 ? hidden->second.size(0)
-                                                                       : kUsualMlpRatio * width;
+                                                                        : kUsualMlpRatio * width;
   config.settings.heads = std::max<std::int64_t>(1, width / kHeadWidth);
 }
 

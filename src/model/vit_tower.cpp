@@ -61,10 +61,12 @@ void VitTower::add_parts(ModelParts& parts) {
   pooled.rows = 1;
   PartPlace cut = tower.of("conv1");
   cut.rows = config_.patches();
-  parts.linears.push_back({cut, &patches, width, kChannels * patch * patch,
+  parts.linears.push_back({cut,
+                           &patches,
+                           width,
+                           kChannels * patch * patch,
                            {cut.name + ".weight", {width, kChannels, patch, patch}, false, ""}});
-  parts.tensors.push_back(
-      {tower.of("class_embedding"), &class_token, {width}, TensorUse::kToken});
+  parts.tensors.push_back({tower.of("class_embedding"), &class_token, {width}, TensorUse::kToken});
   parts.tensors.push_back({tower.of("positional_embedding"),
                            &positions,
                            {config_.tokens(), width},
@@ -73,8 +75,12 @@ void VitTower::add_parts(ModelParts& parts) {
   transformer.add_parts(parts, tower.of("transformer"));
   clipq::add_parts(parts, pooled.of("ln_post"), last_norm, width);
   const PartPlace proj = pooled.of("proj");
-  parts.linears.push_back({proj, &projection, config_.embed_dim, width,
-                           {proj.name, {width, config_.embed_dim}, true, ""}, &last_norm});
+  parts.linears.push_back({proj,
+                           &projection,
+                           config_.embed_dim,
+                           width,
+                           {proj.name, {width, config_.embed_dim}, true, ""},
+                           &last_norm});
 }
 
 void VitTower::apply(const TowerSettings& settings) {
@@ -94,8 +100,8 @@ ImageTowerConfig infer_vit_config(const StateDict& state, const std::string& whe
   ImageTowerConfig config;
   config.embed_dim = find_tensor(state, "visual.proj", 2, where).size(1);
   config.patch_size = patches.size(3);
-  const auto grid = static_cast<std::int64_t>(
-      std::lround(std::sqrt(static_cast<double>(positions.size(0) - 1))));
+  const auto grid =
+      static_cast<std::int64_t>(std::lround(std::sqrt(static_cast<double>(positions.size(0) - 1))));
   config.resolution = grid * config.patch_size;
   infer_transformer(config, patches.size(0), state, "visual.transformer");
   return config;

@@ -13,15 +13,15 @@
 namespace clipq {
 namespace {
 
-const IntegerLinear* integer_of(const std::shared_ptr<const Linear>& layer) {
+const PanelLinear* panels_of(const std::shared_ptr<const Linear>& layer) {
   const auto* native = dynamic_cast<const NativeLinear*>(layer.get());
-  return native == nullptr ? nullptr : native->integer().get();
+  return native == nullptr ? nullptr : &native->panels();
 }
 
-const IntegerLinear& require_integer(const std::shared_ptr<const Linear>& layer) {
-  const IntegerLinear* integer = integer_of(layer);
-  if (integer == nullptr) throw InternalError("a block with a linear that isn't native");
-  return *integer;
+const PanelLinear& require_panels(const std::shared_ptr<const Linear>& layer) {
+  const PanelLinear* panels = panels_of(layer);
+  if (panels == nullptr) throw InternalError("a block with a linear that isn't native");
+  return *panels;
 }
 
 /// A timer of what one of the threads does.
@@ -58,9 +58,9 @@ NativeBlock::Names::Names(const std::string& block) {
 }
 
 bool NativeBlock::can_run(const Block& block) {
-  return !block.needs_whole_batch() && integer_of(block.qkv) != nullptr &&
-         integer_of(block.attention_output) != nullptr && integer_of(block.mlp_hidden) != nullptr &&
-         integer_of(block.mlp_output) != nullptr;
+  return !block.needs_whole_batch() && panels_of(block.qkv) != nullptr &&
+         panels_of(block.attention_output) != nullptr && panels_of(block.mlp_hidden) != nullptr &&
+         panels_of(block.mlp_output) != nullptr;
 }
 
 NativeBlock::NativeBlock(const Block& block, const std::string& name, const BlockChoices& choices)
@@ -68,24 +68,22 @@ NativeBlock::NativeBlock(const Block& block, const std::string& name, const Bloc
       names_(name),
       choices_(choices),
       attention_norm_(block.attention_norm),
-      qkv_(require_integer(block.qkv)),
-      attention_output_(require_integer(block.attention_output)),
+      qkv_(require_panels(block.qkv)),
+      attention_output_(require_panels(block.attention_output)),
       mlp_norm_(block.mlp_norm),
-      mlp_hidden_(require_integer(block.mlp_hidden)),
-      mlp_output_(require_integer(block.mlp_output)) {}
+      mlp_hidden_(require_panels(block.mlp_hidden)),
+      mlp_output_(require_panels(block.mlp_output)) {}
 
-bool NativeBlock::has_float_attention() const {
-  return block_.attention->quantizers() == nullptr;
-}
+bool NativeBlock::has_float_attention() const { return block_.attention->quantizers() == nullptr; }
 
-void NativeBlock::quantize_normalized(const Norm& norm, const IntegerLinear& linear, const float* x,
-                                      std::int64_t rows, BlockScratch& scratch) const {
+void NativeBlock::load_normalized(const Norm& norm, const PanelLinear& linear, const float* x,
+                                  std::int64_t rows, BlockScratch& scratch) const {
   float* normalized = at_least(scratch.row, width());
-  scratch.codes.resize(rows, width());
+  scratch.input.resize(rows, width());
   for (std::int64_t r = 0; r < rows; ++r) {
     normalize_row(x + r * width(), norm.weight.const_data_ptr<float>(),
                   norm.bias.const_data_ptr<float>(), width(), norm.eps, normalized);
-    scratch.codes.quantize(r, normalized, linear.rule());
+    linear.load(scratch.input, r, normalized);
   }
 }
 
@@ -94,9 +92,9 @@ void NativeBlock::project(const float* residual, std::int64_t rows, std::int64_t
   const RowPanels panels(rows, 1, panel_rows());
   for (std::int64_t panel = 0; panel < panels.count; ++panel) {
     const std::int64_t row = panels.first(panel);
-    quantize_input(residual + row * width(), panels.size(panel), scratch);
+    load_input(residual + row * width(), panels.size(panel), scratch);
     const TimedLayer timed = time(scratch, names_.qkv);
-    qkv_.run(scratch.codes, first, count, {out + row * count, count});
+    qkv_.run(scratch.input, first, count, {out + row * count, count});
   }
 }
 
@@ -105,10 +103,10 @@ std::int64_t NativeBlock::heads_at_once() const {
   return std::min(heads(), kTileColumns / std::gcd(kTileColumns, head_width()));
 }
 
-void NativeBlock::quantize_input(const float* residual, std::int64_t rows,
-                                 BlockScratch& scratch) const {
+void NativeBlock::load_input(const float* residual, std::int64_t rows,
+                             BlockScratch& scratch) const {
   const TimedLayer timed = time(scratch, names_.attention_input);
-  quantize_normalized(attention_norm_, qkv_, residual, rows, scratch);
+  load_normalized(attention_norm_, qkv_, residual, rows, scratch);
 }
 
 void NativeBlock::project_heads(const HeadRange& heads_wanted, bool queries, float* out,
@@ -118,7 +116,7 @@ void NativeBlock::project_heads(const HeadRange& heads_wanted, bool queries, flo
   const std::int64_t parts = queries ? 3 : 2;
   for (std::int64_t part = 0; part < parts; ++part) {
     const std::int64_t first = (part + 3 - parts) * width() + heads_wanted.first * head_width();
-    qkv_.run(scratch.codes, first, columns, {out + part * columns, parts * columns});
+    qkv_.run(scratch.input, first, columns, {out + part * columns, parts * columns});
   }
 }
 
@@ -153,18 +151,18 @@ void NativeBlock::finish_panel(const float* attended, float* residual, std::int6
                                BlockScratch& scratch) const {
   {
     const TimedLayer timed = time(scratch, names_.attention_output_input);
-    scratch.codes.resize(rows, width());
+    scratch.input.resize(rows, width());
     for (std::int64_t r = 0; r < rows; ++r) {
-      scratch.codes.quantize(r, attended + r * width(), attention_output_.rule());
+      attention_output_.load(scratch.input, r, attended + r * width());
     }
   }
   {
     const TimedLayer timed = time(scratch, names_.attention_output);
-    attention_output_.run(scratch.codes, {.out = residual, .stride = width(), .add = true});
+    attention_output_.run(scratch.input, {.out = residual, .stride = width(), .add = true});
   }
   {
     const TimedLayer timed = time(scratch, names_.mlp_input);
-    quantize_normalized(mlp_norm_, mlp_hidden_, residual, rows, scratch);
+    load_normalized(mlp_norm_, mlp_hidden_, residual, rows, scratch);
   }
   add_mlp(residual, rows, scratch);
 }
@@ -174,25 +172,24 @@ void NativeBlock::hidden_by_rows(std::int64_t rows, BlockScratch& scratch) const
   float* hidden = at_least(scratch.hidden, rows * hidden_width);
   {
     const TimedLayer timed = time(scratch, names_.mlp_hidden);
-    mlp_hidden_.run(scratch.codes, {hidden, hidden_width, block_.activation});
+    mlp_hidden_.run(scratch.input, {hidden, hidden_width, block_.activation});
   }
   const TimedLayer timed = time(scratch, names_.mlp_output_input);
-  scratch.hidden_codes.resize(rows, hidden_width);
+  scratch.hidden_input.resize(rows, hidden_width);
   for (std::int64_t r = 0; r < rows; ++r) {
-    scratch.hidden_codes.quantize(r, hidden + r * hidden_width, mlp_output_.rule());
+    mlp_output_.load(scratch.hidden_input, r, hidden + r * hidden_width);
   }
 }
 
+bool NativeBlock::hidden_by_tiles(BlockScratch& scratch) const {
+  const TimedLayer timed = time(scratch, names_.mlp_hidden);
+  return mlp_hidden_.run_into(scratch.input, block_.activation, mlp_output_, scratch.hidden_input);
+}
+
 void NativeBlock::add_mlp(float* residual, std::int64_t rows, BlockScratch& scratch) const {
-  if (mlp_output_.rule().per_row) {
-    // A row's range is known when all of it is.
-    hidden_by_rows(rows, scratch);
-  } else {
-    const TimedLayer timed = time(scratch, names_.mlp_hidden);
-    mlp_hidden_.run_to_codes(scratch.codes, block_.activation, mlp_output_.rule(), scratch.hidden_codes);
-  }
+  if (!hidden_by_tiles(scratch)) hidden_by_rows(rows, scratch);
   const TimedLayer timed = time(scratch, names_.mlp_output);
-  mlp_output_.run(scratch.hidden_codes, {.out = residual, .stride = width(), .add = true});
+  mlp_output_.run(scratch.hidden_input, {.out = residual, .stride = width(), .add = true});
 }
 
 }  // namespace clipq

@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "clipq/kernels/integer_linear.h"
+#include "clipq/kernels/panel_linear.h"
 #include "clipq/model/layer_profile.h"
 #include "clipq/model/transformer.h"
 #include "clipq/native/native_transformer.h"
@@ -16,8 +16,8 @@ float* at_least(std::vector<float>& values, std::int64_t count);
 
 /// What one thread works on.
 struct BlockScratch {
-  CodePanel codes;
-  CodePanel hidden_codes;
+  InputPanel input;
+  InputPanel hidden_input;
   std::vector<float> row;
   std::vector<float> hidden;
   AttentionScratch attention;
@@ -46,7 +46,8 @@ struct HeadRange {
   std::int64_t count;
 };
 
-/// One block on integer kernels. Every function works on the calling thread alone.
+/// One block on layers that work on panels of rows. Every function works on the calling thread
+/// alone.
 class NativeBlock {
  public:
   /// Whether every linear of the block is native and none needs the whole batch.
@@ -73,11 +74,11 @@ class NativeBlock {
   /// Heads that are worth projecting at once: their columns fill whole tiles.
   std::int64_t heads_at_once() const;
 
-  /// Leaves the codes of attention_norm(residual) in the scratch.
+  /// Leaves attention_norm(residual), as the qkv layer reads it, in the scratch.
   /// @param residual [rows][width]
-  void quantize_input(const float* residual, std::int64_t rows, BlockScratch& scratch) const;
+  void load_input(const float* residual, std::int64_t rows, BlockScratch& scratch) const;
 
-  /// The qkv layer's columns of some heads from the codes that quantize_input() left: queries (if
+  /// The qkv layer's columns of some heads from the input that load_input() left: queries (if
   /// wanted), keys and values, each [rows][columns of the heads], side by side.
   /// @param out [rows][3 or 2][columns of the heads]
   void project_heads(const HeadRange& heads, bool queries, float* out, BlockScratch& scratch) const;
@@ -105,10 +106,13 @@ class NativeBlock {
         mlp_input, mlp_hidden, mlp_output_input, mlp_output;
   };
 
-  void quantize_normalized(const Norm& norm, const IntegerLinear& linear, const float* x,
-                           std::int64_t rows, BlockScratch& scratch) const;
+  void load_normalized(const Norm& norm, const PanelLinear& linear, const float* x,
+                       std::int64_t rows, BlockScratch& scratch) const;
   void finish_panel(const float* attended, float* residual, std::int64_t rows,
                     BlockScratch& scratch) const;
+  /// Fill the scratch's hidden input with the activated hidden layer: tile by tile, if the layers
+  /// allow it, or row by row.
+  bool hidden_by_tiles(BlockScratch& scratch) const;
   void hidden_by_rows(std::int64_t rows, BlockScratch& scratch) const;
   void add_mlp(float* residual, std::int64_t rows, BlockScratch& scratch) const;
 
@@ -116,11 +120,11 @@ class NativeBlock {
   Names names_;
   BlockChoices choices_;
   Norm attention_norm_;
-  const IntegerLinear& qkv_;
-  const IntegerLinear& attention_output_;
+  const PanelLinear& qkv_;
+  const PanelLinear& attention_output_;
   Norm mlp_norm_;
-  const IntegerLinear& mlp_hidden_;
-  const IntegerLinear& mlp_output_;
+  const PanelLinear& mlp_hidden_;
+  const PanelLinear& mlp_output_;
 };
 
 }  // namespace clipq

@@ -27,7 +27,7 @@ at::Tensor NativeLinear::forward_part(const at::Tensor& x, std::int64_t first,
   float* out = output.mutable_data_ptr<float>();
   for_each_panel(input.numel() / width, integer_->panel_rows(),
                  [&](std::int64_t row, std::int64_t rows) {
-                   static thread_local CodePanel panel;
+                   static thread_local InputPanel panel;
                    panel.resize(rows, width);
                    for (std::int64_t r = 0; r < rows; ++r) {
                      panel.quantize(r, values + (row + r) * width, rule);

@@ -34,10 +34,9 @@ void convert(const LinearPart& part, const IntegerPath* path, NativeModel& nativ
 void add_runner(const TransformerPart& part, const AttentionPath* chosen, NativeModel& native) {
   Transformer& transformer = *part.transformer;
   if (!NativeTransformer::can_run(transformer.blocks)) return;
-  const AttentionPath& attention =
-      chosen == nullptr ? fastest_attention_path(part.rows) : *chosen;
-  auto runner = std::make_shared<NativeTransformer>(transformer.blocks, BlockChoices{&attention},
-                                                    part.name);
+  const AttentionPath& attention = chosen == nullptr ? fastest_attention_path(part.rows) : *chosen;
+  auto runner =
+      std::make_shared<NativeTransformer>(transformer.blocks, BlockChoices{&attention}, part.name);
   if (&attention != &float32_attention_path() && runner->has_float_attention()) {
     native.attention.push_back(cat(attention.name, " (", name_of(part.tower), ")"));
   }

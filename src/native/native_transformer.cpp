@@ -32,8 +32,8 @@ bool NativeTransformer::can_run(const std::vector<Block>& blocks) {
   return !blocks.empty() && std::all_of(blocks.begin(), blocks.end(), NativeBlock::can_run);
 }
 
-NativeTransformer::NativeTransformer(const std::vector<Block>& blocks,
-                                     const BlockChoices& choices, const std::string& name)
+NativeTransformer::NativeTransformer(const std::vector<Block>& blocks, const BlockChoices& choices,
+                                     const std::string& name)
     : layers_(blocks), choices_(choices), name_(name) {
   for (std::size_t i = 0; i < blocks.size(); ++i) {
     blocks_.emplace_back(blocks[i], block_name(name, i), choices);

@@ -125,7 +125,7 @@ void TowerPass::attend_by_heads(const NativeBlock& block, const Group& group, bo
   const std::int64_t first = items_.first_row[group.begin];
   const std::int64_t rows = items_.first_row[group.end] - first;
   const std::int64_t parts = queries ? 3 : 2;
-  block.quantize_input(residual_of(group.begin), rows, thread);
+  block.load_input(residual_of(group.begin), rows, thread);
   for (HeadRange heads = {0, block.heads_at_once()}; heads.first < heads_;
        heads.first += heads.count) {
     heads.count = std::min(heads.count, heads_ - heads.first);

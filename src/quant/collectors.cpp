@@ -67,7 +67,8 @@ CalibrationData Collectors::data() const {
   CalibrationData data;
   for (const auto& [id, observer] : observers_) {
     if (observer->empty()) {
-      throw InputError(cat("calibration: ", id.name(), " has seen no finite value; the calibration ",
+      throw InputError(cat("calibration: ", id.name(),
+                           " has seen no finite value; the calibration ",
                            "data has no samples for its tower, or the model gives NaN on them"));
     }
     data.ranges[id] = observer->range();

@@ -153,8 +153,8 @@ class Converter {
     diagnosis.output_cosine = output_cosine;
     diagnoses_[id] = diagnosis;
     if (diagnosis.clipped > kManyClipped) {
-      warnings_.push_back(cat(id.name(), ": its range is saturated: ", fixed(100 * diagnosis.clipped, 1),
-                              " % of the values lie beyond it"));
+      warnings_.push_back(cat(id.name(), ": its range is saturated: ",
+                              fixed(100 * diagnosis.clipped, 1), " % of the values lie beyond it"));
     }
   }
 

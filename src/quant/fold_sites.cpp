@@ -13,8 +13,7 @@ void scale_columns(std::shared_ptr<const Linear>& layer, const at::Tensor& facto
 }
 
 /// Multiplies the rows of the qkv layer that make a part by `factor` [width].
-void scale_part(std::shared_ptr<const Linear>& qkv, std::int64_t part,
-                const at::Tensor& factor) {
+void scale_part(std::shared_ptr<const Linear>& qkv, std::int64_t part, const at::Tensor& factor) {
   const LinearContents plain = float_contents(*qkv);
   const std::int64_t width = factor.size(0);
   at::Tensor weight = plain.weight.clone();
@@ -37,8 +36,7 @@ LinearContents float_contents(const Linear& layer) {
 ProjectionPart part_of(const Linear& qkv, std::int64_t part) {
   const LinearContents plain = float_contents(qkv);
   const std::int64_t width = qkv.out_features() / 3;
-  return {plain.weight.narrow(0, part * width, width),
-          plain.bias.narrow(0, part * width, width)};
+  return {plain.weight.narrow(0, part * width, width), plain.bias.narrow(0, part * width, width)};
 }
 
 std::vector<FoldSite> fold_sites(const ModelParts& parts) {

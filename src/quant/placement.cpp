@@ -63,10 +63,9 @@ bool PlacedQuantizer::needs_calibration() const {
 }
 
 const PlacedQuantizer* find_enabled(const Placement& placement, const QuantizerId& id) {
-  const auto found =
-      std::find_if(placement.begin(), placement.end(), [&](const PlacedQuantizer& quantizer) {
-        return quantizer.enabled && quantizer.id == id;
-      });
+  const auto found = std::find_if(
+      placement.begin(), placement.end(),
+      [&](const PlacedQuantizer& quantizer) { return quantizer.enabled && quantizer.id == id; });
   return found == placement.end() ? nullptr : &*found;
 }
 

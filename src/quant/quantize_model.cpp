@@ -17,7 +17,8 @@ constexpr std::int64_t kDiagnosisRows = 128;
 std::string algorithm_pass(std::size_t index) { return cat("algorithm-", index + 1); }
 
 bool has_static_ranges(const Placement& placement) {
-  return std::any_of(kTowers.begin(), kTowers.end(), [&](Tower tower) { return needs_calibration(placement, tower); });
+  return std::any_of(kTowers.begin(), kTowers.end(),
+                     [&](Tower tower) { return needs_calibration(placement, tower); });
 }
 
 bool conversion_needs_rows(const Recipe& recipe) {

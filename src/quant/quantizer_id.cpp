@@ -30,7 +30,8 @@ std::string QuantizerId::name() const { return cat(layer, ".", name_of(role)); }
 std::optional<QuantizerId> parse_quantizer_id(const std::string& name) {
   for (const Role role : kRoles) {
     const std::string ending = cat(".", name_of(role));
-    if (name.ends_with(ending)) return QuantizerId{name.substr(0, name.size() - ending.size()), role};
+    if (name.ends_with(ending))
+      return QuantizerId{name.substr(0, name.size() - ending.size()), role};
   }
   return std::nullopt;
 }

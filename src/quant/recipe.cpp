@@ -120,7 +120,7 @@ void apply_override(Json& recipe, const std::string& text) {
   }
   if (scope == "calibration") {
     recipe["calibration"][key] = value;
-  } else if (starts_with(scope, kAlgorithms)) {
+  } else if (scope.starts_with(kAlgorithms)) {
     override_algorithm(recipe, scope.substr(kAlgorithms.size()), key, value);
   } else {
     recipe["rules"].push_back({{"match", scope}, {key, value}});

@@ -9,6 +9,7 @@
 #include "clipq/core/error.h"
 #include "clipq/core/strings.h"
 #include "clipq/report/add_once.h"
+#include "clipq/result/same_data.h"
 
 namespace clipq {
 namespace {
@@ -19,17 +20,6 @@ constexpr std::array<std::string_view, 1> kBetterWhenLower = {"ece"};
 bool better_when_lower(const std::string& metric) {
   return std::find(kBetterWhenLower.begin(), kBetterWhenLower.end(), metric) !=
          kBetterWhenLower.end();
-}
-
-bool have_hashes(const DataInfo& base, const DataInfo& now) {
-  return !base.sha256.empty() && !now.sha256.empty();
-}
-
-bool same_data(const DataInfo& base, const DataInfo& now) {
-  if (have_hashes(base, now)) {
-    return base.sha256 == now.sha256 && base.items == now.items && base.skipped == now.skipped;
-  }
-  return !base.dataset.empty() && base.dataset == now.dataset;
 }
 
 bool can_pair(const Result& base, const Result& now) {

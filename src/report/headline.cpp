@@ -26,7 +26,7 @@ std::string accuracy_kind(const std::string& metric) {
     if (metric == name) return name;
   }
   for (const char* prefix : kRecalls) {
-    if (starts_with(metric, prefix)) return prefix;
+    if (metric.starts_with(prefix)) return prefix;
   }
   return "";
 }

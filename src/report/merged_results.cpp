@@ -5,17 +5,15 @@
 
 #include "clipq/core/strings.h"
 #include "clipq/report/add_once.h"
+#include "clipq/result/same_data.h"
 
 namespace clipq {
 namespace {
 
-/// The data set's key duplicates the spec: it may be missing on one side, as in older files.
-bool same_data(const DataInfo& left, const DataInfo& right) {
-  const bool same_key =
-      left.dataset == right.dataset || left.dataset.empty() || right.dataset.empty();
-  return same_key && left.spec == right.spec && left.items == right.items &&
-         left.sha256 == right.sha256 && left.templates == right.templates &&
-         left.skipped == right.skipped;
+/// Whether measurements on them can share a column.
+bool can_share(const DataInfo& left, const DataInfo& right) {
+  const bool counts_agree = left.items == right.items || left.items == 0 || right.items == 0;
+  return same_data(left, right) && counts_agree && left.templates == right.templates;
 }
 
 ModelRow& row_of(const ModelInfo& model, std::vector<ModelRow>& rows) {
@@ -59,7 +57,7 @@ class ColumnFinder {
     const Json* other = nullptr;
     std::size_t first = 0;
     for (std::size_t i = 0; i < merged_->data.size(); ++i) {
-      if (!same_data(merged_->data[i], data)) continue;
+      if (!can_share(merged_->data[i], data)) continue;
       const Json* conflict = conflicting(result, i, protocol);
       if (conflict == nullptr) return take(result, i, protocol);
       if (other == nullptr) {

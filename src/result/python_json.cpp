@@ -25,7 +25,7 @@ std::string nan_as_null(std::string_view text) {
   while (!text.empty()) {
     const auto word =
         std::find_if(kNotNumbers.begin(), kNotNumbers.end(),
-                     [text](std::string_view each) { return starts_with(text, each); });
+                     [text](std::string_view each) { return text.starts_with(each); });
     const std::size_t length = word != kNotNumbers.end() ? word->size()
                                : text.front() == '"'     ? string_length(text)
                                                          : 1;

@@ -19,7 +19,7 @@ constexpr int kGzipOnly = 16 + MAX_WBITS;
 
 }  // namespace
 
-bool is_gzip(std::string_view bytes) { return starts_with(bytes, "\x1f\x8b"); }
+bool is_gzip(std::string_view bytes) { return bytes.starts_with("\x1f\x8b"); }
 
 std::string gunzip(std::string_view bytes, const std::string& where) {
   z_stream stream{};

@@ -135,8 +135,7 @@ Json list_or_json(const std::filesystem::path& file) {
   const std::string text = read_text(file);
   const std::string begin =
       trimmed(std::string_view(text).substr(0, text.find_first_of("[{\"") + 1));
-  const bool is_json =
-      ends_with(lower_case(file.string()), ".json") || begin == "[" || begin == "{";
+  const bool is_json = lower_case(file.string()).ends_with(".json") || begin == "[" || begin == "{";
   return is_json ? parse_json(text, file.string()) : Json(words_of(text, file.string()));
 }
 

@@ -73,10 +73,24 @@ class Completion(CliTest):
         self.assertCountEqual(self.bash("completion", ""), ["bash", "zsh"])
         self.assertCountEqual(self.bash("eval", "--data", ""), [kind + ":" for kind in self.lists["datasets"]])
 
+    def test_options_that_are_not_for_use(self):
+        offered = self.bash("quantize", "--")
+        self.assertIn("--recipe", offered)
+        self.assertNotIn("--precision", offered)
+
+    def test_options_of_tasks(self):
+        self.assertLessEqual({"--recall-k", "--probe-c", "--classnames"}, set(self.bash("eval", "--")))
+        self.assertCountEqual(self.bash("eval", "--classes", ""), ["all", "present"])
+        self.assertCountEqual(self.bash("eval", "--probe-features", ""), ["embedding", "pooled"])
+        self.assertCountEqual(self.bash("eval", "--templates", ""), self.lists["templates"])
+        self.assertCountEqual(self.bash("eval", "--train-data", ""), [kind + ":" for kind in self.lists["datasets"]])
+
     def test_files(self):
         (self.folder / "clip.pt").write_text("")
         (self.folder / "my.json").write_text("")
         self.assertEqual(self.bash("quantize", "cl"), ["clip.pt"])
+        for option in ("-m", "--model"):
+            self.assertEqual(self.bash("eval", option, "cl"), ["clip.pt"])
         self.assertEqual(self.bash("quantize", "--recipe", "my"), ["my.json"])
         self.assertEqual(self.bash("--log-file", "my"), ["my.json"])
         self.assertEqual(self.bash("eval", "--log-file", "my"), ["my.json"])

@@ -151,9 +151,13 @@ class Errors(CliTest):
 
     def test_ctrl_c(self):
         cifar = write_cifar(self.folder / "cifar", labels=[i % 100 for i in range(20000)])
-        process = subprocess.Popen([CLIPQ, "eval", self.path, "--data", f"cifar100:{cifar}", "--batch-size", "1", "-o",
+        log = self.folder / "log"
+        process = subprocess.Popen([CLIPQ, "eval", self.path, "--data", f"cifar100:{cifar}", "--batch-size", "1", "--log-file", log, "-o",
                                     self.output.with_suffix(".json")], stderr=subprocess.PIPE, text=True)
-        time.sleep(3)
+        deadline = time.monotonic() + 120
+        while not (log.exists() and "compared with its own" in log.read_text()) and time.monotonic() < deadline:
+            time.sleep(0.01)
+        self.assertIsNone(process.poll())
         process.send_signal(signal.SIGINT)
         _, message = process.communicate(timeout=60)
         self.assertEqual(process.returncode, 130, message)

@@ -65,11 +65,10 @@ class Fixture:
         run("quantize", checkpoint, "-o", whole, "--recipe", "dq-clip")
         self.models = (checkpoint, dynamic, static, whole)
         captioned = ("--data", f"coco:{coco}", "--captions", coco / "captions.json")
-        labelled, few = ("--data", f"cifar100:{cifar}"), ("--data", f"imagefolder:{folders}", "--classnames", folders / "names.txt",
-                                                       "--templates", "imagenet7")
+        labelled, few = ("--data", f"cifar100:{cifar}"), ("--data", f"imagefolder:{folders}")
         self.documents = {
             "classes": self.eval(*labelled, "--per-class"),
-            "few classes": self.eval(*few),
+            "few classes": self.eval(*few, "--classnames", folders / "names.txt", "--templates", "imagenet7"),
             "several labels": self.eval("--data", f"coco:{coco}", "--captions", instances, "--templates", "imagenet7", "--per-class"),
             "retrieval": self.eval("--task", "zeroshot_retrieval", *captioned, "--recall-k", "1,3"),
             "probe": self.eval("--task", "linear_probe", *labelled, "--per-class", "--probe-sweep"),

@@ -22,16 +22,18 @@ BASE = {
                          "samples": 4, "optional": False, "comment": "as it is"}],
     "components": ["both", "image", "text"],
     "tasks": [{"task": "linear_probe", "data": "drawn", "name": "probe", "limit": 4, "optional": False, "comment": "a",
-               "templates": "imagenet7", "classes": "all", "per_class": True, "recall_k": [1], "pairs": 0, "train_limit": 3,
-               "probe_features": "pooled", "probe_c": 1.5, "probe_iterations": 2, "probe_tolerance": 1e-3,
-               "probe_sweep": False}],
+               "per_class": True, "train_limit": 3, "probe_features": "pooled", "probe_c": 1.5, "probe_iterations": 2,
+               "probe_tolerance": 1e-3, "probe_sweep": False},
+              {"task": "zeroshot_retrieval", "data": "pairs", "recall_k": [1]},
+              {"task": "drift", "data": "drawn", "templates": "imagenet7", "classes": "all", "pairs": 0}],
     "limit": 100,
     "bench": {"batch_sizes": [1], "tower": "both", "seconds": 0.5, "warm_up": 0, "comment": "short"},
     "gates": {"max_drop": ["acc1=0.5"], "max_size_ratio": 0.5, "size_against": "float32", "min_speedup": "image.1=1.5",
               "require_certain": True},
 }
 ABSENT = object()
-TASK, RECIPE, BENCH, GATES = ("tasks", 0), ("recipes", 1), ("bench",), ("gates",)
+TASK, RETRIEVAL, DRIFT = ("tasks", 0), ("tasks", 1), ("tasks", 2)
+RECIPE, BENCH, GATES = ("recipes", 1), ("bench",), ("gates",)
 
 
 def changed(path, value):
@@ -50,7 +52,9 @@ def changed(path, value):
 VALID = [
     (("$schema",), ABSENT), (("comment",), ABSENT), (("checkpoints",), ABSENT), (("recipes",), []), (("components",), []),
     (("tasks",), []), (("limit",), ABSENT), (("bench",), ABSENT), (("bench",), False), (("bench",), True), (("gates",), {}),
-    ((*TASK, "task"), "layers"), ((*TASK, "probe_c"), ABSENT), ((*RECIPE, "calibration"), ABSENT), ((*RECIPE, "set"), []),
+    (("tasks",), [{"task": "layers", "data": "drawn", "templates": "imagenet7", "classes": "present"}]),
+    ((*RETRIEVAL, "recall_k"), [1, 1000000000]), ((*DRIFT, "pairs"), 1000),
+    (("tasks",), [{"task": "zeroshot_classification", "data": "drawn", "per_class": True}]), ((*TASK, "probe_c"), ABSENT), ((*RECIPE, "calibration"), ABSENT), ((*RECIPE, "set"), []),
     ((*GATES, "min_speedup"), ["1", "text=2"]), ((*GATES, "max_drop"), "acc5=1"), (("data", "drawn", "kind"), "imagefolder"),
 ]
 # (path, value, what the message says): each is BASE with that one value, and wrong.
@@ -64,8 +68,18 @@ BROKEN = [
     (("recipes",), [{"name": "x"}], "recipe"), ((*RECIPE, "samples"), 0, "samples"), ((*RECIPE, "set"), "a.b=1", "set"),
     ((*RECIPE, "component"), "both", "component"), (("components",), ["vision"], "vision"), (("components",), "both", "components"),
     (("tasks",), {}, "expected a list"), ((*TASK, "task"), "zero_shot", "unknown task"), ((*TASK, "data"), ABSENT, "data"),
-    ((*TASK, "limit"), 0, "limit"), ((*TASK, "classes"), "some", "classes"), ((*TASK, "recall_k"), [], "recall_k"),
-    ((*TASK, "recall_k"), [0], "recall_k"), ((*TASK, "pairs"), -1, "pairs"), ((*TASK, "probe_c"), 0, "probe_c"),
+    ((*TASK, "limit"), 0, "limit"), ((*TASK, "limit"), 1000000001, "limit"), ((*DRIFT, "classes"), "some", "classes"),
+    ((*DRIFT, "templates"), "", "templates"), ((*RETRIEVAL, "recall_k"), [], "recall_k"), ((*RETRIEVAL, "recall_k"), [0], "recall_k"),
+    ((*RETRIEVAL, "recall_k"), [1000000001], "recall_k"), ((*RETRIEVAL, "recall_k"), 1, "recall_k"), ((*DRIFT, "pairs"), -1, "pairs"),
+    ((*DRIFT, "pairs"), 1001, 'task 3: "pairs" is 1001'), ((*TASK, "probe_iterations"), 0, "probe_iterations"),
+    ((*TASK, "recall_k"), [1], 'task 1: "recall_k" belongs to zeroshot_retrieval, not to linear_probe; remove it'),
+    ((*RETRIEVAL, "per_class"), True, 'task 2: "per_class" belongs to zeroshot_classification and linear_probe, not to zeroshot_retr'),
+    ((*RETRIEVAL, "templates"), "imagenet7", "belongs to zeroshot_classification, drift and layers, not to zeroshot_retrieval"),
+    ((*DRIFT, "probe_c"), 1, 'task 3: "probe_c" belongs to linear_probe, not to drift'),
+    ((*DRIFT, "classnames"), "names.txt", '"classnames" belongs to the data; give it with --set data.NAME.classnames='),
+    ((*TASK, "train_data"), "cifar100:x", '"train_data" belongs to the data; give it with --set data.NAME.train='),
+    ((*TASK, "probe_seep"), True, 'unknown key "probe_seep"; did you mean "probe_sweep"'),
+    ((*TASK, "probe_c"), 0, "probe_c"),
     ((*TASK, "probe_features"), "all", "probe_features"), ((*TASK, "probe_sweep"), True, "probe_sweep"),
     ((*TASK, "per_class"), 1, "per_class"), ((*TASK, "batch"), 1, "batch"), (("limit",), 0, "limit"), (("limit",), 1.5, "limit"),
     (("bench",), "yes", "bench"), ((*BENCH, "seconds"), 0, "seconds"), ((*BENCH, "batch_sizes"), [], "batch"),
@@ -150,7 +164,7 @@ class Program(CliTest):
         file = self.folder / "run.json"
         file.write_text(json.dumps(BASE))
         for setting, message in (("bench.seconds=0", "above 0"), ("gates.max_drop=acc1", "max-drop acc1"),
-                                 ("limit=x", "limit"), ("tasks.0.pairs=-1", "pairs"), ("tasks.x.pairs=1", 'no entry "x" in a list of'),
+                                 ("limit=x", "limit"), ("tasks.2.pairs=-1", "pairs"), ("tasks.1.pairs=1", "belongs to drift"), ("tasks.x.pairs=1", 'no entry "x" in a list of'),
                                  ("nothing", "expected KEY=VALUE"), ("data.pairs=folder", "expected KIND:PATH")):
             self.fails(2, message, "run", file, "-o", self.folder / "out", "--set", setting)
 

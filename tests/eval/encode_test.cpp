@@ -112,7 +112,8 @@ TEST(Encoder, ThePooledFeaturesAreOthers) {
   const at::Tensor embeddings = encoder.images(all_of(greys)).rows[0];
   const at::Tensor pooled = encoder.images(all_of(greys), ImageFeature::kPooled).rows[0];
   EXPECT_EQ(pooled.size(1), 64);
-  EXPECT_LT(max_difference(testing::image_tower(model).projection->forward(pooled), embeddings), 1e-6);
+  EXPECT_LT(max_difference(testing::image_tower(model).projection->forward(pooled), embeddings),
+            1e-6);
 }
 
 TEST(Encoder, NamesAllPicturesThatCannotBeDecoded) {

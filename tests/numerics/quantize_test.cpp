@@ -78,7 +78,7 @@ TEST(Simulate, Float8EqualsPyTorchsCast) {
   EXPECT_EQ(max_difference(simulate(x, spec, scales), theirs), 0);
 }
 
-TEST(Simulate, Float8RoundsHalfToEvenAndSaturates) {  // facts.md section 6
+TEST(Simulate, Float8RoundsHalfToEvenAndSaturates) {
   const QuantizerSpec spec = spec_of(Format::kFp8E4M3);
   const Scales unit = {at::tensor(1.0f), {}, {}};
   const at::Tensor x =

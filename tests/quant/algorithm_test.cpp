@@ -1,5 +1,5 @@
-#include "clipq/quant/place_quantizers.h"
 #include "clipq/quant/algorithm.h"
+#include "clipq/quant/place_quantizers.h"
 
 #include <ATen/ops/arange.h>
 #include <ATen/ops/eye.h>
@@ -73,7 +73,8 @@ TEST_P(Transform, ChangesNothingInFloat) {
   ClipModel changed = model;
   algorithm(GetParam())->transform(changed, placement, sampled(model, placement));
   EXPECT_GT(
-      max_difference(testing::image_tower(changed).transformer.blocks[1].attention_norm.weight, testing::image_tower(model).transformer.blocks[1].attention_norm.weight),
+      max_difference(testing::image_tower(changed).transformer.blocks[1].attention_norm.weight,
+                     testing::image_tower(model).transformer.blocks[1].attention_norm.weight),
       1e-3);
   EXPECT_LT(relative_difference(changed, model), 1e-5);  // float32 rounds every product anew
 }
@@ -88,26 +89,33 @@ TEST(Equalize, FollowsSmoothQuantsFormula) {
   ClipModel model = tiny_clip();
   const Placement placement = placed("int8-smooth");
   const SampledRows rows = sampled(model, placement);
-  const at::Tensor before = testing::image_tower(model).transformer.blocks[1].mlp_norm.weight.clone();
-  const at::Tensor weight = float_contents(*testing::image_tower(model).transformer.blocks[1].mlp_hidden).weight;
+  const at::Tensor before =
+      testing::image_tower(model).transformer.blocks[1].mlp_norm.weight.clone();
+  const at::Tensor weight =
+      float_contents(*testing::image_tower(model).transformer.blocks[1].mlp_hidden).weight;
   const at::Tensor input = rows.at("visual.transformer.resblocks.1.mlp.c_fc");
   algorithm(R"({"name": "equalize", "alpha": 0.7})")->transform(model, placement, rows);
   const at::Tensor expected = input.abs().amax(0).pow(0.7).div(weight.abs().amax(0).pow(0.3));
   EXPECT_LT(
-      max_difference(before.div(testing::image_tower(model).transformer.blocks[1].mlp_norm.weight).div(expected), at::ones({64})),
+      max_difference(before.div(testing::image_tower(model).transformer.blocks[1].mlp_norm.weight)
+                         .div(expected),
+                     at::ones({64})),
       1e-5);
 }
 
 TEST(Equalize, DataFreeUsesTheNormsParameters) {
   ClipModel model = tiny_clip();
   const LayerNorm norm = testing::image_tower(model).transformer.blocks[0].mlp_norm;
-  const at::Tensor weight = float_contents(*testing::image_tower(model).transformer.blocks[0].mlp_hidden).weight;
+  const at::Tensor weight =
+      float_contents(*testing::image_tower(model).transformer.blocks[0].mlp_hidden).weight;
   algorithm(R"({"name": "equalize", "data_free": true})")
       ->transform(model, placed("int8-dynamic"), {});
   const at::Tensor amax = norm.bias.abs().add(norm.weight.abs(), 3);
   const at::Tensor expected = amax.pow(0.6).div(weight.abs().amax(0).pow(0.4));
-  EXPECT_LT(max_difference(norm.weight.div(testing::image_tower(model).transformer.blocks[0].mlp_norm.weight).div(expected),
-                           at::ones({64})),
+  EXPECT_LT(max_difference(
+                norm.weight.div(testing::image_tower(model).transformer.blocks[0].mlp_norm.weight)
+                    .div(expected),
+                at::ones({64})),
             1e-5);
 }
 
@@ -118,7 +126,8 @@ TEST(Equalize, GivesQueriesAndKeysTheSameRange) {
   algorithm(R"("equalize")")->transform(model, placement, rows);
   const at::Tensor input = sampled(model, placement).at(kInProj);
   const auto amax = [&](std::int64_t index) {
-    const ProjectionPart part = part_of(*testing::image_tower(model).transformer.blocks[1].qkv, index);
+    const ProjectionPart part =
+        part_of(*testing::image_tower(model).transformer.blocks[1].qkv, index);
     return at::linear(input, part.weight, part.bias).abs().amax(0);
   };
   EXPECT_LT(max_difference(amax(0).div(amax(1)), at::ones({64})), 1e-4);
@@ -139,7 +148,8 @@ TEST_P(HardTwin, IsUndoneByEqualizing) {
     const auto same = [](const at::Tensor& x, const at::Tensor& y) {
       EXPECT_LT(max_difference(x, y) / y.abs().max().item<double>(), 1e-4);
     };
-    same(testing::image_tower(b).transformer.blocks[i].attention_norm.weight, testing::image_tower(a).transformer.blocks[i].attention_norm.weight);
+    same(testing::image_tower(b).transformer.blocks[i].attention_norm.weight,
+         testing::image_tower(a).transformer.blocks[i].attention_norm.weight);
     same(float_contents(*testing::image_tower(b).transformer.blocks[i].qkv).weight,
          float_contents(*testing::image_tower(a).transformer.blocks[i].qkv).weight);
     same(float_contents(*testing::text_tower(b).transformer.blocks[i].attention_output).weight,
@@ -318,14 +328,16 @@ class FoldSearch : public ::testing::Test {
   at::Tensor moved_by(const std::string& json) const {
     ClipModel changed = model_;
     algorithm(json)->transform(changed, placement_, sampled(changed, placement_));
-    return testing::image_tower(model_).transformer.blocks[1].mlp_norm.weight.div(testing::image_tower(changed).transformer.blocks[1].mlp_norm.weight);
+    return testing::image_tower(model_).transformer.blocks[1].mlp_norm.weight.div(
+        testing::image_tower(changed).transformer.blocks[1].mlp_norm.weight);
   }
 
   ClipModel model_ = tiny_clip();
   Placement placement_ = placed("int8-weight-only", {"*.weight_quantizer.format=int4"});
   std::string name_ = "visual.transformer.resblocks.1.mlp.c_fc";
   at::Tensor rows_ = sampled(model_, placement_).at(name_);
-  at::Tensor weight_ = float_contents(*testing::image_tower(model_).transformer.blocks[1].mlp_hidden).weight;
+  at::Tensor weight_ =
+      float_contents(*testing::image_tower(model_).transformer.blocks[1].mlp_hidden).weight;
   QuantizerSpec spec_ = find_enabled(placement_, {name_, Role::kWeight})->spec;
 };
 
@@ -362,7 +374,8 @@ TEST(Awq, LowersTheOutputsErrorWhereInputsDiffer) {
   const auto error = [&](const ClipModel& changed) {
     const SampledRows rows = sampled(changed, placement);
     const std::string name = "visual.transformer.resblocks.1.mlp.c_fc";
-    const at::Tensor weight = float_contents(*testing::image_tower(changed).transformer.blocks[1].mlp_hidden).weight;
+    const at::Tensor weight =
+        float_contents(*testing::image_tower(changed).transformer.blocks[1].mlp_hidden).weight;
     const QuantizerSpec& spec = find_enabled(placement, {name, Role::kWeight})->spec;
     const at::Tensor rounded = simulate(weight, spec, scales_for(spec, range_of(weight, spec)));
     return at::linear(rows.at(name), rounded.sub(weight)).square().sum().item<double>();

@@ -1,5 +1,5 @@
-#include "clipq/quant/place_quantizers.h"
 #include "clipq/quant/calibrate.h"
+#include "clipq/quant/place_quantizers.h"
 
 #include <ATen/ops/arange.h>
 #include <ATen/ops/cat.h>

@@ -1,5 +1,5 @@
-#include "clipq/quant/place_quantizers.h"
 #include "clipq/quant/diagnosis.h"
+#include "clipq/quant/place_quantizers.h"
 
 #include <ATen/ops/cat.h>
 #include <ATen/ops/full.h>

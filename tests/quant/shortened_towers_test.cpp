@@ -31,8 +31,8 @@ class WholeBatchLinear final : public Linear {
 
 /// The model with every token of every block computed.
 ClipModel in_full(ClipModel model) {
-  for (Transformer* transformer : {&testing::image_tower(model).transformer,
-                                   &testing::text_tower(model).transformer}) {
+  for (Transformer* transformer :
+       {&testing::image_tower(model).transformer, &testing::text_tower(model).transformer}) {
     auto& layer = transformer->blocks.back().mlp_output;
     layer = std::make_shared<WholeBatchLinear>(layer);
   }

@@ -106,6 +106,17 @@ TEST(Result, FileRoundTrip) {
   EXPECT_EQ(results_document(read_results(folder / "r.json")).dump(), document.dump());
 }
 
+TEST(Result, LayersOfFormerVersionsAreThoseOfTheImageTower) {
+  Result result;
+  result.task = "layers";
+  result.model.path = "m.pt";
+  result.details = {{"depth", {{"visual", {{"cosine", {1.0}}}}, {"text", {{"cosine", {0.5}}}}}}};
+  const Result read = result_from_json(to_json(result), "r.json");
+  EXPECT_EQ(read.details["depth"]["image"]["cosine"][0], 1.0);
+  EXPECT_FALSE(read.details["depth"].contains("visual"));
+  EXPECT_EQ(read.details["depth"]["text"], result.details["depth"]["text"]);
+}
+
 TEST(Result, NotANumberIsNull) {
   Result result = full_result();
   result.metrics = {{"acc5", std::numeric_limits<double>::quiet_NaN()}};

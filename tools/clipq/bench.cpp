@@ -31,13 +31,12 @@ void add_bench(CLI::App& app, const CommonOptions& common) {
   auto output = std::make_shared<std::string>();
   auto tower = std::make_shared<std::string>("both");
   auto on_request = std::make_shared<bool>(false);
-  command->add_option("models", options->models, "checkpoints or artifacts")
-      ->type_name(kFileType)
-      ->required();
+  add_models_argument(*command, "models", options->models, "checkpoints or artifacts");
   command->add_option("--tower", *tower, "image, text or both")
       ->check(CLI::IsMember({"image", "text", "both"}))
       ->capture_default_str();
-  command->add_option("--batch-size", options->latency.batch_sizes, "batch sizes, comma-separated")
+  command
+      ->add_option("-b,--batch-size", options->latency.batch_sizes, "batch sizes, comma-separated")
       ->delimiter(',')
       ->allow_extra_args(false)
       ->check(whole_number(1, kLargestBatch))

@@ -2,6 +2,7 @@
 
 #include "clipq/app/classify_command.h"
 #include "clipq/core/error.h"
+#include "clipq/core/strings.h"
 #include "clipq/core/text_file.h"
 #include "number_checks.h"
 #include "subcommands.h"
@@ -13,6 +14,7 @@ namespace {
 struct ClassifyArguments {
   ClassifyOptions options;
   ModelArguments model;
+  std::string model_file;  ///< of -m
   std::string labels;
   std::string labels_file;
 };
@@ -31,6 +33,18 @@ std::vector<std::string> labels_of(const ClassifyArguments& arguments) {
   return labels;
 }
 
+/// With -m all arguments are images; without it the first is the model.
+void assign_files(ClassifyOptions& options, const std::string& model_file) {
+  if (!model_file.empty()) {
+    options.images.insert(options.images.begin(), options.model_file);
+    options.model_file = model_file;
+  }
+  if (options.images.empty()) {
+    throw UsageError(cat("classify: no images given for model ", options.model_file.string(),
+                         "; list image files after it"));
+  }
+}
+
 }  // namespace
 
 void add_classify(CLI::App& app, const CommonOptions& common) {
@@ -40,7 +54,11 @@ void add_classify(CLI::App& app, const CommonOptions& common) {
   command->add_option("model", options.model_file, "checkpoint or artifact")
       ->type_name(kFileType)
       ->required();
-  command->add_option("images", options.images, "image files")->type_name(kFileType)->required();
+  command->add_option("images", options.images, "image files")->type_name(kFileType);
+  command
+      ->add_option("-m,--model", arguments->model_file,
+                   "checkpoint or artifact; all arguments are then images")
+      ->type_name(kFileType);
   auto* labels = command->add_option("--labels", arguments->labels,
                                      "labels, separated by commas: \"a cat,a dog\"");
   command
@@ -59,6 +77,7 @@ void add_classify(CLI::App& app, const CommonOptions& common) {
   add_model_arguments(*command, arguments->model);
   command->callback([arguments, &common] {
     ClassifyOptions chosen = arguments->options;
+    assign_files(chosen, arguments->model_file);
     chosen.labels = labels_of(*arguments);
     chosen.model = arguments->model.options();
     const std::vector<ClassifiedImage> images = classify(chosen);

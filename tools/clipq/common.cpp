@@ -119,7 +119,7 @@ void add_skip_bad_option(CLI::App& command, std::int64_t& skip_bad) {
 
 void add_feeding_options(CLI::App& command, std::int64_t& batch_size, std::int64_t& skip_bad) {
   add_skip_bad_option(command, skip_bad);
-  command.add_option("--batch-size", batch_size, "items per batch")
+  command.add_option("-b,--batch-size", batch_size, "items per batch")
       ->check(whole_number(1, kLargestBatch))
       ->capture_default_str();
 }

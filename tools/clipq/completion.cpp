@@ -57,6 +57,7 @@ std::string branches_of(const CLI::App& command, const std::string& name,
                         std::vector<std::string>& options) {
   std::string branches;
   for (const CLI::Option* option : command.get_options()) {
+    if (option->get_group().empty()) continue;  // hidden from --help
     const std::vector<std::string> names = spellings(*option);
     if (names.empty()) {
       branches += branch(cat("'", name, " arguments'"), offer_of(*option));

@@ -9,9 +9,7 @@ void add_embed(CLI::App& app, const CommonOptions& common) {
   auto* command = app.add_subcommand("embed", "write embeddings of images or texts as .npy");
   auto options = std::make_shared<EmbedOptions>();
   auto model = std::make_shared<ModelArguments>();
-  command->add_option("model", options->model_file, "checkpoint or artifact")
-      ->type_name(kFileType)
-      ->required();
+  add_models_argument(*command, "model", options->model_file, "checkpoint or artifact");
   auto* images =
       command->add_option("--images", options->images, "folder of images")->type_name(kFolderType);
   command

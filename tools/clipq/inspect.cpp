@@ -9,7 +9,7 @@ void add_inspect(CLI::App& app, const CommonOptions& common) {
   auto* command = app.add_subcommand("inspect", "describe a checkpoint or an artifact");
   auto file = std::make_shared<std::string>();
   auto model = std::make_shared<ModelArguments>();
-  command->add_option("model", *file, "checkpoint or artifact")->type_name(kFileType)->required();
+  add_models_argument(*command, "model", *file, "checkpoint or artifact");
   add_model_arguments(*command, *model);
   command->callback([file, model, &common] {
     ModelOptions options = model->options();

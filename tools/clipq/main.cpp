@@ -1,7 +1,12 @@
 #include <ATen/Parallel.h>
 
+#include <algorithm>
 #include <iostream>
+#include <string>
+#include <utility>
+#include <vector>
 
+#include "argument_words.h"
 #include "clipq/app/failure.h"
 #include "clipq/core/error.h"
 #include "clipq/core/interrupt.h"
@@ -19,7 +24,7 @@ void add_common_options(CLI::App& app, CommonOptions& common) {
   app.add_flag("--verbose", common.verbose, "print more to stderr");
   app.add_option("--log-file", common.log_file, "also write the log to this file")
       ->type_name(kFileType);
-  app.add_option("--threads", common.threads, "number of compute threads (default: LibTorch's)")
+  app.add_option("-t,--threads", common.threads, "number of compute threads (default: LibTorch's)")
       ->check(whole_number(1, kMostThreads));
 }
 
@@ -56,7 +61,9 @@ int run(int argc, char** argv) {
   add_doctor(app, common);
   add_completion(app);
   try {
-    app.parse(argc, argv);
+    std::vector<std::string> words = with_hyphens(app, {argv + 1, argv + argc});
+    std::reverse(words.begin(), words.end());  // as CLI11 takes them
+    app.parse(std::move(words));
   } catch (const CLI::ParseError& failure) {
     return app.exit(failure) == 0 ? 0 : static_cast<int>(ExitCode::kUsage);
   }

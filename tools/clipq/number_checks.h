@@ -3,10 +3,11 @@
 #include <CLI/CLI.hpp>
 #include <cstdint>
 
+#include "clipq/data/most_items.h"
+
 namespace clipq::cli {
 
-/// Larger numbers are mistakes, and would exhaust memory or threads.
-inline constexpr std::int64_t kMostItems = 1'000'000'000;
+/// Larger numbers are mistakes, and would exhaust the threads.
 inline constexpr std::int64_t kMostThreads = 1024;
 
 /// Checks of options' values: "--threads: got 0, expected an integer from 1 to 1024".

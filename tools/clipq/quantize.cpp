@@ -3,6 +3,7 @@
 #include "clipq/app/quantize_command.h"
 #include "clipq/core/memory.h"
 #include "number_checks.h"
+#include "recipe_habits.h"
 #include "subcommands.h"
 
 namespace clipq::cli {
@@ -11,12 +12,11 @@ void add_quantize(CLI::App& app, const CommonOptions& common) {
   auto* command = app.add_subcommand("quantize", "quantize a checkpoint into an artifact");
   auto options = std::make_shared<QuantizeOptions>();
   auto model = std::make_shared<ModelArguments>();
-  command->add_option("checkpoint", options->checkpoint, "TorchScript CLIP (.pt)")
-      ->type_name(kFileType)
-      ->required();
+  add_models_argument(*command, "checkpoint", options->checkpoint, "TorchScript CLIP (.pt)");
   command->add_option("--recipe", options->recipe, "recipe name (clipq list recipes) or JSON file")
       ->type_name("RECIPE")
       ->capture_default_str();
+  add_recipe_habits(*command);
   command->add_option("--component", options->component, "tower to quantize: image, text or both")
       ->type_name("{image,text,both}")
       ->capture_default_str();

@@ -6,6 +6,7 @@
 
 #include "clipq/app/open_model.h"
 #include "clipq/app/run_command.h"
+#include "clipq/core/strings.h"
 
 namespace clipq::cli {
 
@@ -49,6 +50,21 @@ struct ListedNames {
   bool or_file = false;  ///< whether a file's path does as well
 };
 ListedNames listed_names(const std::string& type);
+
+/// Adds the argument that takes checkpoints or artifacts, and -m/--model, which takes one anywhere
+/// on the command line.
+/// @param models a file, or a list of files
+template <typename Files>
+void add_models_argument(CLI::App& command, const std::string& name, Files& models,
+                         const std::string& help) {
+  auto* argument = command.add_option(name, models, help)->type_name(kFileType)->required();
+  command
+      .add_option_function<std::string>(
+          "-m,--model", [argument](const std::string& file) { argument->add_result(file); },
+          cat("same as the argument ", name))
+      ->type_name(kFileType)
+      ->trigger_on_parse();
+}
 
 /// The command-line side of ModelOptions.
 struct ModelArguments {

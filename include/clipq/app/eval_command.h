@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "clipq/app/open_model.h"
+#include "clipq/app/model_store.h"
 #include "clipq/eval/task.h"
 
 namespace clipq {
@@ -28,5 +28,8 @@ struct EvalOptions {
 
 /// One Result per model, in order.
 std::vector<Result> evaluate(const EvalOptions& options);
+
+/// The same with models that are open already, and leaves open those that it opens.
+std::vector<Result> evaluate(const EvalOptions& options, ModelStore& models);
 
 }  // namespace clipq

@@ -13,7 +13,6 @@ enum class ExitCode : int {
   kInput = 3,     ///< a file or folder missing, unreadable, full, or not what it should be; memory
                   ///< or threads don't suffice
   kGate = 4,      ///< a gate of `compare` not met
-  kExport = 5,    ///< an export or its verification failed
   kInterrupted = 130  ///< Ctrl-C
 };
 

@@ -19,15 +19,11 @@ std::string cat(const Parts&... parts) {
 /// `value` with exactly `digits` digits after the point.
 std::string fixed(double value, int digits);
 
-/// The items with `separator` between them.
 /// The parts between separators; one more than there are separators.
 std::vector<std::string> split(std::string_view text, char separator);
 
+/// The items with `separator` between them.
 std::string join(const std::vector<std::string>& items, std::string_view separator);
-
-/// Whether `text` begins with `prefix` / ends with `suffix`.
-bool starts_with(std::string_view text, std::string_view prefix);
-bool ends_with(std::string_view text, std::string_view suffix);
 
 /// The word with the smallest edit distance to `word`; empty if there are no words.
 std::string nearest(std::string_view word, const std::vector<std::string>& words);

@@ -91,7 +91,7 @@ enum class Split {
   kTrainOrAll  ///< the training part where there is one, else what kTest takes
 };
 
-/// Opens `kind:path` (design.md, section 6). `captions` is a COCO or Karpathy JSON file; `coco`
+/// Opens `kind:path` (docs/data-formats.md). `captions` is a COCO or Karpathy JSON file; `coco`
 /// needs it, the others take none. Of a Karpathy file the images of the split "test" are taken, or
 /// all if it has none. An instances file of COCO in its place makes a multi-label data set of its
 /// categories.

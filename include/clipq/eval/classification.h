@@ -39,6 +39,9 @@ Measurement classification_measurement(const Predictions& predictions,
                                        const std::vector<int>& labels, std::size_t classes,
                                        const std::string& prefix);
 
+/// The option of tasks that can report every class: whether details have per_class_table().
+TaskOption per_class_option();
+
 /// One row per class that has items: its name, number of items, recall, and the class it is most
 /// often confused with.
 Json per_class_table(const Predictions& predictions, const std::vector<int>& labels,

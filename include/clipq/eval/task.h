@@ -1,6 +1,5 @@
 #pragma once
 
-#include <filesystem>
 #include <map>
 #include <string>
 #include <utility>
@@ -8,27 +7,10 @@
 
 #include "clipq/core/json.h"
 #include "clipq/eval/encode.h"
-#include "clipq/eval/label_space.h"
+#include "clipq/eval/task_option.h"
 #include "clipq/result/result.h"
 
 namespace clipq {
-
-/// User options of tasks; each task reads those that concern it.
-struct TaskOptions {
-  std::filesystem::path classnames;          ///< empty: label_space's own
-  std::string templates = "clip_benchmark";  ///< a template set or a file
-  ClassChoice classes = ClassChoice::kAll;
-  bool per_class = false;  ///< a table of classes in the Result's details
-  std::vector<std::int64_t> recall_k = {1, 5, 10};
-  std::string train_data;        ///< SPEC; empty: the training split of --data
-  std::int64_t train_limit = 0;  ///< first training items only; 0: all
-  ImageFeature probe_feature = ImageFeature::kEmbedding;
-  double probe_c = 0.316;
-  std::int64_t probe_iterations = 1000;
-  double probe_tolerance = 1e-6;
-  bool probe_sweep = false;    ///< chooses C on a part of the training items
-  std::int64_t map_pairs = 8;  ///< pairs of the similarity map
-};
 
 /// The first items of a data set and what is chosen about them, before any model is opened.
 struct TaskData {
@@ -67,6 +49,7 @@ struct TaskReport {
 struct Task {
   std::string name;
   std::string comment;
+  std::vector<TaskOption> options;
   /// Throws UsageError or InputError if the data or options don't suit the task; cheap.
   void (*check)(const TaskData& data);
   TaskReport (*run)(const TaskInput& input);
@@ -84,6 +67,11 @@ const Task& find_task(const std::string& name, const std::string& where);
 /// What a linear probe is trained on: --train-data, else the data set's training split. Throws
 /// UsageError if there is none or it has different classes.
 std::unique_ptr<Dataset> open_training_part(const TaskData& data);
+
+std::vector<TaskOption> zeroshot_classification_options();
+std::vector<TaskOption> zeroshot_retrieval_options();
+std::vector<TaskOption> linear_probe_options();
+std::vector<TaskOption> drift_options();
 
 void check_zeroshot_classification(const TaskData& data);
 void check_zeroshot_retrieval(const TaskData& data);

@@ -32,10 +32,10 @@ struct PartPlace {
 
 /// How a state dict with canonical names stores a linear layer.
 struct StoredLinear {
-  std::string weight;                ///< name
-  std::vector<std::int64_t> shape;   ///< of the weight
-  bool transposed = false;           ///< whether it is [in, out]; else [out, in] when flattened
-  std::string bias;                  ///< name; empty: the layer has none
+  std::string weight;               ///< name
+  std::vector<std::int64_t> shape;  ///< of the weight
+  bool transposed = false;          ///< whether it is [in, out]; else [out, in] when flattened
+  std::string bias;                 ///< name; empty: the layer has none
 };
 
 struct LinearPart : PartPlace {

@@ -19,7 +19,10 @@ class NativeLinear final : public Linear {
   std::int64_t in_features() const override { return integer_->in_features(); }
   std::int64_t out_features() const override { return integer_->out_features(); }
 
-  const std::shared_ptr<const IntegerLinear>& integer() const { return integer_; }
+  const IntegerLinear& integer() const { return *integer_; }
+
+  /// The layer as blocks run it.
+  const PanelLinear& panels() const { return *integer_; }
 
  private:
   std::shared_ptr<const IntegerLinear> integer_;

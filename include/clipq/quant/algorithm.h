@@ -26,7 +26,7 @@ struct WeightInConversion {
 
 /// A layer whose weight and input are quantized already and whose bias may still be changed.
 struct BiasInConversion {
-  const Linear& layer;  ///< float
+  const Linear& layer;               ///< float
   const SimulatedLinear& quantized;  ///< with the same bias
   at::Tensor bias;                   ///< float32 [out]
   at::Tensor rows;                   ///< sampled input rows [n, in]; undefined: none

@@ -24,8 +24,8 @@ struct FoldSite {
                                             ///< of queries and keys: the layer that makes them
   std::string attention_name;               ///< of values, queries and keys
   LayerNorm* norm;                          ///< before the consumer, or before the producer
-  std::shared_ptr<const Linear>* producer;  ///< makes queries, keys and values; nullptr where a norm
-                                            ///< comes before the consumer
+  std::shared_ptr<const Linear>* producer;  ///< makes queries, keys and values; nullptr where a
+                                            ///< norm comes before the consumer
   std::shared_ptr<const Linear>* consumer;
 };
 

@@ -6,9 +6,9 @@
 
 namespace clipq {
 
-/// Applies the recipe's rules to every place of a model. Throws UsageError if a rule matches nothing
-/// (with the nearest name), if a quantizer is switched on without a format, if attributes contradict
-/// each other, or if an algorithm has nothing to do.
+/// Applies the recipe's rules to every place of a model. Throws UsageError if a rule matches
+/// nothing (with the nearest name), if a quantizer is switched on without a format, if attributes
+/// contradict each other, or if an algorithm has nothing to do.
 Placement place_quantizers(ClipModel& model, const Recipe& recipe, Component component);
 
 }  // namespace clipq

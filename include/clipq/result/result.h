@@ -84,7 +84,7 @@ struct CalibrationInfo {
 /// Batch size -> times.
 using BatchLatencies = std::map<std::int64_t, LatencyStats>;
 
-/// One measurement of one model: design.md section 6, schema "clipq.result/1".
+/// One measurement of one model, schema "clipq.result/1": docs/results.md.
 struct Result {
   std::string task;  ///< "zeroshot_classification", …; "bench"
   ModelInfo model;

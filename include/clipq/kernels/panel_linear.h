@@ -1,0 +1,85 @@
+#pragma once
+
+#include <hwy/aligned_allocator.h>
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "clipq/kernels/row_kernels.h"
+
+namespace clipq {
+
+/// Rows of an activation as a linear layer reads them: codes, for as many rows and columns as it
+/// was last sized for.
+class InputPanel {
+ public:
+  /// Makes room for `rows` rows of `width` codes; keeps what is large enough.
+  void resize(std::int64_t rows, std::int64_t width);
+
+  /// Makes the rows those of a layer's output by a rule without a range per row, and returns where
+  /// their codes go.
+  /// @param sources the scales of the rows that the output is computed from
+  std::uint8_t* receive(const CodeRule& rule, const RowScale* sources);
+
+  /// Quantizes x [width] as row `row`.
+  void quantize(std::int64_t row, const float* x, const CodeRule& rule);
+
+  const std::uint8_t* codes() const { return codes_.get(); }
+  std::ptrdiff_t stride() const { return stride_; }
+  std::int64_t rows() const { return rows_; }
+  const RowScale* scales() const { return scales_.data(); }
+
+ private:
+  hwy::AlignedFreeUniquePtr<std::uint8_t[]> codes_;
+  std::size_t capacity_ = 0;
+  std::vector<RowScale> scales_;
+  std::int64_t rows_ = 0;
+  std::int64_t width_ = 0;
+  std::ptrdiff_t stride_ = 0;
+};
+
+/// Where the results of a linear go.
+struct LinearOutput {
+  float* out;  ///< of the panel's first row and of the first column that is computed
+  std::ptrdiff_t stride;
+  std::optional<Activation> activation = std::nullopt;
+  bool add = false;  ///< to what stands there
+};
+
+/// A linear layer on panels of rows: rows in, finished tiles out. However it multiplies, bias,
+/// activation and residual are applied while a tile is in the cache. Every function works on the
+/// calling thread alone.
+class PanelLinear {
+ public:
+  virtual ~PanelLinear() = default;
+
+  virtual std::int64_t in_features() const = 0;
+  virtual std::int64_t out_features() const = 0;
+
+  /// Rows of a panel that are worth multiplying together.
+  virtual std::int64_t panel_rows() const = 0;
+
+  /// Puts x [in_features] into a panel of that width as row `row`.
+  virtual void load(InputPanel& panel, std::int64_t row, const float* x) const = 0;
+
+  /// The output features [first, first + count) of the panel's rows.
+  virtual void run(const InputPanel& panel, std::int64_t first, std::int64_t count,
+                   const LinearOutput& output) const = 0;
+  void run(const InputPanel& panel, const LinearOutput& output) const {
+    run(panel, 0, out_features(), output);
+  }
+
+  /// How a layer before this one may write the codes that load() would make, without rows of floats
+  /// between them; null: it can't, since whole rows must be known first.
+  virtual const CodeRule* fixed_rule() const { return nullptr; }
+
+  /// Puts all output features, activated, into `next_panel` as `next` would load them. Returns
+  /// false, and leaves the panel alone, if that takes rows of floats.
+  virtual bool run_into(const InputPanel& /*panel*/, Activation /*activation*/,
+                        const PanelLinear& /*next*/, InputPanel& /*next_panel*/) const {
+    return false;
+  }
+};
+
+}  // namespace clipq

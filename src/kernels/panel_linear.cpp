@@ -1,0 +1,41 @@
+#include "clipq/kernels/panel_linear.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "clipq/kernels/integer_path.h"
+
+namespace clipq {
+
+void InputPanel::resize(std::int64_t rows, std::int64_t width) {
+  rows_ = rows;
+  width_ = width;
+  stride_ = code_stride(width);
+  const auto needed = static_cast<std::size_t>(rows * stride_);
+  if (needed > capacity_) {
+    codes_ = hwy::AllocateAligned<std::uint8_t>(needed);
+    capacity_ = needed;
+  }
+  if (scales_.size() < static_cast<std::size_t>(rows))
+    scales_.resize(static_cast<std::size_t>(rows));
+}
+
+std::uint8_t* InputPanel::receive(const CodeRule& rule, const RowScale* sources) {
+  const RowScale scale = {rule.scale, static_cast<std::int32_t>(rule.zero_point)};
+  for (std::int64_t row = 0; row < rows_; ++row) {
+    RowScale& own = scales_[static_cast<std::size_t>(row)];
+    own = scale;
+    if (std::isnan(sources[row].scale)) own.scale = sources[row].scale;  // a row of NaNs stays one
+    std::uint8_t* codes = codes_.get() + row * stride_;
+    std::fill(codes + width_, codes + stride_, std::uint8_t{0});
+  }
+  return codes_.get();
+}
+
+void InputPanel::quantize(std::int64_t row, const float* x, const CodeRule& rule) {
+  std::uint8_t* codes = codes_.get() + row * stride_;
+  scales_[static_cast<std::size_t>(row)] = quantize_row(x, width_, rule, codes);
+  std::fill(codes + width_, codes + stride_, std::uint8_t{0});
+}
+
+}  // namespace clipq
