@@ -45,6 +45,9 @@ void add_settings(const Json& base, const Json& now, std::vector<std::string>& d
   for (const auto& [key, value] : base.items()) keys.insert(key);
   for (const auto& [key, value] : now.items()) keys.insert(key);
   for (const std::string& key : keys) {
+    // Only models whose results depend on the batch have its size.
+    const bool of_one_model = key == "batch_size" && base.contains(key) != now.contains(key);
+    if (of_one_model) continue;
     add_if_different(key, base.value(key, Json()).dump(), now.value(key, Json()).dump(),
                      differences);
   }

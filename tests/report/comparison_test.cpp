@@ -119,6 +119,14 @@ TEST(Comparison, OtherSettingsAreWarnedOf) {
                           "12 images were calibrated on"));
 }
 
+TEST(Comparison, ABatchSizeThatOnlyOneModelDependsOnIsNoDifference) {
+  Result base = with_outcomes(kBase, 40, 60);
+  base.settings = {{"recall_k", {1, 5}}};
+  Result now = with_outcomes(kInt8, 40, 60);
+  now.settings = {{"recall_k", {1, 5}}, {"batch_size", 64}};
+  EXPECT_THAT(compare_results({base}, {now}).comparisons[0].warnings, IsEmpty());
+}
+
 TEST(Comparison, MostSimilarSettingsPair) {
   Result one_template = with_outcomes(kBase, 50, 50);
   one_template.data->templates = 1;
