@@ -13,7 +13,8 @@ namespace {
 /// Whether measurements on them can share a column.
 bool can_share(const DataInfo& left, const DataInfo& right) {
   const bool counts_agree = left.items == right.items || left.items == 0 || right.items == 0;
-  return same_data(left, right) && counts_agree && left.templates == right.templates;
+  return same_data(left, right) && counts_agree && left.skipped == right.skipped &&
+         left.templates == right.templates;
 }
 
 ModelRow& row_of(const ModelInfo& model, std::vector<ModelRow>& rows) {

@@ -91,8 +91,8 @@ class NativeEveryRecipe : public ::testing::TestWithParam<std::string> {};
 
 TEST_P(NativeEveryRecipe, NativeEmbedsAsSimulateDoes) {
   ClipConfig one_block = odd_config();
-  one_block.vision_layers = 1;
-  one_block.text_layers = 1;
+  one_block.image.layers = 1;
+  one_block.text.layers = 1;
   for (const ClipConfig& config : {testing::tiny_config(), odd_config(), one_block}) {
     const ClipModel simulated = quantized(config, GetParam());
     const NativeModel native = make_native(simulated, in_float32());

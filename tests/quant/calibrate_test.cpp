@@ -43,9 +43,9 @@ std::vector<CalibrationBatch> five_batches() {
 
 void expect_same(const CalibrationData& a, const CalibrationData& b) {
   ASSERT_EQ(a.ranges.size(), b.ranges.size());
-  for (const auto& [name, range] : a.ranges) {
-    EXPECT_TRUE(range.min.equal(b.ranges.at(name).min)) << name;
-    EXPECT_TRUE(range.max.equal(b.ranges.at(name).max)) << name;
+  for (const auto& [id, range] : a.ranges) {
+    EXPECT_TRUE(range.min.equal(b.ranges.at(id).min)) << id.name();
+    EXPECT_TRUE(range.max.equal(b.ranges.at(id).max)) << id.name();
   }
   ASSERT_EQ(a.rows.size(), b.rows.size());
   for (const auto& [name, rows] : a.rows) EXPECT_TRUE(rows.equal(b.rows.at(name))) << name;
@@ -74,7 +74,7 @@ TEST(Calibrate, RangesAreTheExtremesOfTheLayersInput) {
 TEST(Calibrate, SoftmaxIsObservedAsProbabilities) {
   const CalibrationData data =
       calibrate(tiny_clip(), placed("int8-static"), everything(1), testing::tiny_batch());
-  const Range& range = data.ranges.at("transformer.resblocks.0.attn.softmax_quantizer");
+  const Range& range = data.ranges.at({"transformer.resblocks.0.attn", Role::kSoftmax});
   EXPECT_EQ(range.min.item<float>(), 0);  // hidden behind the causal mask
   EXPECT_EQ(range.max.item<float>(), 1);  // the first token sees only itself
 }
@@ -91,8 +91,8 @@ TEST(Calibrate, TextObserversSeeNoPadding) {
   const CalibratedRanges first = ranges_of(padded);
   const CalibratedRanges second = ranges_of(other);
   ASSERT_FALSE(first.empty());
-  for (const auto& [name, range] : first) {
-    EXPECT_EQ(range.max.item<float>(), second.at(name).max.item<float>()) << name;
+  for (const auto& [id, range] : first) {
+    EXPECT_EQ(range.max.item<float>(), second.at(id).max.item<float>()) << id.name();
   }
 }
 
