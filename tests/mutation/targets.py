@@ -25,7 +25,7 @@ RECIPE = {
         {"match": "token_embedding.*", "enable": False},
     ],
     "calibration": {"observer": "max", "samples": 8},
-    "algorithms": [{"name": "smoothquant", "alpha": 0.5}],
+    "algorithms": [{"name": "equalize", "alpha": 0.5}],
 }
 RUN = {
     "name": "mutated",
