@@ -126,7 +126,7 @@ void require_digest(const TorchScriptArchive& archive, const Manifest& manifest,
   }
   throw InputError(cat(where,
                        ": its tensors aren't those that clipq wrote (their SHA-256 isn't the "
-                       "manifest's tensors_sha256); quantize the checkpoint anew"));
+                       "manifest's tensors_sha256); quantize the checkpoint again"));
 }
 
 }  // namespace

@@ -84,7 +84,7 @@ void require_seal(Json json, const std::string& where) {
   json.erase(kSeal);
   if (seal == sha256_of(json.dump())) return;
   throw InputError(cat(where, ": the manifest was changed after clipq wrote it (its SHA-256 isn't ",
-                       kSeal, "); quantize the checkpoint anew"));
+                       kSeal, "); quantize the checkpoint again"));
 }
 
 Manifest parse(const Json& json, const std::string& where) {

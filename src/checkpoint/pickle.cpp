@@ -46,7 +46,7 @@ class PickleMachine {
  private:
   [[noreturn]] void fail(const std::string& reason) const {
     throw InputError(cat(where_, ": damaged pickle at byte ", at_, ": ", reason,
-                         "; copy or export the file anew"));
+                         "; copy or export the file again"));
   }
 
   std::string_view take(std::uint64_t count) {

@@ -95,13 +95,13 @@ at::Tensor PickledTensors::make(const PickleValue& value, const std::string& nam
   const auto sizes = complete ? integers(*items[2]) : std::nullopt;
   const auto strides = complete ? integers(*items[3]) : std::nullopt;
   if (!sizes || !strides || sizes->size() != strides->size() || sizes->size() > kMostDimensions) {
-    fail("has a description that is damaged; copy or export the file anew");
+    fail("has a description that is damaged; copy or export the file again");
   }
   const at::Tensor elements = storage(*items[0], name);
   const auto needed = extent(items[1]->integer, *sizes, *strides);
   if (!needed || *needed > elements.numel() || !count_of(*sizes, elements.numel())) {
     fail(cat("of shape ", at::IntArrayRef(*sizes), " doesn't fit its ", elements.numel(),
-             " stored numbers; copy or export the file anew"));
+             " stored numbers; copy or export the file again"));
   }
   return at::as_strided(elements, *sizes, *strides, items[1]->integer);
 }
@@ -115,7 +115,7 @@ at::Tensor PickledTensors::storage(const PickleValue& value, const std::string& 
                      value.arguments->items[1]->kind == Kind::kGlobal &&
                      value.arguments->items[2]->kind == Kind::kText &&
                      value.arguments->items[4]->kind == Kind::kInteger;
-  if (!known) fail("has a storage that is damaged; copy or export the file anew");
+  if (!known) fail("has a storage that is damaged; copy or export the file again");
   const PickleValue& storage_class = *value.arguments->items[1];
   const std::string record = folder_ + value.arguments->items[2]->text;
   const std::int64_t count = value.arguments->items[4]->integer;
@@ -124,7 +124,7 @@ at::Tensor PickledTensors::storage(const PickleValue& value, const std::string& 
   const auto found = storages_.find(record);
   if (found != storages_.end()) {
     if (found->second.scalar_type() != *type || found->second.numel() != count) {
-      fail("shares its storage with one of another type; copy or export the file anew");
+      fail("shares its storage with one of another type; copy or export the file again");
     }
     return found->second;
   }
@@ -132,7 +132,7 @@ at::Tensor PickledTensors::storage(const PickleValue& value, const std::string& 
   const std::uint64_t width = at::elementSize(*type);
   if (count < 0 || bytes % width != 0 || bytes / width != static_cast<std::uint64_t>(count)) {
     fail(cat("has ", bytes, " bytes stored, expected ", count, " numbers of ", width,
-             "; copy or export the file anew"));
+             "; copy or export the file again"));
   }
   at::Tensor elements = at::empty({count}, at::TensorOptions(*type));
   zip_.read(record, elements.mutable_data_ptr());

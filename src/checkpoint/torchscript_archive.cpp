@@ -83,7 +83,7 @@ class TreeWalk {
   void count(const std::string& path, int depth) {
     if (depth <= kDeepest && ++parts_ <= kMostParts && path.size() <= kLongestPath) return;
     throw InputError(
-        cat(where_, ": its modules are nested without end; copy or export the file anew"));
+        cat(where_, ": its modules are nested without end; copy or export the file again"));
   }
 
   ModuleTree& tree_;

@@ -33,7 +33,7 @@ at::Tensor StateDictReader::take(const std::string& name, const std::vector<std:
   if (!all_finite(tensor)) {
     const auto bad = tensor.numel() - at::isfinite(tensor).sum().item<std::int64_t>();
     throw InputError(cat(where_, ": ", name, " has ", bad, " of ", tensor.numel(),
-                         " values that are NaN or infinite; export the checkpoint anew"));
+                         " values that are NaN or infinite; export the checkpoint again"));
   }
   return tensor;
 }

@@ -46,7 +46,7 @@ std::int64_t resume(Collectors& collectors, const std::filesystem::path& file,
                     const CalibrationState& state) {
   if (!state.resume) return 0;
   if (!std::filesystem::exists(file)) {
-    log::info(cat("nothing to resume: ", file.string(), " isn't there; starting anew"));
+    log::info(cat("nothing to resume: ", file.string(), " isn't there; starting from the beginning"));
     return 0;
   }
   const SavedCalibration saved = read_calibration(file);
@@ -60,7 +60,7 @@ std::int64_t resume(Collectors& collectors, const std::filesystem::path& file,
     throw InputError(
         cat(file.string(), ": damaged (", failure.what(), "); remove it, or run without --resume"));
   }
-  log::info(cat("calibration goes on after ", saved.batches, " batches, from ", file.string()));
+  log::info(cat("calibration continues after ", saved.batches, " batches, from ", file.string()));
   return saved.batches;
 }
 
@@ -83,7 +83,7 @@ class Saver {
     if (!saved_) return;
     save(batches, collectors);
     log::info(cat("the calibration so far is in ", state_->file_of(pass_).string(),
-                  "; the same command with --resume goes on from there"));
+                  "; the same command with --resume continues from there"));
   }
 
  private:
@@ -92,7 +92,7 @@ class Saver {
       write_calibration(state_->file_of(pass_), {state_->fingerprint, batches, collectors.state()});
       saved_ = true;
     } catch (const InputError& failure) {
-      log::warn(cat("the calibration goes on without being saved: ", failure.what()));
+      log::warn(cat("the calibration continues without being saved: ", failure.what()));
       failed_ = true;
     }
   }

@@ -31,7 +31,7 @@ at::Tensor estimated_amax(const LayerNorm& norm) {
   return norm.bias.abs().add(norm.weight.abs(), kDeviations);
 }
 
-/// The range of a linear layer's output channels behind a LayerNorm, whose normalized values are
+/// The range of a linear layer's output channels after a LayerNorm, whose normalized values are
 /// taken as independent: |mean| + kDeviations standard deviations.
 at::Tensor estimated_amax(const LayerNorm& norm, const ProjectionPart& part) {
   const at::Tensor mean = at::linear(norm.bias, part.weight, part.bias);

@@ -127,11 +127,11 @@ class Engine(CliTest):
             self.assertEqual(returned, code, errors)
             resumed = clipq(*arguments, "-o", output, "--resume")
             self.assertEqual(resumed.returncode, 0, resumed.stderr)
-            self.assertIn("goes on after", resumed.stderr)
+            self.assertIn("continues after", resumed.stderr)
             self.assertFalse(list(self.folder.glob("*.calibration*")))
             self.assertEqual(self.manifest(self.folder / "whole.pt")["quantizers"], self.manifest(output)["quantizers"])
             self.assertTrue(torch.equal(whole.encode_image(pixels()), torch.jit.load(str(output)).encode_image(pixels())))
-        self.assertRegex(errors, "the calibration so far is in .*--resume goes on from there")
+        self.assertRegex(errors, "the calibration so far is in .*--resume continues from there")
 
     def test_cut_calibration_without_undecodable_images_goes_on_to_the_same_bits(self):
         path, _ = self.checkpoint()
@@ -144,7 +144,7 @@ class Engine(CliTest):
         self.cut(arguments, output, signal.SIGKILL)
         resumed = clipq(*arguments, "-o", output, "--resume")
         self.assertEqual(resumed.returncode, 0, resumed.stderr)
-        self.assertIn("goes on after", resumed.stderr)
+        self.assertIn("continues after", resumed.stderr)
         whole, again = (self.manifest(self.folder / name) for name in ("whole.pt", "cut.pt"))
         self.assertEqual(whole["quantizers"], again["quantizers"])
         self.assertEqual([whole["calibration"]["skipped"], again["calibration"]["skipped"]], [[bad.name]] * 2)

@@ -108,7 +108,7 @@ class StoredValues(CliTest):
             '"mean" of pixels is': lambda document: document["preprocess"].update(mean=[1e300, 0, 0]),
             '"std" of pixels is 0': lambda document: document["preprocess"].update(std=[0, 1, 1]),
             '"std" of pixels is -1': lambda document: document["preprocess"].update(std=[-1, 1, 1]),
-            "preprocessing makes pictures of 64 pixels": lambda document: document["preprocess"].update(size=64),
+            "preprocessing makes images of 64 pixels": lambda document: document["preprocess"].update(size=64),
             "images of 1000000 pixels": lambda document: document["preprocess"].update(size=10**6),
             "a size of the architecture is 1152921504606846976":
                 lambda document: document["config"].update(vocab_size=2**60),
