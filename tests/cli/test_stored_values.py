@@ -112,7 +112,7 @@ class StoredValues(CliTest):
             "images of 1000000 pixels": lambda document: document["preprocess"].update(size=10**6),
             "a size of the architecture is 1152921504606846976":
                 lambda document: document["config"].update(vocab_size=2**60),
-            "towers of 100000 and": lambda document: document["config"].update(vision_layers=10**5),
+            "the image tower has 100000 blocks": lambda document: document["config"].update(vision_layers=10**5),
             "int8 has 2 to 8 bits, got 60": lambda document: [
                 quantizer.update(bits=60) for quantizer in document["quantizers"] if quantizer["enabled"]],
             "calibration: expected an object": lambda document: document.update(calibration=[1]),

@@ -117,10 +117,24 @@ TEST(NativeModel, Int8RecipesPutEveryLinearOnIntegerKernels) {
   }
 }
 
-class EveryPath : public ::testing::TestWithParam<const IntegerPath*> {};
+template <typename Path>
+std::vector<std::string> names_of(const std::vector<Path>& paths) {
+  std::vector<std::string> names;
+  for (const Path& path : paths) names.emplace_back(path.name);
+  return names;
+}
+
+/// Of those that this processor lacks, too.
+template <typename Path>
+const Path& named(const std::vector<Path>& paths, const std::string& name) {
+  return *std::find_if(paths.begin(), paths.end(),
+                       [&name](const Path& path) { return path.name == name; });
+}
+
+class EveryPath : public ::testing::TestWithParam<std::string> {};
 
 TEST_P(EveryPath, GivesTheSameEmbeddings) {
-  const IntegerPath& path = *GetParam();
+  const IntegerPath& path = named(integer_paths(), GetParam());
   if (!path.supported()) GTEST_SKIP() << "this processor lacks " << path.name;
   const ClipModel simulated = quantized(odd_config(), "int8-dynamic");
   const NativeModel native =
@@ -129,19 +143,13 @@ TEST_P(EveryPath, GivesTheSameEmbeddings) {
   expect_same(native.model, simulated, 9);
 }
 
-std::vector<const IntegerPath*> all_integer_paths() {
-  std::vector<const IntegerPath*> paths;
-  for (const IntegerPath& path : integer_paths()) paths.push_back(&path);
-  return paths;
-}
+INSTANTIATE_TEST_SUITE_P(Paths, EveryPath, ::testing::ValuesIn(names_of(integer_paths())),
+                         [](const auto& test) { return identifier(test.param); });
 
-INSTANTIATE_TEST_SUITE_P(Paths, EveryPath, ::testing::ValuesIn(all_integer_paths()),
-                         [](const auto& test) { return identifier(test.param->name); });
-
-class EveryAttention : public ::testing::TestWithParam<const AttentionPath*> {};
+class EveryAttention : public ::testing::TestWithParam<std::string> {};
 
 TEST_P(EveryAttention, StaysNearAndIsNamed) {
-  const AttentionPath& path = *GetParam();
+  const AttentionPath& path = named(attention_paths(), GetParam());
   if (!path.supported()) GTEST_SKIP() << "this processor lacks " << path.name;
   const ClipModel simulated = quantized(odd_config(), "int8-smooth");
   const at::Tensor pixels = pixels_for(odd_config(), 9);
@@ -158,14 +166,8 @@ TEST_P(EveryAttention, StaysNearAndIsNamed) {
   EXPECT_GT(least(native.model.encode_text(tokens), simulated.encode_text(tokens)), 0.998);
 }
 
-std::vector<const AttentionPath*> all_attention_paths() {
-  std::vector<const AttentionPath*> paths;
-  for (const AttentionPath& path : attention_paths()) paths.push_back(&path);
-  return paths;
-}
-
-INSTANTIATE_TEST_SUITE_P(Paths, EveryAttention, ::testing::ValuesIn(all_attention_paths()),
-                         [](const auto& test) { return identifier(test.param->name); });
+INSTANTIATE_TEST_SUITE_P(Paths, EveryAttention, ::testing::ValuesIn(names_of(attention_paths())),
+                         [](const auto& test) { return identifier(test.param); });
 
 TEST(NativeModel, AnItemDoesNotDependOnItsBatch) {
   const NativeModel native = make_native(quantized(odd_config(), "int8-dynamic"), in_float32());
