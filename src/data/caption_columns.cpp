@@ -97,7 +97,7 @@ std::optional<Columns> columns_without_header(const std::string& line) {
 
 /// Repairs a row that lacks the delimiter between the caption's number and the caption, such as
 /// the one of Flickr30k's results.csv: "1.jpg| 4   A dog".
-bool mend(DelimitedRecord& record, const Columns& columns) {
+bool repair(DelimitedRecord& record, const Columns& columns) {
   if (!columns.number || columns.caption != *columns.number + 1 ||
       record.fields.size() != columns.caption) {
     return false;
@@ -111,7 +111,7 @@ bool mend(DelimitedRecord& record, const Columns& columns) {
 }
 
 CaptionRow row_of(DelimitedRecord record, const Columns& columns, const std::string& where) {
-  if (mend(record, columns)) {
+  if (repair(record, columns)) {
     log::warn(cat(where, ":", record.line,
                   " has no delimiter between the number and the caption; read ", "as ",
                   record.fields[*columns.number], " and \"",

@@ -3,13 +3,6 @@
 #include "take_positions.h"
 
 namespace clipq {
-namespace {
-
-std::string last_of(const std::string& name, const std::string& block) {
-  return name.substr(block.size() + 1);
-}
-
-}  // namespace
 
 BlockNames::BlockNames(const std::string& block)
     : attention_norm(block + ".ln_1"),
@@ -60,7 +53,11 @@ bool Block::needs_whole_batch() const {
 
 void Block::add_parts(ModelParts& parts, const PartPlace& place) {
   const BlockNames names(place.name);
-  const auto at = [&](const std::string& name) { return place.of(last_of(name, place.name)); };
+  const auto at = [&place](const std::string& name) {
+    PartPlace part = place;
+    part.name = name;
+    return part;
+  };
   const auto linear = [&](const std::string& name, std::shared_ptr<const Linear>& layer,
                           std::int64_t out_features, std::int64_t in_features, LayerNorm* norm) {
     StoredLinear stored = {name + ".weight", {out_features, in_features}, false, name + ".bias"};

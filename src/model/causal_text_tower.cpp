@@ -1,6 +1,7 @@
 #include "clipq/model/causal_text_tower.h"
 
 #include "infer_transformer.h"
+#include "tower_parts.h"
 
 namespace clipq {
 
@@ -41,19 +42,10 @@ void CausalTextTower::add_parts(ModelParts& parts) {
   pooled.rows = 1;
   parts.embeddings.push_back(
       {tower.of("token_embedding"), &token_table, config_.vocab_size, width});
-  parts.tensors.push_back({tower.of("positional_embedding"),
-                           &positions,
-                           {config_.context_length, width},
-                           TensorUse::kPositions});
+  add_positions(parts, tower, positions, width);
   transformer.add_parts(parts, tower.of("transformer"));
   clipq::add_parts(parts, pooled.of("ln_final"), last_norm, width);
-  const PartPlace proj = pooled.of("text_projection");
-  parts.linears.push_back({proj,
-                           &projection,
-                           config_.embed_dim,
-                           width,
-                           {proj.name, {width, config_.embed_dim}, true, ""},
-                           &last_norm});
+  add_projection(parts, pooled.of("text_projection"), config_, projection, last_norm);
 }
 
 void CausalTextTower::apply(const TowerSettings& settings) {

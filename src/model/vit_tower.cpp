@@ -8,6 +8,7 @@
 #include "clipq/core/error.h"
 #include "clipq/core/strings.h"
 #include "infer_transformer.h"
+#include "tower_parts.h"
 
 namespace clipq {
 namespace {
@@ -67,20 +68,11 @@ void VitTower::add_parts(ModelParts& parts) {
                            kChannels * patch * patch,
                            {cut.name + ".weight", {width, kChannels, patch, patch}, false, ""}});
   parts.tensors.push_back({tower.of("class_embedding"), &class_token, {width}, TensorUse::kToken});
-  parts.tensors.push_back({tower.of("positional_embedding"),
-                           &positions,
-                           {config_.tokens(), width},
-                           TensorUse::kPositions});
+  add_positions(parts, tower, positions, width);
   clipq::add_parts(parts, tower.of("ln_pre"), first_norm, width);
   transformer.add_parts(parts, tower.of("transformer"));
   clipq::add_parts(parts, pooled.of("ln_post"), last_norm, width);
-  const PartPlace proj = pooled.of("proj");
-  parts.linears.push_back({proj,
-                           &projection,
-                           config_.embed_dim,
-                           width,
-                           {proj.name, {width, config_.embed_dim}, true, ""},
-                           &last_norm});
+  add_projection(parts, pooled.of("proj"), config_, projection, last_norm);
 }
 
 void VitTower::apply(const TowerSettings& settings) {

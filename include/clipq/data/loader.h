@@ -27,7 +27,7 @@ struct PixelBatch {
 
 /// How a Loader works.
 struct LoaderOptions {
-  std::int64_t batch_size = 64;  ///< items a batch, at least 1; the last batch may have fewer
+  std::int64_t batch_size = 64;  ///< items per batch, at least 1; the last batch may have fewer
   int threads = 2;               ///< workers; fewer than 1 means 1
   bool keeps_bad = false;        ///< whether InputErrors of single items end up in PixelBatch::bad
 };
