@@ -27,11 +27,13 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import nn
 
+from clip_torch import Clip, Sizes, trace
+
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 MEAN = (0.48145466, 0.4578275, 0.40821073)
 STD = (0.26862954, 0.26130258, 0.27577711)
 SIZE, PATCH, CONTEXT, EMBED = 32, 4, 32, 64
-VISION_WIDTH, VISION_LAYERS, TEXT_WIDTH, TEXT_LAYERS, HEAD_WIDTH = 128, 4, 64, 2, 64
+VISION_WIDTH, VISION_LAYERS, TEXT_WIDTH, TEXT_LAYERS = 128, 4, 64, 2
 TRAIN_SEED, HELD_OUT_SEED = 1000, 1
 LEAST_TOP1 = 0.90
 
@@ -123,52 +125,6 @@ class Tokenizer:
 # ---------------------------------------------------------------- model
 
 
-class Attention(nn.Module):
-    def __init__(self, width, causal):
-        super().__init__()
-        self.in_proj_weight = nn.Parameter(torch.randn(3 * width, width) * width**-0.5)
-        self.in_proj_bias = nn.Parameter(torch.zeros(3 * width))
-        self.out_proj = nn.Linear(width, width)
-        self.causal = causal
-
-    def forward(self, x):
-        batch, length, width = x.shape
-        qkv = F.linear(x, self.in_proj_weight, self.in_proj_bias)
-        q, k, v = (part.view(batch, length, -1, HEAD_WIDTH).transpose(1, 2) for part in qkv.chunk(3, dim=-1))
-        mixed = F.scaled_dot_product_attention(q, k, v, is_causal=self.causal)
-        return self.out_proj(mixed.transpose(1, 2).reshape(batch, length, width))
-
-
-class Mlp(nn.Module):
-    def __init__(self, width):
-        super().__init__()
-        self.c_fc, self.c_proj = nn.Linear(width, 4 * width), nn.Linear(4 * width, width)
-
-    def forward(self, x):
-        hidden = self.c_fc(x)
-        return self.c_proj(hidden * torch.sigmoid(1.702 * hidden))
-
-
-class Block(nn.Module):
-    def __init__(self, width, causal):
-        super().__init__()
-        self.attn, self.mlp = Attention(width, causal), Mlp(width)
-        self.ln_1, self.ln_2 = nn.LayerNorm(width), nn.LayerNorm(width)
-
-    def forward(self, x):
-        x = x + self.attn(self.ln_1(x))
-        return x + self.mlp(self.ln_2(x))
-
-
-class Transformer(nn.Module):
-    def __init__(self, width, layers, causal):
-        super().__init__()
-        self.resblocks = nn.Sequential(*(Block(width, causal) for _ in range(layers)))
-
-    def forward(self, x):
-        return self.resblocks(x)
-
-
 def grid_waves(side, width):
     """Sines and cosines of both coordinates of a grid, [side * side, width]: a start from which neighbours are easy to find."""
     angles = torch.arange(side).float()[:, None] * torch.pi * 0.5 ** (torch.arange(width // 4) * 4.0 / (width // 4))
@@ -177,48 +133,11 @@ def grid_waves(side, width):
     return torch.cat([rows, columns], -1).reshape(side * side, width)
 
 
-class VisionTower(nn.Module):
-    def __init__(self):
-        super().__init__()
-        width = VISION_WIDTH
-        self.conv1 = nn.Conv2d(3, width, PATCH, PATCH, bias=False)
-        self.class_embedding = nn.Parameter(torch.randn(width) * width**-0.5)
-        self.positional_embedding = nn.Parameter(torch.cat([torch.zeros(1, width), 0.5 * grid_waves(SIZE // PATCH, width)]))
-        self.ln_pre, self.ln_post = nn.LayerNorm(width), nn.LayerNorm(width)
-        self.transformer = Transformer(width, VISION_LAYERS, causal=False)
-        self.proj = nn.Parameter(torch.randn(width, EMBED) * width**-0.5)
-
-    def forward(self, image):
-        patches = self.conv1(image).flatten(2).transpose(1, 2)
-        first = self.class_embedding.expand(image.shape[0], 1, -1)
-        x = self.ln_pre(torch.cat([first, patches], 1) + self.positional_embedding)
-        return self.ln_post(self.transformer(x)[:, 0]) @ self.proj
-
-
-class Clip(nn.Module):
-    def __init__(self, vocabulary):
-        super().__init__()
-        self.visual = VisionTower()
-        self.token_embedding = nn.Embedding(vocabulary, TEXT_WIDTH)
-        self.positional_embedding = nn.Parameter(torch.randn(CONTEXT, TEXT_WIDTH) * 0.01)
-        self.transformer = Transformer(TEXT_WIDTH, TEXT_LAYERS, causal=True)
-        self.ln_final = nn.LayerNorm(TEXT_WIDTH)
-        self.text_projection = nn.Parameter(torch.randn(TEXT_WIDTH, EMBED) * TEXT_WIDTH**-0.5)
-        self.logit_scale = nn.Parameter(torch.tensor(math.log(1 / 0.07)))
-        nn.init.normal_(self.token_embedding.weight, std=0.02)
-
-    def encode_image(self, image):
-        return self.visual(image)
-
-    def encode_text(self, text):
-        x = self.token_embedding(text) + self.positional_embedding[: text.shape[1]]
-        x = self.ln_final(self.transformer(x))
-        return x[torch.arange(x.shape[0]), text.argmax(-1)] @ self.text_projection
-
-    def forward(self, image, text):
-        image, text = F.normalize(self.encode_image(image), dim=-1), F.normalize(self.encode_text(text), dim=-1)
-        logits = self.logit_scale.exp() * image @ text.t()
-        return logits, logits.t()
+def make_clip(vocabulary):
+    clip = Clip(Sizes(SIZE, PATCH, VISION_WIDTH, VISION_LAYERS, TEXT_WIDTH, TEXT_LAYERS, EMBED, CONTEXT, vocabulary))
+    waves = 0.5 * grid_waves(SIZE // PATCH, VISION_WIDTH)
+    clip.visual.positional_embedding.data = torch.cat([torch.zeros(1, VISION_WIDTH), waves])
+    return clip
 
 
 # ---------------------------------------------------------------- data
@@ -371,12 +290,11 @@ def retrieval(model, tokenizer, images, captions, k):
 @torch.no_grad()
 def save(model, tokenizer, merges, out):
     image, text = torch.zeros(2, 3, SIZE, SIZE), tokenizer(["a", "a circle"])
-    inputs = {"forward": (image, text), "encode_image": (image,), "encode_text": (text,)}
     extra = {
         "bpe_vocab": "\n".join(["#version: clipq demo", *(" ".join(pair) for pair in merges)]) + "\n",
         "clipq_checkpoint.json": json.dumps({"activation": "quick_gelu", "preprocess": {"mean": MEAN, "std": STD}}),
     }
-    torch.jit.save(torch.jit.trace_module(model, inputs, check_trace=False), str(out), _extra_files=extra)
+    torch.jit.save(trace(model, image, text), str(out), _extra_files=extra)
 
 
 def parse_options():
@@ -407,7 +325,7 @@ def main():
     texts = [text for label in range(len(words.names)) for text in words.sentences(label)]
     merges = learn_merges(texts + [text for captions in captioned[1] for text in captions])
     tokenizer = Tokenizer(merges)
-    model = Clip(tokenizer.size)
+    model = make_clip(tokenizer.size)
     print(f"{len(singles[0])} + {len(captioned[0])} images, {tokenizer.size} tokens, "
           f"{sum(p.numel() for p in model.parameters())} parameters", flush=True)
     train(model, tokenizer, words, singles, options,

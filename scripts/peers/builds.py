@@ -6,7 +6,7 @@ import shutil
 import subprocess
 import sys
 
-from peers.clip import ARCHITECTURES, CONTEXT, RESOLUTION, clip_class, inputs_of, load_tower
+from peers.clip import CONTEXT, RESOLUTION, inputs_of, load_tower, make_clip
 from peers.contenders import Failure, cpu_flags, has_vnni, last_line, log_file, note, version
 
 PROGRAM = pathlib.Path(__file__).resolve().parents[1] / "bench_peers.py"
@@ -17,13 +17,11 @@ CALIBRATION_INPUTS = 32  # of OpenVINO's post-training quantization
 def build_checkpoint(target, model, seed):
     """A TorchScript archive as clipq reads it."""
     import torch
+    from clip_torch import trace
 
     torch.manual_seed(int(seed))
-    clip = clip_class()(ARCHITECTURES[model]).eval().requires_grad_(False)
-    image, text = (torch.from_numpy(inputs_of(tower, 2)) for tower in ("image", "text"))
-    methods = {"forward": (image, text), "encode_image": (image,), "encode_text": (text,)}
-    with torch.no_grad():
-        torch.jit.save(torch.jit.trace_module(clip, methods, check_trace=False), target)
+    clip = make_clip(model).eval().requires_grad_(False)
+    torch.jit.save(trace(clip, *(torch.from_numpy(inputs_of(tower, 2)) for tower in ("image", "text"))), target)
 
 
 def build_onnx(target, checkpoint, model, tower):

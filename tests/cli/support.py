@@ -1,8 +1,9 @@
-"""What the tests of the program share: running it, and a tiny CLIP in plain PyTorch, written independently of clipq."""
+"""What the tests of the program share: running it, and a tiny CLIP in plain PyTorch."""
 import json
 import os
 import pathlib
 import subprocess
+import sys
 import tempfile
 import unittest
 
@@ -10,6 +11,9 @@ import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional as F
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "scripts"))
+from clip_torch import Clip, QuickGelu, Sizes, trace
 
 CLIPQ = os.environ["CLIPQ"]
 CACHE = tempfile.TemporaryDirectory()  # no test may find features that another run left
@@ -26,93 +30,21 @@ def clipq(*arguments, **options):
     return subprocess.run([CLIPQ, *map(str, arguments)], capture_output=True, text=True, timeout=600, check=False, **options)
 
 
-class Attention(nn.Module):
-    """nn.MultiheadAttention's parameters with attention spelt out."""
+class TinyClip(Clip):
+    """Small, with weights that make every part of it count."""
 
-    def __init__(self, width, heads, causal):
-        super().__init__()
-        self.in_proj_weight = nn.Parameter(torch.randn(3 * width, width) * width**-0.5)
-        self.in_proj_bias = nn.Parameter(torch.randn(3 * width) * 0.1)
-        self.out_proj = nn.Linear(width, width)
-        self.heads, self.causal = heads, causal
-
-    def forward(self, x):
-        n, l, w = x.shape
-        q, k, v = F.linear(x, self.in_proj_weight, self.in_proj_bias).chunk(3, dim=-1)
-        q, k, v = (t.reshape(n, l, self.heads, w // self.heads).transpose(1, 2) for t in (q, k, v))
-        scores = q @ k.transpose(-1, -2) * (w // self.heads) ** -0.5
-        if self.causal:
-            scores = scores + torch.full((l, l), float("-inf"), dtype=x.dtype).triu(1)
-        return self.out_proj((scores.softmax(-1) @ v).transpose(1, 2).reshape(n, l, w))
-
-
-class QuickGelu(nn.Module):
-    def forward(self, x):
-        return x * torch.sigmoid(1.702 * x)
-
-
-class Block(nn.Module):
-    def __init__(self, width, heads, causal, activation):
-        super().__init__()
-        self.ln_1, self.ln_2 = nn.LayerNorm(width), nn.LayerNorm(width)
-        self.attn = Attention(width, heads, causal)
-        self.mlp = nn.Sequential()
-        self.mlp.add_module("c_fc", nn.Linear(width, 4 * width))
-        self.mlp.add_module("act", activation())
-        self.mlp.add_module("c_proj", nn.Linear(4 * width, width))
-
-    def forward(self, x):
-        x = x + self.attn(self.ln_1(x))
-        return x + self.mlp(self.ln_2(x))
-
-
-class Stack(nn.Module):
-    def __init__(self, width, layers, causal, activation):
-        super().__init__()
-        self.resblocks = nn.Sequential(*[Block(width, max(1, width // 64), causal, activation) for _ in range(layers)])
-
-    def forward(self, x):
-        return self.resblocks(x)
-
-
-class Visual(nn.Module):
-    def __init__(self, size, patch, width, layers, embed, activation):
-        super().__init__()
-        self.conv1 = nn.Conv2d(3, width, patch, patch, bias=False)
-        self.class_embedding = nn.Parameter(torch.randn(width))
-        self.positional_embedding = nn.Parameter(torch.randn((size // patch) ** 2 + 1, width) * 0.3)
-        self.ln_pre, self.ln_post = nn.LayerNorm(width), nn.LayerNorm(width)
-        self.transformer = Stack(width, layers, False, activation)
-        self.proj = nn.Parameter(torch.randn(width, embed) * width**-0.5)
-
-    def forward(self, x):
-        x = self.conv1(x).flatten(2).transpose(1, 2)
-        x = torch.cat([self.class_embedding.expand(x.shape[0], 1, -1), x], 1) + self.positional_embedding
-        return self.ln_post(self.transformer(self.ln_pre(x))[:, 0]) @ self.proj
-
-
-class TinyClip(nn.Module):
     def __init__(self, size=32, patch=8, width=128, layers=2, embed=48, activation=QuickGelu, text_width=64):
-        super().__init__()
-        self.visual = Visual(size, patch, width, layers, embed, activation)
-        self.transformer = Stack(text_width, layers, True, activation)
-        self.token_embedding = nn.Embedding(VOCABULARY, text_width)
-        self.positional_embedding = nn.Parameter(torch.randn(CONTEXT, text_width) * 0.3)
-        self.ln_final = nn.LayerNorm(text_width)
-        self.text_projection = nn.Parameter(torch.randn(text_width, embed) * text_width**-0.5)
-        self.logit_scale = nn.Parameter(torch.tensor(2.66))
-        for tower in (self.visual.transformer, self.transformer):
-            for block in tower.resblocks:  # a strong MLP, so that the GELUs can be told apart
+        super().__init__(Sizes(size, patch, width, layers, text_width, layers, embed, CONTEXT, VOCABULARY), activation)
+        nn.init.normal_(self.visual.class_embedding)
+        nn.init.normal_(self.token_embedding.weight)
+        nn.init.constant_(self.logit_scale, 2.66)
+        for tower in (self.visual, self):
+            nn.init.normal_(tower.positional_embedding, std=0.3)
+            for block in tower.transformer.resblocks:  # a strong MLP, so that the GELUs can be told apart
+                nn.init.normal_(block.attn.in_proj_bias, std=0.1)
                 block.mlp.c_fc.weight.data.mul_(1.5)
                 block.mlp.c_proj.weight.data.mul_(4)
                 block.attn.out_proj.weight.data.mul_(0.3)
-
-    def encode_image(self, image):
-        return self.visual(image)
-
-    def encode_text(self, text):
-        x = self.transformer(self.token_embedding(text) + self.positional_embedding)
-        return self.ln_final(x)[torch.arange(x.shape[0]), text.argmax(-1)] @ self.text_projection
 
     def forward(self, image, text):
         return self.encode_image(image) @ self.encode_text(text).t()
@@ -135,9 +67,7 @@ def export(model, path, extra=None):
     files.update(extra or {})
     model = model.eval()
     size = model.visual.conv1.kernel_size[0] * round((model.visual.positional_embedding.shape[0] - 1) ** 0.5)
-    inputs = {"forward": (pixels(2, size), tokens(2)), "encode_image": (pixels(2, size),), "encode_text": (tokens(2),)}
-    with torch.no_grad():
-        torch.jit.save(torch.jit.trace_module(model, inputs, check_trace=False), str(path), _extra_files=files)
+    torch.jit.save(trace(model, pixels(2, size), tokens(2)), str(path), _extra_files=files)
 
 
 def tiny_clip(seed=0, **options):
