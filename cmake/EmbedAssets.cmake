@@ -12,8 +12,8 @@ macro(clipq_embed prefix base)
     set(_symbol "clipq_asset_${_asset_count}")
     math(EXPR _asset_count "${_asset_count} + 1")
     string(APPEND _asset_assembly
-           ".global ${_symbol}_begin\n${_symbol}_begin:\n.incbin \"${file}\"\n"
-           ".global ${_symbol}_end\n${_symbol}_end:\n.byte 0\n")
+           ".global ${_symbol}_begin\n.hidden ${_symbol}_begin\n${_symbol}_begin:\n.incbin \"${file}\"\n"
+           ".global ${_symbol}_end\n.hidden ${_symbol}_end\n${_symbol}_end:\n.byte 0\n")
     string(APPEND _asset_declarations
            "extern \"C\" const char ${_symbol}_begin[];\nextern \"C\" const char ${_symbol}_end[];\n")
     string(APPEND _asset_rows "    {\"${prefix}${_relative}\", ${_symbol}_begin, ${_symbol}_end},\n")

@@ -1,21 +1,22 @@
 #!/usr/bin/env python3
-"""Checks that every module includes only modules before it (in the order below), and that only
-tools/clipq parses arguments or prints. Run from anywhere; lists each violation and exits with 1."""
+"""Checks that every module includes only modules before it (in the order below), that only
+tools/clipq parses arguments or prints, and that below app no text names an option of the program. Run from anywhere; lists each violation and exits with 1."""
 import pathlib
 import re
 import sys
 
 ORDER = ["core", "result", "data", "text", "numerics", "kernels", "model", "checkpoint", "quant", "native", "artifact", "eval", "bench",
-         "report", "app"]
+         "report", "library", "app"]
 TORCH_FREE = {"core", "result", "data", "text", "report"}
 ROOT = pathlib.Path(__file__).resolve().parent.parent
+OPTION = re.compile(r'"[^"]*(?<![\w-])-(?:-[a-z]|[a-z]\b)')
 INCLUDE = re.compile(r'^\s*#include\s+["<]([^">]+)[">]')
 
 
 def problems():
     for folder in ("include/clipq", "src"):
         for path in sorted((ROOT / folder).rglob("*.*")):
-            if path.suffix not in (".h", ".cpp"):
+            if path.suffix not in (".h", ".cpp") or path.parent == ROOT / folder:
                 continue
             module = path.relative_to(ROOT / folder).parts[0]
             where = path.relative_to(ROOT)
@@ -25,6 +26,8 @@ def problems():
             for number, line in enumerate(path.read_text().splitlines(), 1):
                 if re.search(r"\bstd::(cout|cerr)\b", line):
                     yield f"{where}:{number}: only tools/clipq prints; return the text, or use core/log.h"
+                if module != "app" and OPTION.search(line.split("// ")[0]) and path.name != "text_file.cpp":  # which advises iconv
+                    yield f"{where}:{number}: only app and tools/clipq name options; attach Advice to the error"
                 found = INCLUDE.match(line)
                 if not found:
                     continue

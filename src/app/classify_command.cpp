@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <set>
 
+#include "clipq/app/failure.h"
 #include "clipq/core/progress.h"
 #include "clipq/core/strings.h"
 #include "clipq/data/image.h"
@@ -85,7 +86,7 @@ std::vector<ClassifiedImage> classify(const ClassifyOptions& options) {
           at::matmul(normalize_rows(embedding.to(at::kDouble)), labels.t()).mul(scale);
       each.labels = likeliest(at::softmax(logits, 1).contiguous(), options);
     } catch (const InputError& failure) {
-      each.error = failure.what();
+      each.error = failure_of(failure).message;
     }
     progress.advance();
   }

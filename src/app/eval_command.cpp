@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <set>
 
-#include "clipq/app/image_overlap.h"
 #include "clipq/bench/environment.h"
 #include "clipq/core/error.h"
 #include "clipq/core/files.h"
@@ -37,16 +36,16 @@ EncodeOptions encode_options(const EvalOptions& options) {
 }
 
 std::optional<CalibrationInfo> calibration_of(const OpenedModel& opened) {
-  if (!opened.quantization || opened.quantization->calibration.is_null()) return std::nullopt;
-  const Json& calibration = opened.quantization->calibration;
-  if (calibration.value("used_for", "") == "diagnosis") return std::nullopt;
-  return CalibrationInfo{calibration.value("spec", ""), calibration.value("samples", 0), 0};
+  if (!opened.quantization || !opened.quantization->calibration) return std::nullopt;
+  const CalibrationProvenance& calibration = *opened.quantization->calibration;
+  if (calibration.used_for == CalibrationUse::kDiagnosis) return std::nullopt;
+  return CalibrationInfo{calibration.spec, calibration.samples, 0};
 }
 
 /// Records how many evaluated images the model was calibrated on, and warns about them.
 void check_overlap(Result& result, const OpenedModel& opened, const ImageSource& source) {
   if (!result.calibration) return;
-  result.calibration->overlap = count_calibrated(source.content, opened.quantization->calibration);
+  result.calibration->overlap = count_calibrated(source.content, *opened.quantization->calibration);
   if (result.calibration->overlap == 0) return;
   result.warnings.push_back(
       cat(opened.info.path, ": ", result.calibration->overlap, " of ", source.count,

@@ -98,9 +98,9 @@ std::string quantizer_table(const Quantization& quantization) {
       table.text(), off, " more quantizers are off\n",
       "clipped: share of values outside the range; SQNR: signal to quantization noise;\n"
       "output cosine: of the layer's output to the float layer's. Activations and outputs:\n",
-      quantization.calibration.is_null()
-          ? "not measured; pass --calib-data to clipq quantize to measure them\n"
-          : "on sampled tokens of the calibration data\n");
+      quantization.calibration
+          ? "on sampled tokens of the calibration data\n"
+          : "not measured; pass --calib-data to clipq quantize to measure them\n");
 }
 
 void describe_artifact(OpenedModel& opened, Inspection& out) {
@@ -108,8 +108,8 @@ void describe_artifact(OpenedModel& opened, Inspection& out) {
   out.text +=
       cat("quantized from: ", opened.source.file, " (SHA-256 ", opened.source.sha256,
           ")\nrecipe: ", quantization.recipe_name, ", component ", quantization.component, "\n");
-  if (!quantization.calibration.is_null()) {
-    out.text += cat("calibration: ", quantization.calibration.dump(), "\n");
+  if (quantization.calibration) {
+    out.text += cat("calibration: ", to_json(*quantization.calibration).dump(), "\n");
   }
   if (!opened.source.unchecked.empty()) {
     out.text += cat("its checkpoint was ", opened.source.unchecked, "\n");

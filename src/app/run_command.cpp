@@ -159,9 +159,10 @@ void RunReport::require_success() const {
   std::vector<std::string> texts;
   for (const FailedItem& each : failed) texts.push_back(cat(each.item, ": ", each.failure.message));
   if (!failed.empty()) {
-    throw Error(failed.front().failure.code,
-                cat(failed.size(), failed.size() == 1 ? " item" : " items", " of the run failed: ",
-                    join(texts, "; "), "; fix the cause and continue with --resume"));
+    throw RunError(failed.front().failure.code,
+                   cat(failed.size(), failed.size() == 1 ? " item" : " items",
+                       " of the run failed: ", join(texts, "; "),
+                       "; fix the cause and continue with --resume"));
   }
   texts.clear();
   for (const ComparisonReport& each : gates) {

@@ -62,21 +62,6 @@ QuantizerRecord record_from_json(const Json& json, const std::string& where) {
   return record;
 }
 
-/// What evaluations look up in it: they take its types for granted.
-Json calibration_from_json(const Json& json, const std::string& where) {
-  const Json calibration = json_value(json, "calibration", Json(), where);
-  if (calibration.is_null()) return calibration;
-  const std::string place = where + ": calibration";
-  if (!calibration.is_object()) throw UsageError(cat(place, ": expected an object"));
-  for (const char* key : {"spec", "used_for", "sha256", "image_hashes"}) {
-    json_value<std::string>(calibration, key, "", place);
-  }
-  for (const char* key : {"samples", "images", "captions"}) {
-    json_value<std::int64_t>(calibration, key, 0, place);
-  }
-  return calibration;
-}
-
 /// Artifacts of clipq 0.1 have no seal.
 void require_seal(Json json, const std::string& where) {
   if (!json.contains(kSeal)) return;
@@ -109,7 +94,10 @@ Manifest parse(const Json& json, const std::string& where) {
   quantization.recipe_name =
       json_value<std::string>(quantization.recipe, "name", "", cat(where, ": recipe"));
   quantization.component = json_value<std::string>(json, "component", "", where);
-  quantization.calibration = calibration_from_json(json, where);
+  if (const auto found = json.find("calibration"); found != json.end() && !found->is_null()) {
+    quantization.calibration =
+        calibration_provenance_from_json(*found, cat(where, ": calibration"));
+  }
   quantization.warnings = json_value(json, "warnings", quantization.warnings, where);
   for (const Json& record : json_value(json, "quantizers", Json::array(), where)) {
     quantization.quantizers.push_back(record_from_json(record, where));
@@ -136,7 +124,7 @@ Json to_json(const Manifest& manifest) {
   };
   if (!manifest.tensors_sha256.empty()) json["tensors_sha256"] = manifest.tensors_sha256;
   if (!manifest.source.unchecked.empty()) json["source"]["unchecked"] = manifest.source.unchecked;
-  if (!quantization.calibration.is_null()) json["calibration"] = quantization.calibration;
+  if (quantization.calibration) json["calibration"] = to_json(*quantization.calibration);
   if (!quantization.warnings.empty()) json["warnings"] = quantization.warnings;
   Json quantizers = Json::array();
   for (const QuantizerRecord& record : quantization.quantizers) {
@@ -162,7 +150,7 @@ Manifest manifest_from_json(const Json& json, const std::string& where) {
   try {
     return parse(json, where);
   } catch (const UsageError& failure) {
-    throw InputError(failure.what());
+    throw InputError(failure.what(), failure.advice());
   }
 }
 

@@ -11,6 +11,7 @@
 
 #include "clipq/core/error.h"
 #include "clipq/core/sandbox.h"
+#include "clipq/core/setting.h"
 #include "clipq/core/strings.h"
 #include "run_archive.h"
 
@@ -162,8 +163,9 @@ ReferenceResult run_reference(const std::filesystem::path& file, const ClipConfi
                            ": no sandbox can be set up here to run the archive's own "
                            "code in (",
                            outcome.reason,
-                           "); give --parity run to run it with your "
-                           "rights, or --parity skip not to run it"));
+                           "); run it with your own rights, or don't run it and take the model on "
+                           "trust"),
+                       {{Setting::kParity, "run"}, {Setting::kParity, "skip"}});
     case SandboxOutcome::Kind::kNoMemory:
       throw std::bad_alloc();
     case SandboxOutcome::Kind::kThrew:

@@ -34,7 +34,7 @@ constexpr int kAttempts = 100;
 InputError write_failure(const fs::path& target, int error) {
   return InputError(cat("cannot write ", target.string(), ": ", std::strerror(error),
                         error == ENOSPC || error == EFBIG || error == EDQUOT
-                            ? "; free disk space or choose another folder with -o"
+                            ? "; free disk space, or write to another folder"
                             : "",
                         " (no file was left under that name)"));
 }

@@ -101,6 +101,12 @@ void require_writable_target(const fs::path& named) {
   }
 }
 
+std::string describe(const fs::filesystem_error& failure) {
+  std::string paths = failure.path1().string();
+  if (!failure.path2().empty()) paths += cat(" and ", failure.path2().string());
+  return cat(paths.empty() ? "a file" : paths, " can't be used: ", failure.code().message());
+}
+
 void write_file(const fs::path& file, std::string_view text) {
   AtomicFile out(file);
   out.write(text);

@@ -59,7 +59,7 @@ Json read_configuration(const std::filesystem::path& file) {
   try {
     return parse_json(text, file.string());
   } catch (const InputError& failure) {
-    throw UsageError(failure.what());
+    throw UsageError(failure.what(), failure.advice());
   }
 }
 

@@ -4,12 +4,12 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cstdio>
 #include <string_view>
 #include <utility>
 
 #include "clipq/core/interrupt.h"
-#include "clipq/core/log.h"
 #include "clipq/core/strings.h"
 
 namespace clipq {
@@ -20,6 +20,9 @@ using Clock = std::chrono::steady_clock;
 constexpr std::size_t kBarWidth = 30;
 constexpr std::size_t kShortestBar = 5;
 constexpr auto kRedrawInterval = std::chrono::milliseconds(100);
+
+/// The terminal is the program's to draw on, not a library's.
+std::atomic<bool> progress_is_shown = false;
 
 /// The terminal has one line, and so there is one prefix for it.
 const OverallProgress* overall = nullptr;
@@ -41,10 +44,12 @@ std::string rate_text(double per_second) {
 
 }  // namespace
 
+void show_progress(bool shown) { progress_is_shown = shown; }
+
 Progress::Progress(std::string label, std::int64_t total)
     : label_(std::move(label)),
       total_(total),
-      visible_(log::level() != log::Level::kQuiet && isatty(STDERR_FILENO) == 1),
+      visible_(progress_is_shown && isatty(STDERR_FILENO) == 1),
       start_(Clock::now()),
       last_draw_(start_) {
   if (visible_) draw();

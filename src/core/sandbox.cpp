@@ -153,7 +153,11 @@ class Child {
     while (text.size() <= kMostOutput && std::chrono::steady_clock::now() < end) {
       throw_if_interrupted();
       if (!open) {
-        if (waitpid(id_, &status, WNOHANG) == id_) {
+        const pid_t ended = waitpid(id_, &status, WNOHANG);
+        // A host that ignores SIGCHLD, or waits for any child, has taken the status.
+        const bool taken = ended < 0 && errno == ECHILD;
+        if (ended == id_ || taken) {
+          if (taken) status = 0;
           id_ = 0;
           return true;
         }

@@ -4,6 +4,7 @@
 #include "clipq/core/home.h"
 #include "clipq/core/json.h"
 #include "clipq/core/log.h"
+#include "clipq/core/setting.h"
 #include "clipq/core/strings.h"
 #include "dataset_kinds.h"
 
@@ -96,8 +97,8 @@ std::unique_ptr<Dataset> open_dataset(const std::string& spec,
   }
   const Row& row = row_of(spec, spec.substr(0, colon));
   if (row.takes_captions && captions.empty()) {
-    throw UsageError(cat("\"", spec, "\" needs a captions file; pass one with --captions FILE ",
-                         "(--calib-captions FILE for calibration data)"));
+    throw UsageError(cat("\"", spec, "\" needs a captions file"),
+                     {{Setting::kCaptions}, {Setting::kCalibrationCaptions}});
   }
   if (!row.takes_captions && !captions.empty()) {
     throw UsageError(

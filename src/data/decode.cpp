@@ -1,5 +1,4 @@
 #include <opencv2/core.hpp>
-#include <opencv2/core/utils/logger.hpp>
 #include <opencv2/imgcodecs.hpp>
 #include <opencv2/imgproc.hpp>
 
@@ -14,20 +13,6 @@
 #include "decoders.h"
 
 namespace clipq {
-namespace {
-
-/// Decoding runs in the loader's threads, and failures become our own errors.
-void quiet_single_threaded_opencv() {
-  static const bool once = [] {
-    cv::setNumThreads(1);
-    cv::utils::logging::setLogLevel(cv::utils::logging::LOG_LEVEL_SILENT);
-    return true;
-  }();
-  static_cast<void>(once);
-}
-
-}  // namespace
-
 void require_sane_size(std::int64_t height, std::int64_t width, const std::string& file) {
   if (height > 0 && width > 0 && height <= kMaxPixels / width) return;
   throw InputError(cat(file, " claims to have ", width, " x ", height,
@@ -36,7 +21,6 @@ void require_sane_size(std::int64_t height, std::int64_t width, const std::strin
 }
 
 Image decode_by_opencv(std::string_view bytes, const std::string& file) {
-  quiet_single_threaded_opencv();
   const cv::Mat input(1, static_cast<int>(bytes.size()), CV_8U, const_cast<char*>(bytes.data()));
   cv::Mat pixels;
   std::string reason;
@@ -73,21 +57,25 @@ Image without_fourth_samples(const std::uint8_t* samples, int height, int width)
   return image;
 }
 
-Image decode_image(const std::filesystem::path& file) {
-  const std::string bytes = read_file(file);
-  if (bytes.empty()) throw InputError(cat(file.string(), " is empty; expected an image"));
-  if (is_jpeg(bytes)) return decode_jpeg(bytes, file.string());
-  if (is_png(bytes)) return decode_by_opencv(essential_png(bytes, file.string()), file.string());
-  if (is_webp(bytes)) return decode_webp(bytes, file.string());
-  if (is_gif(bytes)) return decode_gif(bytes, file.string());
-  if (is_tiff(bytes)) return decode_tiff(bytes, file.string());
-  if (is_binary_pnm(bytes)) return decode_by_opencv(full_range_pnm(bytes), file.string());
+Image decode_image(std::span<const std::byte> data, const std::string& name) {
+  const std::string_view bytes(reinterpret_cast<const char*>(data.data()), data.size());
+  if (bytes.empty()) throw InputError(cat(name, " is empty; expected an image"));
+  if (is_jpeg(bytes)) return decode_jpeg(bytes, name);
+  if (is_png(bytes)) return decode_by_opencv(essential_png(bytes, name), name);
+  if (is_webp(bytes)) return decode_webp(bytes, name);
+  if (is_gif(bytes)) return decode_gif(bytes, name);
+  if (is_tiff(bytes)) return decode_tiff(bytes, name);
+  if (is_binary_pnm(bytes)) return decode_by_opencv(full_range_pnm(bytes), name);
   if (const std::string format = foreign_format(bytes); !format.empty()) {
-    throw InputError(cat(file.string(), " is ", format,
-                         ", which clipq doesn't support; convert it to ",
+    throw InputError(cat(name, " is ", format, ", which clipq doesn't support; convert it to ",
                          "JPEG or PNG, or remove it from the data set"));
   }
-  return decode_by_opencv(bytes, file.string());
+  return decode_by_opencv(bytes, name);
+}
+
+Image decode_image(const std::filesystem::path& file) {
+  const std::string bytes = read_file(file);
+  return decode_image(std::as_bytes(std::span(bytes)), file.string());
 }
 
 }  // namespace clipq

@@ -2,6 +2,7 @@
 
 #include "clipq/core/error.h"
 #include "clipq/core/files.h"
+#include "clipq/core/setting.h"
 #include "clipq/core/strings.h"
 #include "dataset_kinds.h"
 #include "file_dataset.h"
@@ -49,7 +50,8 @@ fs::path split_folder(const DatasetSource& source) {
     require_folder(train, "folder of training images");
     throw InputError(cat(source.spec, " has no training split: ", train.string(), " has ",
                          pictures_in(train).size(), " images and no class folders, so it is ",
-                         "itself a class; pass training data with --train-data"));
+                         "itself a class; pass training data"),
+                     {{Setting::kTrainData}});
   }
   if (source.split != Split::kTest && has_train) return train;
   if (has_classes(source.path / "val")) return source.path / "val";

@@ -1,4 +1,5 @@
 #include "clipq/data/preprocess.h"
+#include "clipq/data/resize.h"
 
 #include <algorithm>
 #include <cmath>

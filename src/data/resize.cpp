@@ -4,6 +4,7 @@
 #include "clipq/core/error.h"
 #include "clipq/core/strings.h"
 #include "clipq/data/image.h"
+#include "clipq/data/resize.h"
 
 namespace clipq {
 namespace {

@@ -1,6 +1,7 @@
 #include "clipq/eval/captions.h"
 
 #include "clipq/core/error.h"
+#include "clipq/core/setting.h"
 #include "clipq/core/strings.h"
 
 namespace clipq {
@@ -14,7 +15,8 @@ Captions captions_of(const Dataset& dataset, const std::vector<std::int64_t>& it
     }
   }
   if (captions.texts.empty()) {
-    throw UsageError(cat(dataset.spec(), " has no captions; pass coco:DIR with --captions FILE"));
+    throw UsageError(cat(dataset.spec(), " has no captions; pass coco:DIR with a captions file"),
+                     {{Setting::kCaptions}});
   }
   return captions;
 }

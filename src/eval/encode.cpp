@@ -20,6 +20,7 @@
 #include "clipq/core/npy.h"
 #include "clipq/core/program_digest.h"
 #include "clipq/core/progress.h"
+#include "clipq/core/setting.h"
 #include "clipq/core/sha256.h"
 #include "clipq/core/stopwatch.h"
 #include "clipq/core/strings.h"
@@ -77,6 +78,7 @@ class ImagePass {
     }
     bad_.require_at_most(options.skip_bad, dataset, count);
     if (items_.empty()) throw InputError(cat(dataset.spec(), ": no image is left"));
+    if (!options.logs_passes) return;
     log::info(cat(items_.size(), " images through ", models_.size(),
                   models_.size() == 1 ? " model in " : " models in ", fixed(wall.lap(), 1), " s, ",
                   fixed(forward_seconds_, 1), " s of them in forward passes"));
@@ -240,7 +242,8 @@ at::Tensor tokens_of(const std::vector<std::string>& texts, const Tokenizer& tok
   if (tokenizer.vocabulary_size() != config.vocab_size) {
     throw UsageError(cat("the tokenizer has ", tokenizer.vocabulary_size(),
                          " entries, but the model's token embedding has ", config.vocab_size,
-                         "; give the model's own merges with --bpe"));
+                         "; pass the model's own merges file"),
+                     {{Setting::kMerges}});
   }
   const std::vector<std::int32_t> ids = tokenizer.tokenize(texts, config.context_length);
   return at::tensor(at::ArrayRef<std::int32_t>(ids), at::TensorOptions(at::kInt))
@@ -300,8 +303,10 @@ std::vector<at::Tensor> Encoder::texts(const std::vector<std::string>& texts,
     embeddings.push_back(encode_tokens(each, tokens, texts, options_.batch_size));
     if (!key.empty()) options_.cache.store(key, embeddings.back());
   }
-  log::info(cat(texts.size(), " texts through ", models_.size(),
-                models_.size() == 1 ? " model in " : " models in ", fixed(watch.lap(), 1), " s"));
+  if (options_.logs_passes) {
+    log::info(cat(texts.size(), " texts through ", models_.size(),
+                  models_.size() == 1 ? " model in " : " models in ", fixed(watch.lap(), 1), " s"));
+  }
   save(embeddings, name);
   return embeddings;
 }

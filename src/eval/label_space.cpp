@@ -5,6 +5,7 @@
 
 #include "clipq/core/composed.h"
 #include "clipq/core/error.h"
+#include "clipq/core/setting.h"
 #include "clipq/core/strings.h"
 #include "clipq/eval/class_order.h"
 #include "clipq/text/prompts.h"
@@ -49,8 +50,8 @@ ClassNames own_names(const Dataset& dataset) {
   if (dataset.layout() == kImageNet) return {builtin_class_names(kImageNet), imagenet_wnids()};
   ClassNames own = {dataset.class_keys(), {}};
   if (own.names.empty()) {
-    throw UsageError(cat(dataset.spec(), " has no list of class names; pass one, in label order, ",
-                         "with --classnames"));
+    throw UsageError(cat(dataset.spec(), " has no list of class names; pass one, in label order"),
+                     {{Setting::kClassNames}});
   }
   for (std::string& name : own.names) std::replace(name.begin(), name.end(), '_', ' ');
   return own;
@@ -78,7 +79,8 @@ NamedClasses name_classes(const Dataset& dataset, const std::filesystem::path& f
     throw UsageError(cat(dataset.spec(), " has ", class_keys.size(), " classes, but there are ",
                          given.names.size(), " class names in ", where,
                          "; pass one for each, in label order, or names by class (", "{\"",
-                         class_keys.front(), "\": …}), with --classnames"));
+                         class_keys.front(), "\": …})"),
+                     {{Setting::kClassNames}});
   }
   return {given.names, identity(given.names.size())};
 }
@@ -125,7 +127,8 @@ LabelSpace label_space(const Dataset& dataset, std::int64_t count,
                        const std::filesystem::path& names_file, ClassChoice choice) {
   if (dataset.label(0) < 0 && !dataset.multi_label()) {
     throw UsageError(cat(dataset.spec(), " has no labels; pass cifar100:, cifar10:, imagefolder:, ",
-                         "or coco: with an instances file as --captions"));
+                         "or coco: with an instances file as captions"),
+                     {{Setting::kCaptions}});
   }
   NamedClasses named = name_classes(dataset, names_file);
   LabelSpace space = {std::move(named.names), {}, std::move(named.order)};
@@ -135,7 +138,8 @@ LabelSpace label_space(const Dataset& dataset, std::int64_t count,
       if (label >= static_cast<int>(named.places.size())) {
         throw UsageError(cat(dataset.spec(), ": ", dataset.item_name(i), " has label ", label,
                              ", but there are ", named.places.size(),
-                             " class names; pass a name for every label with --classnames"));
+                             " class names; pass a name for every label"),
+                         {{Setting::kClassNames}});
       }
       label = named.places[label];
     }

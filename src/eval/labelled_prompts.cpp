@@ -19,8 +19,7 @@ std::vector<TaskOption> prompt_options() {
        "class names: a text file with one name per line, a JSON list, CLIP_benchmark's object "
        "keyed by data set, or names keyed by class",
        FileOption{&TaskOptions::classnames}, "", /*data_attribute=*/"classnames"},
-      {"templates",
-       "prompt templates: a set (clipq list templates), or a file: JSON, or one template per line",
+      {"templates", "prompt templates: a built-in set, or a file: JSON, or one template per line",
        TextOption{&TaskOptions::templates, "TEMPLATES"}},
       {"classes", "classify among all named classes, or only those present in the data",
        ChoiceOption{{"all", "present"}, choose_classes}},

@@ -6,6 +6,7 @@
 
 #include "clipq/core/error.h"
 #include "clipq/core/log.h"
+#include "clipq/core/setting.h"
 #include "clipq/core/stopwatch.h"
 #include "clipq/core/strings.h"
 #include "clipq/eval/classification.h"
@@ -147,7 +148,7 @@ void choose_feature(TaskOptions& options, const std::string& name, const std::st
 std::vector<TaskOption> linear_probe_options() {
   return {
       per_class_option(),
-      {"train-data", "data set to train on (default: the training split of --data)",
+      {"train-data", "data set to train on (default: the training split of the evaluated data)",
        TextOption{&TaskOptions::train_data, "KIND:PATH"}, "", /*data_attribute=*/"train"},
       {"train-limit", "only the first N training items", CountOption{&TaskOptions::train_limit}},
       {"probe-features", "features to train on: embedding, or pooled (before the projection)",
@@ -168,9 +169,10 @@ std::unique_ptr<Dataset> open_training_part(const TaskData& data) {
                              : open_dataset(given, {}, Split::kTrainOrAll);
   const std::vector<int> places = trained_places(data.dataset, *train);
   if (std::find(places.begin(), places.end(), -1) != places.end()) {
-    throw UsageError(cat(train->spec(), given.empty() ? " (training split)" : "", " and ",
-                         data.dataset.spec(), " have different classes; pass training ",
-                         "data with the same classes with --train-data"));
+    throw UsageError(
+        cat(train->spec(), given.empty() ? " (training split)" : "", " and ", data.dataset.spec(),
+            " have different classes; pass training ", "data with the same classes"),
+        {{Setting::kTrainData}});
   }
   return train;
 }

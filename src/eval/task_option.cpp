@@ -17,8 +17,6 @@ bool takes(const Task& task, const std::string& option) {
 
 }  // namespace
 
-std::string TaskOption::flag() const { return "--" + name; }
-
 std::string TaskOption::key() const {
   std::string key = name;
   std::replace(key.begin(), key.end(), '-', '_');

@@ -5,6 +5,7 @@
 #include "clipq/core/error.h"
 #include "clipq/core/log.h"
 #include "clipq/core/progress.h"
+#include "clipq/core/setting.h"
 #include "clipq/core/strings.h"
 #include "clipq/eval/encode.h"
 
@@ -26,11 +27,11 @@ void Undecodable::require_at_most(std::int64_t allowed, const Dataset& dataset,
   if (static_cast<std::int64_t>(names.size()) <= allowed) return;
   const std::vector<std::string> shown(names.begin(),
                                        names.begin() + std::min(kNamesShown, names.size()));
-  throw InputError(cat(dataset.spec(), ": ", names.size(), " of ", items,
-                       " images can't be decoded (--skip-bad allows ", allowed,
-                       "): ", join(shown, ", "), names.size() > kNamesShown ? ", …" : "",
-                       " (the first: ", first_reason,
-                       "); fix or remove them, or skip them with --skip-bad ", names.size()));
+  throw InputError(
+      cat(dataset.spec(), ": ", names.size(), " of ", items, " images can't be decoded (", allowed,
+          " allowed): ", join(shown, ", "), names.size() > kNamesShown ? ", …" : "",
+          " (the first: ", first_reason, "); fix or remove them"),
+      {{Setting::kSkipBad, std::to_string(names.size())}});
 }
 
 DecodableItems decodable_items(const Dataset& dataset, std::int64_t count, std::int64_t allowed,

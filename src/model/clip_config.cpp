@@ -136,7 +136,7 @@ ClipConfig config_from_json(const Json& json, const std::string& where) {
     config.text.context_length = size("context_length");
     config.text.vocab_size = size("vocab_size");
   } catch (const UsageError& failure) {
-    throw InputError(failure.what());
+    throw InputError(failure.what(), failure.advice());
   }
   validate(config, where);
   return config;

@@ -1,6 +1,7 @@
 #include "clipq/model/clip_model.h"
 
 #include "clipq/core/error.h"
+#include "clipq/core/setting.h"
 #include "clipq/core/strings.h"
 #include "clipq/model/causal_text_tower.h"
 #include "clipq/model/vit_tower.h"
@@ -26,7 +27,8 @@ void require_tokens(const at::Tensor& tokens, const TextTowerConfig& config) {
                              tokens.max().item<std::int64_t>() >= config.vocab_size)) {
     throw InputError(cat("encode_text: token ids up to ", tokens.max().item<std::int64_t>(),
                          ", but the model's vocabulary has ", config.vocab_size,
-                         " entries; give the model's own merges with --bpe"));
+                         " entries; pass the model's own merges file"),
+                     {{Setting::kMerges}});
   }
 }
 

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "clipq/core/error.h"
+#include "clipq/core/setting.h"
 #include "clipq/core/strings.h"
 #include "clipq/model/transformer.h"
 #include "clipq/model/wrapped_linear.h"
@@ -71,10 +72,12 @@ void throw_not_finite(const ClipModel& model, Tower tower, const at::Tensor& inp
   const std::string place = first_place(model, tower, input);
   throw InputError(
       cat(where, ": the ", name_of(tower), " tower's embedding of ", item, " isn't finite; ",
-          place.empty() ? "run layer by layer it is, so that the fast path overflows: try "
-                          "--mode simulate"
+          place.empty() ? "computed layer by layer it is finite, so the fast path overflows; run "
+                          "the model in simulate "
+                          "mode"
                         : cat("the first value that is infinite or NaN arises in ", place,
-                              ": the weights there, or before, are too large or damaged")));
+                              ": the weights there, or before, are too large or damaged")),
+      place.empty() ? std::vector<Advice>{{Setting::kMode, "simulate"}} : std::vector<Advice>());
 }
 
 }  // namespace internal

@@ -8,6 +8,7 @@
 
 #include "clipq/core/error.h"
 #include "clipq/core/log.h"
+#include "clipq/core/setting.h"
 #include "clipq/core/strings.h"
 #include "clipq/model/finite.h"
 #include "clipq/quant/collectors.h"
@@ -46,19 +47,22 @@ std::int64_t resume(Collectors& collectors, const std::filesystem::path& file,
                     const CalibrationState& state) {
   if (!state.resume) return 0;
   if (!std::filesystem::exists(file)) {
-    log::info(cat("nothing to resume: ", file.string(), " isn't there; starting from the beginning"));
+    log::info(
+        cat("nothing to resume: ", file.string(), " isn't there; starting from the beginning"));
     return 0;
   }
   const SavedCalibration saved = read_calibration(file);
   if (saved.fingerprint != state.fingerprint) {
     throw InputError(cat(file.string(), ": saved by a calibration of another model, recipe or data",
-                         "; remove it, or run without --resume"));
+                         "; remove it, or start over without resuming"),
+                     {{Setting::kResume}});
   }
   try {
     collectors.restore(saved.state);
   } catch (const InputError& failure) {
-    throw InputError(
-        cat(file.string(), ": damaged (", failure.what(), "); remove it, or run without --resume"));
+    throw InputError(cat(file.string(), ": damaged (", failure.what(),
+                         "); remove it, or start over without resuming"),
+                     {{Setting::kResume}});
   }
   log::info(cat("calibration continues after ", saved.batches, " batches, from ", file.string()));
   return saved.batches;
@@ -82,8 +86,7 @@ class Saver {
   void interrupted(std::int64_t batches, const Collectors& collectors) {
     if (!saved_) return;
     save(batches, collectors);
-    log::info(cat("the calibration so far is in ", state_->file_of(pass_).string(),
-                  "; the same command with --resume continues from there"));
+    log::info(cat("the calibration so far is in ", state_->file_of(pass_).string()));
   }
 
  private:

@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "clipq/core/error.h"
+#include "clipq/core/setting.h"
 #include "clipq/core/shipped_json.h"
 #include "clipq/core/strings.h"
 #include "clipq/numerics/observer.h"
@@ -86,9 +87,10 @@ void override_algorithm(Json& recipe, const std::string& name, const std::string
                             [&name](const Json& entry) { return algorithm_name(entry) == name; });
   if (key == "enable" && value == false) {
     if (found == list.end()) {
-      throw UsageError(cat("--set algorithms.", name,
-                           ".enable=false: the recipe has no algorithm \"", name, "\"",
-                           suggestion(name, algorithm_names(list))));
+      throw UsageError(
+          cat("override algorithms.", name, ".enable=false: the recipe has no algorithm \"", name,
+              "\"", suggestion(name, algorithm_names(list))),
+          {{Setting::kOverrides}});
     }
     list.erase(found);
     return;
@@ -105,18 +107,21 @@ void apply_override(Json& recipe, const std::string& text) {
   const std::size_t equals = text.find('=');
   const std::size_t dot = text.rfind('.', equals);
   if (equals == std::string::npos || dot == std::string::npos || dot == 0) {
-    throw UsageError(cat("--set ", text,
+    throw UsageError(cat("override ", text,
                          ": expected calibration.KEY=VALUE, algorithms.NAME.OPTION=VALUE or "
                          "GLOB.ATTRIBUTE=VALUE, ",
-                         "for instance \"*.weight_quantizer.bits=8\""));
+                         "for instance \"*.weight_quantizer.bits=8\""),
+                     {{Setting::kOverrides}});
   }
   const std::string scope = text.substr(0, dot);
   const std::string key = text.substr(dot + 1, equals - dot - 1);
   const Json value = override_value(text.substr(equals + 1));
   constexpr std::string_view kAlgorithms = "algorithms.";
   if (scope == "algorithms") {
-    throw UsageError(cat("--set ", text, ": expected algorithms.NAME.OPTION=VALUE, for instance ",
-                         "algorithms.", key, ".enable=true"));
+    throw UsageError(
+        cat("override ", text, ": expected algorithms.NAME.OPTION=VALUE, for instance ",
+            "algorithms.", key, ".enable=true"),
+        {{Setting::kOverrides}});
   }
   if (scope == "calibration") {
     recipe["calibration"][key] = value;

@@ -9,6 +9,7 @@
 #include "clipq/core/digested_file.h"
 #include "clipq/core/error.h"
 #include "clipq/core/memory.h"
+#include "clipq/core/setting.h"
 #include "clipq/core/strings.h"
 
 namespace clipq {
@@ -51,7 +52,8 @@ SavedCalibration read_calibration(const std::filesystem::path& file) {
   }
   throw InputError(cat(file.string(),
                        ": not a calibration that this version of clipq saved, or damaged; remove "
-                       "it, or run without --resume"));
+                       "it, or start over without resuming"),
+                   {{Setting::kResume}});
 }
 
 }  // namespace clipq

@@ -242,11 +242,11 @@ std::string data_name(const DataInfo& data) {
 }
 
 ComparedModels compare_results(const std::vector<Result>& base, const std::vector<Result>& now) {
-  if (base.empty()) throw UsageError("--base: no Results in these files");
+  if (base.empty()) throw UsageError("the base files contain no Results");
   const ModelRow base_row = merge_results(base).rows.front();
   const std::vector<Result> base_results = results_of(base_row.model, base);
   std::vector<ModelRow> rows = merge_results(now).rows;
-  if (rows.empty()) throw UsageError("--new: no Results in these files");
+  if (rows.empty()) throw UsageError("the files of the new models contain no Results");
   const auto is_base = [&](const ModelRow& row) { return same_model(row.model, base_row.model); };
   // If the new model is the base itself, it is compared with itself.
   if (!std::all_of(rows.begin(), rows.end(), is_base)) std::erase_if(rows, is_base);

@@ -24,7 +24,7 @@ double parse_limit(const std::string& text, bool positive, const std::string& ar
 DropGate parse_drop_gate(const std::string& text) {
   constexpr const char* kExpected =
       "METRIC=POINTS with a non-negative number of percentage points, such as acc1=0.5";
-  const std::string argument = cat("--max-drop ", text);
+  const std::string argument = cat("max-drop ", text);
   const std::size_t equals = text.find('=');
   if (equals == std::string::npos || equals == 0) {
     throw UsageError(cat(argument, ": expected ", kExpected));
@@ -35,7 +35,7 @@ DropGate parse_drop_gate(const std::string& text) {
 SpeedGate parse_speed_gate(const std::string& text) {
   constexpr const char* kExpected =
       "S, TOWER=S or TOWER.BATCH=S with a positive number S, such as image.32=1.5";
-  const std::string argument = cat("--min-speedup ", text);
+  const std::string argument = cat("min-speedup ", text);
   const std::size_t equals = text.find('=');
   SpeedGate gate;
   gate.speed_up = parse_limit(equals == std::string::npos ? text : text.substr(equals + 1), true,
@@ -54,7 +54,7 @@ SpeedGate parse_speed_gate(const std::string& text) {
 }
 
 double parse_size_gate(const std::string& text) {
-  return parse_limit(text, true, cat("--max-size-ratio ", text), "a positive number, such as 0.3");
+  return parse_limit(text, true, cat("max-size-ratio ", text), "a positive number, such as 0.3");
 }
 
 }  // namespace clipq

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "clipq/core/error.h"
+#include "clipq/core/setting.h"
 #include "clipq/core/strings.h"
 #include "clipq/report/add_once.h"
 
@@ -70,13 +71,13 @@ class Checker {
       if (each.metric == gate.metric) metrics.push_back(&each);
     }
     if (metrics.empty()) {
-      throw UsageError(cat("--max-drop ", gate.metric, ": the base ", base_.path, " and ",
+      throw UsageError(cat("max-drop ", gate.metric, ": the base ", base_.path, " and ",
                            comparison_.model.path, " don't both have this metric on the same data",
                            alternatives(gate.metric, names)));
     }
     const auto& unpaired = comparison_.unpaired_metrics;
     if (std::find(unpaired.begin(), unpaired.end(), gate.metric) != unpaired.end()) {
-      throw UsageError(cat("--max-drop ", gate.metric, ": the base ", base_.path, " and ",
+      throw UsageError(cat("max-drop ", gate.metric, ": the base ", base_.path, " and ",
                            comparison_.model.path, " weren't measured on the same data: ",
                            join(comparison_.warnings, "; "), "; measure both on all of them"));
     }
@@ -88,8 +89,8 @@ class Checker {
   GateOutcome drop_outcome(const DropGate& gate, const MetricComparison& metric,
                            bool names_data) const {
     if (!std::isfinite(metric.base)) {
-      throw UsageError(cat("--max-drop ", gate.metric, ": ", gate.metric, " of the base ",
-                           base_.path, " is NaN or infinite, so no drop can be computed; remove ",
+      throw UsageError(cat("max-drop ", gate.metric, ": ", gate.metric, " of the base ", base_.path,
+                           " is NaN or infinite, so no drop can be computed; remove ",
                            "this gate"));
     }
     GateOutcome out = outcome(cat("max-drop ", gate.metric), kPoints * metric.drop(), gate.points);
@@ -132,11 +133,12 @@ class Checker {
         return size > 0 ? cat(size, " bytes") : std::string("of unknown size");
       };
       throw UsageError(
-          cat("--max-size-ratio: ", comparison_.model.path, " is ",
+          cat("max-size-ratio: ", comparison_.model.path, " is ",
               bytes(comparison_.model.size_bytes), ", ", reference, " is ",
               bytes(file ? base_.size_bytes
                          : std::max(comparison_.model.float32_bytes, base_.float32_bytes)),
-              "; both sizes must be known; try --size-against ", file ? "float32" : "file"));
+              "; both sizes must be known; try the other size reference"),
+          {{Setting::kSizeReference, file ? "float32" : "file"}});
     }
     if (exceeds(out.got, limit)) out.status = GateStatus::kBroken;
     const auto [got, most] = told_apart(out.got, limit);
@@ -156,7 +158,7 @@ class Checker {
     if (outcomes_.size() > before) return;
     const std::string wanted =
         gate.batch_size == 0 ? gate.tower : latency_name({gate.tower, gate.batch_size});
-    throw UsageError(cat("--min-speedup", wanted.empty() ? "" : " ", wanted, ": the base ",
+    throw UsageError(cat("min-speedup", wanted.empty() ? "" : " ", wanted, ": the base ",
                          base_.path, " and ", comparison_.model.path,
                          " don't both have such a latency on the same machine",
                          alternatives(wanted, names)));

@@ -243,8 +243,9 @@ std::vector<Result> read_results(const std::filesystem::path& file) {
     return results;
   }
   if (!document.is_object() || !document.contains("results") || !document["results"].is_array()) {
-    throw InputError(cat(where, ": expected {\"results\": […]}, got something else; pass a file ",
-                         "written by clipq eval or clipq bench with -o, or CLIP_benchmark's JSON"));
+    throw InputError(
+        cat(where, ": expected {\"results\": […]}, got something else; pass a file ",
+            "of Results written by clipq eval or clipq bench, or CLIP_benchmark's JSON"));
   }
   for (const Json& each : document["results"]) {
     results.push_back(result_from_json(each, cat(where, ": results[", results.size(), "]")));

@@ -8,6 +8,7 @@
 #include "clipq/core/ascii.h"
 #include "clipq/core/assets.h"
 #include "clipq/core/json.h"
+#include "clipq/core/setting.h"
 #include "clipq/core/text_file.h"
 
 namespace clipq {
@@ -46,17 +47,20 @@ std::string shortened_list(std::vector<std::string> words) {
   return join(words, ", ") + (all ? "" : ", …");
 }
 
-/// The list for the data set; `advice` ends the message if there is none.
+/// The list for the data set.
+/// @param advice what to set otherwise if there is none
 std::vector<std::string> select(const Json& document, const DatasetKeys& data,
-                                const std::string& where, const std::string& advice) {
+                                const std::string& where, const std::vector<Advice>& advice = {}) {
   if (!document.is_object()) return strings_of(document, where);
   for (const std::string& key : {data.name, data.layout}) {
     const auto found = document.find(key);
     if (found != document.end()) return strings_of(*found, cat(where, ": ", key));
   }
   const std::vector<std::string> keys = keys_of(document);
-  throw UsageError(cat(where, ": no entry for data set \"", data.name, "\"",
-                       suggestion(data.name, keys), " It has: ", shortened_list(keys), advice));
+  throw UsageError(
+      cat(where, ": no entry for data set \"", data.name, "\"", suggestion(data.name, keys),
+          " It has: ", shortened_list(keys), advice.empty() ? "" : "; pass others"),
+      advice);
 }
 
 std::vector<std::string> with_placeholder(std::vector<std::string> templates,
@@ -74,8 +78,7 @@ Json json_asset(const char* name) { return parse_json(asset(name), name); }
 
 std::vector<std::string> clip_benchmark_templates(const DatasetKeys& data) {
   return select(json_asset(kTemplatesAsset), data, "built-in templates",
-                "; for other templates pass --templates, such as imagenet7 (in a run: --set "
-                "data.NAME.templates=imagenet7)");
+                {{Setting::kTemplates, "imagenet7"}});
 }
 
 std::vector<std::string> imagenet80_templates(const DatasetKeys&) {
@@ -161,7 +164,7 @@ ClassNames read_class_names(const std::filesystem::path& file, const DatasetKeys
   if (is_names_by_key(document)) {
     by_key = document.get<std::map<std::string, std::string>>();
   } else {
-    std::vector<std::string> list = select(document, data, file.string(), "");
+    std::vector<std::string> list = select(document, data, file.string());
     by_key = names_by_wnid(list);
     if (by_key.empty()) return {std::move(list), {}};
   }
@@ -189,23 +192,23 @@ std::vector<std::string> load_templates(const std::string& name_or_file, const D
     names.push_back(row.set.name);
   }
   if (name_or_file != kStandardInput && !std::filesystem::exists(name_or_file)) {
-    throw UsageError(cat("--templates ", name_or_file, ": neither a file nor a set of templates (",
+    throw UsageError(cat("templates ", name_or_file, ": neither a file nor a set of templates (",
                          join(names, ", "), ")", suggestion(name_or_file, names)));
   }
   const Json document = list_or_json(name_or_file);
   if (is_prompts_by_class(document)) {
-    throw InputError(cat("--templates ", name_or_file, " has prompts for each class (\"",
+    throw InputError(cat("templates ", name_or_file, " has prompts for each class (\"",
                          document.begin().key(), "\": …), as CuPL's files do; expected templates ",
                          "for all classes, with ", kPlaceholder, " for the class name: [\"a ",
                          "photo of a ", kPlaceholder, ".\"], or an object of such lists by data ",
                          "set"));
   }
-  return with_placeholder(select(document, data, name_or_file, ""), name_or_file);
+  return with_placeholder(select(document, data, name_or_file), name_or_file);
 }
 
 std::vector<std::string> builtin_class_names(const std::string& dataset_name) {
   return select(json_asset(kClassNamesAsset), {dataset_name, dataset_name}, "built-in class names",
-                "; for other names pass --classnames");
+                {{Setting::kClassNames}});
 }
 
 std::vector<std::string> imagenet_wnids() {

@@ -47,7 +47,7 @@ class Load(CliTest):
 
     def test_wrong_activation_is_refused(self):
         path, _ = self.checkpoint(layers=12)
-        self.fails(3, "image tower: activation: quick_gelu fits, gelu is what the command line says", "inspect", path, "--activation", "gelu")
+        self.fails(3, "image tower: activation: quick_gelu fits, gelu is what an explicit setting says", "inspect", path, "--activation", "gelu")
 
     def test_scripted_archive_with_a_format_string(self):
         class Checked(nn.Module):  # what scripting nn.MultiheadAttention leaves: aten::format with many inputs

@@ -55,7 +55,7 @@ TEST(OpenDataset, BadSyntaxSaysWhatIsExpected) {
 TEST(OpenDataset, CaptionsMustBeGivenWhereTheyAreNeededAndOnlyThere) {
   testing::TemporaryFolder folder;
   EXPECT_THAT(message_of<UsageError>([&] { open_dataset(spec("coco", folder.path())); }),
-              HasSubstr("--captions FILE"));
+              HasSubstr("needs a captions file"));
   EXPECT_THAT(
       message_of<UsageError>([&] { open_dataset(spec("images", folder.path()), "x.json"); }),
       HasSubstr("takes no captions"));

@@ -57,7 +57,7 @@ TEST(Folders, AClassMayBeCalledLikeAPart) {
   const std::string spec = "imagefolder:" + folder.path().string();
   EXPECT_THAT(open_dataset(spec)->class_keys(), ElementsAre("apple", "test", "train"));
   EXPECT_THAT(message_of<InputError>([&] { open_dataset(spec, {}, Split::kTrain); }),
-              AllOf(HasSubstr("no training split"), HasSubstr("--train-data")));
+              AllOf(HasSubstr("no training split"), HasSubstr("pass training data")));
   EXPECT_EQ(open_dataset(spec, {}, Split::kTrainOrAll)->size(), 3);
 }
 

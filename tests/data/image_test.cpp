@@ -1,4 +1,5 @@
 #include "clipq/data/image.h"
+#include "clipq/data/resize.h"
 
 #include <gmock/gmock.h>
 

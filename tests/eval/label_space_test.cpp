@@ -86,7 +86,7 @@ TEST(LabelSpace, NamesThatDontFitAreAUsageError) {
               ThrowsMessage<UsageError>(HasSubstr("has 2 classes, but there are 1 class names")));
   const Labelled nameless("cifar10", {}, {{1}});
   EXPECT_THAT([&] { label_space(nameless, 1, {}, ClassChoice::kAll); },
-              ThrowsMessage<UsageError>(HasSubstr("--classnames")));
+              ThrowsMessage<UsageError>(HasSubstr("no list of class names")));
   EXPECT_THAT([&] { label_space(nameless, 1, folder / "names.json", ClassChoice::kAll); },
               ThrowsMessage<UsageError>(HasSubstr("item0 has label 1")));
   const Labelled unlabelled("images", {}, {{-1}});

@@ -158,7 +158,7 @@ TEST(CalibrationState, OfAnotherCalibrationOrDamagedIsAnInputError) {
       calibrate(tiny_clip(), placement, everything(1), testing::tiny_batch(), state);
       ADD_FAILURE() << "byte " << at;
     } catch (const InputError& failure) {
-      EXPECT_THAT(failure.what(), HasSubstr("remove it, or run without --resume"));
+      EXPECT_THAT(failure.what(), HasSubstr("remove it, or start over without resuming"));
     }
   }
 }

@@ -173,8 +173,9 @@ TEST(Comparison, SizesAgainstTheFileAndFloat32) {
 }
 
 TEST(Comparison, NothingOnOneSideIsRefused) {
-  EXPECT_THAT(refusal({}, {kInt8}), HasSubstr("--base: no Results"));
-  EXPECT_THAT(refusal({with_outcomes(kBase, 1, 1)}, {}), HasSubstr("--new: no Results"));
+  EXPECT_THAT(refusal({}, {kInt8}), HasSubstr("the base files contain no Results"));
+  EXPECT_THAT(refusal({with_outcomes(kBase, 1, 1)}, {}),
+              HasSubstr("the new models contain no Results"));
 }
 
 TEST(Comparison, OutcomesOfOtherItemsGiveNoIntervalButAWarning) {

@@ -80,12 +80,12 @@ TEST(GateArguments, MalformedOnesAreRefused) {
   for (const char* text : {"", "acc1", "=1", "acc1=", "acc1=abc", "acc1=1x", "acc1=-1", "acc1=nan",
                            "acc1=inf", "acc1= 1"}) {
     EXPECT_THAT(refusal([text] { parse_drop_gate(text); }),
-                HasSubstr(cat("--max-drop ", text, ": expected METRIC=POINTS")));
+                HasSubstr(cat("max-drop ", text, ": expected METRIC=POINTS")));
   }
   for (const char* text : {"", "fast", "0", "-1", "nan", "image=", "=2", "image.=2", "image.0=2",
                            "image.x=2", ".32=2"}) {
     EXPECT_THAT(refusal([text] { parse_speed_gate(text); }),
-                HasSubstr(cat("--min-speedup ", text, ": expected S, TOWER=S")));
+                HasSubstr(cat("min-speedup ", text, ": expected S, TOWER=S")));
   }
   for (const char* text : {"", "small", "0", "-0.3", "nan"}) {
     EXPECT_THAT(refusal([text] { parse_size_gate(text); }),
@@ -152,14 +152,13 @@ TEST(GateCheck, SpeedUpIsTheLeast) {
 }
 
 TEST(GateCheck, GateOnNothingListsWhatThereIs) {
-  EXPECT_THAT(
-      refusal([] { outcomes(by_half_a_point(), max_drop(1, "acc")); }),
-      HasSubstr("--max-drop acc: the base models/base.pt and models/int8.pt don't both have "
-                "this metric on the same data; did you mean \"acc1\"? Compared: acc1"));
+  EXPECT_THAT(refusal([] { outcomes(by_half_a_point(), max_drop(1, "acc")); }),
+              HasSubstr("max-drop acc: the base models/base.pt and models/int8.pt don't both have "
+                        "this metric on the same data; did you mean \"acc1\"? Compared: acc1"));
   EXPECT_THAT(refusal([] {
                 outcomes(by_half_a_point(), min_speedup({"image", 32, 1}));
               }),
-              HasSubstr("--min-speedup image.32: the base models/base.pt and models/int8.pt don't "
+              HasSubstr("min-speedup image.32: the base models/base.pt and models/int8.pt don't "
                         "both have such a latency on the same machine; did you mean \"image.1\"? "
                         "Compared: image.1"));
   Comparison nothing;

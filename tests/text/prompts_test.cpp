@@ -65,7 +65,7 @@ TEST_F(Prompts, BuiltinOnesAreClipBenchmarks) {
   EXPECT_THAT(load_templates("clip_benchmark", "imagenet1k"), SizeIs(80));
   EXPECT_EQ(load_templates("clip_benchmark", "cifar100").front(), "a photo of a {c}.");
   EXPECT_THAT(message<UsageError>([] { builtin_class_names("cifar100"); }),
-              HasSubstr("pass --classnames"));
+              HasSubstr("pass others"));
 }
 
 TEST_F(Prompts, EveryPlaceholderIsFilled) {

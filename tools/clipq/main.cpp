@@ -11,7 +11,10 @@
 #include "clipq/core/error.h"
 #include "clipq/core/interrupt.h"
 #include "clipq/core/log.h"
+#include "clipq/core/progress.h"
 #include "clipq/core/version.h"
+#include "clipq/data/opencv_settings.h"
+#include "console_log.h"
 #include "number_checks.h"
 #include "subcommands.h"
 
@@ -29,10 +32,11 @@ void add_common_options(CLI::App& app, CommonOptions& common) {
 }
 
 void apply(const CommonOptions& common) {
-  const log::Level level = common.quiet     ? log::Level::kQuiet
-                           : common.verbose ? log::Level::kVerbose
-                                            : log::Level::kNormal;
-  log::configure(level, common.log_file);
+  const LogLevel level = common.quiet     ? LogLevel::kQuiet
+                         : common.verbose ? LogLevel::kVerbose
+                                          : LogLevel::kNormal;
+  log_to_console(level, common.log_file);
+  show_progress(!common.quiet);
   if (common.threads > 0) at::set_num_threads(common.threads);
 }
 
@@ -88,5 +92,7 @@ int run_and_report_errors(int argc, char** argv) {
 
 int main(int argc, char** argv) {
   clipq::install_signal_handlers();
+  clipq::quiet_single_threaded_opencv();
+  clipq::cli::log_to_console(clipq::cli::LogLevel::kNormal, "");
   return clipq::cli::run_and_report_errors(argc, argv);
 }

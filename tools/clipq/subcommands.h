@@ -4,9 +4,9 @@
 #include <functional>
 #include <string>
 
-#include "clipq/app/open_model.h"
 #include "clipq/app/run_command.h"
 #include "clipq/core/strings.h"
+#include "clipq/library/open_model.h"
 
 namespace clipq::cli {
 

@@ -4,7 +4,7 @@
 #include <exception>
 #include <string_view>
 
-#include "clipq/core/error.h"
+#include "clipq/app/failure.h"
 #include "clipq/core/memory.h"
 
 namespace {

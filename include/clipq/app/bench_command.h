@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
-#include "clipq/app/open_model.h"
 #include "clipq/bench/latency.h"
+#include "clipq/library/open_model.h"
 
 namespace clipq {
 

@@ -4,7 +4,7 @@
 #include <filesystem>
 #include <string>
 
-#include "clipq/app/open_model.h"
+#include "clipq/library/open_model.h"
 
 namespace clipq {
 

@@ -5,7 +5,7 @@
 #include <utility>
 #include <vector>
 
-#include "clipq/app/open_model.h"
+#include "clipq/library/open_model.h"
 
 namespace clipq {
 

@@ -6,8 +6,8 @@
 #include <vector>
 
 #include "clipq/app/failure.h"
-#include "clipq/app/open_model.h"
 #include "clipq/app/run_folder.h"
+#include "clipq/library/open_model.h"
 #include "clipq/report/comparison_report.h"
 
 namespace clipq {
@@ -41,8 +41,7 @@ struct RunReport {
   std::vector<std::string> skipped;     ///< optional items, each with the reason
   std::vector<ComparisonReport> gates;  ///< one per checkpoint if the run has gates
 
-  /// Throws Error with what failed and the first failure's exit code, or GateError if a gate is
-  /// broken.
+  /// Throws RunError with what failed, or GateError if a gate is broken.
   void require_success() const;
 };
 

@@ -6,16 +6,10 @@
 #include <optional>
 #include <string>
 
+#include "clipq/checkpoint/parity_mode.h"
 #include "clipq/model/clip_config.h"
 
 namespace clipq {
-
-/// What becomes of an archive's own code.
-enum class ParityMode {
-  kSandbox,  ///< run in a child process that can do no harm
-  kRun,      ///< run in a child process with the rights of this one
-  kSkip      ///< not run
-};
 
 /// "sandbox", "run" or "skip". Throws UsageError that names `where`.
 ParityMode parse_parity_mode(const std::string& name, const std::string& where);

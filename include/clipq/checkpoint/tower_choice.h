@@ -20,7 +20,7 @@ struct TowerChoice {
 
 /// "VALUE", for both towers, or "image=VALUE,text=VALUE", one of which may be absent.
 /// @param parse from a text and what names it in messages to T; throws UsageError
-/// @param where names the text in messages: "--activation"
+/// @param where names the text in messages: "activation"
 template <typename T, typename Parse>
 TowerChoice<T> parse_tower_choice(const std::string& text, const std::string& where,
                                   const Parse& parse) {

@@ -2,59 +2,53 @@
 
 #include <stdexcept>
 #include <string>
+#include <utility>
+#include <vector>
+
+#include "clipq/core/export.h"
 
 namespace clipq {
 
-/// The program's exit codes; README lists them for users.
-enum class ExitCode : int {
-  kOk = 0,
-  kInternal = 1,  ///< a defect of clipq
-  kUsage = 2,     ///< command line, recipe or configuration wrong, or something required missing
-  kInput = 3,     ///< a file or folder missing, unreadable, full, or not what it should be; memory
-                  ///< or threads don't suffice
-  kGate = 4,      ///< a gate of `compare` not met
-  kInterrupted = 130  ///< Ctrl-C
+enum class Setting : int;  // core/setting.h
+
+/// A setting to change, and the value to try, if there is one.
+struct Advice {
+  Setting setting;
+  std::string value = {};
 };
 
-/// Base of everything clipq throws. The message says what failed, where, what was got, what was
-/// expected and what to do; the code is what the program exits with.
-class Error : public std::runtime_error {
+/// Base of everything clipq throws. The message says what failed, where, the actual value, the
+/// expected value and what to do. It names no option of a program: a program that has one for a
+/// setting that the advice is about appends it to the message.
+class CLIPQ_EXPORT Error : public std::runtime_error {
  public:
-  Error(ExitCode code, const std::string& message) : std::runtime_error(message), code_(code) {}
-  ExitCode code() const { return code_; }
+  explicit Error(const std::string& message, std::vector<Advice> advice = {})
+      : std::runtime_error(message), advice_(std::move(advice)) {}
+  const std::vector<Advice>& advice() const { return advice_; }
 
  private:
-  ExitCode code_;
+  std::vector<Advice> advice_;
 };
 
-/// The command line, a recipe or a configuration is wrong.
-class UsageError : public Error {
- public:
-  explicit UsageError(const std::string& message) : Error(ExitCode::kUsage, message) {}
+/// An argument, a recipe or a configuration is wrong, or something required is missing.
+class CLIPQ_EXPORT UsageError : public Error {
+  using Error::Error;
 };
 
-/// A checkpoint, a data set or an output folder isn't what it should be.
-class InputError : public Error {
- public:
-  explicit InputError(const std::string& message) : Error(ExitCode::kInput, message) {}
+/// A checkpoint, an image, a data set or an output path can't be used.
+class CLIPQ_EXPORT InputError : public Error {
+  using Error::Error;
 };
 
-/// A gate of `compare` is not met; the message says which, what was got and what was expected.
-class GateError : public Error {
- public:
-  explicit GateError(const std::string& message) : Error(ExitCode::kGate, message) {}
+/// A bug in clipq.
+class CLIPQ_EXPORT InternalError : public Error {
+  using Error::Error;
 };
 
-/// Something that can't happen did.
-class InternalError : public Error {
+/// The work was stopped on request.
+class CLIPQ_EXPORT Interrupted : public Error {
  public:
-  explicit InternalError(const std::string& message) : Error(ExitCode::kInternal, message) {}
-};
-
-/// The user pressed Ctrl-C.
-class Interrupted : public Error {
- public:
-  Interrupted() : Error(ExitCode::kInterrupted, "interrupted; no partial files were left") {}
+  Interrupted() : Error("interrupted; no partial files were left") {}
 };
 
 }  // namespace clipq

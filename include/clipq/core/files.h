@@ -35,6 +35,9 @@ std::filesystem::path without_links(const std::filesystem::path& file);
 /// Called before long work, so that a wrong -o costs nothing.
 void require_writable_target(const std::filesystem::path& file);
 
+/// The failure as a sentence with its paths.
+std::string describe(const std::filesystem::filesystem_error& failure);
+
 /// Writes `text` to `file` through an AtomicFile.
 void write_file(const std::filesystem::path& file, std::string_view text);
 

@@ -2,21 +2,13 @@
 
 #include <string>
 
+#include "clipq/core/log_sink.h"
+
 namespace clipq::log {
 
-/// What reaches stderr (and the log file, if there is one).
-enum class Level { kVerbose, kNormal, kQuiet };
-
-/// Sets the level, and a file that gets every message too (empty: none).
-/// Call once, before the first message. Throws InputError if the file can't be opened.
-void configure(Level level, const std::string& file);
-
-/// The level in force.
-Level level();
-
-void debug(const std::string& message);  ///< shown with --verbose
-void info(const std::string& message);   ///< shown unless --quiet
-void warn(const std::string& message);   ///< shown unless --quiet
-void error(const std::string& message);  ///< always shown
+void debug(const std::string& message);
+void info(const std::string& message);
+void warn(const std::string& message);
+void error(const std::string& message);
 
 }  // namespace clipq::log

@@ -7,8 +7,11 @@
 
 namespace clipq {
 
-/// A progress bar on stderr with rate and time left: drawn only on a terminal, never with --quiet,
-/// at most ten times a second, and wiped when it goes out of scope.
+/// Whether Progress draws from now on. Until the first call it doesn't.
+void show_progress(bool shown);
+
+/// A progress bar on stderr with rate and time left: drawn only on a terminal and if
+/// show_progress() says so, at most ten times a second, and wiped when it goes out of scope.
 class Progress {
  public:
   /// @param label what is being done, in a few words

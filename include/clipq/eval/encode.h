@@ -49,6 +49,7 @@ struct EncodeOptions {
   std::int64_t skip_bad = 0;  ///< so many pictures may be undecodable
   FeatureCache cache = {};
   std::filesystem::path save_folder = {};  ///< features are also written here as .npy; empty: not
+  bool logs_passes = true;                 ///< whether counts and times are logged
 };
 
 /// Embeddings of the same images by several models.

@@ -73,8 +73,7 @@ struct TaskOption {
   /// Empty: it has one.
   std::string data_attribute = {};
 
-  std::string flag() const;  ///< "--recall-k"
-  std::string key() const;   ///< of run files: "recall_k"
+  std::string key() const;  ///< of run files: "recall_k"
 };
 
 /// The options of all tasks, each once.

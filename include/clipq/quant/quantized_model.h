@@ -6,6 +6,7 @@
 
 #include "clipq/quant/algorithm.h"
 #include "clipq/quant/calibrate.h"
+#include "clipq/quant/calibration_provenance.h"
 #include "clipq/quant/diagnosis.h"
 
 namespace clipq {
@@ -37,9 +38,9 @@ struct Quantization {
   Json recipe;  ///< as used, with overrides
   std::string recipe_name;
   std::string component;
-  std::vector<QuantizerRecord> quantizers;  ///< all places, also those that are off
-  std::vector<std::string> warnings;        ///< what looks wrong, by quantizer
-  Json calibration;  ///< provenance of the data: spec, samples, SHA-256; null if there were none
+  std::vector<QuantizerRecord> quantizers;           ///< all places, also those that are off
+  std::vector<std::string> warnings;                 ///< what looks wrong, by quantizer
+  std::optional<CalibrationProvenance> calibration;  ///< absent if there were no data
 };
 
 /// A quantized model and how it came about.

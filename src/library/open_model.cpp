@@ -1,4 +1,4 @@
-#include "clipq/app/open_model.h"
+#include "clipq/library/open_model.h"
 
 #include <utility>
 

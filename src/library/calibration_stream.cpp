@@ -1,10 +1,11 @@
-#include "clipq/app/calibration_stream.h"
+#include "clipq/library/calibration_stream.h"
 
 #include <algorithm>
 #include <utility>
 
 #include "clipq/core/error.h"
 #include "clipq/core/progress.h"
+#include "clipq/core/setting.h"
 #include "clipq/core/sha256.h"
 #include "clipq/core/strings.h"
 #include "clipq/data/preprocess_json.h"
@@ -45,7 +46,7 @@ struct Cursor {
     try {
       return loader->next(pixels);
     } catch (const InputError& failure) {
-      throw InputError(cat(failure.what(), " (to skip such images: --skip-bad N)"));
+      throw InputError(failure.what(), {{Setting::kSkipBad, "N"}});
     }
   }
 

@@ -1,0 +1,26 @@
+#pragma once
+
+namespace clipq {
+
+/// A setting that an error may suggest changing.
+enum class Setting : int {
+  kActivation,           ///< of the towers
+  kCalibrationCaptions,  ///< the file with the captions of the calibration data
+  kCalibrationData,      ///< what ranges are calibrated on
+  kCaptions,             ///< the file with the captions of a data set
+  kClassNames,           ///< the file with the names of the classes
+  kComponent,            ///< which tower is quantized
+  kHeads,                ///< attention heads of the towers
+  kMerges,               ///< the tokenizer's merges
+  kMode,                 ///< native or simulate
+  kOverrides,            ///< changes to a recipe
+  kParity,               ///< how a checkpoint is compared with its own code
+  kResume,               ///< whether an interrupted calibration is continued
+  kSizeReference,        ///< what sizes are compared with
+  kSkipBad,              ///< how many undecodable images are skipped
+  kTemplates,            ///< of prompts
+  kTrainData,            ///< what a probe is trained on
+  kCount                 ///< how many there are
+};
+
+}  // namespace clipq
