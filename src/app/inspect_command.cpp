@@ -42,6 +42,9 @@ std::string tower_parity_text(const TowerParity& parity) {
 
 void describe_checkpoint(const OpenedModel& opened, Inspection& out) {
   const Checkpoint& checkpoint = *opened.checkpoint;
+  out.text += cat("container: ", checkpoint.container, "\ndialect: ", checkpoint.dialect, "\n");
+  out.json["container"] = checkpoint.container;
+  out.json["dialect"] = checkpoint.dialect;
   for (const Tower tower : kTowers) {
     const SettledTower& settled = checkpoint.towers.of(tower);
     out.text += cat(name_of(tower), " tower: heads from ", name_of(settled.heads.origin),
@@ -56,9 +59,10 @@ void describe_checkpoint(const OpenedModel& opened, Inspection& out) {
   out.json["float32_bytes"] = checkpoint.float32_bytes;
   if (checkpoint.parity) {
     const Parity& parity = *checkpoint.parity;
-    out.text +=
-        cat("compared with the archive's own ", parity.source, ": image ",
-            tower_parity_text(parity.image), "; text ", tower_parity_text(parity.text), "\n");
+    out.text += cat("compared with the ",
+                    opened.checkpoint->container == "TorchScript archive" ? "archive's own " : "",
+                    parity.source, ": image ", tower_parity_text(parity.image), "; text ",
+                    tower_parity_text(parity.text), "\n");
     out.json["parity"] = to_json(parity);
   } else {
     out.text += cat(checkpoint.unchecked, "\n");

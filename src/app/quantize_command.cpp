@@ -18,7 +18,7 @@ namespace clipq {
 namespace {
 
 void check_options(const QuantizeOptions& options) {
-  require_file(options.checkpoint, "checkpoint");
+  checkpoint_files(options.checkpoint);  // before long work: that it is there
   if (options.dry_run) return;
   if (options.output.empty())
     throw UsageError("quantize: no output; pass the artifact's name with -o");
@@ -66,7 +66,9 @@ Artifact quantize_and_save(OpenedModel& opened, const QuantizationPlan& plan,
                            const QuantizeOptions& options, Stages& stages) {
   const CalibrationInput calibration =
       calibration_input(opened, plan, opener_of(options),
-                        {options.calibration_samples, options.skip_bad, options.decode_threads});
+                        {.samples = options.calibration_samples,
+                         .skip_bad = options.skip_bad,
+                         .decode_threads = options.decode_threads});
   const CalibrationState state = {.file = cat(options.output.string(), ".calibration"),
                                   .fingerprint = calibration_fingerprint(opened, plan, calibration),
                                   .seconds = options.save_seconds,

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "clipq/checkpoint/checkpoint_contents.h"
 #include "clipq/core/files.h"
 #include "clipq/core/log.h"
 #include "clipq/core/strings.h"
@@ -53,7 +54,7 @@ std::vector<std::string> leave_out_unbound(RunFile& run) {
              [&run](const RunRecipe& recipe) { return missing_data(run, recipe.calibration); });
   keep_bound(run.tasks, left_out,
              [&run](const RunTask& task) { return missing_data(run, task.data); });
-  for (const RunCheckpoint& each : run.checkpoints) require_file(each.path, "checkpoint");
+  for (const RunCheckpoint& each : run.checkpoints) checkpoint_files(each.path);
   for (const RunRecipe& each : run.recipes) {
     if (each.calibration.empty()) continue;
     const RunData& data = run.data_named(each.calibration);

@@ -4,6 +4,7 @@
 
 #include "clipq/app/compare_command.h"
 #include "clipq/app/report_command.h"
+#include "clipq/checkpoint/checkpoint_contents.h"
 #include "clipq/core/atomic_file.h"
 #include "clipq/core/files.h"
 #include "clipq/core/log.h"
@@ -31,7 +32,7 @@ class Runner {
           RunSubject{each,
                      alone ? options.folder : options.folder / each.name,
                      alone ? "" : each.name + ".",
-                     {{each.path, sha256_of_file(each.path)}},
+                     {{each.path, sha256_of(checkpoint_files(each.path))}},
                      {}}));
     }
   }

@@ -5,10 +5,15 @@
 #include <utility>
 
 #include "checkpoint_metadata.h"
+#include "clipq/checkpoint/dialect.h"
 #include "clipq/core/error.h"
 #include "clipq/core/log.h"
+#include "clipq/core/setting.h"
 #include "clipq/core/strings.h"
 #include "clipq/model/build_model.h"
+#include "code_settings.h"
+#include "merges_document.h"
+#include "samples.h"
 
 namespace clipq {
 namespace {
@@ -21,12 +26,28 @@ std::int64_t float32_bytes(const StateDict& state) {
   return elements * static_cast<std::int64_t>(sizeof(float));
 }
 
-SettledTowers settle_towers(const TorchScriptArchive& archive, ClipConfig& config,
-                            const SettingChoices& options, const SettingChoices& metadata) {
+/// Paths of a tower's modules in the archive.
+std::vector<std::string> modules_of(const CanonicalState& state, Tower tower,
+                                    const ClipConfig& config) {
+  ClipModel towers = make_towers(config);
+  std::vector<std::string> modules = state.dialect->modules(tower);
+  if (modules.empty()) modules = top_level_names(parts_of(towers), tower);
+  for (std::string& module : modules) module.insert(0, state.prefix);
+  return modules;
+}
+
+SettledTowers settle_towers(const CheckpointContents& contents, const CanonicalState& state,
+                            ClipConfig& config, const SettingChoices& options,
+                            const SettingChoices& metadata) {
   SettledTowers towers;
   for (const Tower tower : kTowers) {
-    towers.of(tower) = settle_tower(archive, config, tower, options, metadata);
-    config.tower(tower).settings = towers.of(tower).settings();
+    TowerConfig& tower_config = config.tower(tower);
+    const CodeSettings code =
+        contents.archive ? read_code_settings(*contents.archive, modules_of(state, tower, config),
+                                              tower_config.width)
+                         : CodeSettings();
+    towers.of(tower) = settle_tower(tower_config, tower, options, metadata, code);
+    tower_config.settings = towers.of(tower).settings();
   }
   return towers;
 }
@@ -53,34 +74,64 @@ void require_known_activation(const SettledTowers& towers, const std::string& wh
   }
   throw UsageError(cat(where,
                        ": the activation can't be told from this archive, and its own code "
-                       "isn't run to try; give --activation quick_gelu (OpenAI's models) or "
-                       "gelu (most open_clip models)"));
+                       "isn't run to try; pass quick_gelu (OpenAI's models) or gelu (most "
+                       "open_clip models)"),
+                   {{Setting::kActivation}});
 }
 
-void check(Checkpoint& checkpoint, const std::filesystem::path& file, const std::string& where,
-           ParityMode mode) {
-  const std::string trusted = assumptions(checkpoint.towers);
-  if (mode == ParityMode::kSkip) {
-    require_known_activation(checkpoint.towers, where);
-    checkpoint.unchecked =
-        cat("not compared with the archive's own embeddings (--parity skip); "
-            "taken on trust: ",
-            trusted);
-    log::warn(cat(where, ": ", checkpoint.unchecked));
+/// A file with neither code nor samples: what its documents and options don't tell must be given.
+void require_told(const SettledTowers& towers, const std::string& where) {
+  for (const Tower tower : kTowers) {
+    if (towers.of(tower).heads.origin != Origin::kAssumed) continue;
+    throw UsageError(cat(where, ": nothing in it tells the number of heads of its ", name_of(tower),
+                         " tower, nor is there anything to try it against; pass it, or a folder "
+                         "with its configuration"),
+                     {{Setting::kHeads}});
+  }
+  require_known_activation(towers, where);
+}
+
+void trust(Checkpoint& checkpoint, const std::string& reason, const std::string& where) {
+  checkpoint.unchecked =
+      cat("not compared with ", reason, "; taken on trust: ", assumptions(checkpoint.towers));
+  log::warn(cat(where, ": ", checkpoint.unchecked));
+}
+
+[[noreturn]] void throw_not_comparable(const Checkpoint& checkpoint, const std::string& failure,
+                                       ParityMode mode, const std::string& where) {
+  const bool forbidden =
+      mode == ParityMode::kSandbox && failure.find(std::strerror(EPERM)) != std::string::npos;
+  std::vector<Advice> advice = {{Setting::kParity, "skip"}};
+  if (forbidden) advice.insert(advice.begin(), {Setting::kParity, "run"});
+  throw InputError(
+      cat(where, ": can't be compared with the archive's own embeddings: ", failure,
+          forbidden ? " (the sandbox keeps an archive's code from writing files, opening sockets "
+                      "and starting programs; if you trust it, run it without)"
+                    : "",
+          ". To continue, skip this check; these are then taken on trust: ",
+          assumptions(checkpoint.towers)),
+      std::move(advice));
+}
+
+/// @param archive the file with the code that can be run; empty: there is none
+void check(Checkpoint& checkpoint, const std::filesystem::path& archive,
+           const std::optional<Reference>& samples, const std::string& where, ParityMode mode) {
+  if (samples) {
+    checkpoint.parity = require_parity(checkpoint.model, checkpoint.towers, *samples, where);
     return;
   }
-  const ReferenceResult result = run_reference(file, checkpoint.model.config(), mode);
-  if (!result.reference) {
-    const bool forbidden = mode == ParityMode::kSandbox &&
-                           result.failure.find(std::strerror(EPERM)) != std::string::npos;
-    throw InputError(
-        cat(where, ": can't be compared with the archive's own embeddings: ", result.failure,
-            forbidden ? " (the sandbox keeps an archive's code from writing files, opening sockets "
-                        "and starting programs; if you trust it, give --parity run)"
-                      : "",
-            ". To continue without this check, use --parity skip; these are then taken on trust: ",
-            trusted));
+  if (archive.empty()) {
+    require_told(checkpoint.towers, where);
+    trust(checkpoint, "the original's embeddings (it has no code, and no samples)", where);
+    return;
   }
+  if (mode == ParityMode::kSkip) {
+    require_known_activation(checkpoint.towers, where);
+    trust(checkpoint, "the archive's own embeddings", where);
+    return;
+  }
+  const ReferenceResult result = run_reference(archive, checkpoint.model.config(), mode);
+  if (!result.reference) throw_not_comparable(checkpoint, result.failure, mode, where);
   checkpoint.parity = require_parity(checkpoint.model, checkpoint.towers, *result.reference, where);
 }
 
@@ -97,21 +148,24 @@ Json to_json(const CheckpointOptions& options) {
   return json;
 }
 
-Checkpoint load_checkpoint(TorchScriptArchive archive, const std::string& where,
+Checkpoint load_checkpoint(CheckpointContents contents, const std::string& where,
                            const CheckpointOptions& options) {
-  const std::filesystem::path file = archive.file();
   Checkpoint checkpoint;
-  checkpoint.bpe_vocab = archive.extra("bpe_vocab");
-  checkpoint.float32_bytes = float32_bytes(archive.state_dict());
-  ClipConfig config = infer_config(archive.state_dict(), where);
-  CheckpointMetadata metadata = read_checkpoint_metadata(archive, where);
+  checkpoint.container = contents.container;
+  const std::optional<Reference> samples = take_samples(contents.tensors, where);
+  CanonicalState state = to_canonical(std::exchange(contents.tensors, {}), where);
+  checkpoint.dialect = state.dialect->name;
+  checkpoint.bpe_vocab = merges_of(contents.documents, where);
+  checkpoint.float32_bytes = float32_bytes(state.tensors);
+  checkpoint.stored = tensor_bytes(state.tensors);
+  ClipConfig config = infer_config(state.tensors, where);
+  CheckpointMetadata metadata = read_checkpoint_metadata(contents.documents, where);
   metadata.preprocess.size = static_cast<int>(config.image.resolution);
-  checkpoint.towers = settle_towers(archive, config, options.settings, metadata.settings);
-  StateDict state = archive.state_dict();
-  // What the model doesn't share is freed as it is read.
-  { const TorchScriptArchive used_up = std::move(archive); }
-  checkpoint.model = build_model(config, metadata.preprocess, std::move(state), where);
-  check(checkpoint, file, where, options.parity);
+  checkpoint.towers = settle_towers(contents, state, config, options.settings, metadata.settings);
+  const std::filesystem::path archive = contents.archive ? contents.archive->file() : "";
+  contents.archive.reset();  // what the model doesn't share is freed as it is read
+  checkpoint.model = build_model(config, metadata.preprocess, std::move(state.tensors), where);
+  check(checkpoint, archive, samples, where, options.parity);
   return checkpoint;
 }
 

@@ -4,6 +4,8 @@
 #include "clipq/core/json.h"
 #include "clipq/core/strings.h"
 #include "clipq/data/preprocess_json.h"
+#include "hugging_face_documents.h"
+#include "open_clip_documents.h"
 
 namespace clipq {
 namespace {
@@ -58,16 +60,20 @@ CheckpointMetadata read(const Json& json, const std::string& place) {
 
 }  // namespace
 
-CheckpointMetadata read_checkpoint_metadata(const TorchScriptArchive& archive,
+CheckpointMetadata read_checkpoint_metadata(const std::map<std::string, std::string>& documents,
                                             const std::string& where) {
-  const auto text = archive.extra("clipq_checkpoint.json");
-  if (!text) return {};
-  const std::string place = where + ": extra/clipq_checkpoint.json";
+  const auto own = documents.find("clipq_checkpoint.json");
   try {
-    return read(parse_json(*text, place), place);
+    if (own != documents.end()) {
+      const std::string place = where + ": clipq_checkpoint.json";
+      return read(parse_json(own->second, place), place);
+    }
+    if (has_open_clip_config(documents)) return read_open_clip_documents(documents, where);
+    if (has_hugging_face_config(documents)) return read_hugging_face_documents(documents, where);
   } catch (const UsageError& failure) {
-    throw InputError(failure.what());
+    throw InputError(failure.what(), failure.advice());
   }
+  return {};
 }
 
 }  // namespace clipq

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <map>
 #include <string>
 
 #include "clipq/checkpoint/settled_tower.h"
@@ -7,14 +8,15 @@
 
 namespace clipq {
 
-/// What an archive's extra file clipq_checkpoint.json tells beyond the weights.
+/// What the documents of a checkpoint tell beyond the weights.
 struct CheckpointMetadata {
   SettingChoices settings;
-  Preprocess preprocess;
+  Preprocess preprocess;  ///< with OpenAI's size
 };
 
-/// Throws InputError that names `where` and the key.
-CheckpointMetadata read_checkpoint_metadata(const TorchScriptArchive& archive,
+/// What clipq_checkpoint.json tells, else open_clip's config, else Hugging Face's; nothing without
+/// any. Throws InputError that names `where` and the key.
+CheckpointMetadata read_checkpoint_metadata(const std::map<std::string, std::string>& documents,
                                             const std::string& where);
 
 }  // namespace clipq

@@ -116,11 +116,10 @@ std::optional<std::int64_t> heads_in(const std::string& code, std::int64_t width
 
 }  // namespace
 
-CodeSettings read_code_settings(const TorchScriptArchive& archive, Tower tower,
-                                const ClipConfig& config) {
-  ClipModel towers = make_towers(config);
-  const std::string code = archive.code_of(top_level_names(parts_of(towers), tower));
-  return {heads_in(code, config.tower(tower).width), activation_in(archive, code), eps_in(code)};
+CodeSettings read_code_settings(const TorchScriptArchive& archive,
+                                const std::vector<std::string>& modules, std::int64_t width) {
+  const std::string code = archive.code_of(modules);
+  return {heads_in(code, width), activation_in(archive, code), eps_in(code)};
 }
 
 }  // namespace clipq

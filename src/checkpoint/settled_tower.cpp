@@ -1,6 +1,7 @@
 #include "clipq/checkpoint/settled_tower.h"
 
-#include "code_settings.h"
+#include "clipq/core/error.h"
+#include "clipq/core/strings.h"
 
 namespace clipq {
 namespace {
@@ -19,9 +20,9 @@ Settled<T> settle(const std::optional<T>& option, const std::optional<T>& metada
 const char* name_of(Origin origin) {
   switch (origin) {
     case Origin::kOption:
-      return "the command line";
+      return "an explicit setting";
     case Origin::kMetadata:
-      return "the archive's metadata";
+      return "the checkpoint's metadata";
     case Origin::kCode:
       return "the archive's code";
     case Origin::kTried:
@@ -50,10 +51,9 @@ std::string SettledTower::assumed() const {
   return join(parts, ", ");
 }
 
-SettledTower settle_tower(const TorchScriptArchive& archive, const ClipConfig& config, Tower tower,
-                          const SettingChoices& options, const SettingChoices& metadata) {
-  const CodeSettings code = read_code_settings(archive, tower, config);
-  const TowerSettings& assumed = config.tower(tower).settings;
+SettledTower settle_tower(const TowerConfig& config, Tower tower, const SettingChoices& options,
+                          const SettingChoices& metadata, const CodeSettings& code) {
+  const TowerSettings& assumed = config.settings;
   return {settle(options.heads.of(tower), metadata.heads.of(tower), code.heads, assumed.heads),
           settle(options.activation.of(tower), metadata.activation.of(tower), code.activation,
                  assumed.activation),

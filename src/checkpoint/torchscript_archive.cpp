@@ -11,6 +11,7 @@
 #include "clipq/core/strings.h"
 #include "clipq/core/zip_archive.h"
 #include "pickled_tensors.h"
+#include "torch_zip.h"
 
 namespace clipq {
 namespace {
@@ -31,15 +32,6 @@ void require_zip(const std::filesystem::path& file) {
                          ": not a TorchScript archive (it doesn't begin like a zip file); expected "
                          "what torch.jit.save writes"));
   }
-}
-
-/// The folder that all records lie in, "archive/".
-std::string folder_of(const ZipArchive& zip) {
-  for (const std::string& name : zip.names()) {
-    const std::size_t slash = name.find('/');
-    if (slash != std::string::npos) return name.substr(0, slash + 1);
-  }
-  return "";
 }
 
 /// "__torch__.torch.nn Linear" as the code has it, "__torch__.torch.nn.Linear".
@@ -143,7 +135,7 @@ TorchScriptArchive::TorchScriptArchive(const std::filesystem::path& file) {
   require_zip(file);
   impl_ = std::make_unique<Impl>(file);
   const std::string where = file.string();
-  impl_->folder = folder_of(impl_->zip);
+  impl_->folder = top_folder(impl_->zip);
   if (!impl_->zip.contains(impl_->folder + "data.pkl")) {
     throw InputError(cat(where,
                          ": a zip file, but not a TorchScript archive (it has no data.pkl); "
@@ -154,12 +146,7 @@ TorchScriptArchive::TorchScriptArchive(const std::filesystem::path& file) {
                          ": a zip file, but not a TorchScript archive: it has no code (a "
                          "plain torch.save?); expected what torch.jit.save writes"));
   }
-  if (impl_->zip.contains(impl_->folder + "byteorder") &&
-      impl_->zip.read(impl_->folder + "byteorder") != "little") {
-    throw InputError(cat(where,
-                         ": its numbers are big-endian; export it on a little-endian "
-                         "machine"));
-  }
+  require_little_endian(impl_->zip, impl_->folder, where);
   impl_->read_modules(where);
   impl_->read_constants(where);
   impl_->zip.check_unread();

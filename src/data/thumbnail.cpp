@@ -5,6 +5,8 @@
 #include <opencv2/imgcodecs.hpp>
 #include <opencv2/imgproc.hpp>
 
+#include "clipq/data/resize.h"
+
 namespace clipq {
 
 std::string jpeg_thumbnail(const Image& image, int side) {

@@ -59,9 +59,9 @@ OpenedModel open_artifact(TorchScriptArchive archive, const std::string& where, 
           .source = std::move(artifact.source)};
 }
 
-OpenedModel open_checkpoint(TorchScriptArchive archive, const std::string& where, ModelInfo info,
+OpenedModel open_checkpoint(CheckpointContents contents, const std::string& where, ModelInfo info,
                             const ModelOptions& options) {
-  Checkpoint checkpoint = load_checkpoint(std::move(archive), where, options.checkpoint);
+  Checkpoint checkpoint = load_checkpoint(std::move(contents), where, options.checkpoint);
   info.mode = "float";
   info.unchecked = checkpoint.unchecked;
   if (checkpoint.parity) {
@@ -101,15 +101,20 @@ void warn_of_unchecked(Result& result) {
 
 OpenedModel open_model(const std::filesystem::path& file, const ModelOptions& options) {
   const std::string where = file.string();
-  TorchScriptArchive archive(file);
+  const std::vector<std::filesystem::path> files = checkpoint_files(file);
   ModelInfo info;
   info.path = where;
-  info.size_bytes = static_cast<std::int64_t>(std::filesystem::file_size(file));
-  info.sha256 = sha256_of_file(file);
-  const TensorBytes stored = tensor_bytes(archive.state_dict());
-  OpenedModel opened = is_artifact(archive)
-                           ? open_artifact(std::move(archive), where, std::move(info), options)
-                           : open_checkpoint(std::move(archive), where, std::move(info), options);
+  info.size_bytes = total_bytes(files);
+  info.sha256 = sha256_of(files);
+  CheckpointContents contents = read_contents(file);
+  if (!contents.archive || !is_artifact(*contents.archive)) {
+    OpenedModel opened = open_checkpoint(std::move(contents), where, std::move(info), options);
+    opened.info.parts =
+        size_parts(parts_of(opened.model), opened.checkpoint->stored, opened.info.size_bytes);
+    return opened;
+  }
+  const TensorBytes stored = tensor_bytes(std::exchange(contents.tensors, {}));
+  OpenedModel opened = open_artifact(std::move(*contents.archive), where, std::move(info), options);
   opened.info.parts = size_parts(parts_of(opened.model), stored, opened.info.size_bytes);
   return opened;
 }

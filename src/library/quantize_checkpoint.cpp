@@ -31,7 +31,7 @@ std::int64_t most_samples(std::span<const CalibrationItem> items) {
 QuantizedFile quantize(const std::filesystem::path& checkpoint,
                        const std::filesystem::path& artifact,
                        const QuantizeCheckpointOptions& options) {
-  require_file(checkpoint, "checkpoint");
+  checkpoint_files(checkpoint);  // before long work: that it is there
   require_artifact_target(artifact, checkpoint);
   Recipe recipe = load_recipe(options.recipe, options.overrides);
   const Component component = parse_component(options.component);

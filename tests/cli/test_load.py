@@ -33,7 +33,7 @@ class Load(CliTest):
     def test_activation_from_metadata_wins_over_the_graph(self):
         extra = {"clipq_checkpoint.json": json.dumps({"activation": "quick_gelu"})}
         path, _ = self.checkpoint(extra=extra)
-        self.assertEqual(self.inspect(path)["settings_from"]["text"]["activation"], "the archive's metadata")
+        self.assertEqual(self.inspect(path)["settings_from"]["text"]["activation"], "the checkpoint's metadata")
 
     def test_activation_is_tried_where_the_graph_does_not_tell(self):
         class Spelt(nn.Module):  # GELU without aten::gelu

@@ -135,7 +135,7 @@ class Parity(CliTest):
         self.fails(3, "image tower: heads: 10 fits, 5 is what an explicit setting says", "inspect", self.folder / "heads.pt",
                    "--heads", "image=5")
         export(clip, self.folder / "said.pt", {"clipq_checkpoint.json": json.dumps({"text_heads": 2})})
-        self.fails(3, "text tower: heads: 6 fits, 2 is what the archive's metadata says", "inspect", self.folder / "said.pt")
+        self.fails(3, "text tower: heads: 6 fits, 2 is what the checkpoint's metadata says", "inspect", self.folder / "said.pt")
         self.fails(2, "--heads: .five. is not a positive integer", "inspect", self.folder / "heads.pt", "--heads", "five")
         self.fails(3, "7 heads don't divide", "inspect", self.folder / "heads.pt", "--heads", "image=7")
 

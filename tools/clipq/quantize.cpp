@@ -12,7 +12,7 @@ void add_quantize(CLI::App& app, const CommonOptions& common) {
   auto* command = app.add_subcommand("quantize", "quantize a checkpoint into an artifact");
   auto options = std::make_shared<QuantizeOptions>();
   auto model = std::make_shared<ModelArguments>();
-  add_models_argument(*command, "checkpoint", options->checkpoint, "TorchScript CLIP (.pt)");
+  add_models_argument(*command, "checkpoint", options->checkpoint, "CLIP checkpoint: a TorchScript archive, safetensors, torch.save, or a folder");
   command->add_option("--recipe", options->recipe, "recipe name (clipq list recipes) or JSON file")
       ->type_name("RECIPE")
       ->capture_default_str();

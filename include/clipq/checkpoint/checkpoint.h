@@ -3,8 +3,10 @@
 #include <optional>
 #include <string>
 
+#include "clipq/checkpoint/checkpoint_contents.h"
 #include "clipq/checkpoint/parity.h"
 #include "clipq/model/clip_model.h"
+#include "clipq/model/size_parts.h"
 
 namespace clipq {
 
@@ -20,23 +22,26 @@ Json to_json(const CheckpointOptions& options);
 /// What the user brought, loaded and checked.
 struct Checkpoint {
   ClipModel model;                       ///< float32
+  std::string container;                 ///< what it came in
+  std::string dialect;                   ///< the family whose names it has
   std::optional<std::string> bpe_vocab;  ///< the tokenizer's merges, if the checkpoint has its own
   SettledTowers towers;                  ///< the towers' settings and where they were found
-  std::optional<Parity> parity;          ///< absent if the archive's own code wasn't run
+  std::optional<Parity> parity;          ///< absent if there was nothing to compare with
   std::string unchecked;                 ///< then: what it was not checked for, in words
   std::int64_t float32_bytes = 0;        ///< size of all weights in float32
+  TensorBytes stored;                    ///< sizes of the tensors as they are stored
 };
 
-/// Reads a TorchScript CLIP with OpenAI's names and ViT towers.
+/// Makes a CLIP with ViT towers of the contents of a file or folder.
 ///
 /// Heads, activation and LayerNorm eps of each tower are those of `options` if given, else of the
-/// archive's metadata (extra file clipq_checkpoint.json), else read off the archive's code, else
-/// tried against the embeddings that the archive's own code gives.
-/// Throws InputError if the file isn't such a checkpoint, if our embeddings differ from its own, or
-/// if they can't be compared and `options` don't skip that; UsageError if a setting can't be told.
-/// The archive is used up.
-/// @param where the file, for messages
-Checkpoint load_checkpoint(TorchScriptArchive archive, const std::string& where,
+/// checkpoint's documents, else read off the archive's code, else tried against embeddings: those
+/// that the archive's own code gives, or those of the samples in the file.
+/// Throws InputError if it isn't such a checkpoint, if our embeddings differ from its own, or if
+/// they can't be compared and `options` don't skip that; UsageError if a setting can't be told.
+/// The contents are used up.
+/// @param where the file or folder, for messages
+Checkpoint load_checkpoint(CheckpointContents contents, const std::string& where,
                            const CheckpointOptions& options);
 
 }  // namespace clipq

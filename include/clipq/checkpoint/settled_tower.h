@@ -3,7 +3,6 @@
 #include <optional>
 #include <string>
 
-#include "clipq/checkpoint/torchscript_archive.h"
 #include "clipq/checkpoint/tower_choice.h"
 #include "clipq/model/clip_config.h"
 
@@ -12,7 +11,7 @@ namespace clipq {
 /// Where a setting comes from, the surest first.
 enum class Origin { kOption, kMetadata, kCode, kTried, kAssumed };
 
-/// As inspect calls it: "the command line", "the archive's metadata", …
+/// As inspect calls it: "an explicit setting", "the checkpoint's metadata", …
 const char* name_of(Origin origin);
 
 template <typename T>
@@ -41,9 +40,16 @@ struct SettingChoices {
   TowerChoice<double> layer_norm_eps;
 };
 
-/// Each setting from `options`, else from `metadata`, else read off the archive's code, else what
-/// OpenAI's models have: heads 64 wide, QuickGELU, eps 1e-5.
-SettledTower settle_tower(const TorchScriptArchive& archive, const ClipConfig& config, Tower tower,
-                          const SettingChoices& options, const SettingChoices& metadata);
+/// What the text of an archive's code shows of a tower. Empty: it doesn't show, or in two ways.
+struct CodeSettings {
+  std::optional<std::int64_t> heads;
+  std::optional<Activation> activation;
+  std::optional<double> layer_norm_eps;
+};
+
+/// Each setting from `options`, else from `metadata`, else from `code`, else what OpenAI's models
+/// have: heads 64 wide, QuickGELU, eps 1e-5.
+SettledTower settle_tower(const TowerConfig& config, Tower tower, const SettingChoices& options,
+                          const SettingChoices& metadata, const CodeSettings& code);
 
 }  // namespace clipq

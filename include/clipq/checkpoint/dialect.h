@@ -1,0 +1,44 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "clipq/model/state_dict.h"
+#include "clipq/model/tower.h"
+
+namespace clipq {
+
+/// How a family of checkpoints names and stores its tensors.
+struct Dialect {
+  const char* name;
+  const char* anchor;  ///< a tensor that every model of the family has, and no other family
+
+  /// The same tensors with canonical names and layouts; unknown ones stay as they are. Throws
+  /// InputError if one that others belong to is missing.
+  StateDict (*canonical)(StateDict state, const std::string& where);
+
+  /// The modules of each tower in an archive of this family; empty: those of the canonical names.
+  std::vector<std::string> image_modules = {};
+  std::vector<std::string> text_modules = {};
+
+  const std::vector<std::string>& modules(Tower tower) const {
+    return tower == Tower::kImage ? image_modules : text_modules;
+  }
+};
+
+/// The families, the more special ones first.
+const std::vector<Dialect>& dialects();
+
+/// A model's tensors with canonical names.
+struct CanonicalState {
+  const Dialect* dialect;
+  std::string prefix;  ///< what stood before the family's names: "module."; may be empty
+  StateDict tensors;
+};
+
+/// Recognises the family by its anchor, below any prefix, and takes what lies below the prefix.
+/// Throws InputError that names the nearest family and what is missing if it is none, or the family
+/// if it is a known one that isn't supported, or the prefixes if there are several models.
+CanonicalState to_canonical(StateDict state, const std::string& where);
+
+}  // namespace clipq

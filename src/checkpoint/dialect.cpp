@@ -1,0 +1,128 @@
+#include "clipq/checkpoint/dialect.h"
+
+#include <algorithm>
+#include <array>
+#include <set>
+#include <utility>
+
+#include "clipq/core/error.h"
+#include "clipq/core/strings.h"
+#include "dialect_prefix.h"
+#include "hugging_face_clip.h"
+#include "open_clip_custom_text.h"
+#include "openai_clip.h"
+
+namespace clipq {
+namespace {
+
+/// Families that are known and not supported, by a part of their tensors' names.
+struct Unsupported {
+  const char* part;
+  const char* family;
+};
+
+constexpr std::array<Unsupported, 9> kUnsupported = {{
+    {"visual.layer1.0.conv1.weight", "a CLIP with a ResNet as image tower"},
+    {"vision_model.head.probe", "a SigLIP of Hugging Face's"},
+    {"visual.trunk.attn_pool.latent", "a SigLIP of open_clip's"},
+    {"visual.trunk.", "an open_clip model with one of timm's image towers"},
+    {"text.transformer.embeddings.", "an open_clip model with one of Hugging Face's text towers"},
+    {"visual.attn_pool.query", "a CoCa"},
+    {"text.cls_emb", "a CoCa"},
+    {"attn.ln_q.", "an open_clip model with norms in its attention"},
+    {"attn.logit_scale", "an open_clip model with scaled cosine attention"},
+}};
+
+/// Prefixes under which a name ends in some family's anchor.
+std::set<std::string> prefixes_of(const std::vector<std::string>& names) {
+  std::set<std::string> prefixes;
+  for (const std::string& name : names) {
+    for (const Dialect& dialect : dialects()) {
+      const std::string_view anchor = dialect.anchor;
+      if (!name.ends_with(anchor)) continue;
+      const std::string prefix = name.substr(0, name.size() - anchor.size());
+      if (prefix.empty() || prefix.ends_with('.')) prefixes.insert(prefix);
+    }
+  }
+  return prefixes;
+}
+
+std::vector<std::string> names_of(const StateDict& state) {
+  std::vector<std::string> names;
+  for (const auto& [name, tensor] : state) names.push_back(name);
+  return names;
+}
+
+StateDict below(StateDict state, const std::string& prefix) {
+  if (prefix.empty()) return state;
+  StateDict out;
+  for (auto& [name, tensor] : state) {
+    if (name.starts_with(prefix)) out[name.substr(prefix.size())] = std::move(tensor);
+  }
+  return out;
+}
+
+void refuse_unsupported(const StateDict& state, const std::string& where) {
+  for (const Unsupported& each : kUnsupported) {
+    for (const auto& [name, tensor] : state) {
+      if (name.find(each.part) == std::string::npos) continue;
+      throw InputError(
+          cat(where, ": ", each.family, " (it has \"", name, "\"), which clipq doesn't support"));
+    }
+  }
+}
+
+[[noreturn]] void throw_unknown(const StateDict& state, const std::string& where) {
+  std::vector<std::string> anchors;
+  for (const Dialect& dialect : dialects()) {
+    anchors.push_back(cat("\"", dialect.anchor, "\" (", dialect.name, ")"));
+  }
+  std::vector<std::string> shown = names_of(state);
+  const std::size_t count = shown.size();
+  shown.resize(std::min<std::size_t>(count, 3));
+  throw InputError(cat(where, ": no CLIP that clipq knows: none of its ", count,
+                       " tensors is named ", join(anchors, " or "), "; the first are ",
+                       join(shown, ", ")));
+}
+
+}  // namespace
+
+const std::vector<Dialect>& dialects() {
+  static const std::vector<Dialect> all = {
+      {"Hugging Face CLIPModel",
+       "vision_model.embeddings.class_embedding",
+       canonical_hugging_face_clip,
+       {"vision_model", "visual_projection"},
+       {"text_model", "text_projection"}},
+      {"open_clip CustomTextCLIP",
+       "text.token_embedding.weight",
+       canonical_open_clip_custom_text,
+       {"visual"},
+       {"text"}},
+      {"OpenAI CLIP", "visual.class_embedding", canonical_openai_clip},
+  };
+  return all;
+}
+
+std::string dialect_prefix(const std::vector<std::string>& names, const std::string& where) {
+  const std::set<std::string> prefixes = prefixes_of(names);
+  if (prefixes.empty()) return "";
+  if (prefixes.size() == 1) return *prefixes.begin();
+  std::vector<std::string> quoted;
+  for (const std::string& prefix : prefixes) quoted.push_back(cat("\"", prefix, "\""));
+  throw InputError(cat(where, ": holds several models, below ", join(quoted, " and "),
+                       "; save the one that is meant by itself"));
+}
+
+CanonicalState to_canonical(StateDict state, const std::string& where) {
+  const std::string prefix = dialect_prefix(names_of(state), where);
+  state = below(std::move(state), prefix);
+  refuse_unsupported(state, where);
+  for (const Dialect& dialect : dialects()) {
+    if (state.count(dialect.anchor) == 0) continue;
+    return {&dialect, prefix, dialect.canonical(std::move(state), where)};
+  }
+  throw_unknown(state, where);
+}
+
+}  // namespace clipq

@@ -1,0 +1,165 @@
+#include "hugging_face_documents.h"
+
+#include <array>
+#include <cmath>
+#include <string_view>
+#include <utility>
+
+#include "clipq/core/error.h"
+#include "clipq/core/json.h"
+#include "clipq/core/strings.h"
+
+namespace clipq {
+namespace {
+
+constexpr const char* kConfig = "config.json";
+constexpr const char* kPreprocessor = "preprocessor_config.json";
+
+/// Values of `CLIPVisionConfig` and `CLIPTextConfig`, which saved files may leave out.
+constexpr std::int64_t kVisionHeads = 12;
+constexpr std::int64_t kTextHeads = 8;
+constexpr std::int64_t kImageSize = 224;
+constexpr std::int64_t kVocabulary = 49408;
+constexpr std::int64_t kEndOfText = 49407;
+constexpr double kEps = 1e-5;
+
+/// Configs of before November 2022 say 2 and mean the largest id.
+constexpr std::int64_t kFormerEndOfText = 2;
+
+constexpr std::int64_t kBicubic = 3;  ///< Pillow's number
+constexpr double kByteScale = 1.0 / 255;
+
+struct NamedActivation {
+  std::string_view name;
+  Activation activation;
+};
+
+/// Names of transformers' ACT2FN.
+constexpr std::array<NamedActivation, 8> kActivations = {
+    {{"quick_gelu", Activation::kQuickGelu},
+     {"gelu", Activation::kGelu},
+     {"gelu_python", Activation::kGelu},
+     {"gelu_pytorch_tanh", Activation::kGeluTanh},
+     {"gelu_new", Activation::kGeluTanh},
+     {"gelu_fast", Activation::kGeluTanh},
+     {"gelu_python_tanh", Activation::kGeluTanh},
+     {"gelu_accurate", Activation::kGeluTanh}}};
+
+/// A tower's config: what `NAME_dict` says wins over what `NAME` says.
+Json tower_config(const Json& config, const std::string& name, const std::string& place) {
+  Json merged = json_value(config, name.c_str(), Json::object(), place);
+  const Json former = json_value(config, (name + "_dict").c_str(), Json(), place);
+  if (former.is_object()) merged.update(former);
+  return merged;
+}
+
+Activation activation_of(const Json& config, const std::string& place) {
+  const auto name = json_value<std::string>(config, "hidden_act", "quick_gelu", place);
+  for (const NamedActivation& each : kActivations) {
+    if (name == each.name) return each.activation;
+  }
+  throw InputError(cat(place, ": \"hidden_act\" is ", name, ", which clipq doesn't have"));
+}
+
+/// CLIP's text towers are pooled at the token with the largest id.
+void require_largest_end(const Json& text, const std::string& place) {
+  const auto end = json_value<std::int64_t>(text, "eos_token_id", kEndOfText, place);
+  const auto vocabulary = json_value<std::int64_t>(text, "vocab_size", kVocabulary, place);
+  if (end == kFormerEndOfText || end == vocabulary - 1) return;
+  throw InputError(cat(place, ": texts are pooled at id ", end, " of ", vocabulary,
+                       "; clipq pools at the largest id only"));
+}
+
+void read_config(const Json& config, const std::string& place, CheckpointMetadata& metadata) {
+  const Json vision = tower_config(config, "vision_config", place);
+  const Json text = tower_config(config, "text_config", place);
+  const std::string vision_place = place + ": vision_config";
+  const std::string text_place = place + ": text_config";
+  SettingChoices& settings = metadata.settings;
+  settings.heads = {
+      json_value<std::int64_t>(vision, "num_attention_heads", kVisionHeads, vision_place),
+      json_value<std::int64_t>(text, "num_attention_heads", kTextHeads, text_place)};
+  settings.activation = {activation_of(vision, vision_place), activation_of(text, text_place)};
+  settings.layer_norm_eps = {json_value(vision, "layer_norm_eps", kEps, vision_place),
+                             json_value(text, "layer_norm_eps", kEps, text_place)};
+  require_largest_end(text, text_place);
+}
+
+/// A size that is a number, or an object with `key`, or one with equal height and width; 0:
+/// another.
+std::int64_t side_of(const Json& json, const char* key) {
+  if (const auto number = whole_number(json)) return *number;
+  if (!json.is_object()) return 0;
+  if (json.contains(key)) return whole_number(json[key]).value_or(0);
+  const bool square =
+      json.contains("height") && json.contains("width") && json["height"] == json["width"];
+  return square ? whole_number(json["height"]).value_or(0) : 0;
+}
+
+/// clipq resizes the shorter side to the model's resolution and cuts out the middle.
+void require_resize_and_crop(const Json& json, std::int64_t resolution, const std::string& place) {
+  const auto require = [&place](bool fits, const std::string& what) {
+    if (!fits) throw InputError(cat(place, ": ", what, ", which clipq doesn't support"));
+  };
+  require(json_value(json, "do_resize", true, place), "images aren't resized");
+  require(json_value(json, "do_center_crop", true, place), "images aren't cropped");
+  require(json_value(json, "do_normalize", true, place), "images aren't normalized");
+  require(json_value<std::int64_t>(json, "resample", kBicubic, place) == kBicubic,
+          "images aren't resized by bicubic interpolation");
+  const double scale = json_value(json, "rescale_factor", kByteScale, place);
+  require(std::abs(scale - kByteScale) < 1e-6, cat("pixels are scaled by ", scale));
+  const Json size = json_value(json, "size", Json(resolution), place);
+  require(!size.is_object() || size.contains("shortest_edge"),
+          cat("images are resized to ", size.dump(), " whatever their shape"));
+  require(side_of(size, "shortest_edge") == resolution,
+          cat("images are resized to ", size.dump(), ", the model takes ", resolution));
+  const Json crop = json_value(json, "crop_size", Json(resolution), place);
+  require(side_of(crop, "shortest_edge") == resolution,
+          cat("images are cropped to ", crop.dump(), ", the model takes ", resolution));
+}
+
+std::array<float, 3> channels(const Json& json, const char* key, const std::array<float, 3>& usual,
+                              const std::string& place) {
+  const auto found = json.find(key);
+  if (found == json.end()) return usual;
+  const bool three = found->is_array() && found->size() == 3 && (*found)[0].is_number() &&
+                     (*found)[1].is_number() && (*found)[2].is_number();
+  if (!three) throw InputError(cat(place, ": \"", key, "\" isn't a list of three numbers"));
+  return {(*found)[0].get<float>(), (*found)[1].get<float>(), (*found)[2].get<float>()};
+}
+
+}  // namespace
+
+bool has_hugging_face_config(const std::map<std::string, std::string>& documents) {
+  const auto found = documents.find(kConfig);
+  return found != documents.end() && found->second.find("\"model_type\"") != std::string::npos;
+}
+
+CheckpointMetadata read_hugging_face_documents(const std::map<std::string, std::string>& documents,
+                                               const std::string& where) {
+  CheckpointMetadata metadata;
+  const std::string place = cat(where, ": ", kConfig);
+  const Json config = parse_json(documents.at(kConfig), place);
+  const auto type = json_value<std::string>(config, "model_type", "", place);
+  if (type != "clip") {
+    throw InputError(cat(place, ": \"model_type\" is ", type, ", expected clip: clipq doesn't ",
+                         "support the others"));
+  }
+  read_config(config, place, metadata);
+  const Json vision = tower_config(config, "vision_config", place);
+  const auto resolution = json_value<std::int64_t>(vision, "image_size", kImageSize, place);
+  Preprocess& preprocess = metadata.preprocess;
+  preprocess.crop_offset = CropOffset::kFloor;
+  const auto found = documents.find(kPreprocessor);
+  if (found == documents.end()) return metadata;
+  const std::string images = cat(where, ": ", kPreprocessor);
+  const Json json = parse_json(found->second, images);
+  if (!json.is_object()) throw InputError(cat(images, ": expected an object"));
+  require_resize_and_crop(json, resolution, images);
+  preprocess.mean = channels(json, "image_mean", preprocess.mean, images);
+  preprocess.std = channels(json, "image_std", preprocess.std, images);
+  validate(preprocess, images);
+  return metadata;
+}
+
+}  // namespace clipq

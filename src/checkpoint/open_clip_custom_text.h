@@ -1,0 +1,13 @@
+#pragma once
+
+#include <string>
+
+#include "clipq/model/state_dict.h"
+
+namespace clipq {
+
+/// open_clip's `CustomTextCLIP`: the text tower's names begin with "text.". Throws InputError if
+/// its text projection has a bias.
+StateDict canonical_open_clip_custom_text(StateDict state, const std::string& where);
+
+}  // namespace clipq

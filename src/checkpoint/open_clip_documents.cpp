@@ -1,0 +1,118 @@
+#include "open_clip_documents.h"
+
+#include <array>
+#include <utility>
+
+#include "clipq/core/error.h"
+#include "clipq/core/json.h"
+#include "clipq/core/strings.h"
+#include "clipq/data/preprocess_json.h"
+
+namespace clipq {
+namespace {
+
+constexpr const char* kConfig = "open_clip_config.json";
+
+constexpr std::int64_t kVisionWidth = 768;
+constexpr std::int64_t kHeadWidth = 64;
+constexpr std::int64_t kTextHeads = 8;
+constexpr double kEps = 1e-5;
+
+/// A key that changes the architecture, and the only value that clipq supports.
+struct Requirement {
+  const char* key;
+  Json value;  ///< open_clip's default
+};
+
+const std::vector<Requirement>& vision_requirements() {
+  static const std::vector<Requirement> all = {
+      {"timm_model_name", nullptr},   {"no_ln_pre", false},        {"pool_type", "tok"},
+      {"final_ln_after_pool", false}, {"attentional_pool", false}, {"qk_norm", false}};
+  return all;
+}
+
+const std::vector<Requirement>& text_requirements() {
+  static const std::vector<Requirement> all = {
+      {"hf_model_name", nullptr},    {"hf_tokenizer_name", nullptr},
+      {"tokenizer_kwargs", nullptr}, {"pool_type", "argmax"},
+      {"no_causal_mask", false},     {"proj_bias", false},
+      {"proj_type", "linear"},       {"embed_cls", false}};
+  return all;
+}
+
+void require_supported(const Json& config, const std::vector<Requirement>& requirements,
+                       const std::string& place) {
+  for (const Requirement& each : requirements) {
+    const auto found = config.find(each.key);
+    if (found == config.end() || found->is_null() || *found == each.value) continue;
+    if (each.value.is_null() && found->is_object() && found->empty()) continue;
+    throw InputError(
+        cat(place, ": \"", each.key, "\" is ", found->dump(), ", which clipq doesn't support",
+            each.value.is_null() ? std::string() : cat("; expected ", each.value.dump())));
+  }
+}
+
+Activation activation_of(const Json& model, const Json& tower, const std::string& place) {
+  if (json_value(model, "quick_gelu", false, place)) return Activation::kQuickGelu;
+  const Json arguments = json_value(tower, "act_kwargs", Json::object(), place);
+  if (!arguments.is_object()) return Activation::kGelu;
+  const auto approximation = json_value<std::string>(arguments, "approximate", "none", place);
+  return approximation == "tanh" ? Activation::kGeluTanh : Activation::kGelu;
+}
+
+double eps_of(const Json& tower, const std::string& place) {
+  const Json arguments = json_value(tower, "norm_kwargs", Json::object(), place);
+  return arguments.is_object() ? json_value(arguments, "eps", kEps, place) : kEps;
+}
+
+SettingChoices settings_of(const Json& model, const std::string& place) {
+  const Json vision = json_value(model, "vision_cfg", Json::object(), place);
+  const Json text = json_value(model, "text_cfg", Json::object(), place);
+  require_supported(vision, vision_requirements(), place + ": vision_cfg");
+  require_supported(text, text_requirements(), place + ": text_cfg");
+  const auto width = json_value<std::int64_t>(vision, "width", kVisionWidth, place);
+  const auto head_width = json_value<std::int64_t>(vision, "head_width", kHeadWidth, place);
+  if (head_width < 1) throw InputError(cat(place, ": \"head_width\" is ", head_width));
+  return {.heads = {width / head_width, json_value(text, "heads", kTextHeads, place)},
+          .activation = {activation_of(model, vision, place), activation_of(model, text, place)},
+          .layer_norm_eps = {eps_of(vision, place), eps_of(text, place)}};
+}
+
+Preprocess preprocess_of(const Json& json, const std::string& place) {
+  const auto interpolation = json_value<std::string>(json, "interpolation", "bicubic", place);
+  const auto mode = json_value<std::string>(json, "resize_mode", "shortest", place);
+  if (interpolation != "bicubic" && interpolation != "random") {
+    throw InputError(
+        cat(place, ": \"interpolation\" is ", interpolation, "; clipq supports bicubic only"));
+  }
+  if (mode != "shortest") {
+    throw InputError(cat(place, ": \"resize_mode\" is ", mode, "; clipq supports shortest only"));
+  }
+  Json known = Json::object();
+  for (const char* key : {"mean", "std"}) {
+    if (json.contains(key)) known[key] = json[key];
+  }
+  Preprocess preprocess = preprocess_from_json(known, place);
+  validate(preprocess, place);
+  return preprocess;
+}
+
+}  // namespace
+
+bool has_open_clip_config(const std::map<std::string, std::string>& documents) {
+  return documents.count(kConfig) > 0;
+}
+
+CheckpointMetadata read_open_clip_documents(const std::map<std::string, std::string>& documents,
+                                            const std::string& where) {
+  const std::string place = cat(where, ": ", kConfig);
+  const Json config = parse_json(documents.at(kConfig), place);
+  const Json model = json_value(config, "model_cfg", Json::object(), place);
+  CheckpointMetadata metadata;
+  metadata.settings = settings_of(model, place + ": model_cfg");
+  metadata.preprocess = preprocess_of(json_value(config, "preprocess_cfg", Json::object(), place),
+                                      place + ": preprocess_cfg");
+  return metadata;
+}
+
+}  // namespace clipq

@@ -1,0 +1,18 @@
+#pragma once
+
+#include <map>
+#include <string>
+
+#include "checkpoint_metadata.h"
+
+namespace clipq {
+
+bool has_open_clip_config(const std::map<std::string, std::string>& documents);
+
+/// What open_clip_config.json tells: `model_cfg` and `preprocess_cfg`. Keys that are absent have
+/// open_clip's defaults. Throws UsageError or InputError that names `where` and the key if they say
+/// something that clipq can't do: another pooling, tokenizer, resizing, ….
+CheckpointMetadata read_open_clip_documents(const std::map<std::string, std::string>& documents,
+                                            const std::string& where);
+
+}  // namespace clipq

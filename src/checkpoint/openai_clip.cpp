@@ -1,0 +1,55 @@
+#include "openai_clip.h"
+
+#include <array>
+#include <string_view>
+
+#include "clipq/core/error.h"
+#include "clipq/core/strings.h"
+
+namespace clipq {
+namespace {
+
+/// A LayerScale of a block, and the linear layer whose output it scales.
+struct LayerScale {
+  std::string_view gamma;
+  std::string_view linear;
+};
+
+constexpr std::array<LayerScale, 2> kLayerScales = {
+    {{".ls_1.gamma", ".attn.out_proj"}, {".ls_2.gamma", ".mlp.c_proj"}}};
+
+/// Numbers that say what shapes say, masks, and the bias of logits.
+constexpr std::array<std::string_view, 5> kWithoutInfluence = {
+    "input_resolution", "context_length", "vocab_size", "attn_mask", "logit_bias"};
+
+void fold(StateDict& state, const std::string& gamma, const std::string& linear,
+          const std::string& where) {
+  const at::Tensor scale = state.at(gamma).to(at::kFloat);
+  const auto weight = state.find(linear + ".weight");
+  const auto bias = state.find(linear + ".bias");
+  if (weight == state.end() || bias == state.end() || scale.dim() != 1 ||
+      weight->second.dim() != 2 || weight->second.size(0) != scale.size(0)) {
+    throw InputError(cat(where, ": ", gamma, " doesn't fit ", linear, ".weight and .bias"));
+  }
+  weight->second = weight->second.to(at::kFloat).mul(scale.unsqueeze(1));
+  bias->second = bias->second.to(at::kFloat).mul(scale);
+  state.erase(gamma);
+}
+
+}  // namespace
+
+StateDict canonical_openai_clip(StateDict state, const std::string& where) {
+  for (const std::string_view name : kWithoutInfluence) state.erase(std::string(name));
+  std::vector<std::string> names;
+  for (const auto& [name, tensor] : state) names.push_back(name);
+  for (const std::string& name : names) {
+    for (const LayerScale& each : kLayerScales) {
+      if (!name.ends_with(each.gamma)) continue;
+      const std::string block = name.substr(0, name.size() - each.gamma.size());
+      fold(state, name, block + std::string(each.linear), where);
+    }
+  }
+  return state;
+}
+
+}  // namespace clipq

@@ -1,0 +1,217 @@
+#include "safetensors.h"
+
+#include <ATen/ops/empty.h>
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <fstream>
+#include <string_view>
+#include <utility>
+
+#include "clipq/core/error.h"
+#include "clipq/core/files.h"
+#include "clipq/core/json.h"
+#include "clipq/core/strings.h"
+
+namespace clipq {
+namespace {
+
+/// The format's own limit.
+constexpr std::uint64_t kLongestHeader = 100'000'000;
+constexpr std::size_t kMostDimensions = 8;
+constexpr const char* kMetadata = "__metadata__";
+
+struct StoredType {
+  const char* name;
+  at::ScalarType type;
+};
+
+constexpr std::array<StoredType, 12> kTypes = {{{"F32", at::kFloat},
+                                                {"F16", at::kHalf},
+                                                {"BF16", at::kBFloat16},
+                                                {"F64", at::kDouble},
+                                                {"I64", at::kLong},
+                                                {"I32", at::kInt},
+                                                {"I16", at::kShort},
+                                                {"I8", at::kChar},
+                                                {"U8", at::kByte},
+                                                {"BOOL", at::kBool},
+                                                {"F8_E4M3", at::kFloat8_e4m3fn},
+                                                {"F8_E5M2", at::kFloat8_e5m2}}};
+
+class SafetensorsReader {
+ public:
+  explicit SafetensorsReader(const std::filesystem::path& file) : where_(file.string()) {
+    require_file(file, "checkpoint");
+    bytes_ = std::filesystem::file_size(file);
+    stream_.open(file, std::ios::binary);
+    read_header();
+  }
+
+  void read_into(CheckpointContents& contents) {
+    std::uint64_t end = 0;
+    for (const auto& [name, entry] : header_.items()) {
+      if (name == kMetadata) {
+        read_documents(entry, contents);
+      } else {
+        end = std::max(end, read_tensor(name, entry, contents));
+      }
+    }
+    if (end != bytes_ - data_begin_) {
+      throw InputError(cat(where_, ": holds ", bytes_ - data_begin_,
+                           " bytes of tensors, its header says ", end,
+                           "; copy or download the file again"));
+    }
+  }
+
+ private:
+  [[noreturn]] void fail(const std::string& name, const std::string& reason) const {
+    throw InputError(
+        cat(where_, ": tensor \"", name, "\" ", reason, "; copy or download the file again"));
+  }
+
+  void read_header() {
+    std::array<unsigned char, 8> little_endian = {};
+    stream_.read(reinterpret_cast<char*>(little_endian.data()), little_endian.size());
+    std::uint64_t length = 0;
+    for (std::size_t i = little_endian.size(); i-- > 0;) length = length << 8 | little_endian[i];
+    if (!stream_ || length > kLongestHeader || length > bytes_ - little_endian.size()) {
+      throw InputError(cat(where_, ": a damaged or truncated safetensors file: its header claims ",
+                           length, " bytes, the file has ", bytes_));
+    }
+    std::string text(length, '\0');
+    stream_.read(text.data(), static_cast<std::streamsize>(length));
+    data_begin_ = little_endian.size() + length;
+    header_ = parse_json(text, where_ + ": header");
+    if (!header_.is_object()) throw InputError(where_ + ": its header is no JSON object");
+  }
+
+  static void read_documents(const Json& metadata, CheckpointContents& contents) {
+    if (!metadata.is_object()) return;
+    for (const auto& [name, value] : metadata.items()) {
+      if (value.is_string()) contents.documents[name] = value.get<std::string>();
+    }
+  }
+
+  /// Returns where its data end.
+  std::uint64_t read_tensor(const std::string& name, const Json& entry,
+                            CheckpointContents& contents) {
+    const auto type = type_of(name, entry);
+    const std::vector<std::uint64_t> shape = numbers(name, entry, "shape", kMostDimensions);
+    const std::vector<std::uint64_t> offsets = numbers(name, entry, "data_offsets", 2);
+    if (offsets.size() != 2 || offsets[0] > offsets[1] || offsets[1] > bytes_ - data_begin_) {
+      fail(name, "lies outside of the file");
+    }
+    std::uint64_t needed = at::elementSize(type);
+    std::vector<std::int64_t> sizes;
+    for (const std::uint64_t size : shape) {
+      if (__builtin_mul_overflow(needed, size, &needed)) fail(name, "has a shape that overflows");
+      sizes.push_back(static_cast<std::int64_t>(size));
+    }
+    if (needed != offsets[1] - offsets[0]) {
+      fail(name, cat("of shape ", at::IntArrayRef(sizes), " needs ", needed, " bytes, but ",
+                     offsets[1] - offsets[0], " are stored"));
+    }
+    at::Tensor tensor = at::empty(sizes, at::TensorOptions(type));
+    stream_.seekg(static_cast<std::streamoff>(data_begin_ + offsets[0]));
+    stream_.read(static_cast<char*>(tensor.mutable_data_ptr()),
+                 static_cast<std::streamsize>(needed));
+    if (!stream_) fail(name, "can't be read");
+    contents.tensors[name] = std::move(tensor);
+    return offsets[1];
+  }
+
+  at::ScalarType type_of(const std::string& name, const Json& entry) const {
+    const bool has_type =
+        entry.is_object() && entry.contains("dtype") && entry["dtype"].is_string();
+    if (!has_type) fail(name, "has no dtype");
+    const auto wanted = entry["dtype"].get<std::string>();
+    const auto found = std::find_if(kTypes.begin(), kTypes.end(),
+                                    [&](const StoredType& each) { return wanted == each.name; });
+    if (found == kTypes.end()) {
+      throw InputError(cat(where_, ": tensor \"", name, "\" is of type ", wanted,
+                           ", which has no place in a CLIP"));
+    }
+    return found->type;
+  }
+
+  std::vector<std::uint64_t> numbers(const std::string& name, const Json& entry, const char* key,
+                                     std::size_t most) const {
+    const auto found = entry.find(key);
+    if (found == entry.end() || !found->is_array() || found->size() > most) {
+      fail(name, cat("has no valid ", key));
+    }
+    std::vector<std::uint64_t> out;
+    for (const Json& each : *found) {
+      const auto number = whole_number(each);
+      if (!number || *number < 0) fail(name, cat("has no valid ", key));
+      out.push_back(static_cast<std::uint64_t>(*number));
+    }
+    return out;
+  }
+
+  std::string where_;
+  std::ifstream stream_;
+  std::uint64_t bytes_ = 0;
+  std::uint64_t data_begin_ = 0;
+  Json header_;
+};
+
+/// What an index maps tensors to: names of files beside it.
+std::map<std::string, std::string> shards_by_tensor(const std::filesystem::path& file) {
+  const std::string where = file.string();
+  const Json index = read_json(file);
+  const Json map = index.is_object() ? index.value("weight_map", Json()) : Json();
+  if (!map.is_object() || map.empty()) {
+    throw InputError(cat(where, ": no index of safetensors files: it has no \"weight_map\""));
+  }
+  std::map<std::string, std::string> shards;
+  for (const auto& [name, shard] : map.items()) {
+    const std::string value = shard.is_string() ? shard.get<std::string>() : "";
+    if (value.empty() || value.find('/') != std::string::npos) {
+      throw InputError(cat(where, ": \"", name, "\" isn't mapped to a file beside it"));
+    }
+    shards[name] = value;
+  }
+  return shards;
+}
+
+}  // namespace
+
+CheckpointContents read_safetensors(const std::filesystem::path& file) {
+  CheckpointContents contents;
+  contents.container = "safetensors";
+  SafetensorsReader(file).read_into(contents);
+  return contents;
+}
+
+bool is_safetensors_index(const std::filesystem::path& file) {
+  return file.string().ends_with(".safetensors.index.json");
+}
+
+std::vector<std::filesystem::path> safetensors_index_files(const std::filesystem::path& file) {
+  std::vector<std::filesystem::path> files = {file};
+  for (const auto& [name, shard] : shards_by_tensor(file)) {
+    const std::filesystem::path path = folder_of(file) / shard;
+    if (std::find(files.begin(), files.end(), path) == files.end()) files.push_back(path);
+  }
+  return files;
+}
+
+CheckpointContents read_safetensors_index(const std::filesystem::path& file) {
+  std::vector<std::filesystem::path> shards = safetensors_index_files(file);
+  shards.erase(shards.begin());
+  CheckpointContents contents;
+  contents.container =
+      cat("safetensors in ", shards.size(), shards.size() == 1 ? " file" : " files");
+  for (const std::filesystem::path& shard : shards) SafetensorsReader(shard).read_into(contents);
+  for (const auto& [name, shard] : shards_by_tensor(file)) {
+    if (contents.tensors.count(name) > 0) continue;
+    throw InputError(
+        cat(file.string(), ": \"", name, "\" isn't in ", shard, "; download the files again"));
+  }
+  return contents;
+}
+
+}  // namespace clipq

@@ -1,0 +1,24 @@
+#include "torch_zip.h"
+
+#include "clipq/core/error.h"
+#include "clipq/core/strings.h"
+
+namespace clipq {
+
+std::string top_folder(const ZipArchive& zip) {
+  for (const std::string& name : zip.names()) {
+    const std::size_t slash = name.find('/');
+    if (slash != std::string::npos) return name.substr(0, slash + 1);
+  }
+  return "";
+}
+
+void require_little_endian(const ZipArchive& zip, const std::string& folder,
+                           const std::string& where) {
+  const std::string record = folder + "byteorder";
+  if (!zip.contains(record) || zip.read(record) == "little") return;
+  throw InputError(
+      cat(where, ": its numbers are big-endian; export it on a little-endian machine"));
+}
+
+}  // namespace clipq

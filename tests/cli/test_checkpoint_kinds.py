@@ -1,0 +1,297 @@
+"""Checkpoints in other containers than TorchScript and with other names than OpenAI's: what loads gives the model's own embeddings,
+and what doesn't says what it is."""
+import json
+import struct
+import unittest
+
+import numpy as np
+import torch
+from torch import nn
+
+from support import CONTEXT, MERGES, VOCABULARY, CliTest, pixels, tiny_clip, tokens, worst_cosine
+
+HEADS = ("--heads", "image=2,text=1", "--activation", "quick_gelu")
+SAFETENSORS_TYPES = {torch.float32: "F32", torch.float16: "F16", torch.bfloat16: "BF16", torch.float64: "F64", torch.int64: "I64"}
+TEXTS = ["red blue", "blue", "a red thing"]
+
+
+def save_safetensors(tensors, path, metadata=None):
+    """The format by its description, without the library."""
+    header, data = ({"__metadata__": metadata} if metadata else {}), b""
+    for name, tensor in tensors.items():
+        raw = tensor.contiguous().view(torch.uint8).numpy().tobytes() if tensor.dim() else tensor.reshape(1).view(torch.uint8).numpy().tobytes()
+        header[name] = {"dtype": SAFETENSORS_TYPES[tensor.dtype], "shape": list(tensor.shape),
+                        "data_offsets": [len(data), len(data) + len(raw)]}
+        data += raw
+    text = json.dumps(header).encode()
+    text += b" " * (-len(text) % 8)
+    path.write_bytes(struct.pack("<Q", len(text)) + text + data)
+    return path
+
+
+def state_of(clip):
+    return {name: tensor.detach().clone() for name, tensor in clip.state_dict().items()}
+
+
+def hugging_face_names(state):
+    """The same tensors as transformers' CLIPModel names and lays them out."""
+    out = {}
+    for name, tensor in state.items():
+        tower, rest = ("vision_model", name[7:]) if name.startswith("visual.") else ("text_model", name)
+        if rest.startswith("transformer.resblocks."):
+            number, part = rest[22:].split(".", 1)
+            layer = f"{tower}.encoder.layers.{number}."
+            if part.startswith("attn.in_proj_"):
+                for letter, rows in zip("qkv", tensor.chunk(3)):
+                    out[f"{layer}self_attn.{letter}_proj.{part[13:]}"] = rows.clone()
+                continue
+            for ours, theirs in (("attn.out_proj", "self_attn.out_proj"), ("ln_1", "layer_norm1"), ("ln_2", "layer_norm2"),
+                                 ("mlp.c_fc", "mlp.fc1"), ("mlp.c_proj", "mlp.fc2")):
+                part = part.replace(ours, theirs)
+            out[layer + part] = tensor
+        elif rest in ("proj", "text_projection"):
+            out["visual_projection.weight" if rest == "proj" else "text_projection.weight"] = tensor.t().contiguous()
+        elif rest == "logit_scale":
+            out[rest] = tensor
+        else:
+            for ours, theirs in (("class_embedding", "embeddings.class_embedding"), ("conv1.weight", "embeddings.patch_embedding.weight"),
+                                 ("positional_embedding", "embeddings.position_embedding.weight"), ("ln_pre", "pre_layrnorm"),
+                                 ("ln_post", "post_layernorm"), ("token_embedding.weight", "embeddings.token_embedding.weight"),
+                                 ("ln_final", "final_layer_norm")):
+                if rest.startswith(ours):
+                    out[f"{tower}.{theirs}{rest[len(ours):]}"] = tensor
+    out["vision_model.embeddings.position_ids"] = torch.arange(17)[None]
+    return out
+
+
+HUGGING_FACE_CONFIG = {
+    "model_type": "clip", "projection_dim": 48,
+    "vision_config": {"hidden_size": 128, "num_attention_heads": 2, "image_size": 32, "patch_size": 8},
+    "text_config": {"hidden_size": 64, "num_attention_heads": 1, "vocab_size": VOCABULARY, "eos_token_id": VOCABULARY - 1,
+                    "max_position_embeddings": CONTEXT}}
+HUGGING_FACE_PREPROCESSOR = {
+    "crop_size": {"height": 32, "width": 32}, "do_center_crop": True, "do_normalize": True, "do_resize": True,
+    "image_mean": [0.5, 0.5, 0.5], "image_std": [0.25, 0.25, 0.25], "resample": 3, "rescale_factor": 1 / 255,
+    "size": {"shortest_edge": 32}}
+OPEN_CLIP_CONFIG = {
+    "model_cfg": {"embed_dim": 48, "quick_gelu": True, "vision_cfg": {"image_size": 32, "layers": 2, "width": 128, "patch_size": 8},
+                  "text_cfg": {"context_length": CONTEXT, "vocab_size": VOCABULARY, "width": 64, "heads": 1, "layers": 2}},
+    "preprocess_cfg": {"mean": [0.5, 0.5, 0.5], "std": [0.25, 0.25, 0.25], "interpolation": "bicubic", "resize_mode": "shortest"}}
+
+
+class CheckpointKinds(CliTest):
+    def setUp(self):
+        super().setUp()
+        self.clip = tiny_clip().eval()
+        (self.folder / "merges.txt").write_text(MERGES)
+        (self.folder / "texts.txt").write_text("".join(text + "\n" for text in TEXTS))
+
+    def texts_of(self, path, *options):
+        """Embeddings of the texts, and the log."""
+        self.ok("embed", path, "--texts", self.folder / "texts.txt", "-o", self.folder / "rows.npy", *options)
+        return np.load(self.folder / "rows.npy")
+
+    def expected(self):
+        """By the archive that the other tests use."""
+        from support import export
+
+        export(self.clip, self.folder / "reference.pt")
+        return self.texts_of(self.folder / "reference.pt")
+
+    def assert_same(self, path, *options):
+        expected = self.expected()
+        found = self.texts_of(path, *options)
+        self.assertGreater(worst_cosine(found, expected), 0.999999)
+        np.testing.assert_allclose(np.linalg.norm(found, axis=1), np.linalg.norm(expected, axis=1), rtol=1e-4)
+
+    def inspected(self, path, *options):
+        return json.loads(self.ok("inspect", path, "--json", *options))
+
+    def merges(self):
+        return ("--bpe", self.folder / "merges.txt")
+
+    def test_safetensors_of_every_float_type(self):
+        for dtype in (torch.float32, torch.float16, torch.bfloat16, torch.float64):
+            self.clip = tiny_clip().to(dtype).float().eval()
+            path = save_safetensors({name: tensor.to(dtype) for name, tensor in state_of(self.clip).items()},
+                                    self.folder / f"{dtype}.safetensors"[6:])
+            self.assert_same(path, *HEADS, *self.merges())
+            found = self.inspected(path, *HEADS, *self.merges())
+            self.assertEqual((found["container"], found["dialect"]), ("safetensors", "OpenAI CLIP"))
+            self.assertIn("no code, and no samples", found["unchecked"])
+
+    def test_what_nothing_tells_must_be_given(self):
+        path = save_safetensors(state_of(self.clip), self.folder / "a.safetensors")
+        self.fails(2, r"number of heads of its image tower.*--heads", "inspect", path, *self.merges(), "--activation", "quick_gelu")
+        self.fails(2, r"the activation can't be told.*--activation", "inspect", path, *self.merges(), "--heads", "image=2,text=1")
+
+    def test_samples_prove_a_file_and_tell_what_it_does_not(self):
+        image, text = pixels(), tokens()
+        with torch.no_grad():
+            samples = {"clipq_samples.pixels": image, "clipq_samples.tokens": text,
+                       "clipq_samples.image": self.clip.encode_image(image), "clipq_samples.text": self.clip.encode_text(text)}
+        path = save_safetensors(state_of(self.clip) | samples, self.folder / "a.safetensors", {"bpe_vocab": MERGES})
+        found = self.inspected(path)
+        self.assertLess(found["parity"]["image"]["error"], 5e-6)
+        self.assertNotIn("unchecked", found)
+        self.assert_same(path)
+        samples["clipq_samples.text"] = samples["clipq_samples.text"].flip(0)
+        path = save_safetensors(state_of(self.clip) | samples, self.folder / "b.safetensors", {"bpe_vocab": MERGES})
+        self.fails(3, "text tower's embeddings aren't", "inspect", path)
+        del samples["clipq_samples.text"]
+        path = save_safetensors(state_of(self.clip) | samples, self.folder / "c.safetensors", {"bpe_vocab": MERGES})
+        self.fails(3, 'sample "clipq_samples.text" is missing', "inspect", path)
+
+    def test_torch_save_of_state_dicts_training_checkpoints_and_modules(self):
+        state = self.clip.state_dict()
+        optimizer = torch.optim.AdamW(self.clip.parameters())
+        self.clip.encode_image(pixels()).sum().backward()
+        optimizer.step()
+        self.clip.load_state_dict(state := {name: tensor.clone() for name, tensor in state.items()})
+        kinds = {"state.pt": self.clip.state_dict(),
+                 "training.pt": {"epoch": 3, "state_dict": {f"module.{n}": t for n, t in state.items()},
+                                 "optimizer": optimizer.state_dict(), "name": "run"},
+                 "module.pt": nn.DataParallel(self.clip)}
+        for name, content in kinds.items():
+            torch.save(content, self.folder / name)
+            self.assert_same(self.folder / name, *HEADS, *self.merges())
+            self.assertEqual(self.inspected(self.folder / name, *HEADS, *self.merges())["container"], "torch.save file")
+
+    def test_folder_of_hugging_face(self):
+        folder = self.folder / "hub"
+        folder.mkdir()
+        save_safetensors(hugging_face_names(state_of(self.clip)), folder / "model.safetensors", {"format": "pt"})
+        (folder / "config.json").write_text(json.dumps(HUGGING_FACE_CONFIG))
+        (folder / "preprocessor_config.json").write_text(json.dumps(HUGGING_FACE_PREPROCESSOR))
+        (folder / "merges.txt").write_text(MERGES)
+        self.assert_same(folder)
+        found = self.inspected(folder)
+        self.assertEqual(found["dialect"], "Hugging Face CLIPModel")
+        self.assertEqual(found["config"]["vision_settings"]["heads"], 2)
+        (folder / "merges.txt").unlink()
+        merges = [line.split() for line in MERGES.splitlines()[1:]]
+        for listed in (merges, [" ".join(pair) for pair in merges]):
+            model = {"type": "BPE", "end_of_word_suffix": "</w>", "merges": listed, "vocab": {}}
+            (folder / "tokenizer.json").write_text(json.dumps({"model": model}))
+            self.assert_same(folder)
+
+    def test_artifact_of_a_folder(self):
+        folder = self.folder / "hub"
+        folder.mkdir()
+        save_safetensors(hugging_face_names(state_of(self.clip)), folder / "model.safetensors")
+        (folder / "config.json").write_text(json.dumps(HUGGING_FACE_CONFIG))
+        (folder / "merges.txt").write_text(MERGES)
+        self.ok("quantize", folder, "--recipe", "int8-dynamic", "-o", self.folder / "a.pt")
+        self.assertGreater(worst_cosine(self.texts_of(self.folder / "a.pt"), self.expected()), 0.99)
+
+    def test_shards(self):
+        state = hugging_face_names(state_of(self.clip))
+        folder = self.folder / "shards"
+        folder.mkdir()
+        names = sorted(state)
+        files = {"model-1.safetensors": names[::2], "model-2.safetensors": names[1::2]}
+        for file, part in files.items():
+            save_safetensors({name: state[name] for name in part}, folder / file)
+        index = {"weight_map": {name: file for file, part in files.items() for name in part}}
+        (folder / "model.safetensors.index.json").write_text(json.dumps(index))
+        (folder / "config.json").write_text(json.dumps(HUGGING_FACE_CONFIG))
+        (folder / "merges.txt").write_text(MERGES)
+        self.assert_same(folder)
+        (folder / "model-2.safetensors").unlink()
+        self.fails(3, "model-2.safetensors", "inspect", folder)
+        index["weight_map"][names[0]] = "../model-1.safetensors"
+        (folder / "model.safetensors.index.json").write_text(json.dumps(index))
+        self.fails(3, "isn't mapped to a file beside it", "inspect", folder)
+
+    def test_folder_of_open_clip_with_custom_text_and_layer_scale(self):
+        state = state_of(self.clip)
+        torch.manual_seed(3)
+        for name in [name for name in state if name.endswith(("attn.out_proj.weight", "mlp.c_proj.weight"))]:
+            number = 1 if name.endswith("attn.out_proj.weight") else 2
+            block = name.removesuffix(".attn.out_proj.weight").removesuffix(".mlp.c_proj.weight")
+            gamma = torch.rand(state[name].shape[0]) + 0.5
+            state[f"{block}.ls_{number}.gamma"] = gamma
+            state[name] /= gamma[:, None]
+            state[name.replace("weight", "bias")] /= gamma
+        for custom in (False, True):
+            folder = self.folder / f"open_clip_{custom}"
+            folder.mkdir()
+            named = {name if name.startswith("visual.") or name == "logit_scale" or not custom else f"text.{name}": tensor
+                     for name, tensor in state.items()}
+            named["logit_scale"] = named["logit_scale"].reshape(1)
+            torch.save(named, folder / "open_clip_pytorch_model.bin")
+            (folder / "open_clip_config.json").write_text(json.dumps(OPEN_CLIP_CONFIG))
+            self.assert_same(folder, *self.merges())
+            self.assertEqual(self.inspected(folder, *self.merges())["dialect"], "open_clip CustomTextCLIP" if custom else "OpenAI CLIP")
+
+    def test_configurations_that_ask_for_what_is_not_supported(self):
+        folder = self.folder / "hub"
+        folder.mkdir()
+        save_safetensors(hugging_face_names(state_of(self.clip)), folder / "model.safetensors")
+        (folder / "merges.txt").write_text(MERGES)
+        config, images = json.dumps(HUGGING_FACE_CONFIG), json.dumps(HUGGING_FACE_PREPROCESSOR)
+        for document, pattern in ((config.replace('"clip"', '"siglip"'), '"model_type" is siglip'),
+                                  (config.replace(f'"eos_token_id": {VOCABULARY - 1}', '"eos_token_id": 7'), "pooled at id 7"),
+                                  (config.replace('"num_attention_heads": 2', '"hidden_act": "relu"'), '"hidden_act" is relu'),
+                                  (config[:-1], "config.json")):
+            (folder / "config.json").write_text(document)
+            self.fails(3, pattern, "inspect", folder)
+        (folder / "config.json").write_text(config)
+        for document, pattern in ((images.replace('"resample": 3', '"resample": 2'), "bicubic"),
+                                  (images.replace('"shortest_edge": 32', '"height": 32, "width": 32'), "whatever their shape"),
+                                  (images.replace('"shortest_edge": 32', '"shortest_edge": 36'), "the model takes 32")):
+            (folder / "preprocessor_config.json").write_text(document)
+            self.fails(3, pattern, "inspect", folder)
+
+    def test_families_that_are_not_supported_are_named(self):
+        for name, family in (("vision_model.head.probe", "SigLIP"), ("visual.trunk.blocks.0.norm1.weight", "timm"),
+                             ("visual.layer1.0.conv1.weight", "ResNet"), ("text.transformer.embeddings.word_embeddings.weight", "text towers")):
+            path = save_safetensors({name: torch.zeros(2, 2)}, self.folder / "a.safetensors")
+            self.fails(3, family, "inspect", path)
+        path = save_safetensors({"encoder.weight": torch.zeros(2, 2)}, self.folder / "a.safetensors")
+        self.fails(3, 'no CLIP that clipq knows.*"visual.class_embedding" .OpenAI CLIP.', "inspect", path)
+        torch.save({"student": state_of(self.clip), "teacher": state_of(self.clip)}, self.folder / "two.pt")
+        self.fails(3, 'several models, below "student." and "teacher."', "inspect", self.folder / "two.pt")
+        state = hugging_face_names(state_of(self.clip))
+        del state["text_model.encoder.layers.1.self_attn.k_proj.bias"]
+        path = save_safetensors(state, self.folder / "a.safetensors")
+        self.fails(3, '"text_model.encoder.layers.1.self_attn.k_proj.bias" is missing', "inspect", path)
+
+    def test_files_that_are_no_checkpoint_say_what_they_are(self):
+        for content, what in ((b"", "an empty file"), (b"<!DOCTYPE html><html>", "an HTML page"),
+                              (b"version https://git-lfs.github.com/spec/v1\noid", "Git LFS pointer"), (b"hello", "not a checkpoint")):
+            (self.folder / "a.pt").write_bytes(content)
+            self.fails(3, what, "inspect", self.folder / "a.pt")
+        torch.save(self.clip.state_dict(), self.folder / "old.pt", _use_new_zipfile_serialization=False)
+        self.fails(3, "before PyTorch 1.6", "inspect", self.folder / "old.pt")
+        (self.folder / "empty").mkdir()
+        self.fails(3, "a folder without weights.*model.safetensors", "inspect", self.folder / "empty")
+
+    def test_damaged_safetensors(self):
+        whole = save_safetensors(state_of(self.clip), self.folder / "whole.safetensors").read_bytes()
+        length = struct.unpack("<Q", whole[:8])[0]
+        header = json.loads(whole[8 : 8 + length])
+        name = "visual.proj"
+
+        def damaged(change):
+            copy = json.loads(json.dumps(header))
+            change(copy)
+            text = json.dumps(copy).encode()
+            return struct.pack("<Q", len(text)) + text + whole[8 + length :]
+
+        cases = [(whole[:-4], "lies outside|holds"), (whole + b"1234", "holds"), (struct.pack("<Q", 2**62) + whole[8:], "header claims"),
+                 (whole[:20], "header claims"), (b"\x02" + b"\0" * 7 + b"[]", "no JSON object"),
+                 (damaged(lambda h: h[name].update(shape=[2**40, 2**40])), "overflows"),
+                 (damaged(lambda h: h[name].update(shape=[-1])), "no valid shape"),
+                 (damaged(lambda h: h[name].update(shape=[1, 1])), "are stored"),
+                 (damaged(lambda h: h[name].update(data_offsets=[8, 4])), "outside"),
+                 (damaged(lambda h: h[name].update(data_offsets=[0, 2**60])), "outside"),
+                 (damaged(lambda h: h[name].update(dtype="C64")), "of type C64"),
+                 (damaged(lambda h: h[name].pop("dtype")), "no dtype")]
+        for content, pattern in cases:
+            (self.folder / "a.safetensors").write_bytes(content)
+            self.fails(3, pattern, "inspect", self.folder / "a.safetensors", *HEADS, *self.merges())
+
+
+if __name__ == "__main__":
+    unittest.main()
