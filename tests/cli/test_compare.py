@@ -123,7 +123,7 @@ class Compare(CliTest):
         for option, value in (("--max-drop", "acc1"), ("--max-drop", "acc1=abc"), ("--max-drop", "acc1=-1"),
                               ("--max-drop", "acc1=nan"), ("--max-size-ratio", "small"), ("--max-size-ratio", "nan"),
                               ("--max-size-ratio", "0"), ("--min-speedup", "image="), ("--min-speedup", "image.x=2")):
-            self.fails(2, f"{option} {value}: expected ", "compare", *self.both, option, value)
+            self.fails(2, f"{option[2:]} {value}: expected ", "compare", *self.both, option, value)
 
     def test_nothing_to_compare(self):
         other = self.write("other.json", evaluated(INT8, hits(1, 1), sha256="f" * 64))

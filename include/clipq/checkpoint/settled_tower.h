@@ -33,7 +33,7 @@ struct SettledTower {
   std::string assumed() const;
 };
 
-/// What a user or the archive's metadata says of settings.
+/// What a user or the checkpoint's metadata says of settings.
 struct SettingChoices {
   TowerChoice<std::int64_t> heads;
   TowerChoice<Activation> activation;
