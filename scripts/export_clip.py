@@ -17,7 +17,7 @@ import torch
 from safetensors.torch import save_file
 
 SAMPLES = 4
-TEXTS = ["a photo of a cat", "two dogs running on the beach", "a red bus", "a diagram"]
+TEXTS = ["a photo of a cat", "Two DOGS running on the beach", "a red bus, 1984", "a diagram"]
 
 
 def pixels_for(resolution):
@@ -37,7 +37,10 @@ def from_transformers(name):
     with tempfile.TemporaryDirectory() as folder:
         for file in tokenizer.save_vocabulary(folder):
             if file.endswith("merges.txt"):
-                documents["merges.txt"] = pathlib.Path(file).read_text()
+                documents["merges.txt"] = pathlib.Path(file).read_text(encoding="utf-8")
+
+    if "merges.txt" not in documents:
+        sys.exit(f"{name}: its tokenizer has no merges")
 
     def embed(pixels):
         image, text = model.get_image_features(pixel_values=pixels), model.get_text_features(input_ids=ids)
@@ -52,7 +55,10 @@ def from_open_clip(name, pretrained):
     model, _, _ = open_clip.create_model_and_transforms(name, pretrained=pretrained)
     model = model.float().eval()
     ids = open_clip.get_tokenizer(name)(TEXTS)
-    config = dict(open_clip.get_model_config(name))
+    config = open_clip.get_model_config(name)
+    if config is None:
+        sys.exit(f"{name}: not one of open_clip's built-in architectures")
+    config = dict(config)
     # A property of the weights' tag, not of the architecture's name.
     config["quick_gelu"] = any(type(module).__name__ == "QuickGELU" for module in model.modules())
     preprocessing = dict(open_clip.get_model_preprocess_cfg(model))
@@ -69,7 +75,10 @@ def parse_options():
     source.add_argument("--open-clip", metavar="NAME", help="an architecture of open_clip")
     parser.add_argument("--pretrained", metavar="TAG", help="with --open-clip: a tag, or a file of weights")
     parser.add_argument("-o", "--output", type=pathlib.Path, required=True, help="the .safetensors file to write")
-    return parser.parse_args()
+    options = parser.parse_args()
+    if options.open_clip and not options.pretrained:
+        parser.error("--open-clip needs --pretrained: without it the weights are random")
+    return options
 
 
 def main():

@@ -53,16 +53,17 @@ SettledTowers settle_towers(const CheckpointContents& contents, const CanonicalS
 }
 
 /// What is taken on trust where nothing can be compared.
-std::string assumptions(const SettledTowers& towers) {
+std::string assumptions(const Checkpoint& checkpoint) {
   std::vector<std::string> parts;
   for (const Tower tower : kTowers) {
-    const std::string assumed = towers.of(tower).assumed();
+    const std::string assumed = checkpoint.towers.of(tower).assumed();
     if (!assumed.empty()) parts.push_back(cat(name_of(tower), " tower: ", assumed));
   }
   parts.emplace_back(
       "a causal text tower, pooled at the token with the largest id; embeddings that aren't scaled "
       "to "
       "length 1");
+  if (!checkpoint.knows_preprocess) parts.emplace_back("OpenAI's preprocessing of images");
   return join(parts, "; ");
 }
 
@@ -72,28 +73,29 @@ void require_known_activation(const SettledTowers& towers, const std::string& wh
       towers.text.activation.origin != Origin::kAssumed) {
     return;
   }
-  throw UsageError(cat(where,
-                       ": the activation can't be told from this archive, and its own code "
-                       "isn't run to try; pass quick_gelu (OpenAI's models) or gelu (most "
-                       "open_clip models)"),
-                   {{Setting::kActivation}});
+  throw UsageError(
+      cat(where,
+          ": the activation can't be told from this file, and there is nothing to try it "
+          "against; pass quick_gelu (OpenAI's models) or gelu (most "
+          "open_clip models)"),
+      {{Setting::kActivation}});
 }
 
 /// A file with neither code nor samples: what its documents and options don't tell must be given.
 void require_told(const SettledTowers& towers, const std::string& where) {
   for (const Tower tower : kTowers) {
     if (towers.of(tower).heads.origin != Origin::kAssumed) continue;
-    throw UsageError(cat(where, ": nothing in it tells the number of heads of its ", name_of(tower),
-                         " tower, nor is there anything to try it against; pass it, or a folder "
-                         "with its configuration"),
-                     {{Setting::kHeads}});
+    throw UsageError(
+        cat(where, ": neither a configuration nor samples give the number of heads of its ",
+            name_of(tower), " tower; pass it, or pass the folder that holds config.json"),
+        {{Setting::kHeads}});
   }
   require_known_activation(towers, where);
 }
 
 void trust(Checkpoint& checkpoint, const std::string& reason, const std::string& where) {
   checkpoint.unchecked =
-      cat("not compared with ", reason, "; taken on trust: ", assumptions(checkpoint.towers));
+      cat("not compared with ", reason, "; taken on trust: ", assumptions(checkpoint));
   log::warn(cat(where, ": ", checkpoint.unchecked));
 }
 
@@ -109,7 +111,7 @@ void trust(Checkpoint& checkpoint, const std::string& reason, const std::string&
                       "and starting programs; if you trust it, run it without)"
                     : "",
           ". To continue, skip this check; these are then taken on trust: ",
-          assumptions(checkpoint.towers)),
+          assumptions(checkpoint)),
       std::move(advice));
 }
 
@@ -153,13 +155,16 @@ Checkpoint load_checkpoint(CheckpointContents contents, const std::string& where
   Checkpoint checkpoint;
   checkpoint.container = contents.container;
   const std::optional<Reference> samples = take_samples(contents.tensors, where);
+  checkpoint.sample_texts = sample_texts_of(contents.documents, samples, where);
   CanonicalState state = to_canonical(std::exchange(contents.tensors, {}), where);
   checkpoint.dialect = state.dialect->name;
   checkpoint.bpe_vocab = merges_of(contents.documents, where);
   checkpoint.float32_bytes = float32_bytes(state.tensors);
   checkpoint.stored = tensor_bytes(state.tensors);
   ClipConfig config = infer_config(state.tensors, where);
-  CheckpointMetadata metadata = read_checkpoint_metadata(contents.documents, where);
+  CheckpointMetadata metadata = read_checkpoint_metadata(contents.documents, *state.dialect, where);
+  require_sizes(metadata, config, where);
+  checkpoint.knows_preprocess = metadata.knows_preprocess;
   metadata.preprocess.size = static_cast<int>(config.image.resolution);
   checkpoint.towers = settle_towers(contents, state, config, options.settings, metadata.settings);
   const std::filesystem::path archive = contents.archive ? contents.archive->file() : "";

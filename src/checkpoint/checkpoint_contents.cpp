@@ -75,6 +75,12 @@ bool is_safetensors(const fs::path& file, std::string_view head) {
   return file.extension() == ".safetensors" || (head.size() > 8 && head[8] == '{');
 }
 
+bool is_foreign(std::string_view head) {
+  return head.empty() || std::any_of(kForeign.begin(), kForeign.end(), [head](const Foreign& each) {
+           return head.starts_with(each.beginning);
+         });
+}
+
 [[noreturn]] void throw_foreign(const fs::path& file, std::string_view head) {
   const auto found = std::find_if(kForeign.begin(), kForeign.end(), [head](const Foreign& each) {
     return head.starts_with(each.beginning);
@@ -100,6 +106,7 @@ CheckpointContents read_contents(const fs::path& checkpoint) {
   if (fs::is_directory(checkpoint, missing)) return read_checkpoint_folder(checkpoint);
   require_file(checkpoint, "checkpoint");
   const std::string head = head_of(checkpoint);
+  if (is_foreign(head)) throw_foreign(checkpoint, head);
   if (head.starts_with("PK")) return read_zip(checkpoint);
   if (is_safetensors_index(checkpoint)) return read_safetensors_index(checkpoint);
   if (is_safetensors(checkpoint, head)) return read_safetensors(checkpoint);
@@ -117,6 +124,7 @@ std::vector<fs::path> checkpoint_files(const fs::path& checkpoint) {
 std::string sha256_of(const std::vector<fs::path>& files) {
   if (files.size() == 1) return sha256_of_file(files.front());
   std::vector<std::string> lines;
+  lines.reserve(files.size());
   for (const fs::path& file : files) {
     lines.push_back(cat(file.filename().string(), " ", sha256_of_file(file), "\n"));
   }

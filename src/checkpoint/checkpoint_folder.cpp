@@ -21,8 +21,9 @@ constexpr std::array<const char*, 9> kWeights = {"open_clip_model.safetensors",
                                                  "pytorch_model.pth",
                                                  "model.pth"};
 
-constexpr std::array<const char*, 6> kDocuments = {
-    "open_clip_config.json", "config.json",          "preprocessor_config.json", "merges.txt",
+constexpr std::array<const char*, 8> kDocuments = {
+    "open_clip_config.json", "config.json",          "preprocessor_config.json",
+    "processor_config.json", "merges.txt",           "vocab.json",
     "tokenizer.json",        "clipq_checkpoint.json"};
 
 constexpr std::uintmax_t kLargestDocument = 64U << 20;
@@ -43,7 +44,7 @@ std::vector<std::filesystem::path> documents_in(const std::filesystem::path& fol
     const std::filesystem::path file = folder / name;
     if (!std::filesystem::is_regular_file(file, ignored)) continue;
     if (std::filesystem::file_size(file, ignored) > kLargestDocument) {
-      throw InputError(cat(file.string(), ": larger than any such file"));
+      throw InputError(cat(file.string(), ": has more than ", kLargestDocument >> 20, " MiB"));
     }
     files.push_back(file);
   }

@@ -38,42 +38,78 @@ std::optional<double> read_eps(const Json& json, const char* key, const std::str
   return eps;
 }
 
-CheckpointMetadata read(const Json& json, const std::string& place) {
+template <typename T>
+void overlay(std::optional<T>& value, const std::optional<T>& given) {
+  if (given) value = given;
+}
+
+/// What is given wins over what `metadata` has.
+void read_own(CheckpointMetadata& metadata, const Json& json, const std::string& place) {
   require_known_keys(json,
                      {"activation", "vision_activation", "text_activation", "vision_heads",
                       "text_heads", "vision_layer_norm_eps", "text_layer_norm_eps", "preprocess"},
                      place);
-  CheckpointMetadata metadata;
   SettingChoices& settings = metadata.settings;
-  settings.activation = {read_activation(json, "vision_activation", place),
-                         read_activation(json, "text_activation", place)};
-  settings.heads = {read_heads(json, "vision_heads", place), read_heads(json, "text_heads", place)};
-  settings.layer_norm_eps = {read_eps(json, "vision_layer_norm_eps", place),
-                             read_eps(json, "text_layer_norm_eps", place)};
-  const Json preprocess = json_value(json, "preprocess", Json::object(), place);
-  require_known_keys(preprocess, {"mean", "std", "crop_offset", "interpolation"},
+  overlay(settings.activation.vision, read_activation(json, "vision_activation", place));
+  overlay(settings.activation.text, read_activation(json, "text_activation", place));
+  overlay(settings.heads.vision, read_heads(json, "vision_heads", place));
+  overlay(settings.heads.text, read_heads(json, "text_heads", place));
+  overlay(settings.layer_norm_eps.vision, read_eps(json, "vision_layer_norm_eps", place));
+  overlay(settings.layer_norm_eps.text, read_eps(json, "text_layer_norm_eps", place));
+  if (!json.contains("preprocess")) return;
+  const Json given = json_value(json, "preprocess", Json::object(), place);
+  require_known_keys(given, {"mean", "std", "crop_offset", "interpolation"},
                      place + ": preprocess");
-  metadata.preprocess = preprocess_from_json(preprocess, place);
+  Json merged = to_json(metadata.preprocess);
+  merged.update(given);
+  metadata.preprocess = preprocess_from_json(merged, place);
+  metadata.knows_preprocess = true;
   validate(metadata.preprocess, place);
+}
+
+CheckpointMetadata read_library(const std::map<std::string, std::string>& documents,
+                                const Dialect& dialect, const std::string& where) {
+  CheckpointMetadata metadata;
+  const bool open_clip = has_open_clip_config(documents);
+  const bool hugging_face = has_hugging_face_config(documents);
+  if (hugging_face && (dialect.is_hugging_face || !open_clip)) {
+    return read_hugging_face_documents(documents, where);
+  }
+  if (open_clip) return read_open_clip_documents(documents, where);
+  if (dialect.is_hugging_face) metadata.preprocess.crop_offset = CropOffset::kFloor;
   return metadata;
 }
 
 }  // namespace
 
 CheckpointMetadata read_checkpoint_metadata(const std::map<std::string, std::string>& documents,
-                                            const std::string& where) {
-  const auto own = documents.find("clipq_checkpoint.json");
+                                            const Dialect& dialect, const std::string& where) {
   try {
-    if (own != documents.end()) {
-      const std::string place = where + ": clipq_checkpoint.json";
-      return read(parse_json(own->second, place), place);
-    }
-    if (has_open_clip_config(documents)) return read_open_clip_documents(documents, where);
-    if (has_hugging_face_config(documents)) return read_hugging_face_documents(documents, where);
+    CheckpointMetadata metadata = read_library(documents, dialect, where);
+    const auto own = documents.find("clipq_checkpoint.json");
+    if (own == documents.end()) return metadata;
+    const std::string place = where + ": clipq_checkpoint.json";
+    read_own(metadata, parse_json(own->second, place), place);
+    return metadata;
   } catch (const UsageError& failure) {
     throw InputError(failure.what(), failure.advice());
   }
-  return {};
+}
+
+void require_sizes(const CheckpointMetadata& metadata, const ClipConfig& config,
+                   const std::string& where) {
+  const auto require = [&where](const char* what, const std::optional<std::int64_t>& told,
+                                std::int64_t found) {
+    if (!told || *told == found) return;
+    throw InputError(cat(where, ": its configuration says ", what, " ", *told,
+                         ", but its tensors have ", found,
+                         "; the configuration belongs to other weights, or they are to be "
+                         "interpolated, which clipq doesn't do"));
+  };
+  require("image size", metadata.image_size, config.image.resolution);
+  require("patch size", metadata.patch_size, config.image.patch_size);
+  require("context length", metadata.context_length, config.text.context_length);
+  require("vocabulary size", metadata.vocab_size, config.text.vocab_size);
 }
 
 }  // namespace clipq

@@ -1,8 +1,11 @@
 #pragma once
 
+#include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 
+#include "clipq/checkpoint/dialect.h"
 #include "clipq/checkpoint/settled_tower.h"
 #include "clipq/data/preprocess.h"
 
@@ -11,12 +14,23 @@ namespace clipq {
 /// What the documents of a checkpoint tell beyond the weights.
 struct CheckpointMetadata {
   SettingChoices settings;
-  Preprocess preprocess;  ///< with OpenAI's size
+  Preprocess preprocess;          ///< with OpenAI's size
+  bool knows_preprocess = false;  ///< whether a document tells it
+  /// Sizes as documents tell them, which the tensors must have.
+  std::optional<std::int64_t> image_size = {};
+  std::optional<std::int64_t> patch_size = {};
+  std::optional<std::int64_t> context_length = {};
+  std::optional<std::int64_t> vocab_size = {};
 };
 
-/// What clipq_checkpoint.json tells, else open_clip's config, else Hugging Face's; nothing without
-/// any. Throws InputError that names `where` and the key.
+/// What the configuration of the weights' own library tells (the other one's if that is absent),
+/// and then clipq_checkpoint.json, each key of which wins. Throws InputError that names `where` and
+/// the key.
 CheckpointMetadata read_checkpoint_metadata(const std::map<std::string, std::string>& documents,
-                                            const std::string& where);
+                                            const Dialect& dialect, const std::string& where);
+
+/// Throws InputError if a size that the metadata tell isn't the tensors'.
+void require_sizes(const CheckpointMetadata& metadata, const ClipConfig& config,
+                   const std::string& where);
 
 }  // namespace clipq

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "clipq/core/error.h"
+#include "clipq/core/log.h"
 #include "clipq/core/strings.h"
 #include "dialect_prefix.h"
 #include "hugging_face_clip.h"
@@ -14,6 +15,8 @@
 
 namespace clipq {
 namespace {
+
+constexpr std::size_t kNamesShown = 3;
 
 /// Families that are known and not supported, by a part of their tensors' names.
 struct Unsupported {
@@ -74,6 +77,7 @@ void refuse_unsupported(const StateDict& state, const std::string& where) {
 
 [[noreturn]] void throw_unknown(const StateDict& state, const std::string& where) {
   std::vector<std::string> anchors;
+  anchors.reserve(dialects().size());
   for (const Dialect& dialect : dialects()) {
     anchors.push_back(cat("\"", dialect.anchor, "\" (", dialect.name, ")"));
   }
@@ -93,7 +97,8 @@ const std::vector<Dialect>& dialects() {
        "vision_model.embeddings.class_embedding",
        canonical_hugging_face_clip,
        {"vision_model", "visual_projection"},
-       {"text_model", "text_projection"}},
+       {"text_model", "text_projection"},
+       /*is_hugging_face=*/true},
       {"open_clip CustomTextCLIP",
        "text.token_embedding.weight",
        canonical_open_clip_custom_text,
@@ -109,13 +114,30 @@ std::string dialect_prefix(const std::vector<std::string>& names, const std::str
   if (prefixes.empty()) return "";
   if (prefixes.size() == 1) return *prefixes.begin();
   std::vector<std::string> quoted;
-  for (const std::string& prefix : prefixes) quoted.push_back(cat("\"", prefix, "\""));
+  for (const std::string& prefix : prefixes)
+    quoted.push_back(prefix.empty() ? "no prefix" : cat("\"", prefix, "\""));
   throw InputError(cat(where, ": holds several models, below ", join(quoted, " and "),
-                       "; save the one that is meant by itself"));
+                       "; save only the one you mean"));
+}
+
+void warn_of_unused(const std::vector<std::string>& names, const std::string& prefix,
+                    const std::string& where) {
+  std::vector<std::string> unused;
+  for (const std::string& name : names) {
+    const bool is_optimizer = name.find("optimizer") != std::string::npos;
+    if (!name.starts_with(prefix) && !is_optimizer) unused.push_back(name);
+  }
+  if (unused.empty()) return;
+  const std::size_t count = unused.size();
+  unused.resize(std::min<std::size_t>(count, kNamesShown));
+  log::warn(cat(where, ": ", count, count == 1 ? " tensor" : " tensors", " outside of \"", prefix,
+                "\" aren't used: ", join(unused, ", "), count > kNamesShown ? ", …" : ""));
 }
 
 CanonicalState to_canonical(StateDict state, const std::string& where) {
-  const std::string prefix = dialect_prefix(names_of(state), where);
+  const std::vector<std::string> names = names_of(state);
+  const std::string prefix = dialect_prefix(names, where);
+  warn_of_unused(names, prefix, where);
   state = below(std::move(state), prefix);
   refuse_unsupported(state, where);
   for (const Dialect& dialect : dialects()) {

@@ -103,7 +103,9 @@ StateDict canonical_hugging_face_clip(StateDict state, const std::string& where)
       if (each.transposed && tensor.dim() == 2) tensor = tensor.t();
       break;
     }
-    canonical[target] = std::move(tensor);
+    if (!canonical.emplace(target, std::move(tensor)).second) {
+      throw InputError(cat(where, ": two of its tensors are \"", target, "\": ", name, " is one"));
+    }
   }
   return canonical;
 }

@@ -14,11 +14,14 @@ namespace {
 
 constexpr const char* kConfig = "config.json";
 constexpr const char* kPreprocessor = "preprocessor_config.json";
+constexpr const char* kProcessor = "processor_config.json";
 
 /// Values of `CLIPVisionConfig` and `CLIPTextConfig`, which saved files may leave out.
 constexpr std::int64_t kVisionHeads = 12;
 constexpr std::int64_t kTextHeads = 8;
 constexpr std::int64_t kImageSize = 224;
+constexpr std::int64_t kPatchSize = 32;
+constexpr std::int64_t kContext = 77;
 constexpr std::int64_t kVocabulary = 49408;
 constexpr std::int64_t kEndOfText = 49407;
 constexpr double kEps = 1e-5;
@@ -45,12 +48,14 @@ constexpr std::array<NamedActivation, 8> kActivations = {
      {"gelu_python_tanh", Activation::kGeluTanh},
      {"gelu_accurate", Activation::kGeluTanh}}};
 
-/// A tower's config: what `NAME_dict` says wins over what `NAME` says.
+/// A tower's config: `NAME_dict`, which old files have, replaces `NAME`.
 Json tower_config(const Json& config, const std::string& name, const std::string& place) {
-  Json merged = json_value(config, name.c_str(), Json::object(), place);
-  const Json former = json_value(config, (name + "_dict").c_str(), Json(), place);
-  if (former.is_object()) merged.update(former);
-  return merged;
+  for (const std::string& key : {name + "_dict", name}) {
+    const Json tower = json_value(config, key.c_str(), Json(), place);
+    if (tower.is_object()) return tower;
+    if (!tower.is_null()) throw InputError(cat(place, ": \"", key, "\" is no object"));
+  }
+  return Json::object();
 }
 
 Activation activation_of(const Json& config, const std::string& place) {
@@ -66,8 +71,8 @@ void require_largest_end(const Json& text, const std::string& place) {
   const auto end = json_value<std::int64_t>(text, "eos_token_id", kEndOfText, place);
   const auto vocabulary = json_value<std::int64_t>(text, "vocab_size", kVocabulary, place);
   if (end == kFormerEndOfText || end == vocabulary - 1) return;
-  throw InputError(cat(place, ": texts are pooled at id ", end, " of ", vocabulary,
-                       "; clipq pools at the largest id only"));
+  throw InputError(cat(place, ": texts are pooled at token id ", end,
+                       ", but clipq pools at the highest id (", vocabulary - 1, ") only"));
 }
 
 void read_config(const Json& config, const std::string& place, CheckpointMetadata& metadata) {
@@ -83,6 +88,11 @@ void read_config(const Json& config, const std::string& place, CheckpointMetadat
   settings.layer_norm_eps = {json_value(vision, "layer_norm_eps", kEps, vision_place),
                              json_value(text, "layer_norm_eps", kEps, text_place)};
   require_largest_end(text, text_place);
+  metadata.image_size = json_value<std::int64_t>(vision, "image_size", kImageSize, vision_place);
+  metadata.patch_size = json_value<std::int64_t>(vision, "patch_size", kPatchSize, vision_place);
+  metadata.context_length =
+      json_value<std::int64_t>(text, "max_position_embeddings", kContext, text_place);
+  metadata.vocab_size = json_value<std::int64_t>(text, "vocab_size", kVocabulary, text_place);
 }
 
 /// A size that is a number, or an object with `key`, or one with equal height and width; 0:
@@ -101,7 +111,12 @@ void require_resize_and_crop(const Json& json, std::int64_t resolution, const st
   const auto require = [&place](bool fits, const std::string& what) {
     if (!fits) throw InputError(cat(place, ": ", what, ", which clipq doesn't support"));
   };
+  for (const char* key : {"image_processor_type", "feature_extractor_type"}) {
+    const auto type = json_value<std::string>(json, key, "CLIPImageProcessor", place);
+    require(type.starts_with("CLIP"), cat("images are processed by ", type));
+  }
   require(json_value(json, "do_resize", true, place), "images aren't resized");
+  require(json_value(json, "do_rescale", true, place), "pixels aren't scaled to 0 … 1");
   require(json_value(json, "do_center_crop", true, place), "images aren't cropped");
   require(json_value(json, "do_normalize", true, place), "images aren't normalized");
   require(json_value<std::int64_t>(json, "resample", kBicubic, place) == kBicubic,
@@ -109,7 +124,7 @@ void require_resize_and_crop(const Json& json, std::int64_t resolution, const st
   const double scale = json_value(json, "rescale_factor", kByteScale, place);
   require(std::abs(scale - kByteScale) < 1e-6, cat("pixels are scaled by ", scale));
   const Json size = json_value(json, "size", Json(resolution), place);
-  require(!size.is_object() || size.contains("shortest_edge"),
+  require(!size.is_object() || (size.contains("shortest_edge") && !size.contains("longest_edge")),
           cat("images are resized to ", size.dump(), " whatever their shape"));
   require(side_of(size, "shortest_edge") == resolution,
           cat("images are resized to ", size.dump(), ", the model takes ", resolution));
@@ -128,6 +143,20 @@ std::array<float, 3> channels(const Json& json, const char* key, const std::arra
   return {(*found)[0].get<float>(), (*found)[1].get<float>(), (*found)[2].get<float>()};
 }
 
+/// preprocessor_config.json, or what processor_config.json has of it; null: neither.
+Json image_processor(const std::map<std::string, std::string>& documents, std::string& place) {
+  const std::string where = place;
+  if (const auto found = documents.find(kPreprocessor); found != documents.end()) {
+    place = cat(where, ": ", kPreprocessor);
+    return parse_json(found->second, place);
+  }
+  if (const auto found = documents.find(kProcessor); found != documents.end()) {
+    place = cat(where, ": ", kProcessor);
+    return json_value(parse_json(found->second, place), "image_processor", Json(), place);
+  }
+  return {};
+}
+
 }  // namespace
 
 bool has_hugging_face_config(const std::map<std::string, std::string>& documents) {
@@ -140,25 +169,24 @@ CheckpointMetadata read_hugging_face_documents(const std::map<std::string, std::
   CheckpointMetadata metadata;
   const std::string place = cat(where, ": ", kConfig);
   const Json config = parse_json(documents.at(kConfig), place);
+  if (!config.is_object()) throw InputError(cat(place, ": expected an object"));
   const auto type = json_value<std::string>(config, "model_type", "", place);
   if (type != "clip") {
     throw InputError(cat(place, ": \"model_type\" is ", type, ", expected clip: clipq doesn't ",
                          "support the others"));
   }
   read_config(config, place, metadata);
-  const Json vision = tower_config(config, "vision_config", place);
-  const auto resolution = json_value<std::int64_t>(vision, "image_size", kImageSize, place);
-  Preprocess& preprocess = metadata.preprocess;
-  preprocess.crop_offset = CropOffset::kFloor;
-  const auto found = documents.find(kPreprocessor);
-  if (found == documents.end()) return metadata;
-  const std::string images = cat(where, ": ", kPreprocessor);
-  const Json json = parse_json(found->second, images);
+  metadata.preprocess.crop_offset = CropOffset::kFloor;
+  std::string images = where;
+  const Json json = image_processor(documents, images);
+  if (json.is_null()) return metadata;
   if (!json.is_object()) throw InputError(cat(images, ": expected an object"));
-  require_resize_and_crop(json, resolution, images);
+  require_resize_and_crop(json, *metadata.image_size, images);
+  Preprocess& preprocess = metadata.preprocess;
   preprocess.mean = channels(json, "image_mean", preprocess.mean, images);
   preprocess.std = channels(json, "image_std", preprocess.std, images);
   validate(preprocess, images);
+  metadata.knows_preprocess = true;
   return metadata;
 }
 

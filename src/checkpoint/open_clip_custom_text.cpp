@@ -19,7 +19,10 @@ StateDict canonical_open_clip_custom_text(StateDict state, const std::string& wh
   StateDict canonical;
   for (auto& [name, tensor] : state) {
     const bool is_text = name.starts_with(kText);
-    canonical[is_text ? name.substr(kText.size()) : name] = std::move(tensor);
+    const std::string target = is_text ? name.substr(kText.size()) : name;
+    if (!canonical.emplace(target, std::move(tensor)).second) {
+      throw InputError(cat(where, ": both \"", target, "\" and \"text.", target, "\" are there"));
+    }
   }
   return canonical_openai_clip(std::move(canonical), where);
 }

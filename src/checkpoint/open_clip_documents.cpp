@@ -17,6 +17,10 @@ constexpr std::int64_t kVisionWidth = 768;
 constexpr std::int64_t kHeadWidth = 64;
 constexpr std::int64_t kTextHeads = 8;
 constexpr double kEps = 1e-5;
+constexpr std::int64_t kImageSize = 224;
+constexpr std::int64_t kPatchSize = 16;
+constexpr std::int64_t kContext = 77;
+constexpr std::int64_t kVocabulary = 49408;
 
 /// A key that changes the architecture, and the only value that clipq supports.
 struct Requirement {
@@ -65,9 +69,16 @@ double eps_of(const Json& tower, const std::string& place) {
   return arguments.is_object() ? json_value(arguments, "eps", kEps, place) : kEps;
 }
 
+/// Throws InputError unless the value is an object.
+Json object_at(const Json& json, const char* key, const std::string& place) {
+  const auto found = json.find(key);
+  if (found != json.end() && found->is_object()) return *found;
+  throw InputError(cat(place, ": expected an object \"", key, "\""));
+}
+
 SettingChoices settings_of(const Json& model, const std::string& place) {
-  const Json vision = json_value(model, "vision_cfg", Json::object(), place);
-  const Json text = json_value(model, "text_cfg", Json::object(), place);
+  const Json vision = object_at(model, "vision_cfg", place);
+  const Json text = object_at(model, "text_cfg", place);
   require_supported(vision, vision_requirements(), place + ": vision_cfg");
   require_supported(text, text_requirements(), place + ": text_cfg");
   const auto width = json_value<std::int64_t>(vision, "width", kVisionWidth, place);
@@ -76,6 +87,21 @@ SettingChoices settings_of(const Json& model, const std::string& place) {
   return {.heads = {width / head_width, json_value(text, "heads", kTextHeads, place)},
           .activation = {activation_of(model, vision, place), activation_of(model, text, place)},
           .layer_norm_eps = {eps_of(vision, place), eps_of(text, place)}};
+}
+
+void read_sizes(CheckpointMetadata& metadata, const Json& model, const std::string& place) {
+  const Json vision = object_at(model, "vision_cfg", place);
+  const Json text = object_at(model, "text_cfg", place);
+  const Json size = json_value(vision, "image_size", Json(kImageSize), place);
+  const bool is_square = size.is_array() && size.size() == 2 && size[0] == size[1];
+  metadata.image_size = whole_number(is_square ? size[0] : size);
+  if (!metadata.image_size) {
+    throw InputError(
+        cat(place, ": \"image_size\" is ", size.dump(), "; clipq takes square images"));
+  }
+  metadata.patch_size = json_value<std::int64_t>(vision, "patch_size", kPatchSize, place);
+  metadata.context_length = json_value<std::int64_t>(text, "context_length", kContext, place);
+  metadata.vocab_size = json_value<std::int64_t>(text, "vocab_size", kVocabulary, place);
 }
 
 Preprocess preprocess_of(const Json& json, const std::string& place) {
@@ -107,11 +133,16 @@ CheckpointMetadata read_open_clip_documents(const std::map<std::string, std::str
                                             const std::string& where) {
   const std::string place = cat(where, ": ", kConfig);
   const Json config = parse_json(documents.at(kConfig), place);
-  const Json model = json_value(config, "model_cfg", Json::object(), place);
+  if (!config.is_object()) throw InputError(cat(place, ": expected an object"));
+  const bool is_bare = !config.contains("model_cfg") && config.contains("vision_cfg");
+  const Json model = is_bare ? config : object_at(config, "model_cfg", place);
   CheckpointMetadata metadata;
-  metadata.settings = settings_of(model, place + ": model_cfg");
-  metadata.preprocess = preprocess_of(json_value(config, "preprocess_cfg", Json::object(), place),
-                                      place + ": preprocess_cfg");
+  metadata.settings = settings_of(model, place);
+  read_sizes(metadata, model, place);
+  metadata.knows_preprocess = config.contains("preprocess_cfg");
+  if (metadata.knows_preprocess) {
+    metadata.preprocess = preprocess_of(object_at(config, "preprocess_cfg", place), place);
+  }
   return metadata;
 }
 

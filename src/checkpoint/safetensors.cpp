@@ -8,6 +8,7 @@
 #include <fstream>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "clipq/core/error.h"
 #include "clipq/core/files.h"
@@ -50,18 +51,17 @@ class SafetensorsReader {
   }
 
   void read_into(CheckpointContents& contents) {
-    std::uint64_t end = 0;
+    std::vector<std::pair<std::uint64_t, std::uint64_t>> ranges;
     for (const auto& [name, entry] : header_.items()) {
       if (name == kMetadata) {
         read_documents(entry, contents);
       } else {
-        end = std::max(end, read_tensor(name, entry, contents));
+        ranges.push_back(range_of(name, entry));
       }
     }
-    if (end != bytes_ - data_begin_) {
-      throw InputError(cat(where_, ": holds ", bytes_ - data_begin_,
-                           " bytes of tensors, its header says ", end,
-                           "; copy or download the file again"));
+    require_whole(std::move(ranges));
+    for (const auto& [name, entry] : header_.items()) {
+      if (name != kMetadata) read_tensor(name, entry, contents);
     }
   }
 
@@ -77,8 +77,9 @@ class SafetensorsReader {
     std::uint64_t length = 0;
     for (std::size_t i = little_endian.size(); i-- > 0;) length = length << 8 | little_endian[i];
     if (!stream_ || length > kLongestHeader || length > bytes_ - little_endian.size()) {
-      throw InputError(cat(where_, ": a damaged or truncated safetensors file: its header claims ",
-                           length, " bytes, the file has ", bytes_));
+      throw InputError(cat(where_,
+                           ": not a safetensors file, or a truncated one: its header claims ",
+                           length, " bytes, the file has ", bytes_, "; download it again"));
     }
     std::string text(length, '\0');
     stream_.read(text.data(), static_cast<std::streamsize>(length));
@@ -94,32 +95,58 @@ class SafetensorsReader {
     }
   }
 
-  /// Returns where its data end.
-  std::uint64_t read_tensor(const std::string& name, const Json& entry,
-                            CheckpointContents& contents) {
-    const auto type = type_of(name, entry);
-    const std::vector<std::uint64_t> shape = numbers(name, entry, "shape", kMostDimensions);
+  std::pair<std::uint64_t, std::uint64_t> range_of(const std::string& name,
+                                                   const Json& entry) const {
+    if (!entry.is_object()) fail(name, "has no description");
     const std::vector<std::uint64_t> offsets = numbers(name, entry, "data_offsets", 2);
     if (offsets.size() != 2 || offsets[0] > offsets[1] || offsets[1] > bytes_ - data_begin_) {
       fail(name, "lies outside of the file");
     }
+    return {offsets[0], offsets[1]};
+  }
+
+  /// The format has neither holes nor tensors that share bytes.
+  void require_whole(std::vector<std::pair<std::uint64_t, std::uint64_t>> ranges) const {
+    std::sort(ranges.begin(), ranges.end());
+    std::uint64_t end = 0;
+    for (const auto& [begin, next] : ranges) {
+      if (begin != end) {
+        throw InputError(cat(where_, ": a damaged safetensors file: after byte ", end,
+                             " of its data the next tensor begins at ", begin));
+      }
+      end = next;
+    }
+    if (end == bytes_ - data_begin_) return;
+    throw InputError(cat(where_, ": holds ", bytes_ - data_begin_,
+                         " bytes of tensors, its header says ", end,
+                         "; copy or download the file again"));
+  }
+
+  void read_tensor(const std::string& name, const Json& entry, CheckpointContents& contents) {
+    const auto type = type_of(name, entry);
+    const std::vector<std::uint64_t> shape = numbers(name, entry, "shape", kMostDimensions);
+    const auto [begin, end] = range_of(name, entry);
     std::uint64_t needed = at::elementSize(type);
     std::vector<std::int64_t> sizes;
+    std::uint64_t product = needed;  // also of the sizes beside a 0
     for (const std::uint64_t size : shape) {
-      if (__builtin_mul_overflow(needed, size, &needed)) fail(name, "has a shape that overflows");
+      if (__builtin_mul_overflow(product, std::max<std::uint64_t>(size, 1), &product) ||
+          product > std::uint64_t{1} << 62) {
+        fail(name, "has a shape that overflows");
+      }
+      needed *= size;
       sizes.push_back(static_cast<std::int64_t>(size));
     }
-    if (needed != offsets[1] - offsets[0]) {
+    if (needed != end - begin) {
       fail(name, cat("of shape ", at::IntArrayRef(sizes), " needs ", needed, " bytes, but ",
-                     offsets[1] - offsets[0], " are stored"));
+                     end - begin, " are stored"));
     }
     at::Tensor tensor = at::empty(sizes, at::TensorOptions(type));
-    stream_.seekg(static_cast<std::streamoff>(data_begin_ + offsets[0]));
+    stream_.seekg(static_cast<std::streamoff>(data_begin_ + begin));
     stream_.read(static_cast<char*>(tensor.mutable_data_ptr()),
                  static_cast<std::streamsize>(needed));
     if (!stream_) fail(name, "can't be read");
     contents.tensors[name] = std::move(tensor);
-    return offsets[1];
   }
 
   at::ScalarType type_of(const std::string& name, const Json& entry) const {
@@ -164,12 +191,12 @@ std::map<std::string, std::string> shards_by_tensor(const std::filesystem::path&
   const Json index = read_json(file);
   const Json map = index.is_object() ? index.value("weight_map", Json()) : Json();
   if (!map.is_object() || map.empty()) {
-    throw InputError(cat(where, ": no index of safetensors files: it has no \"weight_map\""));
+    throw InputError(cat(where, ": not a safetensors index: it has no \"weight_map\""));
   }
   std::map<std::string, std::string> shards;
   for (const auto& [name, shard] : map.items()) {
     const std::string value = shard.is_string() ? shard.get<std::string>() : "";
-    if (value.empty() || value.find('/') != std::string::npos) {
+    if (value.find('/') != std::string::npos || !value.ends_with(".safetensors")) {
       throw InputError(cat(where, ": \"", name, "\" isn't mapped to a file beside it"));
     }
     shards[name] = value;
@@ -194,7 +221,9 @@ std::vector<std::filesystem::path> safetensors_index_files(const std::filesystem
   std::vector<std::filesystem::path> files = {file};
   for (const auto& [name, shard] : shards_by_tensor(file)) {
     const std::filesystem::path path = folder_of(file) / shard;
-    if (std::find(files.begin(), files.end(), path) == files.end()) files.push_back(path);
+    if (std::find(files.begin(), files.end(), path) != files.end()) continue;
+    require_file(path, cat("file of ", file.filename().string()));
+    files.push_back(path);
   }
   return files;
 }

@@ -12,6 +12,9 @@ namespace {
 
 constexpr std::string_view kPrefix = "clipq_samples.";
 
+/// More prove nothing more, and each costs a forward pass.
+constexpr std::int64_t kMostSamples = 64;
+
 }  // namespace
 
 std::optional<Reference> take_samples(StateDict& tensors, const std::string& where) {
@@ -28,9 +31,10 @@ std::optional<Reference> take_samples(StateDict& tensors, const std::string& whe
   for (const char* name : {"pixels", "tokens", "image", "text"}) {
     const auto at = found.find(name);
     const std::int64_t dimensions = std::string_view(name) == "pixels" ? 4 : 2;
-    if (at == found.end() || at->second.dim() != dimensions || at->second.size(0) < 1) {
-      throw InputError(cat(where, ": its sample \"", kPrefix, name, "\" is missing or of another ",
-                           "shape; export the checkpoint again"));
+    if (at == found.end() || at->second.dim() != dimensions || at->second.size(0) < 1 ||
+        at->second.size(0) > kMostSamples) {
+      throw InputError(cat(where, ": its sample \"", kPrefix, name, "\" is missing, of another ",
+                           "shape, or of too many; export the checkpoint again"));
     }
   }
   Reference samples;
@@ -47,6 +51,20 @@ std::optional<Reference> take_samples(StateDict& tensors, const std::string& whe
   samples.source = "embeddings of samples in the file";
   samples.has_lengths = true;
   return samples;
+}
+
+std::optional<SampleTexts> sample_texts_of(const std::map<std::string, std::string>& documents,
+                                           const std::optional<Reference>& samples,
+                                           const std::string& where) {
+  const auto found = documents.find("clipq_samples.json");
+  if (!samples || found == documents.end()) return std::nullopt;
+  const std::string place = where + ": clipq_samples.json";
+  const Json json = parse_json(found->second, place);
+  SampleTexts out = {{}, samples->tokens};
+  if (json.is_object()) out.texts = json_value(json, "texts", out.texts, place);
+  if (static_cast<std::int64_t>(out.texts.size()) == out.tokens.size(0)) return out;
+  throw InputError(
+      cat(place, ": ", out.texts.size(), " texts, but ", out.tokens.size(0), " rows of tokens"));
 }
 
 }  // namespace clipq

@@ -3,7 +3,7 @@
 #include <optional>
 #include <string>
 
-#include "clipq/checkpoint/checkpoint_contents.h"
+#include "clipq/checkpoint/checkpoint.h"
 #include "clipq/checkpoint/reference.h"
 
 namespace clipq {
@@ -13,5 +13,11 @@ namespace clipq {
 /// there are none. Throws InputError that names `where` if some are missing or don't fit each
 /// other.
 std::optional<Reference> take_samples(StateDict& tensors, const std::string& where);
+
+/// The texts of the samples, from the document clipq_samples.json. Throws InputError if there are
+/// more or fewer than the samples.
+std::optional<SampleTexts> sample_texts_of(const std::map<std::string, std::string>& documents,
+                                           const std::optional<Reference>& samples,
+                                           const std::string& where);
 
 }  // namespace clipq

@@ -18,6 +18,7 @@ using Kind = PickleValue::Kind;
 
 constexpr int kDeepest = 64;
 constexpr std::size_t kMostParts = 1'000'000;
+constexpr std::size_t kMostPathBytes = 64U << 20;
 
 /// Where a pickled module keeps its tensors and modules; paths don't name them.
 const std::set<std::string, std::less<>> kModuleFields = {"_parameters", "_buffers", "_modules"};
@@ -30,7 +31,8 @@ class TensorWalk {
   std::map<std::string, const PickleValue*> found;
 
   void visit(const PickleValue& value, const std::string& path, int depth) {
-    if (depth > kDeepest || ++parts_ > kMostParts) {
+    path_bytes_ += path.size();
+    if (depth > kDeepest || ++parts_ > kMostParts || path_bytes_ > kMostPathBytes) {
       throw InputError(cat(where_, ": nested without end; copy or save the file again"));
     }
     if (PickledTensors::is_tensor(value)) {
@@ -59,6 +61,7 @@ class TensorWalk {
 
   const std::string& where_;
   std::size_t parts_ = 0;
+  std::size_t path_bytes_ = 0;
 };
 
 }  // namespace
@@ -78,6 +81,7 @@ CheckpointContents read_torch_save(const std::filesystem::path& file) {
   for (const auto& [name, value] : walk.found) names.push_back(name);
   // An optimizer's tensors are twice the model's.
   const std::string prefix = dialect_prefix(names, where);
+  warn_of_unused(names, prefix, where);
   for (const auto& [name, value] : walk.found) {
     if (name.starts_with(prefix)) contents.tensors[name] = tensors.make(*value, name);
   }

@@ -2,7 +2,9 @@
 
 #include <utility>
 
+#include "clipq/core/error.h"
 #include "clipq/core/log.h"
+#include "clipq/core/setting.h"
 #include "clipq/core/sha256.h"
 #include "clipq/core/strings.h"
 #include "clipq/model/size_parts.h"
@@ -14,7 +16,7 @@ namespace {
 Tokenizer choose_tokenizer(const std::filesystem::path& bpe,
                            const std::optional<std::string>& bpe_vocab, const std::string& where) {
   if (!bpe.empty()) return Tokenizer::from_file(bpe);
-  if (bpe_vocab) return Tokenizer::from_merges(*bpe_vocab, where + ": extra/bpe_vocab");
+  if (bpe_vocab) return Tokenizer::from_merges(*bpe_vocab, where + ": its merges");
   return Tokenizer::standard();
 }
 
@@ -59,6 +61,27 @@ OpenedModel open_artifact(TorchScriptArchive archive, const std::string& where, 
           .source = std::move(artifact.source)};
 }
 
+/// Compares our ids of the samples' texts with the original's, up to the end of each text.
+void require_same_ids(const Tokenizer& tokenizer, const SampleTexts& samples,
+                      const std::string& where) {
+  const std::int64_t length = samples.tokens.size(1);
+  const std::vector<std::int32_t> ids = tokenizer.tokenize(samples.texts, length);
+  for (std::size_t i = 0; i < samples.texts.size(); ++i) {
+    for (std::int64_t j = 0; j < length; ++j) {
+      const std::int64_t ours =
+          ids[i * static_cast<std::size_t>(length) + static_cast<std::size_t>(j)];
+      const auto theirs = samples.tokens[static_cast<std::int64_t>(i)][j].item<std::int64_t>();
+      if (ours != theirs) {
+        throw InputError(
+            cat(where, ": its tokenizer gives \"", samples.texts[i], "\" other ids (", theirs,
+                " where ", ours, " is found with the merges in use); pass its merges"),
+            {{Setting::kMerges}});
+      }
+      if (ours == tokenizer.end_id()) break;
+    }
+  }
+}
+
 OpenedModel open_checkpoint(CheckpointContents contents, const std::string& where, ModelInfo info,
                             const ModelOptions& options) {
   Checkpoint checkpoint = load_checkpoint(std::move(contents), where, options.checkpoint);
@@ -74,8 +97,10 @@ OpenedModel open_checkpoint(CheckpointContents contents, const std::string& wher
   info.float32_bytes = checkpoint.float32_bytes;
   info.source_bytes = info.size_bytes;
   ClipModel model = std::exchange(checkpoint.model, ClipModel());
+  Tokenizer tokenizer = choose_tokenizer(options.bpe, checkpoint.bpe_vocab, where);
+  if (checkpoint.sample_texts) require_same_ids(tokenizer, *checkpoint.sample_texts, where);
   return {.model = std::move(model),
-          .tokenizer = choose_tokenizer(options.bpe, checkpoint.bpe_vocab, where),
+          .tokenizer = std::move(tokenizer),
           .info = std::move(info),
           .bpe_vocab = checkpoint.bpe_vocab,
           .checkpoint = std::move(checkpoint),

@@ -6,11 +6,12 @@ import unittest
 
 import numpy as np
 import torch
+from PIL import Image
 from torch import nn
 
-from support import CONTEXT, MERGES, VOCABULARY, CliTest, pixels, tiny_clip, tokens, worst_cosine
+from support import CONTEXT, MERGES, VOCABULARY, CliTest, clipq, export, pixels, tiny_clip, tokens, worst_cosine
 
-HEADS = ("--heads", "image=2,text=1", "--activation", "quick_gelu")
+HEADS = ("--heads", "2", "--activation", "quick_gelu")
 SAFETENSORS_TYPES = {torch.float32: "F32", torch.float16: "F16", torch.bfloat16: "BF16", torch.float64: "F64", torch.int64: "I64"}
 TEXTS = ["red blue", "blue", "a red thing"]
 
@@ -27,6 +28,16 @@ def save_safetensors(tensors, path, metadata=None):
     text += b" " * (-len(text) % 8)
     path.write_bytes(struct.pack("<Q", len(text)) + text + data)
     return path
+
+
+def random_clip():
+    """With norms away from 1 and 0, so that two of them can't be swapped unnoticed, and two heads in both towers."""
+    clip = tiny_clip(text_width=128).eval()
+    for module in clip.modules():
+        if isinstance(module, nn.LayerNorm):
+            module.weight.data += 0.2 * torch.randn_like(module.weight)
+            module.bias.data += 0.2 * torch.randn_like(module.bias)
+    return clip
 
 
 def state_of(clip):
@@ -67,7 +78,7 @@ def hugging_face_names(state):
 HUGGING_FACE_CONFIG = {
     "model_type": "clip", "projection_dim": 48,
     "vision_config": {"hidden_size": 128, "num_attention_heads": 2, "image_size": 32, "patch_size": 8},
-    "text_config": {"hidden_size": 64, "num_attention_heads": 1, "vocab_size": VOCABULARY, "eos_token_id": VOCABULARY - 1,
+    "text_config": {"hidden_size": 128, "num_attention_heads": 2, "vocab_size": VOCABULARY, "eos_token_id": VOCABULARY - 1,
                     "max_position_embeddings": CONTEXT}}
 HUGGING_FACE_PREPROCESSOR = {
     "crop_size": {"height": 32, "width": 32}, "do_center_crop": True, "do_normalize": True, "do_resize": True,
@@ -75,32 +86,39 @@ HUGGING_FACE_PREPROCESSOR = {
     "size": {"shortest_edge": 32}}
 OPEN_CLIP_CONFIG = {
     "model_cfg": {"embed_dim": 48, "quick_gelu": True, "vision_cfg": {"image_size": 32, "layers": 2, "width": 128, "patch_size": 8},
-                  "text_cfg": {"context_length": CONTEXT, "vocab_size": VOCABULARY, "width": 64, "heads": 1, "layers": 2}},
+                  "text_cfg": {"context_length": CONTEXT, "vocab_size": VOCABULARY, "width": 128, "heads": 2, "layers": 2}},
     "preprocess_cfg": {"mean": [0.5, 0.5, 0.5], "std": [0.25, 0.25, 0.25], "interpolation": "bicubic", "resize_mode": "shortest"}}
 
 
 class CheckpointKinds(CliTest):
     def setUp(self):
         super().setUp()
-        self.clip = tiny_clip().eval()
+        self.clip = random_clip()
         (self.folder / "merges.txt").write_text(MERGES)
         (self.folder / "texts.txt").write_text("".join(text + "\n" for text in TEXTS))
+        self.images = self.folder / "images"
+        self.images.mkdir()
+        generator = np.random.default_rng(2)
+        for i, size in enumerate(((32, 43), (50, 40), (43, 32))):  # at 43, Hugging Face crops a pixel before OpenAI
+            Image.fromarray(generator.integers(0, 256, (*size, 3), np.uint8)).save(self.images / f"{i}.png")
 
-    def texts_of(self, path, *options):
-        """Embeddings of the texts, and the log."""
-        self.ok("embed", path, "--texts", self.folder / "texts.txt", "-o", self.folder / "rows.npy", *options)
-        return np.load(self.folder / "rows.npy")
+    def embeddings_of(self, path, *options):
+        """Embeddings of some texts and images."""
+        rows = []
+        for source in (("--texts", self.folder / "texts.txt"), ("--images", self.images)):
+            self.ok("embed", path, *source, "-o", self.folder / "rows.npy", *options)
+            rows.append(np.load(self.folder / "rows.npy"))
+        return np.concatenate(rows)
 
-    def expected(self):
-        """By the archive that the other tests use."""
-        from support import export
+    def expected(self, preprocess=None):
+        """By the archive that the other tests use, which is compared with its own code."""
+        extra = {"clipq_checkpoint.json": json.dumps({"preprocess": preprocess})} if preprocess else None
+        export(self.clip, self.folder / "reference.pt", extra)
+        return self.embeddings_of(self.folder / "reference.pt")
 
-        export(self.clip, self.folder / "reference.pt")
-        return self.texts_of(self.folder / "reference.pt")
-
-    def assert_same(self, path, *options):
-        expected = self.expected()
-        found = self.texts_of(path, *options)
+    def assert_same(self, path, *options, preprocess=None):
+        expected = self.expected(preprocess)
+        found = self.embeddings_of(path, *options)
         self.assertGreater(worst_cosine(found, expected), 0.999999)
         np.testing.assert_allclose(np.linalg.norm(found, axis=1), np.linalg.norm(expected, axis=1), rtol=1e-4)
 
@@ -112,7 +130,7 @@ class CheckpointKinds(CliTest):
 
     def test_safetensors_of_every_float_type(self):
         for dtype in (torch.float32, torch.float16, torch.bfloat16, torch.float64):
-            self.clip = tiny_clip().to(dtype).float().eval()
+            self.clip = random_clip().to(dtype).float()
             path = save_safetensors({name: tensor.to(dtype) for name, tensor in state_of(self.clip).items()},
                                     self.folder / f"{dtype}.safetensors"[6:])
             self.assert_same(path, *HEADS, *self.merges())
@@ -123,7 +141,7 @@ class CheckpointKinds(CliTest):
     def test_what_nothing_tells_must_be_given(self):
         path = save_safetensors(state_of(self.clip), self.folder / "a.safetensors")
         self.fails(2, r"number of heads of its image tower.*--heads", "inspect", path, *self.merges(), "--activation", "quick_gelu")
-        self.fails(2, r"the activation can't be told.*--activation", "inspect", path, *self.merges(), "--heads", "image=2,text=1")
+        self.fails(2, r"the activation can't be told.*--activation", "inspect", path, *self.merges(), "--heads", "2")
 
     def test_samples_prove_a_file_and_tell_what_it_does_not(self):
         image, text = pixels(), tokens()
@@ -164,16 +182,32 @@ class CheckpointKinds(CliTest):
         (folder / "config.json").write_text(json.dumps(HUGGING_FACE_CONFIG))
         (folder / "preprocessor_config.json").write_text(json.dumps(HUGGING_FACE_PREPROCESSOR))
         (folder / "merges.txt").write_text(MERGES)
-        self.assert_same(folder)
+        floor = {"mean": [0.5] * 3, "std": [0.25] * 3, "crop_offset": "floor"}
+        self.assert_same(folder, preprocess=floor)
         found = self.inspected(folder)
         self.assertEqual(found["dialect"], "Hugging Face CLIPModel")
+        self.assertNotIn("preprocessing", found["unchecked"])
+        (folder / "clipq_checkpoint.json").write_text(json.dumps({"preprocess": {"crop_offset": "half_to_even"}}))
+        self.assert_same(folder, preprocess=floor | {"crop_offset": "half_to_even"})
+        (folder / "clipq_checkpoint.json").unlink()
+        processor = (folder / "preprocessor_config.json")
+        (folder / "processor_config.json").write_text(json.dumps({"image_processor": json.loads(processor.read_text())}))
+        processor.unlink()
+        self.assert_same(folder, preprocess=floor)
+        (folder / "processor_config.json").unlink()
+        self.assert_same(folder, preprocess={"crop_offset": "floor"})
+        self.assertIn("OpenAI's preprocessing", self.inspected(folder)["unchecked"])
         self.assertEqual(found["config"]["vision_settings"]["heads"], 2)
         (folder / "merges.txt").unlink()
         merges = [line.split() for line in MERGES.splitlines()[1:]]
         for listed in (merges, [" ".join(pair) for pair in merges]):
-            model = {"type": "BPE", "end_of_word_suffix": "</w>", "merges": listed, "vocab": {}}
+            vocabulary = {"!": 0, "~": 93, "!</w>": 256} | {"".join(pair): 512 + i for i, pair in enumerate(merges)}
+            model = {"type": "BPE", "end_of_word_suffix": "</w>", "merges": listed, "vocab": vocabulary}
             (folder / "tokenizer.json").write_text(json.dumps({"model": model}))
-            self.assert_same(folder)
+            self.assert_same(folder, preprocess={"crop_offset": "floor"})
+        vocabulary["re"] = 3
+        (folder / "tokenizer.json").write_text(json.dumps({"model": model}))
+        self.fails(3, '"re" isn.t id 512', "inspect", folder)
 
     def test_artifact_of_a_folder(self):
         folder = self.folder / "hub"
@@ -182,7 +216,7 @@ class CheckpointKinds(CliTest):
         (folder / "config.json").write_text(json.dumps(HUGGING_FACE_CONFIG))
         (folder / "merges.txt").write_text(MERGES)
         self.ok("quantize", folder, "--recipe", "int8-dynamic", "-o", self.folder / "a.pt")
-        self.assertGreater(worst_cosine(self.texts_of(self.folder / "a.pt"), self.expected()), 0.99)
+        self.assertGreater(worst_cosine(self.embeddings_of(self.folder / "a.pt"), self.expected({"crop_offset": "floor"})), 0.99)
 
     def test_shards(self):
         state = hugging_face_names(state_of(self.clip))
@@ -196,9 +230,9 @@ class CheckpointKinds(CliTest):
         (folder / "model.safetensors.index.json").write_text(json.dumps(index))
         (folder / "config.json").write_text(json.dumps(HUGGING_FACE_CONFIG))
         (folder / "merges.txt").write_text(MERGES)
-        self.assert_same(folder)
+        self.assert_same(folder, preprocess={"crop_offset": "floor"})
         (folder / "model-2.safetensors").unlink()
-        self.fails(3, "model-2.safetensors", "inspect", folder)
+        self.fails(3, "model-2.safetensors does not exist", "inspect", folder)
         index["weight_map"][names[0]] = "../model-1.safetensors"
         (folder / "model.safetensors.index.json").write_text(json.dumps(index))
         self.fails(3, "isn't mapped to a file beside it", "inspect", folder)
@@ -221,7 +255,7 @@ class CheckpointKinds(CliTest):
             named["logit_scale"] = named["logit_scale"].reshape(1)
             torch.save(named, folder / "open_clip_pytorch_model.bin")
             (folder / "open_clip_config.json").write_text(json.dumps(OPEN_CLIP_CONFIG))
-            self.assert_same(folder, *self.merges())
+            self.assert_same(folder, *self.merges(), preprocess={"mean": [0.5] * 3, "std": [0.25] * 3})
             self.assertEqual(self.inspected(folder, *self.merges())["dialect"], "open_clip CustomTextCLIP" if custom else "OpenAI CLIP")
 
     def test_configurations_that_ask_for_what_is_not_supported(self):
@@ -231,17 +265,65 @@ class CheckpointKinds(CliTest):
         (folder / "merges.txt").write_text(MERGES)
         config, images = json.dumps(HUGGING_FACE_CONFIG), json.dumps(HUGGING_FACE_PREPROCESSOR)
         for document, pattern in ((config.replace('"clip"', '"siglip"'), '"model_type" is siglip'),
-                                  (config.replace(f'"eos_token_id": {VOCABULARY - 1}', '"eos_token_id": 7'), "pooled at id 7"),
+                                  (config.replace(f'"eos_token_id": {VOCABULARY - 1}', '"eos_token_id": 7'), "pooled at token id 7"),
                                   (config.replace('"num_attention_heads": 2', '"hidden_act": "relu"'), '"hidden_act" is relu'),
+                                  (config.replace('"image_size": 32', '"image_size": 36'), "says image size 36, but its tensors have 32"),
+                                  (config.replace('"vision_config": {', '"vision_config_dict": 3, "vision_config": {'), "is no object"),
                                   (config[:-1], "config.json")):
             (folder / "config.json").write_text(document)
             self.fails(3, pattern, "inspect", folder)
         (folder / "config.json").write_text(config)
         for document, pattern in ((images.replace('"resample": 3', '"resample": 2'), "bicubic"),
                                   (images.replace('"shortest_edge": 32', '"height": 32, "width": 32'), "whatever their shape"),
+                                  (images.replace('"do_resize": true', '"do_rescale": false'), "aren't scaled"),
+                                  (images.replace('"do_resize": true', '"image_processor_type": "ViTImageProcessor"'), "ViTImageProcessor"),
                                   (images.replace('"shortest_edge": 32', '"shortest_edge": 36'), "the model takes 32")):
             (folder / "preprocessor_config.json").write_text(document)
             self.fails(3, pattern, "inspect", folder)
+
+    def test_open_clip_configurations(self):
+        folder = self.folder / "open_clip"
+        folder.mkdir()
+        torch.save(self.clip.state_dict(), folder / "open_clip_pytorch_model.bin")
+        model = OPEN_CLIP_CONFIG["model_cfg"]
+        tanh = {"act_kwargs": {"approximate": "tanh"}, "norm_kwargs": {"eps": 1e-6}, "head_width": 32}
+        (folder / "open_clip_config.json").write_text(json.dumps(
+            {"model_cfg": model | {"quick_gelu": False, "vision_cfg": model["vision_cfg"] | tanh}}))
+        found = self.inspected(folder, *self.merges())["config"]
+        self.assertEqual((found["vision_settings"]["activation"], found["text_settings"]["activation"]), ("gelu_tanh", "gelu"))
+        self.assertEqual((found["vision_settings"]["heads"], found["vision_settings"]["layer_norm_eps"]), (4, 1e-6))
+        for document, pattern in ((model, None), ([], "expected an object"), ({"model_cfg": {"vision_cfg": 3}}, 'expected an object "vision_cfg"'),
+                                  ({"model_cfg": model | {"text_cfg": model["text_cfg"] | {"pool_type": "last"}}}, '"pool_type" is "last"'),
+                                  ({"model_cfg": model | {"vision_cfg": model["vision_cfg"] | {"image_size": [16, 64]}}}, "square images"),
+                                  (OPEN_CLIP_CONFIG | {"preprocess_cfg": {"resize_mode": "squash"}}, "shortest only")):
+            (folder / "open_clip_config.json").write_text(json.dumps(document))
+            if pattern is None:
+                self.assertEqual(self.inspected(folder, *self.merges())["config"]["text_settings"]["heads"], 2)
+            else:
+                self.fails(3, pattern, "inspect", folder, *self.merges())
+
+    def test_ids_of_sample_texts_are_compared(self):
+        image, text = pixels(), tokens()
+        with torch.no_grad():
+            tensors = state_of(self.clip) | {
+                "clipq_samples.pixels": image, "clipq_samples.tokens": text,
+                "clipq_samples.image": self.clip.encode_image(image), "clipq_samples.text": self.clip.encode_text(text)}
+        documents = {"bpe_vocab": MERGES, "clipq_samples.json": json.dumps({"texts": ["red", "blue", "a"]})}
+        path = save_safetensors(tensors, self.folder / "a.safetensors", documents)
+        self.fails(3, 'its tokenizer gives "red" other ids', "inspect", path)
+        ids = torch.zeros(3, CONTEXT, dtype=torch.int64)
+        for row, word in zip(ids, ((513,), (516,), (320,))):  # "red</w>", "blue</w>", "a</w>"
+            row[: len(word) + 2] = torch.tensor([VOCABULARY - 2, *word, VOCABULARY - 1])
+        with torch.no_grad():
+            tensors |= {"clipq_samples.tokens": ids, "clipq_samples.text": self.clip.encode_text(ids)}
+        self.assertIn("parity", self.inspected(save_safetensors(tensors, self.folder / "b.safetensors", documents)))
+
+    def test_tensors_outside_of_the_model_are_told(self):
+        state = {f"clip.{name}": tensor for name, tensor in state_of(self.clip).items()} | {"adapter.weight": torch.zeros(2)}
+        path = save_safetensors(state, self.folder / "a.safetensors")
+        process = clipq("inspect", path, *HEADS, *self.merges())
+        self.assertEqual(process.returncode, 0, process.stderr)
+        self.assertIn('1 tensor outside of "clip." aren\'t used: adapter.weight', process.stderr)
 
     def test_families_that_are_not_supported_are_named(self):
         for name, family in (("vision_model.head.probe", "SigLIP"), ("visual.trunk.blocks.0.norm1.weight", "timm"),
@@ -262,6 +344,8 @@ class CheckpointKinds(CliTest):
                               (b"version https://git-lfs.github.com/spec/v1\noid", "Git LFS pointer"), (b"hello", "not a checkpoint")):
             (self.folder / "a.pt").write_bytes(content)
             self.fails(3, what, "inspect", self.folder / "a.pt")
+        (self.folder / "a.safetensors").write_text("version https://git-lfs.github.com/spec/v1")
+        self.fails(3, "Git LFS pointer", "inspect", self.folder / "a.safetensors")
         torch.save(self.clip.state_dict(), self.folder / "old.pt", _use_new_zipfile_serialization=False)
         self.fails(3, "before PyTorch 1.6", "inspect", self.folder / "old.pt")
         (self.folder / "empty").mkdir()
@@ -284,6 +368,7 @@ class CheckpointKinds(CliTest):
                  (damaged(lambda h: h[name].update(shape=[2**40, 2**40])), "overflows"),
                  (damaged(lambda h: h[name].update(shape=[-1])), "no valid shape"),
                  (damaged(lambda h: h[name].update(shape=[1, 1])), "are stored"),
+                 (damaged(lambda h: h[name].update(data_offsets=[0, 4])), "begins at"),
                  (damaged(lambda h: h[name].update(data_offsets=[8, 4])), "outside"),
                  (damaged(lambda h: h[name].update(data_offsets=[0, 2**60])), "outside"),
                  (damaged(lambda h: h[name].update(dtype="C64")), "of type C64"),

@@ -2,6 +2,7 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "clipq/checkpoint/checkpoint_contents.h"
 #include "clipq/checkpoint/parity.h"
@@ -19,6 +20,12 @@ struct CheckpointOptions {
 /// What decides what load_checkpoint makes of a file.
 Json to_json(const CheckpointOptions& options);
 
+/// Texts in a file, and their ids by the original's tokenizer.
+struct SampleTexts {
+  std::vector<std::string> texts;
+  at::Tensor tokens;  ///< int64 [texts, context]
+};
+
 /// What the user brought, loaded and checked.
 struct Checkpoint {
   ClipModel model;                       ///< float32
@@ -28,8 +35,10 @@ struct Checkpoint {
   SettledTowers towers;                  ///< the towers' settings and where they were found
   std::optional<Parity> parity;          ///< absent if there was nothing to compare with
   std::string unchecked;                 ///< then: what it was not checked for, in words
-  std::int64_t float32_bytes = 0;        ///< size of all weights in float32
-  TensorBytes stored;                    ///< sizes of the tensors as they are stored
+  bool knows_preprocess = false;         ///< whether its documents tell the preprocessing
+  std::optional<SampleTexts> sample_texts;  ///< of its samples, if it has some
+  std::int64_t float32_bytes = 0;           ///< size of all weights in float32
+  TensorBytes stored;                       ///< sizes of the tensors as they are stored
 };
 
 /// Makes a CLIP with ViT towers of the contents of a file or folder.

@@ -21,6 +21,9 @@ struct Dialect {
   std::vector<std::string> image_modules = {};
   std::vector<std::string> text_modules = {};
 
+  /// Whether it is one of Hugging Face's, whose image processors and configurations differ.
+  bool is_hugging_face = false;
+
   const std::vector<std::string>& modules(Tower tower) const {
     return tower == Tower::kImage ? image_modules : text_modules;
   }
