@@ -37,7 +37,7 @@ class Errors(CliTest):
 
     def test_plain_state_dict(self):
         torch.save(self.model.state_dict(), self.folder / "state.pt")
-        self.fails_to_quantize(2, "state.pt: nothing in it tells the number of heads.*--heads", self.folder / "state.pt")
+        self.fails_to_quantize(2, "state.pt: neither a configuration nor samples give the number of heads.*--heads", self.folder / "state.pt")
 
     def test_no_clip(self):
         torch.jit.save(torch.jit.script(nn.Sequential(nn.Linear(3, 4), nn.ReLU())), str(self.folder / "mlp.pt"))
