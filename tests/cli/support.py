@@ -27,7 +27,8 @@ CONTEXT = 16
 
 def clipq(*arguments, **options):
     """Runs clipq; returns the finished process with its text."""
-    return subprocess.run([CLIPQ, *map(str, arguments)], capture_output=True, text=True, timeout=600, check=False, **options)
+    options = {"timeout": 600} | options
+    return subprocess.run([CLIPQ, *map(str, arguments)], capture_output=True, text=True, check=False, **options)
 
 
 class TinyClip(Clip):

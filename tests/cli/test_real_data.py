@@ -25,7 +25,8 @@ class RealData(CliTest):
     def run_task(self, task, *arguments, models=(CHECKPOINT,)):
         """The results, and a function from a model and a part of its features to these."""
         features = self.folder / task
-        results = json.loads(self.ok("eval", *models, "--task", task, *arguments, "--save-features", features, "--json"))["results"]
+        results = json.loads(self.ok("eval", *models, "--task", task, *arguments, "--save-features", features, "--json",
+                                     timeout=1800))["results"]
         return results, lambda name: np.load(features / f"{name}.npy")
 
     def assert_metrics(self, metrics, expected, delta):
