@@ -75,24 +75,16 @@ bool is_safetensors(const fs::path& file, std::string_view head) {
   return file.extension() == ".safetensors" || (head.size() > 8 && head[8] == '{');
 }
 
-bool is_foreign(std::string_view head) {
-  return head.empty() || std::any_of(kForeign.begin(), kForeign.end(), [head](const Foreign& each) {
-           return head.starts_with(each.beginning);
-         });
+/// What the file is if it begins like none that is a checkpoint; nullptr: it may be one.
+const char* foreign_kind(std::string_view head) {
+  if (head.empty()) return "an empty file";
+  for (const Foreign& each : kForeign) {
+    if (head.starts_with(each.beginning)) return each.what;
+  }
+  return nullptr;
 }
 
-[[noreturn]] void throw_foreign(const fs::path& file, std::string_view head) {
-  const auto found = std::find_if(kForeign.begin(), kForeign.end(), [head](const Foreign& each) {
-    return head.starts_with(each.beginning);
-  });
-  std::string what = "not a checkpoint";
-  if (head.empty()) {
-    what = "an empty file";
-  } else if (found != kForeign.end()) {
-    what = found->what;
-  } else if (file.extension() == ".onnx") {
-    what = "an ONNX file, which clipq doesn't read";
-  }
+[[noreturn]] void throw_foreign(const fs::path& file, const char* what) {
   throw InputError(
       cat(file.string(), ": ", what,
           "; expected a TorchScript archive, safetensors, what torch.save writes, or a "
@@ -106,11 +98,13 @@ CheckpointContents read_contents(const fs::path& checkpoint) {
   if (fs::is_directory(checkpoint, missing)) return read_checkpoint_folder(checkpoint);
   require_file(checkpoint, "checkpoint");
   const std::string head = head_of(checkpoint);
-  if (is_foreign(head)) throw_foreign(checkpoint, head);
+  if (const char* what = foreign_kind(head)) throw_foreign(checkpoint, what);
   if (head.starts_with("PK")) return read_zip(checkpoint);
   if (is_safetensors_index(checkpoint)) return read_safetensors_index(checkpoint);
   if (is_safetensors(checkpoint, head)) return read_safetensors(checkpoint);
-  throw_foreign(checkpoint, head);
+  const bool is_onnx = checkpoint.extension() == ".onnx";
+  throw_foreign(checkpoint,
+                is_onnx ? "an ONNX file, which clipq doesn't read" : "not a checkpoint");
 }
 
 std::vector<fs::path> checkpoint_files(const fs::path& checkpoint) {

@@ -1,6 +1,5 @@
 #include "open_clip_documents.h"
 
-#include <array>
 #include <utility>
 
 #include "clipq/core/error.h"

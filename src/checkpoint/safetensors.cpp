@@ -204,6 +204,19 @@ std::map<std::string, std::string> shards_by_tensor(const std::filesystem::path&
   return shards;
 }
 
+/// The different shards, which lie beside the index.
+std::vector<std::filesystem::path> shard_files(const std::filesystem::path& index,
+                                               const std::map<std::string, std::string>& shards) {
+  std::vector<std::filesystem::path> files;
+  for (const auto& [name, shard] : shards) {
+    const std::filesystem::path path = folder_of(index) / shard;
+    if (std::find(files.begin(), files.end(), path) != files.end()) continue;
+    require_file(path, cat("file of ", index.filename().string()));
+    files.push_back(path);
+  }
+  return files;
+}
+
 }  // namespace
 
 CheckpointContents read_safetensors(const std::filesystem::path& file) {
@@ -218,24 +231,19 @@ bool is_safetensors_index(const std::filesystem::path& file) {
 }
 
 std::vector<std::filesystem::path> safetensors_index_files(const std::filesystem::path& file) {
-  std::vector<std::filesystem::path> files = {file};
-  for (const auto& [name, shard] : shards_by_tensor(file)) {
-    const std::filesystem::path path = folder_of(file) / shard;
-    if (std::find(files.begin(), files.end(), path) != files.end()) continue;
-    require_file(path, cat("file of ", file.filename().string()));
-    files.push_back(path);
-  }
+  std::vector<std::filesystem::path> files = shard_files(file, shards_by_tensor(file));
+  files.insert(files.begin(), file);
   return files;
 }
 
 CheckpointContents read_safetensors_index(const std::filesystem::path& file) {
-  std::vector<std::filesystem::path> shards = safetensors_index_files(file);
-  shards.erase(shards.begin());
+  const std::map<std::string, std::string> shard_of = shards_by_tensor(file);
+  const std::vector<std::filesystem::path> shards = shard_files(file, shard_of);
   CheckpointContents contents;
   contents.container =
       cat("safetensors in ", shards.size(), shards.size() == 1 ? " file" : " files");
   for (const std::filesystem::path& shard : shards) SafetensorsReader(shard).read_into(contents);
-  for (const auto& [name, shard] : shards_by_tensor(file)) {
+  for (const auto& [name, shard] : shard_of) {
     if (contents.tensors.count(name) > 0) continue;
     throw InputError(
         cat(file.string(), ": \"", name, "\" isn't in ", shard, "; download the files again"));

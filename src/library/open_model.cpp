@@ -126,12 +126,12 @@ void warn_of_unchecked(Result& result) {
 
 OpenedModel open_model(const std::filesystem::path& file, const ModelOptions& options) {
   const std::string where = file.string();
+  CheckpointContents contents = read_contents(file);  // first: what can't be read isn't hashed
   const std::vector<std::filesystem::path> files = checkpoint_files(file);
   ModelInfo info;
   info.path = where;
   info.size_bytes = total_bytes(files);
   info.sha256 = sha256_of(files);
-  CheckpointContents contents = read_contents(file);
   if (!contents.archive || !is_artifact(*contents.archive)) {
     OpenedModel opened = open_checkpoint(std::move(contents), where, std::move(info), options);
     opened.info.parts =
