@@ -4,6 +4,7 @@
 #include <sstream>
 
 #include "clipq/core/strings.h"
+#include "clipq/data/preprocess_json.h"
 #include "clipq/quant/summary.h"
 #include "clipq/report/table.h"
 
@@ -33,6 +34,20 @@ std::string config_lines(const ClipConfig& config) {
              settings_text(image.settings), "\ntext tower: context ", text.context_length,
              ", vocabulary ", text.vocab_size, ", width ", text.width, ", ", text.layers,
              " layers, ", settings_text(text.settings), "\nembedding: ", config.embed_dim(), "\n");
+}
+
+/// One line; numbers of a channel are separated by slashes.
+std::string preprocess_line(const Json& preprocess) {
+  const auto channels = [&preprocess](const char* key) {
+    std::vector<std::string> numbers;
+    for (const Json& each : preprocess[key]) numbers.push_back(short_number(each.get<double>()));
+    return join(numbers, "/");
+  };
+  const auto named = [&preprocess](const char* key) {
+    return cat(key, " ", preprocess[key].get<std::string>());
+  };
+  return cat("preprocessing: ", named("resize_mode"), ", ", named("interpolation"), ", ",
+             named("crop_offset"), ", mean ", channels("mean"), ", std ", channels("std"), "\n");
 }
 
 std::string tower_parity_text(const TowerParity& parity) {
@@ -133,16 +148,19 @@ Inspection inspect(const std::filesystem::path& file, const ModelOptions& option
   ModelOptions as_stored = options;
   as_stored.simulate = true;
   OpenedModel opened = open_model(file, as_stored);
+  const Json preprocess = to_json(opened.model.preprocess);
   Inspection out;
   out.text = cat(file.string(), ": ", opened.quantization ? "clipq artifact" : "CLIP checkpoint",
                  ", ", mebibytes(opened.info.size_bytes), "\n", config_lines(opened.model.config()),
+                 preprocess_line(preprocess),
                  "tokenizer: ", opened.bpe_vocab ? "the model's own" : "standard", ", ",
                  opened.tokenizer.vocabulary_size(), " entries\n");
   out.json = {{"path", file.string()},
               {"kind", opened.quantization ? "artifact" : "checkpoint"},
               {"sha256", opened.info.sha256},
               {"size_bytes", opened.info.size_bytes},
-              {"config", to_json(opened.model.config())}};
+              {"config", to_json(opened.model.config())},
+              {"preprocess", preprocess}};
   if (opened.checkpoint) describe_checkpoint(opened, out);
   if (opened.quantization) describe_artifact(opened, out);
   return out;

@@ -58,7 +58,8 @@ void read_own(CheckpointMetadata& metadata, const Json& json, const std::string&
   overlay(settings.layer_norm_eps.text, read_eps(json, "text_layer_norm_eps", place));
   if (!json.contains("preprocess")) return;
   const Json given = json_value(json, "preprocess", Json::object(), place);
-  require_known_keys(given, {"mean", "std", "crop_offset", "interpolation"},
+  require_known_keys(given,
+                     {"mean", "std", "crop_offset", "resize_mode", "interpolation", "fill_color"},
                      place + ": preprocess");
   Json merged = to_json(metadata.preprocess);
   merged.update(given);

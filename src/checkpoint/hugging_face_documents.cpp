@@ -29,7 +29,10 @@ constexpr double kEps = 1e-5;
 /// Configs of before November 2022 say 2 and mean the largest id.
 constexpr std::int64_t kFormerEndOfText = 2;
 
-constexpr std::int64_t kBicubic = 3;  ///< Pillow's number
+/// Pillow's numbers.
+constexpr std::int64_t kBilinear = 2;
+constexpr std::int64_t kBicubic = 3;
+
 constexpr double kByteScale = 1.0 / 255;
 
 struct NamedActivation {
@@ -106,31 +109,81 @@ std::int64_t side_of(const Json& json, const char* key) {
   return square ? whole_number(json["height"]).value_or(0) : 0;
 }
 
-/// clipq resizes the shorter side to the model's resolution and cuts out the middle.
-void require_resize_and_crop(const Json& json, std::int64_t resolution, const std::string& place) {
+/// object[key], or `fallback` if it is absent or null: saved files list what isn't set as null.
+template <typename T>
+T set_value(const Json& json, const char* key, const T& fallback, const std::string& place) {
+  const auto found = json.find(key);
+  return found == json.end() || found->is_null() ? fallback
+                                                 : json_value(json, key, fallback, place);
+}
+
+/// What an image processor does unless its document says otherwise.
+struct ImageProcessor {
+  bool crops;
+  ResizeMode of_number;  ///< what a size that is a single number means
+  std::array<float, 3> mean;
+  std::array<float, 3> std;
+};
+
+ImageProcessor image_processor_of(const Json& json, const std::string& place) {
+  for (const char* key : {"image_processor_type", "feature_extractor_type"}) {
+    const auto type = set_value<std::string>(json, key, "CLIPImageProcessor", place);
+    // Siglip2ImageProcessor is NaFlex's, whose images keep their shape.
+    if (type.starts_with("SiglipImageProcessor")) {
+      return {false, ResizeMode::kSquash, {0.5F, 0.5F, 0.5F}, {0.5F, 0.5F, 0.5F}};
+    }
+    if (!type.starts_with("CLIP")) {
+      throw InputError(
+          cat(place, ": images are processed by ", type, ", which clipq doesn't support"));
+    }
+  }
+  return {true, ResizeMode::kShortest, Preprocess().mean, Preprocess().std};
+}
+
+Interpolation interpolation_of(const Json& json, const std::string& place) {
+  constexpr std::array<const char*, 6> kPillowsNames = {"nearest", "Lanczos", "bilinear",
+                                                        "bicubic", "box",     "Hamming"};
+  const auto filter = set_value<std::int64_t>(json, "resample", kBicubic, place);
+  if (filter == kBilinear) return Interpolation::kBilinear;
+  if (filter == kBicubic) return Interpolation::kBicubic;
+  const bool is_known = filter >= 0 && std::size_t(filter) < kPillowsNames.size();
+  throw InputError(
+      cat(place, ": \"resample\" is ", filter,
+          is_known ? cat(" (", kPillowsNames[static_cast<std::size_t>(filter)], ")") : "",
+          "; clipq supports 2 (bilinear) and 3 (bicubic)"));
+}
+
+/// How images are resized and cropped, which must give the model's resolution, and the processor's
+/// mean and std.
+void read_resizing(const Json& json, std::int64_t resolution, const std::string& place,
+                   Preprocess& preprocess) {
   const auto require = [&place](bool fits, const std::string& what) {
     if (!fits) throw InputError(cat(place, ": ", what, ", which clipq doesn't support"));
   };
-  for (const char* key : {"image_processor_type", "feature_extractor_type"}) {
-    const auto type = json_value<std::string>(json, key, "CLIPImageProcessor", place);
-    require(type.starts_with("CLIP"), cat("images are processed by ", type));
-  }
-  require(json_value(json, "do_resize", true, place), "images aren't resized");
-  require(json_value(json, "do_rescale", true, place), "pixels aren't scaled to 0 … 1");
-  require(json_value(json, "do_center_crop", true, place), "images aren't cropped");
-  require(json_value(json, "do_normalize", true, place), "images aren't normalized");
-  require(json_value<std::int64_t>(json, "resample", kBicubic, place) == kBicubic,
-          "images aren't resized by bicubic interpolation");
-  const double scale = json_value(json, "rescale_factor", kByteScale, place);
+  const ImageProcessor processor = image_processor_of(json, place);
+  require(set_value(json, "do_resize", true, place), "images aren't resized");
+  require(set_value(json, "do_rescale", true, place), "pixels aren't scaled to 0 … 1");
+  require(set_value(json, "do_normalize", true, place), "images aren't normalized");
+  const double scale = set_value(json, "rescale_factor", kByteScale, place);
   require(std::abs(scale - kByteScale) < 1e-6, cat("pixels are scaled by ", scale));
-  const Json size = json_value(json, "size", Json(resolution), place);
-  require(!size.is_object() || (size.contains("shortest_edge") && !size.contains("longest_edge")),
-          cat("images are resized to ", size.dump(), " whatever their shape"));
+  const Json size = set_value(json, "size", Json(resolution), place);
+  const bool has_edge = size.is_object() && size.contains("shortest_edge");
+  require(!size.is_object() || !size.contains("longest_edge"),
+          cat("images are resized to ", size.dump()));
   require(side_of(size, "shortest_edge") == resolution,
           cat("images are resized to ", size.dump(), ", the model takes ", resolution));
-  const Json crop = json_value(json, "crop_size", Json(resolution), place);
+  preprocess.resize_mode = has_edge           ? ResizeMode::kShortest
+                           : size.is_object() ? ResizeMode::kSquash
+                                              : processor.of_number;
+  const bool crops = set_value(json, "do_center_crop", processor.crops, place);
+  require(crops || preprocess.resize_mode == ResizeMode::kSquash, "images aren't cropped");
+  const Json crop =
+      crops ? set_value(json, "crop_size", Json(resolution), place) : Json(resolution);
   require(side_of(crop, "shortest_edge") == resolution,
           cat("images are cropped to ", crop.dump(), ", the model takes ", resolution));
+  preprocess.interpolation = interpolation_of(json, place);
+  preprocess.mean = processor.mean;
+  preprocess.std = processor.std;
 }
 
 std::array<float, 3> channels(const Json& json, const char* key, const std::array<float, 3>& usual,
@@ -181,8 +234,8 @@ CheckpointMetadata read_hugging_face_documents(const std::map<std::string, std::
   const Json json = image_processor(documents, images);
   if (json.is_null()) return metadata;
   if (!json.is_object()) throw InputError(cat(images, ": expected an object"));
-  require_resize_and_crop(json, *metadata.image_size, images);
   Preprocess& preprocess = metadata.preprocess;
+  read_resizing(json, *metadata.image_size, images, preprocess);
   preprocess.mean = channels(json, "image_mean", preprocess.mean, images);
   preprocess.std = channels(json, "image_std", preprocess.std, images);
   validate(preprocess, images);

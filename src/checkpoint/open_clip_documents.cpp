@@ -104,19 +104,12 @@ void read_sizes(CheckpointMetadata& metadata, const Json& model, const std::stri
 }
 
 Preprocess preprocess_of(const Json& json, const std::string& place) {
-  const auto interpolation = json_value<std::string>(json, "interpolation", "bicubic", place);
-  const auto mode = json_value<std::string>(json, "resize_mode", "shortest", place);
-  if (interpolation != "bicubic" && interpolation != "random") {
-    throw InputError(
-        cat(place, ": \"interpolation\" is ", interpolation, "; clipq supports bicubic only"));
-  }
-  if (mode != "shortest") {
-    throw InputError(cat(place, ": \"resize_mode\" is ", mode, "; clipq supports shortest only"));
-  }
   Json known = Json::object();
-  for (const char* key : {"mean", "std"}) {
+  for (const char* key : {"mean", "std", "interpolation", "resize_mode", "fill_color"}) {
     if (json.contains(key)) known[key] = json[key];
   }
+  // "random" is for training; open_clip evaluates with bicubic.
+  if (known.value("interpolation", Json()) == "random") known["interpolation"] = "bicubic";
   Preprocess preprocess = preprocess_from_json(known, place);
   validate(preprocess, place);
   return preprocess;

@@ -15,6 +15,41 @@ int crop_offset(int length, int size, CropOffset rule) {
   return static_cast<int>(rule == CropOffset::kFloor ? std::floor(middle) : std::nearbyint(middle));
 }
 
+/// Python's round(length / ratio), but not less than a pixel.
+int scaled(int length, double ratio) {
+  return std::max(1, static_cast<int>(std::nearbyint(length / ratio)));
+}
+
+Image resize_and_crop(const Image& image, const Preprocess& preprocess) {
+  const int size = preprocess.size;
+  const int short_side = std::min(image.height, image.width);
+  const int long_side = std::max(image.height, image.width);
+  const int resized_long = static_cast<int>(static_cast<double>(size) * long_side / short_side);
+  const int height = image.height <= image.width ? size : resized_long;
+  const int width = image.width <= image.height ? size : resized_long;
+  const Window middle = {crop_offset(height, size, preprocess.crop_offset),
+                         crop_offset(width, size, preprocess.crop_offset), size, size};
+  return resize(image, height, width, preprocess.interpolation, middle);
+}
+
+Image resize_and_pad(const Image& image, const Preprocess& preprocess) {
+  const int size = preprocess.size;
+  const double ratio = static_cast<double>(std::max(image.height, image.width)) / size;
+  const Image resized = resize(image, scaled(image.height, ratio), scaled(image.width, ratio),
+                               preprocess.interpolation);
+  Image square = {size, size, {}};
+  square.rgb.assign(std::size_t(size) * size * 3, static_cast<std::uint8_t>(preprocess.fill_color));
+  const std::size_t stride = std::size_t(size) * 3;
+  const std::size_t row_bytes = std::size_t(resized.width) * 3;
+  const std::size_t left = std::size_t((size - resized.width) / 2) * 3;
+  const std::size_t top = (size - resized.height) / 2;
+  for (std::size_t y = 0; y < std::size_t(resized.height); ++y) {
+    std::copy_n(resized.rgb.data() + y * row_bytes, row_bytes,
+                square.rgb.data() + (top + y) * stride + left);
+  }
+  return square;
+}
+
 }  // namespace
 
 void validate(const Preprocess& preprocess, const std::string& where) {
@@ -37,17 +72,22 @@ void validate(const Preprocess& preprocess, const std::string& where) {
                            ", expected a number from ", kSmallestDeviation, " to ", kLargest));
     }
   }
+  if (preprocess.fill_color < 0 || preprocess.fill_color > 255) {
+    throw InputError(
+        cat(where, ": \"fill_color\" is ", preprocess.fill_color, ", expected 0 to 255"));
+  }
 }
 
-Image resize_and_crop(const Image& image, int size, CropOffset offset) {
-  const int short_side = std::min(image.height, image.width);
-  const int long_side = std::max(image.height, image.width);
-  const int resized_long = static_cast<int>(static_cast<double>(size) * long_side / short_side);
-  const int height = image.height <= image.width ? size : resized_long;
-  const int width = image.width <= image.height ? size : resized_long;
-  return resize_bicubic(
-      image, height, width,
-      {crop_offset(height, size, offset), crop_offset(width, size, offset), size, size});
+Image resize_to_square(const Image& image, const Preprocess& preprocess) {
+  switch (preprocess.resize_mode) {
+    case ResizeMode::kShortest:
+      return resize_and_crop(image, preprocess);
+    case ResizeMode::kSquash:
+      return resize(image, preprocess.size, preprocess.size, preprocess.interpolation);
+    case ResizeMode::kLongest:
+      return resize_and_pad(image, preprocess);
+  }
+  throw InternalError("unknown resize mode");
 }
 
 void normalize(const Image& image, const Preprocess& preprocess, float* out) {
@@ -66,7 +106,7 @@ void normalize(const Image& image, const Preprocess& preprocess, float* out) {
 }
 
 void preprocess(const Image& image, const Preprocess& preprocess, float* out) {
-  normalize(resize_and_crop(image, preprocess.size, preprocess.crop_offset), preprocess, out);
+  normalize(resize_to_square(image, preprocess), preprocess, out);
 }
 
 }  // namespace clipq

@@ -20,6 +20,12 @@ struct Taps {
   int end() const { return first + static_cast<int>(weights.size()); }
 };
 
+/// A function of the distance in pixels of the coarser image; it is 0 from `support` on.
+struct Filter {
+  double support;
+  double (*weight)(double);
+};
+
 double bicubic(double x) {
   constexpr double a = -0.5;
   x = std::abs(x);
@@ -28,11 +34,17 @@ double bicubic(double x) {
   return 0.0;
 }
 
+double triangle(double x) { return std::max(0.0, 1.0 - std::abs(x)); }
+
+Filter filter_of(Interpolation interpolation) {
+  return interpolation == Interpolation::kBilinear ? Filter{1.0, triangle} : Filter{2.0, bicubic};
+}
+
 /// Pillow's precompute_coeffs() and normalize_coeffs_8bpc() for one output pixel.
-Taps make_taps(int in_size, int out_size, int out) {
+Taps make_taps(int in_size, int out_size, int out, const Filter& filter) {
   const double scale = static_cast<double>(in_size) / out_size;
   const double filter_scale = std::max(scale, 1.0);
-  const double support = 2.0 * filter_scale;
+  const double support = filter.support * filter_scale;
   const double center = (out + 0.5) * scale;
   Taps taps;
   // Pillow truncates, so that lround() would differ below zero and at halves.
@@ -43,7 +55,7 @@ Taps make_taps(int in_size, int out_size, int out) {
   std::vector<double> weights;
   double sum = 0.0;
   for (int in = taps.first; in < end; ++in) {
-    weights.push_back(bicubic((in - center + 0.5) * (1.0 / filter_scale)));
+    weights.push_back(filter.weight((in - center + 0.5) * (1.0 / filter_scale)));
     sum += weights.back();
   }
   for (const double weight : weights) {
@@ -54,14 +66,15 @@ Taps make_taps(int in_size, int out_size, int out) {
   return taps;
 }
 
-std::vector<Taps> make_all_taps(int in_size, int out_size, int first, int count) {
+std::vector<Taps> make_all_taps(int in_size, int out_size, int first, int count,
+                                const Filter& filter) {
   std::vector<Taps> all;
   all.reserve(count);
   for (int out = first; out < first + count; ++out) {
     if (in_size == out_size) {
       all.push_back({out, {1 << kFractionBits}});
     } else {
-      all.push_back(make_taps(in_size, out_size, out));
+      all.push_back(make_taps(in_size, out_size, out, filter));
     }
   }
   return all;
@@ -140,14 +153,18 @@ bool vertical_first(const Image& image, int height, int width) {
 
 }  // namespace
 
-Image resize_bicubic(const Image& image, int height, int width, const Window& window) {
+Image resize(const Image& image, int height, int width, Interpolation interpolation,
+             const Window& window) {
   if (window.top < 0 || window.left < 0 || window.height < 1 || window.width < 1 ||
       window.top + window.height > height || window.left + window.width > width) {
-    throw InternalError(cat("resize_bicubic: the window ", window.width, " x ", window.height,
+    throw InternalError(cat("resize: the window ", window.width, " x ", window.height,
                             " is not within ", width, " x ", height));
   }
-  const std::vector<Taps> columns = make_all_taps(image.width, width, window.left, window.width);
-  const std::vector<Taps> rows = make_all_taps(image.height, height, window.top, window.height);
+  const Filter filter = filter_of(interpolation);
+  const std::vector<Taps> columns =
+      make_all_taps(image.width, width, window.left, window.width, filter);
+  const std::vector<Taps> rows =
+      make_all_taps(image.height, height, window.top, window.height, filter);
   const Range used_rows = range_of(rows);
   const Range used_columns = range_of(columns);
   if (vertical_first(image, height, width)) {
@@ -158,8 +175,8 @@ Image resize_bicubic(const Image& image, int height, int width, const Window& wi
                              rows, used_rows.begin);
 }
 
-Image resize_bicubic(const Image& image, int height, int width) {
-  return resize_bicubic(image, height, width, {0, 0, height, width});
+Image resize(const Image& image, int height, int width, Interpolation interpolation) {
+  return resize(image, height, width, interpolation, {0, 0, height, width});
 }
 
 }  // namespace clipq

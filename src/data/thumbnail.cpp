@@ -16,7 +16,7 @@ std::string jpeg_thumbnail(const Image& image, int side) {
   const auto scaled = [scale](int pixels) {
     return std::max(1, static_cast<int>(std::lround(scale * pixels)));
   };
-  const Image small = resize_bicubic(image, scaled(image.height), scaled(image.width));
+  const Image small = resize(image, scaled(image.height), scaled(image.width));
   const cv::Mat rgb(small.height, small.width, CV_8UC3,
                     const_cast<std::uint8_t*>(small.rgb.data()));
   cv::Mat bgr;

@@ -209,6 +209,51 @@ class CheckpointKinds(CliTest):
         (folder / "tokenizer.json").write_text(json.dumps({"model": model}))
         self.fails(3, '"re" isn.t id 512', "inspect", folder)
 
+    def image_embeddings(self, resized):
+        """By the model itself, of what `resized` makes of each image with Pillow."""
+        pictures = [np.asarray(resized(Image.open(file)), np.float32) for file in sorted(self.images.iterdir())]
+        inputs = (torch.from_numpy(np.stack(pictures)) / 255 - 0.5) / 0.25
+        with torch.no_grad():
+            return self.clip.encode_image(inputs.permute(0, 3, 1, 2)).numpy()
+
+    def assert_images(self, path, resized, *options):
+        self.ok("embed", path, "--images", self.images, "-o", self.folder / "rows.npy", *options)
+        self.assertGreater(worst_cosine(np.load(self.folder / "rows.npy"), self.image_embeddings(resized)), 0.99999)
+
+    def test_images_are_resized_as_the_configuration_says(self):
+        def squashed(image):
+            return image.resize((32, 32), Image.Resampling.BILINEAR)
+
+        def padded(image):
+            small = image.resize([round(32 * side / max(image.size)) for side in image.size], Image.Resampling.BICUBIC)
+            square = Image.new("RGB", (32, 32), (9, 9, 9))
+            square.paste(small, ((32 - small.width) // 2, (32 - small.height) // 2))
+            return square
+
+        folder = self.folder / "hub"
+        folder.mkdir()
+        save_safetensors(hugging_face_names(state_of(self.clip)), folder / "model.safetensors")
+        (folder / "config.json").write_text(json.dumps(HUGGING_FACE_CONFIG))
+        (folder / "merges.txt").write_text(MERGES)
+        squash = HUGGING_FACE_PREPROCESSOR | {"size": {"height": 32, "width": 32}, "resample": 2}
+        without_crop = {key: value for key, value in squash.items() if "crop" not in key}
+        for document in (squash, without_crop | {"image_processor_type": "SiglipImageProcessor", "do_center_crop": None},
+                         without_crop | {"image_processor_type": "SiglipImageProcessorFast", "size": 32}):
+            (folder / "preprocessor_config.json").write_text(json.dumps(document))
+            self.assert_images(folder, squashed)
+        self.ok("quantize", folder, "--recipe", "fp16", "-o", self.folder / "q.pt")
+        self.assert_images(self.folder / "q.pt", squashed)
+        self.assertRegex(self.ok("inspect", self.folder / "q.pt"), "preprocessing: resize_mode squash, interpolation bilinear")
+        self.assertEqual(self.inspected(folder)["preprocess"]["resize_mode"], "squash")
+        folder = self.folder / "open_clip"
+        folder.mkdir()
+        torch.save(self.clip.state_dict(), folder / "open_clip_pytorch_model.bin")
+        for given, resized in (({"interpolation": "bilinear", "resize_mode": "squash"}, squashed),
+                               ({"interpolation": "random", "resize_mode": "longest", "fill_color": 9}, padded)):
+            config = OPEN_CLIP_CONFIG | {"preprocess_cfg": {"mean": [0.5] * 3, "std": [0.25] * 3} | given}
+            (folder / "open_clip_config.json").write_text(json.dumps(config))
+            self.assert_images(folder, resized, *self.merges())
+
     def test_artifact_of_a_folder(self):
         folder = self.folder / "hub"
         folder.mkdir()
@@ -273,8 +318,11 @@ class CheckpointKinds(CliTest):
             (folder / "config.json").write_text(document)
             self.fails(3, pattern, "inspect", folder)
         (folder / "config.json").write_text(config)
-        for document, pattern in ((images.replace('"resample": 3', '"resample": 2'), "bicubic"),
-                                  (images.replace('"shortest_edge": 32', '"height": 32, "width": 32'), "whatever their shape"),
+        for document, pattern in ((images.replace('"resample": 3', '"resample": 0'), r'"resample" is 0 \(nearest\)'),
+                                  (images.replace('"shortest_edge": 32', '"shortest_edge": 32, "longest_edge": 40'), "resized to .*longest_edge"),
+                                  (images.replace('"shortest_edge": 32', '"height": 32, "width": 40'), "the model takes 32"),
+                                  (images.replace('"do_center_crop": true', '"do_center_crop": false'), "aren't cropped"),
+                                  (images.replace('"crop_size": {"height": 32', '"crop_size": {"height": 30'), "are cropped to"),
                                   (images.replace('"do_resize": true', '"do_rescale": false'), "aren't scaled"),
                                   (images.replace('"do_resize": true', '"image_processor_type": "ViTImageProcessor"'), "ViTImageProcessor"),
                                   (images.replace('"shortest_edge": 32', '"shortest_edge": 36'), "the model takes 32")):
@@ -295,7 +343,7 @@ class CheckpointKinds(CliTest):
         for document, pattern in ((model, None), ([], "expected an object"), ({"model_cfg": {"vision_cfg": 3}}, 'expected an object "vision_cfg"'),
                                   ({"model_cfg": model | {"text_cfg": model["text_cfg"] | {"pool_type": "last"}}}, '"pool_type" is "last"'),
                                   ({"model_cfg": model | {"vision_cfg": model["vision_cfg"] | {"image_size": [16, 64]}}}, "square images"),
-                                  (OPEN_CLIP_CONFIG | {"preprocess_cfg": {"resize_mode": "squash"}}, "shortest only")):
+                                  (OPEN_CLIP_CONFIG | {"preprocess_cfg": {"resize_mode": "crop"}}, 'unknown resize_mode "crop"')):
             (folder / "open_clip_config.json").write_text(json.dumps(document))
             if pattern is None:
                 self.assertEqual(self.inspected(folder, *self.merges())["config"]["text_settings"]["heads"], 2)

@@ -345,8 +345,9 @@ class Pictures(DataFiles):
             self.ok("embed", self.folder / "q.pt", "--images", self.folder / "pics", "-o", self.folder / "q.npy")
             np.testing.assert_allclose(np.load(self.folder / "q.npy"), right, atol=2e-2)
 
-    def test_a_crop_offset_or_interpolation_that_is_not_known(self):
-        for key, value, known in (("crop_offset", "ceil", "half_to_even, floor"), ("interpolation", "bilinear", "bicubic")):
+    def test_a_setting_of_preprocessing_that_is_not_known(self):
+        for key, value, known in (("crop_offset", "ceil", "half_to_even, floor"), ("interpolation", "lanczos", "bicubic, bilinear"),
+                                  ("resize_mode", "crop", "shortest, squash, longest")):
             path, _ = self.checkpoint("odd.pt", extra={"clipq_checkpoint.json": json.dumps({"preprocess": {key: value}})})
             self.fails(3, rf'unknown {key} "{value}".*nown: {known}', "inspect", path)
 

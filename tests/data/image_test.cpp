@@ -10,6 +10,7 @@
 #include "clipq/core/error.h"
 #include "clipq/core/json.h"
 #include "clipq/data/preprocess.h"
+#include "clipq/data/preprocess_json.h"
 #include "data/data_files.h"
 #include "temporary_folder.h"
 
@@ -45,9 +46,23 @@ TEST(ImageGolden, DecodesAndResizesLikePillow) {
     EXPECT_EQ(image.width, row["width"].get<int>());
     EXPECT_LE(difference(image, golden_image(name + ".decoded.rgb")), tolerance);
     const int size = row["size"].get<int>();
-    const Image cropped = resize_and_crop(image, size);
+    const Image cropped = resize_to_square(image, {size});
     EXPECT_LE(difference(cropped, golden_image(cat(name, ".", size, ".rgb"))), tolerance);
   }
+}
+
+TEST(ImageGolden, MakesSquaresInEveryWayLikePillow) {
+  std::size_t squares = 0;
+  for (const Json& row : read_json(golden_image("index.json"))) {
+    const Image image = decode_image(golden_image(row["file"].get<std::string>()));
+    for (const Json& square : row["squares"]) {
+      const auto file = square["file"].get<std::string>();
+      const Image made = resize_to_square(image, preprocess_from_json(square["preprocess"], file));
+      EXPECT_EQ(difference(made, golden_image(file)), 0) << file;
+      ++squares;
+    }
+  }
+  EXPECT_GE(squares, 60u);
 }
 
 TEST(DecodeImage, RefusesAMissingAndAnEmptyFile) {
@@ -151,10 +166,10 @@ TEST(DecodeImage, RefusesASizeThatWouldExhaustMemory) {
               HasSubstr("61680 x 61680"));
 }
 
-TEST(ResizeBicubic, AWindowHasThePixelsOfTheWhole) {
+TEST(Resize, AWindowHasThePixelsOfTheWhole) {
   const Image image = decode_image(golden_image("downscale.png"));
-  const Image whole = resize_bicubic(image, 40, 61);
-  const Image part = resize_bicubic(image, 40, 61, {7, 11, 20, 30});
+  const Image whole = resize(image, 40, 61);
+  const Image part = resize(image, 40, 61, Interpolation::kBicubic, {7, 11, 20, 30});
   ASSERT_EQ(part.height, 20);
   ASSERT_EQ(part.width, 30);
   for (int y = 0; y < part.height; ++y) {

@@ -26,32 +26,43 @@ Image ramp(int height, int width) {
   return image;
 }
 
-TEST(ResizeAndCrop, RoundsTheOffsetHalfToEven) {
-  // The short side is already right, so that nothing is resampled and red shows the offset.
-  EXPECT_EQ(resize_and_crop(ramp(8, 9), 8).rgb[0], 0);    // 0.5 -> 0
-  EXPECT_EQ(resize_and_crop(ramp(8, 11), 8).rgb[0], 2);   // 1.5 -> 2
-  EXPECT_EQ(resize_and_crop(ramp(8, 13), 8).rgb[0], 2);   // 2.5 -> 2
-  EXPECT_EQ(resize_and_crop(ramp(8, 15), 8).rgb[0], 4);   // 3.5 -> 4
-  EXPECT_EQ(resize_and_crop(ramp(13, 8), 8).rgb[1], 2);   // of rows too
-  EXPECT_EQ(resize_and_crop(ramp(8, 8), 8), ramp(8, 8));  // nothing to do
+/// The middle of the picture, which needs no resizing if its short side is `size`.
+Image cropped(const Image& image, int size, CropOffset offset = CropOffset::kHalfToEven) {
+  Preprocess preprocess = {size};
+  preprocess.crop_offset = offset;
+  return resize_to_square(image, preprocess);
 }
 
-TEST(ResizeAndCrop, RoundsTheOffsetDownWhereTheModelDoes) {
-  const auto red = [](int width) {
-    return resize_and_crop(ramp(8, width), 8, CropOffset::kFloor).rgb[0];
-  };
+TEST(ResizeToSquare, RoundsTheOffsetHalfToEven) {
+  // The short side is already right, so that nothing is resampled and red shows the offset.
+  EXPECT_EQ(cropped(ramp(8, 9), 8).rgb[0], 0);    // 0.5 -> 0
+  EXPECT_EQ(cropped(ramp(8, 11), 8).rgb[0], 2);   // 1.5 -> 2
+  EXPECT_EQ(cropped(ramp(8, 13), 8).rgb[0], 2);   // 2.5 -> 2
+  EXPECT_EQ(cropped(ramp(8, 15), 8).rgb[0], 4);   // 3.5 -> 4
+  EXPECT_EQ(cropped(ramp(13, 8), 8).rgb[1], 2);   // of rows too
+  EXPECT_EQ(cropped(ramp(8, 8), 8), ramp(8, 8));  // nothing to do
+}
+
+TEST(ResizeToSquare, RoundsTheOffsetDownWhereTheModelDoes) {
+  const auto red = [](int width) { return cropped(ramp(8, width), 8, CropOffset::kFloor).rgb[0]; };
   EXPECT_EQ(red(9), 0);   // 0.5 -> 0
   EXPECT_EQ(red(11), 1);  // 1.5 -> 1
   EXPECT_EQ(red(13), 2);  // 2.5 -> 2
   EXPECT_EQ(red(15), 3);  // 3.5 -> 3
-  EXPECT_EQ(resize_and_crop(ramp(11, 8), 8, CropOffset::kFloor).rgb[1], 1);
+  EXPECT_EQ(cropped(ramp(11, 8), 8, CropOffset::kFloor).rgb[1], 1);
   // A photograph of 640 x 427: 335 columns at 224 rows, of which 111 are cut.
-  EXPECT_EQ(resize_and_crop(ramp(224, 335), 224, CropOffset::kFloor).rgb[0], 55);
-  EXPECT_EQ(resize_and_crop(ramp(224, 335), 224).rgb[0], 56);
+  EXPECT_EQ(cropped(ramp(224, 335), 224, CropOffset::kFloor).rgb[0], 55);
+  EXPECT_EQ(cropped(ramp(224, 335), 224).rgb[0], 56);
 }
 
 TEST(PreprocessJson, HoldsEveryMember) {
-  const Preprocess given = {8, {0.1f, 0.2f, 0.3f}, {0.4f, 0.5f, 0.6f}, CropOffset::kFloor};
+  const Preprocess given = {8,
+                            {0.1f, 0.2f, 0.3f},
+                            {0.4f, 0.5f, 0.6f},
+                            CropOffset::kFloor,
+                            ResizeMode::kLongest,
+                            Interpolation::kBilinear,
+                            7};
   EXPECT_EQ(preprocess_from_json(to_json(given), "x"), given);
   EXPECT_EQ(preprocess_from_json(Json::object(), "x"), Preprocess{});
   const auto refusal = [](const Json& json) {
@@ -60,24 +71,33 @@ TEST(PreprocessJson, HoldsEveryMember) {
   EXPECT_THAT(refusal({{"crop_offset", "ceil"}}),
               ::testing::AllOf(::testing::HasSubstr("x.json: unknown crop_offset \"ceil\""),
                                ::testing::HasSubstr("half_to_even, floor")));
-  EXPECT_THAT(refusal({{"interpolation", "bilinear"}}),
-              ::testing::HasSubstr("unknown interpolation \"bilinear\"; known: bicubic"));
+  EXPECT_THAT(refusal({{"interpolation", "lanczos"}}),
+              ::testing::HasSubstr("unknown interpolation \"lanczos\""));
+  EXPECT_THAT(refusal({{"resize_mode", "crop"}}),
+              ::testing::HasSubstr("Known: shortest, squash, longest"));
 }
 
 TEST(Preprocess, ValuesThatGiveNoPixelsAreRefused) {
   EXPECT_NO_THROW(validate(Preprocess{}, "x"));
+  Preprocess bright;
+  bright.fill_color = 256;
   for (const Preprocess& wrong : {Preprocess{8, {0, 0, 0}, {0, 1, 1}}, Preprocess{0},
-                                  Preprocess{8, {1e30F, 0, 0}, {1, 1, 1}}}) {
+                                  Preprocess{8, {1e30F, 0, 0}, {1, 1, 1}}, bright}) {
     EXPECT_THROW(validate(wrong, "x"), InputError);
   }
 }
 
-TEST(ResizeAndCrop, AlwaysGivesASquare) {
-  for (const auto& [height, width] : {std::pair{1, 1}, {1, 300}, {7, 5}, {33, 32}, {500, 375}}) {
-    const Image image = resize_and_crop(ramp(height, width), 16);
-    EXPECT_EQ(image.height, 16);
-    EXPECT_EQ(image.width, 16);
-    EXPECT_EQ(image.rgb.size(), 16u * 16 * 3);
+TEST(ResizeToSquare, AlwaysGivesASquare) {
+  for (const ResizeMode mode : {ResizeMode::kShortest, ResizeMode::kSquash, ResizeMode::kLongest}) {
+    Preprocess preprocess = {16};
+    preprocess.resize_mode = mode;
+    for (const auto& [height, width] :
+         {std::pair{1, 1}, {1, 300}, {300, 1}, {7, 5}, {33, 32}, {500, 375}}) {
+      const Image image = resize_to_square(ramp(height, width), preprocess);
+      EXPECT_EQ(image.height, 16);
+      EXPECT_EQ(image.width, 16);
+      EXPECT_EQ(image.rgb.size(), 16u * 16 * 3);
+    }
   }
 }
 

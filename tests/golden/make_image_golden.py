@@ -4,8 +4,8 @@
   .venv/bin/python tests/golden/make_image_golden.py        (Pillow 13.0.0, numpy, libturbojpeg.so.0)
 
 For each input NAME: NAME.decoded.rgb is Image.open(NAME).convert("RGB") as bytes [height, width, 3], and NAME.SIZE.rgb the
-same after Resize(SIZE, BICUBIC) and CenterCrop(SIZE), as torchvision computes their sizes. index.json lists the cases; "exact"
-says that not even one level of difference is allowed. The one case that isn't Pillow's is 16-bit grey, whose expected values
+same after Resize(SIZE, BICUBIC) and CenterCrop(SIZE), as torchvision computes their sizes. Some have squares made in other
+ways, NAME.SIZE.MODE.INTERPOLATION.rgb. index.json lists the cases; "exact" says that not even one level of difference is allowed. The one case that isn't Pillow's is 16-bit grey, whose expected values
 are the high bytes (Pillow clips at 255).
 """
 import ctypes
@@ -146,17 +146,52 @@ def inputs():
     yield "colour.bmp", encoded(rgb(20, 21), "BMP"), 16, True, None
     yield "lossless.webp", encoded(rgb(20, 21), "WEBP", lossless=True), 16, True, None
     yield from frames_and_alpha(rgb)
+    yield "strip.png", encoded(rgb(301, 1), "PNG"), 7, True, None
+    yield "wide_strip.png", encoded(rgb(3, 257), "PNG"), 19, True, None
 
 
-def resize_and_crop(image, size):
-    """torchvision's Resize(size, BICUBIC) and CenterCrop(size)."""
+# Inputs and the sizes of squares that are made of them in every way.
+SQUARES = {"downscale.png": (32, 33), "upscale.png": (31,), "short_side_unchanged.png": (24,), "tall.png": (23,),
+           "not_quite_tall.png": (24,), "thin.png": (8,), "square_unchanged.png": (24, 17), "strip.png": (7,), "wide_strip.png": (19,)}
+FILL_COLOR = 200
+
+
+def resize_and_crop(image, size, interpolation=Image.Resampling.BICUBIC):
+    """torchvision's Resize(size, interpolation) and CenterCrop(size)."""
     short, long = sorted(image.size)
     new_long = int(size * long / short)
     width, height = (size, new_long) if image.width <= image.height else (new_long, size)
     if image.size != (width, height):
-        image = image.resize((width, height), Image.Resampling.BICUBIC)
+        image = image.resize((width, height), interpolation)
     top, left = int(round((height - size) / 2.0)), int(round((width - size) / 2.0))
     return image.crop((left, top, left + size, top + size))
+
+
+def squash(image, size, interpolation):
+    return image.resize((size, size), interpolation)
+
+
+def resize_and_pad(image, size, interpolation):
+    """open_clip's ResizeKeepRatio(size, longest=1) and CenterCropOrPad(size); it fails where a side would round to 0."""
+    ratio = max(image.size) / size
+    resized = image.resize([max(1, round(side / ratio)) for side in image.size], interpolation)
+    square = Image.new("RGB", (size, size), (FILL_COLOR,) * 3)
+    square.paste(resized, ((size - resized.width) // 2, (size - resized.height) // 2))
+    return square
+
+
+def write_squares(name, image):
+    """Writes a picture's squares; the rows that list them."""
+    modes = {"shortest": resize_and_crop, "squash": squash, "longest": resize_and_pad}
+    rows = []
+    for size in SQUARES.get(name, ()):
+        for mode, make in modes.items():
+            for interpolation in ("bicubic", "bilinear"):
+                file = f"{name}.{size}.{mode}.{interpolation}.rgb"
+                (OUT / file).write_bytes(make(image, size, Image.Resampling[interpolation.upper()]).tobytes())
+                rows.append({"file": file, "preprocess": {"size": size, "resize_mode": mode, "interpolation": interpolation,
+                                                          "fill_color": FILL_COLOR}})
+    return rows
 
 
 def main():
@@ -169,7 +204,8 @@ def main():
         image = Image.fromarray(decoded) if decoded is not None else Image.open(io.BytesIO(data)).convert("RGB")
         (OUT / f"{name}.decoded.rgb").write_bytes(image.tobytes())
         (OUT / f"{name}.{size}.rgb").write_bytes(resize_and_crop(image, size).tobytes())
-        index.append({"file": name, "height": image.height, "width": image.width, "size": size, "exact": exact})
+        index.append({"file": name, "height": image.height, "width": image.width, "size": size, "exact": exact,
+                      "squares": write_squares(name, image)})
     (OUT / "index.json").write_text(json.dumps(index, indent=1) + "\n")
 
 

@@ -10,8 +10,8 @@ namespace clipq {
 /// All members by name. Two Preprocesses that give other pixels have other documents.
 Json to_json(const Preprocess& preprocess);
 
-/// Reads size, mean, std, crop_offset and interpolation; what is absent is OpenAI's. Throws
-/// UsageError that names `where` and the valid values.
+/// Reads all members by name; what is absent is OpenAI's. Throws UsageError that names `where` and
+/// the valid values.
 Preprocess preprocess_from_json(const Json& json, const std::string& where);
 
 }  // namespace clipq

@@ -4,9 +4,16 @@
 
 namespace clipq {
 
-/// Pillow 13's bicubic resize, bit for bit: antialiased, a = -0.5, 8 bits after each of two passes.
-/// height and width must be at least 1.
-Image resize_bicubic(const Image& image, int height, int width);
+/// The filter that weighs the pixels around a new one.
+enum class Interpolation {
+  kBicubic,  ///< a = -0.5
+  kBilinear  ///< a triangle
+};
+
+/// Pillow 13's resize, bit for bit: antialiased, 8 bits after each of two passes. height and width
+/// must be at least 1.
+Image resize(const Image& image, int height, int width,
+             Interpolation interpolation = Interpolation::kBicubic);
 
 /// A part of an image, in pixels.
 struct Window {
@@ -16,8 +23,9 @@ struct Window {
   int width = 0;
 };
 
-/// The pixels of `window` of resize_bicubic(image, height, width), without computing the others.
-/// The window must lie within the resized image.
-Image resize_bicubic(const Image& image, int height, int width, const Window& window);
+/// The pixels of `window` of the image resized to height x width, without computing the others. The
+/// window must lie within the resized image.
+Image resize(const Image& image, int height, int width, Interpolation interpolation,
+             const Window& window);
 
 }  // namespace clipq
