@@ -74,10 +74,8 @@ void describe_checkpoint(const OpenedModel& opened, Inspection& out) {
   out.json["float32_bytes"] = checkpoint.float32_bytes;
   if (checkpoint.parity) {
     const Parity& parity = *checkpoint.parity;
-    out.text += cat("compared with the ",
-                    opened.checkpoint->container == "TorchScript archive" ? "archive's own " : "",
-                    parity.source, ": image ", tower_parity_text(parity.image), "; text ",
-                    tower_parity_text(parity.text), "\n");
+    out.text += cat("compared with ", parity.source, ": image ", tower_parity_text(parity.image),
+                    "; text ", tower_parity_text(parity.text), "\n");
     out.json["parity"] = to_json(parity);
   } else {
     out.text += cat(checkpoint.unchecked, "\n");

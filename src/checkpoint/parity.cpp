@@ -194,12 +194,13 @@ std::string difference_text(const TowerParity& parity) {
 }
 
 /// What no setting explains.
-void judge_misfit(const TowerParity& parity, Tower tower, bool together, const std::string& where) {
-  const std::string found =
-      cat(where, ": the ",
-          together ? "similarities of images and texts aren't the archive's own: "
-                   : cat(name_of(tower), " tower's embeddings aren't the archive's own: "),
-          difference_text(parity));
+void judge_misfit(const TowerParity& parity, Tower tower, const Reference& reference,
+                  const std::string& where) {
+  const bool together = reference.similarities.defined();
+  const std::string found = cat(
+      where, ": the ",
+      together ? "similarities of images and texts" : cat(name_of(tower), " tower's embeddings"),
+      " aren't those of ", reference.source, ": ", difference_text(parity));
   if (parity.error <= kLargestUnexplained) {
     log::warn(cat(
         found, "; the difference is small, but check that this is the model you meant to export"));
@@ -214,16 +215,16 @@ void judge_misfit(const TowerParity& parity, Tower tower, bool together, const s
               : " (a pre-norm ViT with a class token)"));
 }
 
-/// @param what the archive gave, "image and text"
-void require_finite(const at::Tensor& rows, const char* what, const std::string& where) {
+/// @param what of the reference the rows are, "image and text"
+void require_finite(const at::Tensor& rows, const char* what, const Reference& reference,
+                    const std::string& where) {
   if (!rows.defined() || all_finite(rows)) return;
-  throw InputError(
-      cat(where, ": the archive's own ", what,
-          " embeddings of a random input aren't finite: its activations overflow in float32; "
-          "export the checkpoint again from working weights"));
+  throw InputError(cat(where, ": the ", what, " embeddings of ", reference.source,
+                       " aren't finite: activations overflow in float32; export the checkpoint "
+                       "again from working weights"));
 }
 
-/// Has the model scale its embeddings to length 1 if the archive does.
+/// Has the model scale its embeddings to length 1 if the reference's have that length.
 void settle_length(ClipModel& model, Tower tower, const at::Tensor& rows,
                    const Reference& reference, const std::string& where) {
   const at::Tensor ours = rows.norm(2, -1).to(at::kDouble);
@@ -235,22 +236,23 @@ void settle_length(ClipModel& model, Tower tower, const at::Tensor& rows,
   if (!within(theirs)) {
     throw InputError(cat(where, ": the ", name_of(tower),
                          " tower's embeddings have lengths such as ", ours[0].item<double>(),
-                         ", the archive's own ", theirs[0].item<double>(),
-                         ", with the same directions; its code scales them in a way that clipq "
-                         "doesn't know"));
+                         ", those of ", reference.source, " ", theirs[0].item<double>(),
+                         ", with the same directions; the original scales them in a way that "
+                         "clipq doesn't know"));
   }
   TowerSettings settings = model.tower(tower).config().settings;
   settings.normalized = true;
   model.tower(tower).apply(settings);
-  log::info(cat(where, ": the archive scales its ", name_of(tower),
-                " embeddings to length 1; so will what is made from it"));
+  log::info(cat(where, ": the ", name_of(tower), " embeddings of ", reference.source,
+                " have length 1; so will those of what is made from it"));
 }
 
-void require_width(const at::Tensor& theirs, Tower tower, const ClipConfig& config,
+void require_width(Tower tower, const ClipConfig& config, const Reference& reference,
                    const std::string& where) {
-  if (theirs.size(1) == config.embed_dim()) return;
-  throw InputError(cat(where, ": the archive's own ", name_of(tower), " embeddings have ",
-                       theirs.size(1), " values, expected ", config.embed_dim()));
+  const std::int64_t width = reference.of(tower).size(1);
+  if (width == config.embed_dim()) return;
+  throw InputError(cat(where, ": the ", name_of(tower), " embeddings of ", reference.source,
+                       " have ", width, " values, expected ", config.embed_dim()));
 }
 
 }  // namespace
@@ -264,11 +266,10 @@ Json to_json(const Parity& parity) {
 
 Parity require_parity(ClipModel& model, SettledTowers& towers, const Reference& reference,
                       const std::string& where) {
-  require_finite(reference.similarities, "image and text", where);
+  require_finite(reference.similarities, "image and text", reference, where);
   for (const Tower tower : kTowers) {
-    const at::Tensor& theirs = reference.of(tower);
-    require_finite(theirs, name_of(tower), where);
-    if (theirs.defined()) require_width(theirs, tower, model.config(), where);
+    require_finite(reference.of(tower), name_of(tower), reference, where);
+    if (reference.of(tower).defined()) require_width(tower, model.config(), reference, where);
   }
   Comparison comparison(model, reference);
   const Comparison as_settled = comparison;
@@ -280,7 +281,7 @@ Parity require_parity(ClipModel& model, SettledTowers& towers, const Reference& 
     parity.of(tower) = taken.parity(tower);
     const bool told_already = comparison.together() && tower == Tower::kText;
     if (!comparison.fits(tower) && !told_already) {
-      judge_misfit(taken.parity(tower), tower, comparison.together(), where);
+      judge_misfit(taken.parity(tower), tower, reference, where);
     }
     take_over(towers.of(tower), taken.model().tower(tower).config().settings, tower, where);
     model = with_settings(std::move(model), tower, towers.of(tower).settings());

@@ -102,7 +102,9 @@ class AnswerReader {
 
 void fill(Reference& reference, const ArchiveAnswer& answer) {
   using Kind = ArchiveAnswer::Kind;
-  reference.source = answer.kind == Kind::kEmbeddings ? "encode_image and encode_text" : "forward";
+  reference.source =
+      cat("the archive's own ",
+          answer.kind == Kind::kEmbeddings ? "encode_image and encode_text" : "forward");
   reference.has_lengths = answer.kind == Kind::kEmbeddings;
   if (answer.kind == Kind::kSimilarities && answer.image.size(1) != kBatch) {
     throw InputError("its own forward gave similarities that aren't square");

@@ -48,7 +48,7 @@ std::optional<Reference> take_samples(StateDict& tensors, const std::string& whe
                          ": its samples' inputs and embeddings differ in number; export the "
                          "checkpoint again"));
   }
-  samples.source = "embeddings of samples in the file";
+  samples.source = "the samples in the file";
   samples.has_lengths = true;
   return samples;
 }

@@ -152,10 +152,11 @@ class CheckpointKinds(CliTest):
         found = self.inspected(path)
         self.assertLess(found["parity"]["image"]["error"], 5e-6)
         self.assertNotIn("unchecked", found)
+        self.assertIn("compared with the samples in the file: image", self.ok("inspect", path))
         self.assert_same(path)
         samples["clipq_samples.text"] = samples["clipq_samples.text"].flip(0)
         path = save_safetensors(state_of(self.clip) | samples, self.folder / "b.safetensors", {"bpe_vocab": MERGES})
-        self.fails(3, "text tower's embeddings aren't", "inspect", path)
+        self.fails(3, "text tower's embeddings aren't those of the samples in the file", "inspect", path)
         del samples["clipq_samples.text"]
         path = save_safetensors(state_of(self.clip) | samples, self.folder / "c.safetensors", {"bpe_vocab": MERGES})
         self.fails(3, 'sample "clipq_samples.text" is missing', "inspect", path)

@@ -81,14 +81,14 @@ class Load(CliTest):
         export(model, self.folder / "shifted.pt")
         process = clipq("inspect", self.folder / "shifted.pt")
         self.assertEqual(process.returncode, 0, process.stderr)
-        self.assertRegex(process.stderr, "warning: .*image tower's embeddings aren't the archive's own.*small")
+        self.assertRegex(process.stderr, "warning: .*image tower's embeddings aren't those of the archive's own.*small")
 
     def test_other_architecture_behind_the_same_names_is_refused(self):
         model = tiny_clip()
         for block in model.transformer.resblocks:
             block.attn.causal = False
         export(model, self.folder / "odd.pt")
-        self.fails(3, "text tower's embeddings aren't the archive's own.*cosine", "inspect", self.folder / "odd.pt")
+        self.fails(3, "text tower's embeddings aren't those of the archive's own.*cosine", "inspect", self.folder / "odd.pt")
 
     def test_half_precision_with_cuda_constants(self):
         """OpenAI's archives: half weights, and casts to half on "cuda:0" written into the graph."""

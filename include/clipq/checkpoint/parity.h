@@ -9,7 +9,7 @@
 
 namespace clipq {
 
-/// How far a tower's embeddings are from the archive's own, after both were scaled to length 1: the
+/// How far a tower's embeddings are from the reference's, after both were scaled to length 1: the
 /// worst of the compared rows.
 struct TowerParity {
   double cosine = 0;
@@ -20,7 +20,7 @@ struct TowerParity {
 struct Parity {
   TowerParity image;
   TowerParity text;
-  std::string source;  ///< what of the archive was compared with
+  std::string source;  ///< what was compared with, as Reference::source
 
   TowerParity& of(Tower tower) { return tower == Tower::kImage ? image : text; }
 };
@@ -38,8 +38,8 @@ struct SettledTowers {
 
 /// Compares the model with the reference. Where they differ by more than rounding explains, other
 /// heads, activations and eps are tried: what was assumed or read off the code is replaced by what
-/// fits, and what the user or the metadata said is refused. Embeddings that the archive scales to
-/// length 1 become so in the model.
+/// fits, and what the user or the metadata said is refused. Embeddings that have length 1 in the
+/// reference become so in the model.
 /// @param model with the settings of `towers`; both are changed to what fits
 /// Throws InputError that names tower, error and what fits; warns of differences that are small but
 /// more than rounding explains.

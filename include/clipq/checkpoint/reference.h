@@ -16,11 +16,12 @@ ParityMode parse_parity_mode(const std::string& name, const std::string& where);
 
 const char* name_of(ParityMode mode);
 
-/// What an archive's own code makes of a few fixed random images and texts.
+/// What the original makes of a few images and texts: an archive's own code, of random ones, or
+/// samples that were saved with the weights.
 struct Reference {
   at::Tensor pixels;         ///< float32 [n, 3, R, R]
   at::Tensor tokens;         ///< int64 [n, context]
-  std::string source;        ///< "encode_image and encode_text", or "forward"
+  std::string source;        ///< for messages: "the archive's own encode_image and encode_text"
   bool has_lengths = false;  ///< forward's were scaled to length 1
   at::Tensor image;          ///< float32 [n, embed_dim]; undefined if there are only similarities
   at::Tensor text;           ///< likewise
