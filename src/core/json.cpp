@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "clipq/core/text_file.h"
@@ -33,6 +35,83 @@ bool is_too_deep(std::string_view text) {
   return false;
 }
 
+/// Objects with fewer members are searched one by one.
+constexpr std::size_t kFewMembers = 16;
+
+/// Builds a document from the parser's events. nlohmann's own builder compares each key of an
+/// object that keeps its order with all before it, so that a million keys take hours.
+class DocumentBuilder {
+ public:
+  Json take() { return std::move(root_); }
+
+  bool null() { return add(nullptr); }
+  bool boolean(bool value) { return add(value); }
+  bool number_integer(std::int64_t value) { return add(value); }
+  bool number_unsigned(std::uint64_t value) { return add(value); }
+  bool number_float(double value, const std::string& /*text*/) { return add(value); }
+  bool string(std::string& value) { return add(std::move(value)); }
+  bool binary(Json::binary_t& value) { return add(std::move(value)); }
+  bool start_object(std::size_t /*size*/) { return open(Json::object()); }
+  bool start_array(std::size_t /*size*/) { return open(Json::array()); }
+  bool end_object() { return close(); }
+  bool end_array() { return close(); }
+
+  bool key(std::string& name) {
+    Open& object = open_.back();
+    auto& members = object.value->get_ref<Json::object_t&>();
+    if (members.size() < kFewMembers) {
+      next_ = &members[name];
+      return true;
+    }
+    if (object.places.empty()) {
+      for (const auto& [each, value] : members) object.places.emplace(each, object.places.size());
+    }
+    const auto [place, is_new] = object.places.emplace(name, members.size());
+    if (is_new) members.emplace_back(name, Json());
+    next_ = &(members.begin() + static_cast<std::ptrdiff_t>(place->second))->second;
+    return true;
+  }
+
+  template <typename Failure>
+  bool parse_error(std::size_t /*position*/, const std::string& /*token*/, const Failure& failure) {
+    throw failure;
+  }
+
+ private:
+  struct Open {
+    Json* value;  ///< an object or a list that isn't complete
+    std::unordered_map<std::string, std::size_t> places = {};  ///< of a large object's members
+  };
+
+  bool add(Json value) {
+    *place() = std::move(value);
+    return true;
+  }
+
+  bool open(Json value) {
+    Json* const where = place();
+    *where = std::move(value);
+    open_.push_back({where});
+    return true;
+  }
+
+  bool close() {
+    open_.pop_back();
+    return true;
+  }
+
+  /// Where the next value goes: into a list, to a key, or to the root.
+  Json* place() {
+    if (open_.empty()) return &root_;
+    if (!open_.back().value->is_array()) return next_;
+    return &open_.back().value->get_ref<Json::array_t&>().emplace_back();
+  }
+
+  Json root_;
+  std::vector<Open> open_;
+  Json* next_ = nullptr;  ///< the value of the last key
+};
+
 }  // namespace
 
 Json parse_json(std::string_view bytes, const std::string& where) {
@@ -42,7 +121,9 @@ Json parse_json(std::string_view bytes, const std::string& where) {
                          " levels deep; is this the intended file?"));
   }
   try {
-    return Json::parse(text);
+    DocumentBuilder builder;
+    Json::sax_parse(text, &builder);
+    return builder.take();
   } catch (const nlohmann::json::parse_error& failure) {
     throw InputError(cat(where, ":", describe_json_error(text, failure)));
   } catch (const nlohmann::json::out_of_range&) {

@@ -54,6 +54,20 @@ TEST(ParseJson, SaysInPlainWordsWhatWasExpectedWhere) {
   }
 }
 
+TEST(ParseJson, ReadsObjectsOfManyKeysInOrder) {
+  constexpr std::size_t kKeys = 400'000;
+  std::string text = "{";
+  for (std::size_t i = 0; i < kKeys; ++i) text += cat("\"", kKeys - i, "\": ", i, ", ");
+  text += cat("\"", kKeys, "\": \"again\", \"5\": [{\"5\": 7}]}");
+  const Json json = parse_json(text, "a.json");
+  ASSERT_EQ(json.size(), kKeys);
+  EXPECT_EQ(json.begin().key(), cat(kKeys));
+  EXPECT_EQ(json.begin().value(), "again");  // the last of two counts
+  EXPECT_EQ((--json.end()).key(), "1");
+  EXPECT_EQ((--json.end()).value(), kKeys - 1);
+  EXPECT_EQ(json["5"], Json::parse(R"([{"5": 7}])"));
+}
+
 TEST(ParseJson, ReadsUtf16WithAMarkAndRefusesOtherEncodings) {
   EXPECT_EQ(parse_json(std::string_view("\xff\xfe[\0]\0", 6), "a.json"), Json::array());
   EXPECT_THAT(message_of("[\"caf\xe9\"]"), HasSubstr("a.json:1: byte 6 of the line is 0xE9"));
