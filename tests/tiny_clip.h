@@ -3,7 +3,7 @@
 #include <ATen/ops/zeros.h>
 
 #include "clipq/model/build_model.h"
-#include "clipq/model/causal_text_tower.h"
+#include "clipq/model/transformer_text_tower.h"
 #include "clipq/model/vit_tower.h"
 #include "tensors.h"
 
@@ -27,7 +27,20 @@ inline ClipConfig tiny_config() {
   return config;
 }
 
-/// Random weights with OpenAI's names for `config`.
+/// The same with SigLIP's towers: patches pooled by attention, texts that aren't causal and end at
+/// their last token.
+inline ClipConfig tiny_siglip_config() {
+  ClipConfig config = tiny_config();
+  config.image.pooling = ImagePooling::kAttention;
+  config.image.embed_dim = config.image.width;
+  config.text.embed_dim = config.image.width;
+  config.text.pooling = TextPooling::kLast;
+  config.text.causal = false;
+  config.text.projection_bias = true;
+  return config;
+}
+
+/// Random weights with canonical names for `config`.
 inline StateDict random_state(const ClipConfig& config, std::uint64_t seed = 7) {
   StateDict state;
   const auto add = [&](const std::string& name, std::vector<std::int64_t> shape, double deviation,
@@ -53,16 +66,31 @@ inline StateDict random_state(const ClipConfig& config, std::uint64_t seed = 7) 
   };
   const std::int64_t vision = config.image.width;
   const std::int64_t patch = config.image.patch_size;
+  const auto add_linear = [&](const std::string& name, std::int64_t out, std::int64_t in) {
+    add(name + ".weight", {out, in}, 0.12);
+    add(name + ".bias", {out}, 0.1);
+  };
   add("visual.conv1.weight", {vision, 3, patch, patch}, 0.1);
-  add("visual.class_embedding", {vision}, 0.5);
   add("visual.positional_embedding", {config.image.tokens(), vision}, 0.2);
-  add_norm("visual.ln_pre", vision);
   add_norm("visual.ln_post", vision);
-  add("visual.proj", {vision, config.embed_dim()}, 0.12);
+  if (config.image.pooling == ImagePooling::kClassToken) {
+    add("visual.class_embedding", {vision}, 0.5);
+    add_norm("visual.ln_pre", vision);
+    add("visual.proj", {vision, config.embed_dim()}, 0.12);
+  } else {
+    add("visual.conv1.bias", {vision}, 0.1);
+    add("visual.attn_pool.query", {vision}, 0.5);
+    add_linear("visual.attn_pool.kv", 2 * vision, vision);
+    add_linear("visual.attn_pool.out_proj", vision, vision);
+    add_norm("visual.attn_pool.ln", vision);
+    add_linear("visual.attn_pool.mlp.c_fc", config.image.mlp_width, vision);
+    add_linear("visual.attn_pool.mlp.c_proj", vision, config.image.mlp_width);
+  }
   add("token_embedding.weight", {config.text.vocab_size, config.text.width}, 0.5);
   add("positional_embedding", {config.text.context_length, config.text.width}, 0.2);
   add_norm("ln_final", config.text.width);
   add("text_projection", {config.text.width, config.embed_dim()}, 0.12);
+  if (config.text.projection_bias) add("text_projection.bias", {config.embed_dim()}, 0.1);
   add("logit_scale", {}, 0.1, 2.6);
   for (std::int64_t i = 0; i < config.image.layers; ++i) {
     add_block("visual.transformer.resblocks." + std::to_string(i), config.image);
@@ -85,11 +113,11 @@ inline VitTower& image_tower(ClipModel& model) { return dynamic_cast<VitTower&>(
 inline const VitTower& image_tower(const ClipModel& model) {
   return dynamic_cast<const VitTower&>(*model.image);
 }
-inline CausalTextTower& text_tower(ClipModel& model) {
-  return dynamic_cast<CausalTextTower&>(*model.text);
+inline TransformerTextTower& text_tower(ClipModel& model) {
+  return dynamic_cast<TransformerTextTower&>(*model.text);
 }
-inline const CausalTextTower& text_tower(const ClipModel& model) {
-  return dynamic_cast<const CausalTextTower&>(*model.text);
+inline const TransformerTextTower& text_tower(const ClipModel& model) {
+  return dynamic_cast<const TransformerTextTower&>(*model.text);
 }
 
 /// Random images that fit tiny_config().

@@ -29,11 +29,12 @@ std::string settings_text(const TowerSettings& settings) {
 std::string config_lines(const ClipConfig& config) {
   const ImageTowerConfig& image = config.image;
   const TextTowerConfig& text = config.text;
-  return cat("image tower: ViT, ", image.resolution, " pixels, patch ", image.patch_size,
-             ", width ", image.width, ", ", image.layers, " layers, ",
-             settings_text(image.settings), "\ntext tower: context ", text.context_length,
-             ", vocabulary ", text.vocab_size, ", width ", text.width, ", ", text.layers,
-             " layers, ", settings_text(text.settings), "\nembedding: ", config.embed_dim(), "\n");
+  return cat("image tower: ", describe(image), ", ", image.resolution, " pixels, patch ",
+             image.patch_size, ", width ", image.width, ", ", image.layers, " layers, ",
+             settings_text(image.settings), "\ntext tower: ", describe(text), ", context ",
+             text.context_length, ", vocabulary ", text.vocab_size, ", width ", text.width, ", ",
+             text.layers, " layers, ", settings_text(text.settings),
+             "\nembedding: ", config.embed_dim(), "\n");
 }
 
 /// One line; numbers of a channel are separated by slashes.

@@ -10,7 +10,8 @@
 #include "clipq/core/assets.h"
 #include "clipq/core/error.h"
 #include "clipq/core/strings.h"
-#include "clipq/model/causal_text_tower.h"
+#include "clipq/model/attention_pooled_vit.h"
+#include "clipq/model/transformer_text_tower.h"
 #include "clipq/model/vit_tower.h"
 #include "clipq/quant/simulated_layers.h"
 
@@ -221,17 +222,36 @@ std::string activation_expression(Activation activation) {
   throw InternalError("an activation without a TorchScript expression");
 }
 
-Module make_block(const Block& block) {
+/// @param layers a Block or an AttentionPool
+template <typename Layers>
+Module make_mlp(const Layers& layers) {
   Module mlp("Mlp");
-  mlp.register_module("c_fc", make_linear(*block.mlp_hidden));
-  mlp.register_module("c_proj", make_linear(*block.mlp_output));
-  mlp.define(source("mlp", {{"activation", activation_expression(block.activation)}}));
+  mlp.register_module("c_fc", make_linear(*layers.mlp_hidden));
+  mlp.register_module("c_proj", make_linear(*layers.mlp_output));
+  mlp.define(source("mlp", {{"activation", activation_expression(layers.activation)}}));
+  return mlp;
+}
+
+Module make_block(const Block& block) {
   Module module("Block");
   module.register_module("ln_1", make_layer_norm(block.attention_norm));
   module.register_module("attn", make_attention(block));
   module.register_module("ln_2", make_layer_norm(block.mlp_norm));
-  module.register_module("mlp", mlp);
+  module.register_module("mlp", make_mlp(block));
   module.define(source("block"));
+  return module;
+}
+
+Module make_attention_pool(const AttentionPool& pool) {
+  Module module("AttentionPool");
+  module.register_buffer("query", pool.query);
+  module.register_module("kv", make_linear(*pool.kv));
+  module.register_module("out_proj", make_linear(*pool.output));
+  module.register_module("ln", make_layer_norm(pool.norm));
+  module.register_module("mlp", make_mlp(pool));
+  module.define(
+      source("attention_pool", {{"heads", cat(pool.attention->heads())},
+                                {"head_width", cat(pool.width / pool.attention->heads())}}));
   return module;
 }
 
@@ -253,6 +273,26 @@ std::string rows_of(const TowerConfig& config, const std::string& expression) {
   return config.settings.normalized ? cat("self.normalized(", expression, ")") : expression;
 }
 
+Substitutions patches_of(const ImageTowerConfig& config) {
+  return {{"grid", cat(config.patches_per_side())}, {"patch", cat(config.patch_size)}};
+}
+
+/// The expression for the output of each text's pooled token.
+std::string pooled_text(const TextTowerConfig& config) {
+  const auto at = [](const std::string& positions) {
+    return cat("x[torch.arange(text.size(0)), ", positions, "]");
+  };
+  switch (config.pooling) {
+    case TextPooling::kLargestId:
+      return at("text.argmax(-1)");
+    case TextPooling::kFirstEnd:
+      return at(cat("text.eq(", config.end_id, ").to(", dtype_code(at::kInt), ").argmax(-1)"));
+    case TextPooling::kLast:
+      return "x.select(1, -1)";
+  }
+  throw InternalError("a text pooling without a TorchScript expression");
+}
+
 /// Adds to the module of the whole model what belongs to each type of tower.
 class TowerWriter final : public TowerVisitor {
  public:
@@ -268,23 +308,40 @@ class TowerWriter final : public TowerVisitor {
     module.register_module("transformer", make_transformer(tower.transformer.blocks));
     module.register_module("ln_post", make_layer_norm(tower.last_norm));
     module.register_module("proj", make_linear(*tower.projection));
-    module.define(source("visual", {{"grid", cat(config.patches_per_side())},
-                                    {"patch", cat(config.patch_size)},
-                                    {"width", cat(config.width)}}));
-    clip_.register_module("visual", module);
-    clip_.define(source("encode_image", {{"image", rows_of(config, "image")}}));
+    module.define(source("patches", patches_of(config)));
+    module.define(source("visual", {{"width", cat(config.width)}}));
+    add_visual(module, config);
   }
 
-  void visit(const CausalTextTower& tower) override {
+  void visit(const AttentionPooledVit& tower) override {
+    const ImageTowerConfig& config = tower.config();
+    Module module("Visual");
+    module.register_module("conv1", make_linear(*tower.patches));
+    module.register_buffer("positional_embedding", tower.positions);
+    module.register_module("transformer", make_transformer(tower.transformer.blocks));
+    module.register_module("ln_post", make_layer_norm(tower.last_norm));
+    module.register_module("attn_pool", make_attention_pool(tower.attention_pool));
+    module.define(source("patches", patches_of(config)));
+    module.define(source("visual_attention_pooled"));
+    add_visual(module, config);
+  }
+
+  void visit(const TransformerTextTower& tower) override {
     clip_.register_module("token_embedding", make_embedding(*tower.token_table));
     clip_.register_buffer("positional_embedding", tower.positions);
     clip_.register_module("transformer", make_transformer(tower.transformer.blocks));
     clip_.register_module("ln_final", make_layer_norm(tower.last_norm));
     clip_.register_module("text_projection", make_linear(*tower.projection));
-    clip_.define(source("encode_text", {{"text", rows_of(tower.config(), "text")}}));
+    clip_.define(source("encode_text", {{"pooled", pooled_text(tower.config())},
+                                        {"text", rows_of(tower.config(), "text")}}));
   }
 
  private:
+  void add_visual(const Module& module, const ImageTowerConfig& config) {
+    clip_.register_module("visual", module);
+    clip_.define(source("encode_image", {{"image", rows_of(config, "image")}}));
+  }
+
   Module& clip_;
 };
 

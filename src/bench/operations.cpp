@@ -18,7 +18,7 @@ Computed how_computed(const ModelParts& parts, Tower tower) {
   for (const TransformerPart& part : parts.transformers) {
     if (part.tower != tower) continue;
     const Transformer& transformer = *part.transformer;
-    result.last_block_pooled = !transformer.needs_whole_batch();
+    result.last_block_pooled = part.pooled && !transformer.needs_whole_batch();
     result.hidden_skipped = transformer.runner != nullptr && transformer.runner->skips_hidden();
   }
   return result;

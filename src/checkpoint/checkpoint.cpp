@@ -59,11 +59,11 @@ std::string assumptions(const Checkpoint& checkpoint) {
     const std::string assumed = checkpoint.towers.of(tower).assumed();
     if (!assumed.empty()) parts.push_back(cat(name_of(tower), " tower: ", assumed));
   }
-  parts.emplace_back(
-      "a causal text tower, pooled at the token with the largest id; embeddings that aren't scaled "
-      "to "
-      "length 1");
-  if (!checkpoint.knows_preprocess) parts.emplace_back("OpenAI's preprocessing of images");
+  parts.push_back(cat("text tower: ", describe(checkpoint.model.text->config())));
+  parts.emplace_back("embeddings that aren't scaled to length 1");
+  if (!checkpoint.knows_preprocess) {
+    parts.push_back(cat("the usual preprocessing of images for ", checkpoint.dialect));
+  }
   return join(parts, "; ");
 }
 
@@ -161,15 +161,19 @@ Checkpoint load_checkpoint(CheckpointContents contents, const std::string& where
   checkpoint.bpe_vocab = merges_of(contents.documents, where);
   checkpoint.float32_bytes = float32_bytes(state.tensors);
   checkpoint.stored = tensor_bytes(state.tensors);
-  ClipConfig config = infer_config(state.tensors, where);
+  const std::string place =
+      is_canonical(*state.dialect) ? where : cat(where, " (tensors under OpenAI's names)");
+  ClipConfig config = infer_config(state.tensors, place);
+  if (state.dialect->settle != nullptr) state.dialect->settle(config);
   CheckpointMetadata metadata = read_checkpoint_metadata(contents.documents, *state.dialect, where);
-  require_sizes(metadata, config, where);
+  if (samples && !metadata.image_size) metadata.image_size = samples->pixels.size(3);
+  settle_architecture(metadata, config, where);
   checkpoint.knows_preprocess = metadata.knows_preprocess;
   metadata.preprocess.size = static_cast<int>(config.image.resolution);
   checkpoint.towers = settle_towers(contents, state, config, options.settings, metadata.settings);
   const std::filesystem::path archive = contents.archive ? contents.archive->file() : "";
   contents.archive.reset();  // what the model doesn't share is freed as it is read
-  checkpoint.model = build_model(config, metadata.preprocess, std::move(state.tensors), where);
+  checkpoint.model = build_model(config, metadata.preprocess, std::move(state.tensors), place);
   check(checkpoint, archive, samples, where, options.parity);
   return checkpoint;
 }

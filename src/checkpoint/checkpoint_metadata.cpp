@@ -73,11 +73,12 @@ CheckpointMetadata read_library(const std::map<std::string, std::string>& docume
   CheckpointMetadata metadata;
   const bool open_clip = has_open_clip_config(documents);
   const bool hugging_face = has_hugging_face_config(documents);
-  if (hugging_face && (dialect.is_hugging_face || !open_clip)) {
-    return read_hugging_face_documents(documents, where);
+  if (hugging_face && (dialect.hugging_face_type != nullptr || !open_clip)) {
+    metadata = read_hugging_face_documents(documents, dialect, where);
+  } else if (open_clip) {
+    metadata = read_open_clip_documents(documents, where);
   }
-  if (open_clip) return read_open_clip_documents(documents, where);
-  if (dialect.is_hugging_face) metadata.preprocess.crop_offset = CropOffset::kFloor;
+  if (!metadata.knows_preprocess) metadata.preprocess = dialect.preprocess;
   return metadata;
 }
 
@@ -97,8 +98,17 @@ CheckpointMetadata read_checkpoint_metadata(const std::map<std::string, std::str
   }
 }
 
-void require_sizes(const CheckpointMetadata& metadata, const ClipConfig& config,
-                   const std::string& where) {
+void settle_architecture(const CheckpointMetadata& metadata, ClipConfig& config,
+                         const std::string& where) {
+  if (metadata.text_pooling) {
+    config.text.pooling = *metadata.text_pooling;
+    config.text.end_id = metadata.text_end_id;
+  }
+  if (metadata.text_causal) config.text.causal = *metadata.text_causal;
+  const std::int64_t image_size = metadata.image_size.value_or(config.image.resolution);
+  if (image_size / config.image.patch_size == config.image.patches_per_side()) {
+    config.image.resolution = image_size;
+  }
   const auto require = [&where](const char* what, const std::optional<std::int64_t>& told,
                                 std::int64_t found) {
     if (!told || *told == found) return;

@@ -16,6 +16,9 @@ struct CheckpointMetadata {
   SettingChoices settings;
   Preprocess preprocess;          ///< with OpenAI's size
   bool knows_preprocess = false;  ///< whether a document tells it
+  std::optional<TextPooling> text_pooling = {};
+  std::int64_t text_end_id = 0;  ///< for TextPooling::kFirstEnd
+  std::optional<bool> text_causal = {};
   /// Sizes as documents tell them, which the tensors must have.
   std::optional<std::int64_t> image_size = {};
   std::optional<std::int64_t> patch_size = {};
@@ -29,8 +32,10 @@ struct CheckpointMetadata {
 CheckpointMetadata read_checkpoint_metadata(const std::map<std::string, std::string>& documents,
                                             const Dialect& dialect, const std::string& where);
 
-/// Throws InputError if a size that the metadata tell isn't the tensors'.
-void require_sizes(const CheckpointMetadata& metadata, const ClipConfig& config,
-                   const std::string& where);
+/// Gives a config inferred from shapes what the metadata tell of the architecture, the pixels
+/// beyond the last whole patch among it. Throws InputError if a size that they tell isn't the
+/// tensors'.
+void settle_architecture(const CheckpointMetadata& metadata, ClipConfig& config,
+                         const std::string& where);
 
 }  // namespace clipq

@@ -12,6 +12,7 @@
 #include "hugging_face_clip.h"
 #include "open_clip_custom_text.h"
 #include "openai_clip.h"
+#include "siglip.h"
 
 namespace clipq {
 namespace {
@@ -24,11 +25,8 @@ struct Unsupported {
   const char* family;
 };
 
-constexpr std::array<Unsupported, 9> kUnsupported = {{
+constexpr std::array<Unsupported, 6> kUnsupported = {{
     {"visual.layer1.0.conv1.weight", "a CLIP with a ResNet as image tower"},
-    {"vision_model.head.probe", "a SigLIP of Hugging Face's"},
-    {"visual.trunk.attn_pool.latent", "a SigLIP of open_clip's"},
-    {"visual.trunk.", "an open_clip model with one of timm's image towers"},
     {"text.transformer.embeddings.", "an open_clip model with one of Hugging Face's text towers"},
     {"visual.attn_pool.query", "a CoCa"},
     {"text.cls_emb", "a CoCa"},
@@ -65,13 +63,19 @@ StateDict below(StateDict state, const std::string& prefix) {
   return out;
 }
 
+void refuse(const StateDict& state, const Unsupported& family, const std::string& where) {
+  for (const auto& [name, tensor] : state) {
+    if (name.find(family.part) == std::string::npos) continue;
+    throw InputError(
+        cat(where, ": ", family.family, " (it has \"", name, "\"), which clipq doesn't support"));
+  }
+}
+
 void refuse_unsupported(const StateDict& state, const std::string& where) {
-  for (const Unsupported& each : kUnsupported) {
-    for (const auto& [name, tensor] : state) {
-      if (name.find(each.part) == std::string::npos) continue;
-      throw InputError(
-          cat(where, ": ", each.family, " (it has \"", name, "\"), which clipq doesn't support"));
-    }
+  for (const Unsupported& each : kUnsupported) refuse(state, each, where);
+  // SigLIP's is the one of timm's towers that is known.
+  if (state.count("visual.trunk.attn_pool.latent") == 0) {
+    refuse(state, {"visual.trunk.", "an open_clip model with one of timm's image towers"}, where);
   }
 }
 
@@ -93,21 +97,41 @@ void refuse_unsupported(const StateDict& state, const std::string& where) {
 
 const std::vector<Dialect>& dialects() {
   static const std::vector<Dialect> all = {
-      {"Hugging Face CLIPModel",
-       "vision_model.embeddings.class_embedding",
-       canonical_hugging_face_clip,
-       {"vision_model", "visual_projection"},
-       {"text_model", "text_projection"},
-       /*is_hugging_face=*/true},
-      {"open_clip CustomTextCLIP",
-       "text.token_embedding.weight",
-       canonical_open_clip_custom_text,
-       {"visual"},
-       {"text"}},
-      {"OpenAI CLIP", "visual.class_embedding", canonical_openai_clip},
+      {.name = "Hugging Face CLIPModel",
+       .anchor = "vision_model.embeddings.class_embedding",
+       .canonical = canonical_hugging_face_clip,
+       .image_modules = {"vision_model", "visual_projection"},
+       .text_modules = {"text_model", "text_projection"},
+       .hugging_face_type = "clip",
+       .preprocess = {.crop_offset = CropOffset::kFloor}},
+      {.name = "Hugging Face SiglipModel",
+       .anchor = "vision_model.head.probe",
+       .canonical = canonical_hugging_face_siglip,
+       .image_modules = {"vision_model"},
+       .text_modules = {"text_model"},
+       .hugging_face_type = "siglip",
+       .settle = settle_siglip,
+       .preprocess = siglip_preprocess()},
+      {.name = "open_clip SigLIP",
+       .anchor = "visual.trunk.attn_pool.latent",
+       .canonical = canonical_open_clip_siglip,
+       .image_modules = {"visual"},
+       .text_modules = {"text"},
+       .settle = settle_siglip,
+       .preprocess = siglip_preprocess()},
+      {.name = "open_clip CustomTextCLIP",
+       .anchor = "text.token_embedding.weight",
+       .canonical = canonical_open_clip_custom_text,
+       .image_modules = {"visual"},
+       .text_modules = {"text"}},
+      {.name = "OpenAI CLIP",
+       .anchor = "visual.class_embedding",
+       .canonical = canonical_openai_clip},
   };
   return all;
 }
+
+bool is_canonical(const Dialect& dialect) { return dialect.canonical == canonical_openai_clip; }
 
 std::string dialect_prefix(const std::vector<std::string>& names, const std::string& where) {
   const std::set<std::string> prefixes = prefixes_of(names);

@@ -16,15 +16,25 @@ constexpr const char* kConfig = "config.json";
 constexpr const char* kPreprocessor = "preprocessor_config.json";
 constexpr const char* kProcessor = "processor_config.json";
 
-/// Values of `CLIPVisionConfig` and `CLIPTextConfig`, which saved files may leave out.
-constexpr std::int64_t kVisionHeads = 12;
-constexpr std::int64_t kTextHeads = 8;
-constexpr std::int64_t kImageSize = 224;
-constexpr std::int64_t kPatchSize = 32;
-constexpr std::int64_t kContext = 77;
-constexpr std::int64_t kVocabulary = 49408;
+/// Values of a family's vision and text configs, which saved files may leave out.
+struct Defaults {
+  std::string_view model_type;
+  std::int64_t vision_heads;
+  std::int64_t text_heads;
+  std::string_view activation;
+  double eps;
+  std::int64_t image_size;
+  std::int64_t patch_size;
+  std::int64_t context;
+  std::int64_t vocabulary;
+};
+
+constexpr std::array<Defaults, 2> kFamilies = {
+    {{"clip", 12, 8, "quick_gelu", 1e-5, 224, 32, 77, 49408},
+     {"siglip", 12, 12, "gelu_pytorch_tanh", 1e-6, 224, 16, 64, 32000}}};
+
+/// CLIPTextConfig's end of texts.
 constexpr std::int64_t kEndOfText = 49407;
-constexpr double kEps = 1e-5;
 
 /// Configs of before November 2022 say 2 and mean the largest id.
 constexpr std::int64_t kFormerEndOfText = 2;
@@ -61,41 +71,73 @@ Json tower_config(const Json& config, const std::string& name, const std::string
   return Json::object();
 }
 
-Activation activation_of(const Json& config, const std::string& place) {
-  const auto name = json_value<std::string>(config, "hidden_act", "quick_gelu", place);
+Activation activation_of(const Json& config, const Defaults& defaults, const std::string& place) {
+  const auto name =
+      json_value<std::string>(config, "hidden_act", std::string(defaults.activation), place);
   for (const NamedActivation& each : kActivations) {
     if (name == each.name) return each.activation;
   }
   throw InputError(cat(place, ": \"hidden_act\" is ", name, ", which clipq doesn't have"));
 }
 
-/// CLIP's text towers are pooled at the token with the largest id.
-void require_largest_end(const Json& text, const std::string& place) {
+/// Where CLIP's text towers are pooled.
+void read_pooling(const Json& text, const std::string& place, CheckpointMetadata& metadata) {
   const auto end = json_value<std::int64_t>(text, "eos_token_id", kEndOfText, place);
-  const auto vocabulary = json_value<std::int64_t>(text, "vocab_size", kVocabulary, place);
-  if (end == kFormerEndOfText || end == vocabulary - 1) return;
-  throw InputError(cat(place, ": texts are pooled at token id ", end,
-                       ", but clipq pools at the highest id (", vocabulary - 1, ") only"));
+  if (end == kFormerEndOfText || end == *metadata.vocab_size - 1) return;
+  metadata.text_pooling = TextPooling::kFirstEnd;
+  metadata.text_end_id = end;
 }
 
-void read_config(const Json& config, const std::string& place, CheckpointMetadata& metadata) {
+/// SigLIP's image towers are pooled by attention, and not projected.
+void require_head(const Json& vision, const std::string& place) {
+  if (json_value(vision, "vision_use_head", true, place)) return;
+  throw InputError(cat(place,
+                       ": \"vision_use_head\" is false; clipq supports SigLIP with its "
+                       "attention pooling only"));
+}
+
+const Defaults& defaults_of(const Json& config, const std::string& place) {
+  const auto type = json_value<std::string>(config, "model_type", "", place);
+  std::vector<std::string> known;
+  for (const Defaults& each : kFamilies) {
+    if (type == each.model_type) return each;
+    known.emplace_back(each.model_type);
+  }
+  throw InputError(cat(place, ": \"model_type\" is ", type, ", expected ", join(known, " or "),
+                       ": clipq doesn't support the others"));
+}
+
+void read_config(const Json& config, const Dialect& dialect, const std::string& place,
+                 CheckpointMetadata& metadata) {
+  const Defaults& defaults = defaults_of(config, place);
+  if (dialect.hugging_face_type != nullptr && defaults.model_type != dialect.hugging_face_type) {
+    throw InputError(cat(place, ": \"model_type\" is ", defaults.model_type,
+                         ", but its tensors are those of a ", dialect.name));
+  }
   const Json vision = tower_config(config, "vision_config", place);
   const Json text = tower_config(config, "text_config", place);
   const std::string vision_place = place + ": vision_config";
   const std::string text_place = place + ": text_config";
-  SettingChoices& settings = metadata.settings;
-  settings.heads = {
-      json_value<std::int64_t>(vision, "num_attention_heads", kVisionHeads, vision_place),
-      json_value<std::int64_t>(text, "num_attention_heads", kTextHeads, text_place)};
-  settings.activation = {activation_of(vision, vision_place), activation_of(text, text_place)};
-  settings.layer_norm_eps = {json_value(vision, "layer_norm_eps", kEps, vision_place),
-                             json_value(text, "layer_norm_eps", kEps, text_place)};
-  require_largest_end(text, text_place);
-  metadata.image_size = json_value<std::int64_t>(vision, "image_size", kImageSize, vision_place);
-  metadata.patch_size = json_value<std::int64_t>(vision, "patch_size", kPatchSize, vision_place);
-  metadata.context_length =
-      json_value<std::int64_t>(text, "max_position_embeddings", kContext, text_place);
-  metadata.vocab_size = json_value<std::int64_t>(text, "vocab_size", kVocabulary, text_place);
+  const auto number = [](const Json& tower, const char* key, std::int64_t otherwise,
+                         const std::string& at) {
+    return json_value<std::int64_t>(tower, key, otherwise, at);
+  };
+  metadata.settings = {
+      .heads = {number(vision, "num_attention_heads", defaults.vision_heads, vision_place),
+                number(text, "num_attention_heads", defaults.text_heads, text_place)},
+      .activation = {activation_of(vision, defaults, vision_place),
+                     activation_of(text, defaults, text_place)},
+      .layer_norm_eps = {json_value(vision, "layer_norm_eps", defaults.eps, vision_place),
+                         json_value(text, "layer_norm_eps", defaults.eps, text_place)}};
+  metadata.image_size = number(vision, "image_size", defaults.image_size, vision_place);
+  metadata.patch_size = number(vision, "patch_size", defaults.patch_size, vision_place);
+  metadata.context_length = number(text, "max_position_embeddings", defaults.context, text_place);
+  metadata.vocab_size = number(text, "vocab_size", defaults.vocabulary, text_place);
+  if (defaults.model_type == "siglip") {
+    require_head(vision, vision_place);
+  } else {
+    read_pooling(text, text_place, metadata);
+  }
 }
 
 /// A size that is a number, or an object with `key`, or one with equal height and width; 0:
@@ -218,17 +260,12 @@ bool has_hugging_face_config(const std::map<std::string, std::string>& documents
 }
 
 CheckpointMetadata read_hugging_face_documents(const std::map<std::string, std::string>& documents,
-                                               const std::string& where) {
+                                               const Dialect& dialect, const std::string& where) {
   CheckpointMetadata metadata;
   const std::string place = cat(where, ": ", kConfig);
   const Json config = parse_json(documents.at(kConfig), place);
   if (!config.is_object()) throw InputError(cat(place, ": expected an object"));
-  const auto type = json_value<std::string>(config, "model_type", "", place);
-  if (type != "clip") {
-    throw InputError(cat(place, ": \"model_type\" is ", type, ", expected clip: clipq doesn't ",
-                         "support the others"));
-  }
-  read_config(config, place, metadata);
+  read_config(config, dialect, place, metadata);
   metadata.preprocess.crop_offset = CropOffset::kFloor;
   std::string images = where;
   const Json json = image_processor(documents, images);

@@ -11,11 +11,6 @@ namespace clipq {
 
 StateDict canonical_open_clip_custom_text(StateDict state, const std::string& where) {
   constexpr std::string_view kText = "text.";
-  if (state.count("text.text_projection.bias") > 0) {
-    throw InputError(cat(where,
-                         ": its text projection has a bias, as SigLIP's has; clipq doesn't support "
-                         "such models"));
-  }
   StateDict canonical;
   for (auto& [name, tensor] : state) {
     const bool is_text = name.starts_with(kText);
@@ -23,6 +18,12 @@ StateDict canonical_open_clip_custom_text(StateDict state, const std::string& wh
     if (!canonical.emplace(target, std::move(tensor)).second) {
       throw InputError(cat(where, ": both \"", target, "\" and \"text.", target, "\" are there"));
     }
+  }
+  // A layer of its own, unlike the parameter, is stored as [out, in].
+  if (const auto layer = canonical.find("text_projection.weight"); layer != canonical.end()) {
+    const at::Tensor weight = layer->second;
+    canonical.erase(layer);
+    canonical["text_projection"] = weight.dim() == 2 ? weight.t() : weight;
   }
   return canonical_openai_clip(std::move(canonical), where);
 }

@@ -6,6 +6,7 @@
 #include "clipq/core/json.h"
 #include "clipq/core/strings.h"
 #include "clipq/data/preprocess_json.h"
+#include "timm_siglip.h"
 
 namespace clipq {
 namespace {
@@ -20,6 +21,7 @@ constexpr std::int64_t kImageSize = 224;
 constexpr std::int64_t kPatchSize = 16;
 constexpr std::int64_t kContext = 77;
 constexpr std::int64_t kVocabulary = 49408;
+constexpr std::int64_t kEndId = 2;
 
 /// A key that changes the architecture, and the only value that clipq supports.
 struct Requirement {
@@ -28,18 +30,17 @@ struct Requirement {
 };
 
 const std::vector<Requirement>& vision_requirements() {
-  static const std::vector<Requirement> all = {
-      {"timm_model_name", nullptr},   {"no_ln_pre", false},        {"pool_type", "tok"},
-      {"final_ln_after_pool", false}, {"attentional_pool", false}, {"qk_norm", false}};
+  static const std::vector<Requirement> all = {{"no_ln_pre", false},
+                                               {"pool_type", "tok"},
+                                               {"final_ln_after_pool", false},
+                                               {"attentional_pool", false},
+                                               {"qk_norm", false}};
   return all;
 }
 
 const std::vector<Requirement>& text_requirements() {
   static const std::vector<Requirement> all = {
-      {"hf_model_name", nullptr},    {"hf_tokenizer_name", nullptr},
-      {"tokenizer_kwargs", nullptr}, {"pool_type", "argmax"},
-      {"no_causal_mask", false},     {"proj_bias", false},
-      {"proj_type", "linear"},       {"embed_cls", false}};
+      {"hf_model_name", nullptr}, {"proj_type", "linear"}, {"embed_cls", false}};
   return all;
 }
 
@@ -75,17 +76,46 @@ Json object_at(const Json& json, const char* key, const std::string& place) {
   throw InputError(cat(place, ": expected an object \"", key, "\""));
 }
 
-SettingChoices settings_of(const Json& model, const std::string& place) {
+TextPooling text_pooling_of(const Json& text, const std::string& place) {
+  const auto type = json_value<std::string>(text, "pool_type", "argmax", place);
+  if (type == "argmax") return TextPooling::kLargestId;
+  if (type == "eos") return TextPooling::kFirstEnd;
+  if (type == "last") return TextPooling::kLast;
+  throw InputError(cat(place, ": \"pool_type\" is ", type,
+                       ", which clipq doesn't support; expected argmax, eos or last"));
+}
+
+struct ImageSettings {
+  std::int64_t heads;
+  Activation activation;
+  double eps;
+};
+
+ImageSettings image_settings_of(const Json& model, const Json& vision, const std::string& place) {
+  if (const auto name = vision.find("timm_model_name"); name != vision.end() && !name->is_null()) {
+    const TimmSiglip tower = timm_siglip(vision, place);
+    return {tower.heads, tower.activation, kTimmSiglipEps};
+  }
+  const auto width = json_value<std::int64_t>(vision, "width", kVisionWidth, place);
+  const auto head_width = json_value<std::int64_t>(vision, "head_width", kHeadWidth, place);
+  if (head_width < 1) throw InputError(cat(place, ": \"head_width\" is ", head_width));
+  return {width / head_width, activation_of(model, vision, place), eps_of(vision, place)};
+}
+
+void read_settings(CheckpointMetadata& metadata, const Json& model, const std::string& place) {
   const Json vision = object_at(model, "vision_cfg", place);
   const Json text = object_at(model, "text_cfg", place);
   require_supported(vision, vision_requirements(), place + ": vision_cfg");
   require_supported(text, text_requirements(), place + ": text_cfg");
-  const auto width = json_value<std::int64_t>(vision, "width", kVisionWidth, place);
-  const auto head_width = json_value<std::int64_t>(vision, "head_width", kHeadWidth, place);
-  if (head_width < 1) throw InputError(cat(place, ": \"head_width\" is ", head_width));
-  return {.heads = {width / head_width, json_value(text, "heads", kTextHeads, place)},
-          .activation = {activation_of(model, vision, place), activation_of(model, text, place)},
-          .layer_norm_eps = {eps_of(vision, place), eps_of(text, place)}};
+  const ImageSettings image = image_settings_of(model, vision, place);
+  metadata.settings = {.heads = {image.heads, json_value(text, "heads", kTextHeads, place)},
+                       .activation = {image.activation, activation_of(model, text, place)},
+                       .layer_norm_eps = {image.eps, eps_of(text, place)}};
+  metadata.text_pooling = text_pooling_of(text, place + ": text_cfg");
+  if (*metadata.text_pooling == TextPooling::kFirstEnd) {
+    metadata.text_end_id = json_value(text, "eos_id", kEndId, place);
+  }
+  metadata.text_causal = !json_value(text, "no_causal_mask", false, place);
 }
 
 void read_sizes(CheckpointMetadata& metadata, const Json& model, const std::string& place) {
@@ -98,7 +128,9 @@ void read_sizes(CheckpointMetadata& metadata, const Json& model, const std::stri
     throw InputError(
         cat(place, ": \"image_size\" is ", size.dump(), "; clipq takes square images"));
   }
-  metadata.patch_size = json_value<std::int64_t>(vision, "patch_size", kPatchSize, place);
+  if (!vision.contains("timm_model_name")) {
+    metadata.patch_size = json_value<std::int64_t>(vision, "patch_size", kPatchSize, place);
+  }
   metadata.context_length = json_value<std::int64_t>(text, "context_length", kContext, place);
   metadata.vocab_size = json_value<std::int64_t>(text, "vocab_size", kVocabulary, place);
 }
@@ -129,7 +161,7 @@ CheckpointMetadata read_open_clip_documents(const std::map<std::string, std::str
   const bool is_bare = !config.contains("model_cfg") && config.contains("vision_cfg");
   const Json model = is_bare ? config : object_at(config, "model_cfg", place);
   CheckpointMetadata metadata;
-  metadata.settings = settings_of(model, place);
+  read_settings(metadata, model, place);
   read_sizes(metadata, model, place);
   metadata.knows_preprocess = config.contains("preprocess_cfg");
   if (metadata.knows_preprocess) {

@@ -211,7 +211,7 @@ void judge_misfit(const TowerParity& parity, Tower tower, const Reference& refer
           ". No other number of heads, activation or LayerNorm eps explains it, so its "
           "architecture isn't the CLIP that its names say",
           tower == Tower::kText || together
-              ? " (a causal text tower, pooled at the token with the largest id)"
+              ? " (its text tower: causal, pooled at the token with the largest id)"
               : " (a pre-norm ViT with a class token)"));
 }
 

@@ -25,14 +25,17 @@ constexpr double kBytesASecond = 8 << 20;
 constexpr std::uint64_t kLeastMemory = std::uint64_t{2} << 30;
 constexpr std::uint64_t kMemoryAByte = 6;
 
-/// Texts of different lengths: start, random ids, end (the largest id), padding.
+/// Texts of different lengths: start, random ids, end (the largest id, unless the config tells
+/// one), padding.
 at::Tensor random_tokens(const TextTowerConfig& config, const at::Generator& generator) {
   at::Tensor tokens = at::randint(1, config.vocab_size - 2, {kBatch, config.context_length},
                                   generator, at::TensorOptions(at::kLong));
+  const std::int64_t end_id =
+      config.pooling == TextPooling::kFirstEnd ? config.end_id : config.vocab_size - 1;
   for (std::int64_t i = 0; i < kBatch; ++i) {
     const std::int64_t end = (i + 1) * (config.context_length - 1) / kBatch;
     tokens[i][0] = config.vocab_size - 2;
-    tokens[i][end] = config.vocab_size - 1;
+    tokens[i][end] = end_id;
     tokens[i].narrow(0, end + 1, config.context_length - end - 1).zero_();
   }
   return tokens;

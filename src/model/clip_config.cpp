@@ -2,7 +2,8 @@
 
 #include "clipq/core/error.h"
 #include "clipq/core/strings.h"
-#include "clipq/model/causal_text_tower.h"
+#include "clipq/model/attention_pooled_vit.h"
+#include "clipq/model/transformer_text_tower.h"
 #include "clipq/model/vit_tower.h"
 
 namespace clipq {
@@ -72,6 +73,52 @@ void validate_tower(const TowerConfig& config, Tower tower, const std::string& w
   }
 }
 
+void validate_image(const ImageTowerConfig& config, const std::string& where) {
+  if (config.pooling == ImagePooling::kAttention && config.embed_dim != config.width) {
+    throw InputError(cat(where, ": images are embedded in ", config.embed_dim,
+                         " dimensions, expected ", config.width,
+                         ", the width of a tower that is pooled by attention"));
+  }
+  if (config.resolution < config.patch_size) {
+    throw InputError(cat(where, ": patches of ", config.patch_size,
+                         " pixels are larger than images of ", config.resolution));
+  }
+}
+
+void validate_text(const TextTowerConfig& config, const std::string& where) {
+  if (config.vocab_size < 4 || config.context_length < 2) {
+    throw InputError(cat(where, ": a vocabulary of ", config.vocab_size, " and texts of ",
+                         config.context_length, " tokens; expected at least 4 and 2"));
+  }
+  if (config.end_id < 0 || config.end_id >= config.vocab_size) {
+    throw InputError(cat(where, ": texts end with id ", config.end_id, ", but the vocabulary has ",
+                         config.vocab_size, " entries"));
+  }
+}
+
+/// Reads what only image towers have.
+void read_image(ImageTowerConfig& config, const Json& json, const std::string& where) {
+  const auto size = [&](const char* key) { return json_value<std::int64_t>(json, key, 0, where); };
+  config.resolution = size("image_resolution");
+  config.patch_size = size("vision_patch_size");
+  const auto pooling =
+      json_value<std::string>(json, "vision_pooling", name_of(config.pooling), where);
+  config.pooling = parse_image_pooling(pooling, where);
+}
+
+/// Reads what only text towers have.
+void read_text(TextTowerConfig& config, const Json& json, const std::string& where) {
+  const auto size = [&](const char* key) { return json_value<std::int64_t>(json, key, 0, where); };
+  config.context_length = size("context_length");
+  config.vocab_size = size("vocab_size");
+  config.end_id = size("text_end_id");
+  const auto pooling =
+      json_value<std::string>(json, "text_pooling", name_of(config.pooling), where);
+  config.pooling = parse_text_pooling(pooling, where);
+  config.causal = json_value(json, "text_causal", config.causal, where);
+  config.projection_bias = json_value(json, "text_projection_bias", config.projection_bias, where);
+}
+
 }  // namespace
 
 const TowerConfig& ClipConfig::tower(Tower tower) const {
@@ -88,7 +135,9 @@ ClipConfig infer_config(const StateDict& state, const std::string& where) {
   if (state.count("visual.layer1.0.conv1.weight") > 0) {
     throw InputError(cat(where, ": its image tower is a ResNet; only ViT towers can be quantized"));
   }
-  return {infer_vit_config(state, where), infer_causal_text_config(state, where)};
+  return {has_attention_pool(state) ? infer_attention_pooled_vit_config(state, where)
+                                    : infer_vit_config(state, where),
+          infer_text_config(state, where)};
 }
 
 void validate(const ClipConfig& config, const std::string& where) {
@@ -101,14 +150,8 @@ void validate(const ClipConfig& config, const std::string& where) {
     throw InputError(cat(where, ": images are embedded in ", config.image.embed_dim,
                          " dimensions, texts in ", config.text.embed_dim));
   }
-  if (config.text.vocab_size < 4 || config.text.context_length < 2) {
-    throw InputError(cat(where, ": a vocabulary of ", config.text.vocab_size, " and texts of ",
-                         config.text.context_length, " tokens; expected at least 4 and 2"));
-  }
-  if (config.image.resolution % config.image.patch_size != 0) {
-    throw InputError(cat(where, ": patches of ", config.image.patch_size,
-                         " pixels don't tile images of ", config.image.resolution));
-  }
+  validate_image(config.image, where);
+  validate_text(config.text, where);
 }
 
 Json to_json(const ClipConfig& config) {
@@ -117,24 +160,26 @@ Json to_json(const ClipConfig& config) {
           {"vision_patch_size", config.image.patch_size},
           {"vision_width", config.image.width},
           {"vision_layers", config.image.layers},
+          {"vision_pooling", name_of(config.image.pooling)},
           {"vision_settings", settings_to_json(config.image)},
           {"context_length", config.text.context_length},
           {"vocab_size", config.text.vocab_size},
           {"text_width", config.text.width},
           {"text_layers", config.text.layers},
+          {"text_pooling", name_of(config.text.pooling)},
+          {"text_end_id", config.text.end_id},
+          {"text_causal", config.text.causal},
+          {"text_projection_bias", config.text.projection_bias},
           {"text_settings", settings_to_json(config.text)}};
 }
 
 ClipConfig config_from_json(const Json& json, const std::string& where) {
-  const auto size = [&](const char* key) { return json_value<std::int64_t>(json, key, 0, where); };
   ClipConfig config;
   try {
     read_tower(config.image, json, "vision", where);
-    config.image.resolution = size("image_resolution");
-    config.image.patch_size = size("vision_patch_size");
+    read_image(config.image, json, where);
     read_tower(config.text, json, "text", where);
-    config.text.context_length = size("context_length");
-    config.text.vocab_size = size("vocab_size");
+    read_text(config.text, json, where);
   } catch (const UsageError& failure) {
     throw InputError(failure.what(), failure.advice());
   }

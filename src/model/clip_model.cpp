@@ -3,7 +3,8 @@
 #include "clipq/core/error.h"
 #include "clipq/core/setting.h"
 #include "clipq/core/strings.h"
-#include "clipq/model/causal_text_tower.h"
+#include "clipq/model/attention_pooled_vit.h"
+#include "clipq/model/transformer_text_tower.h"
 #include "clipq/model/vit_tower.h"
 
 namespace clipq {
@@ -19,9 +20,10 @@ void require_images(const at::Tensor& pixels, const ImageTowerConfig& config) {
 }
 
 void require_tokens(const at::Tensor& tokens, const TextTowerConfig& config) {
-  if (tokens.dim() != 2 || tokens.size(1) < 1 || tokens.size(1) > config.context_length) {
-    throw InputError(cat("encode_text: got shape ", tokens.sizes(), ", expected [n, 1 to ",
-                         config.context_length, "]"));
+  const std::int64_t least = config.causal ? 1 : config.context_length;
+  if (tokens.dim() != 2 || tokens.size(1) < least || tokens.size(1) > config.context_length) {
+    throw InputError(cat("encode_text: got shape ", tokens.sizes(), ", expected [n, ",
+                         config.causal ? "1 to " : "", config.context_length, "]"));
   }
   if (tokens.numel() > 0 && (tokens.min().item<std::int64_t>() < 0 ||
                              tokens.max().item<std::int64_t>() >= config.vocab_size)) {
@@ -70,8 +72,15 @@ at::Tensor ClipModel::encode(Tower tower, const at::Tensor& input) const {
 
 ClipModel make_towers(const ClipConfig& config) {
   ClipModel model;
-  model.image = std::make_unique<VitTower>(config.image);
-  model.text = std::make_unique<CausalTextTower>(config.text);
+  switch (config.image.pooling) {
+    case ImagePooling::kClassToken:
+      model.image = std::make_unique<VitTower>(config.image);
+      break;
+    case ImagePooling::kAttention:
+      model.image = std::make_unique<AttentionPooledVit>(config.image);
+      break;
+  }
+  model.text = std::make_unique<TransformerTextTower>(config.text);
   return model;
 }
 

@@ -33,7 +33,7 @@ const at::Tensor& find_tensor(const StateDict& state, const std::string& name,
     throw InputError(cat(where, ": not a CLIP with OpenAI's names: \"", name, "\" is missing (",
                          state.size(), " tensors",
                          state.empty() ? "" : cat(", the first is \"", state.begin()->first, "\""),
-                         "); expected a TorchScript export of a CLIP with a ViT image tower"));
+                         "); expected a CLIP with a ViT image tower"));
   }
   if (found->second.dim() != dimensions) {
     throw InputError(

@@ -14,6 +14,12 @@ std::string block_name(const std::string& transformer, std::size_t index) {
 Transformer::Transformer(const TowerConfig& config, bool causal)
     : blocks(static_cast<std::size_t>(config.layers), Block(config, causal)) {}
 
+at::Tensor Transformer::forward(at::Tensor x) const {
+  if (runner) return runner->forward(x);
+  for (const Block& block : blocks) x = block.forward(x);
+  return x;
+}
+
 at::Tensor Transformer::forward_pooled(at::Tensor x, const at::Tensor& positions) const {
   if (runner) return runner->forward_pooled(x, positions);
   const bool shortened = !blocks.empty() && !needs_whole_batch();

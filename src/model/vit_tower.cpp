@@ -3,27 +3,11 @@
 #include <ATen/ops/cat.h>
 #include <ATen/ops/zeros.h>
 
-#include <cmath>
-
-#include "clipq/core/error.h"
-#include "clipq/core/strings.h"
+#include "clipq/model/patches.h"
 #include "infer_transformer.h"
 #include "tower_parts.h"
 
 namespace clipq {
-namespace {
-
-constexpr std::int64_t kChannels = 3;
-
-}  // namespace
-
-at::Tensor patchify(const at::Tensor& pixels, std::int64_t patch) {
-  const std::int64_t batch = pixels.size(0);
-  const std::int64_t grid = pixels.size(2) / patch;
-  return pixels.reshape({batch, kChannels, grid, patch, grid, patch})
-      .permute({0, 2, 4, 1, 3, 5})
-      .reshape({batch, grid * grid, kChannels * patch * patch});
-}
 
 VitTower::VitTower(const ImageTowerConfig& config)
     : transformer(config, /*causal=*/false), config_(config) {
@@ -56,17 +40,10 @@ bool VitTower::needs_whole_batch() const {
 
 void VitTower::add_parts(ModelParts& parts) {
   const std::int64_t width = config_.width;
-  const std::int64_t patch = config_.patch_size;
   const PartPlace tower = {"visual", Tower::kImage, config_.tokens()};
   PartPlace pooled = tower;
   pooled.rows = 1;
-  PartPlace cut = tower.of("conv1");
-  cut.rows = config_.patches();
-  parts.linears.push_back({cut,
-                           &patches,
-                           width,
-                           kChannels * patch * patch,
-                           {cut.name + ".weight", {width, kChannels, patch, patch}, false, ""}});
+  add_patches(parts, tower, config_, patches);
   parts.tensors.push_back({tower.of("class_embedding"), &class_token, {width}, TensorUse::kToken});
   add_positions(parts, tower, positions, width);
   clipq::add_parts(parts, tower.of("ln_pre"), first_norm, width);
@@ -83,19 +60,11 @@ void VitTower::apply(const TowerSettings& settings) {
 }
 
 ImageTowerConfig infer_vit_config(const StateDict& state, const std::string& where) {
-  const at::Tensor& patches = find_tensor(state, "visual.conv1.weight", 4, where);
-  const at::Tensor& positions = find_tensor(state, "visual.positional_embedding", 2, where);
-  if (positions.size(0) < 2) {
-    throw InputError(cat(where, ": visual.positional_embedding has ", positions.size(0),
-                         " rows, expected those of a class token and of patches"));
-  }
   ImageTowerConfig config;
   config.embed_dim = find_tensor(state, "visual.proj", 2, where).size(1);
-  config.patch_size = patches.size(3);
-  const auto grid =
-      static_cast<std::int64_t>(std::lround(std::sqrt(static_cast<double>(positions.size(0) - 1))));
-  config.resolution = grid * config.patch_size;
-  infer_transformer(config, patches.size(0), state, "visual.transformer");
+  infer_patches(config, state, /*other_tokens=*/1, where);
+  infer_transformer(config, find_tensor(state, "visual.conv1.weight", 4, where).size(0), state,
+                    "visual.transformer");
   return config;
 }
 

@@ -75,18 +75,28 @@ bool NativeTransformer::has_float_attention() const {
                      [](const NativeBlock& block) { return block.has_float_attention(); });
 }
 
+at::Tensor NativeTransformer::forward(const at::Tensor& x) const {
+  const TowerBatch batch = {x.contiguous(), {}, /*cut=*/false};
+  at::Tensor output = at::empty(batch.x.sizes(), x.options());
+  run(batch, output.mutable_data_ptr<float>());
+  return output;
+}
+
 at::Tensor NativeTransformer::forward_pooled(const at::Tensor& x,
                                              const at::Tensor& positions) const {
-  const bool all_float = has_float_attention();
   const TowerBatch batch = {x.contiguous(), positions.to(at::kLong).contiguous(),
-                            all_float && blocks_.front().attention().causal()};
+                            has_float_attention() && blocks_.front().attention().causal()};
   at::Tensor output = at::empty({batch.count(), batch.width()}, x.options());
-  float* out = output.mutable_data_ptr<float>();
+  run(batch, output.mutable_data_ptr<float>());
+  return output;
+}
+
+void NativeTransformer::run(const TowerBatch& batch, float* out) const {
   std::unique_ptr<Scratch> scratch = borrow_scratch();
   const std::int64_t rows = batch.items(0, batch.count()).rows();
   const std::int64_t threads = at::get_num_threads();
   const bool by_items =
-      all_float && batch.count() >= 2 * threads && rows >= kLongItem * batch.count();
+      has_float_attention() && batch.count() >= 2 * threads && rows >= kLongItem * batch.count();
   const std::int64_t panel = blocks_.front().panel_rows();
   const std::int64_t most = by_items ? std::max(kLeastRowsOfOneThread, panel)
                                      : std::max(kLeastRowsOfThreads, threads * panel);
@@ -97,6 +107,9 @@ at::Tensor NativeTransformer::forward_pooled(const at::Tensor& x,
   const auto first = [&](std::int64_t pass) {
     return std::min(pass * items_a_pass, batch.count());
   };
+  const auto out_of = [&](std::int64_t pass) {
+    return out + first(pass) * (batch.pooled() ? 1 : batch.tokens()) * batch.width();
+  };
   const auto pass_at = [&](std::int64_t pass, PassScratch& buffers) {
     return TowerPass(blocks_, batch, first(pass), first(pass + 1), buffers);
   };
@@ -106,18 +119,15 @@ at::Tensor NativeTransformer::forward_pooled(const at::Tensor& x,
     at::parallel_for(0, threads, 1, [&](std::int64_t /*begin*/, std::int64_t /*end*/) {
       const auto thread = static_cast<std::size_t>(at::get_thread_num());
       for (std::int64_t pass = next++; pass < passes; pass = next++) {
-        pass_at(pass, scratch->passes[thread])
-            .by_items(scratch->threads[thread], out + first(pass) * batch.width());
+        pass_at(pass, scratch->passes[thread]).by_items(scratch->threads[thread], out_of(pass));
       }
     });
   } else {
     for (std::int64_t pass = 0; pass < passes; ++pass) {
-      pass_at(pass, scratch->passes.front())
-          .by_rows(scratch->threads, out + first(pass) * batch.width());
+      pass_at(pass, scratch->passes.front()).by_rows(scratch->threads, out_of(pass));
     }
   }
   give_back(std::move(scratch));
-  return output;
 }
 
 }  // namespace clipq

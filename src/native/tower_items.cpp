@@ -12,7 +12,7 @@ void TowerItems::add(std::int64_t rows, std::int64_t pooled_row) {
 TowerItems TowerBatch::items(std::int64_t begin, std::int64_t end) const {
   TowerItems items;
   for (std::int64_t item = begin; item < end; ++item) {
-    const std::int64_t position = positions.const_data_ptr<std::int64_t>()[item];
+    const std::int64_t position = pooled() ? positions.const_data_ptr<std::int64_t>()[item] : 0;
     items.add(cut ? position + 1 : tokens(), position);
   }
   return items;

@@ -9,7 +9,7 @@ namespace clipq {
 /// Items that go through a tower together, their rows one behind the other.
 struct TowerItems {
   std::vector<std::int64_t> first_row = {0};  ///< of each item, then the number of rows
-  std::vector<std::int64_t> position;         ///< of each item's pooled row within it
+  std::vector<std::int64_t> position;  ///< of each item's pooled row within it; 0 if all are wanted
 
   void add(std::int64_t rows, std::int64_t pooled_row);
 
@@ -22,8 +22,11 @@ struct TowerItems {
 /// A batch on its way into a tower.
 struct TowerBatch {
   at::Tensor x;          ///< float32 [items, tokens, width], contiguous
-  at::Tensor positions;  ///< int64 [items], contiguous
+  at::Tensor positions;  ///< int64 [items], contiguous; undefined: all rows are wanted
   bool cut;              ///< whether rows behind an item's position are left out
+
+  /// Whether of each item one row is wanted.
+  bool pooled() const { return positions.defined(); }
 
   std::int64_t count() const { return x.size(0); }
   std::int64_t tokens() const { return x.size(1); }

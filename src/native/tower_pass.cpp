@@ -30,6 +30,7 @@ TowerPass::TowerPass(const std::vector<NativeBlock>& blocks, const TowerBatch& b
       items_(batch.items(begin, end)),
       width_(blocks.front().width()),
       heads_(blocks.front().heads()),
+      whole_blocks_(blocks.size() - (batch.pooled() ? 1 : 0)),
       residual_(at_least(scratch.residual, items_.rows() * width_)),
       attended_(at_least(scratch.attended, items_.rows() * width_)),
       queries_(at_least(scratch.queries, items_.count() * width_)),
@@ -40,8 +41,12 @@ TowerPass::TowerPass(const std::vector<NativeBlock>& blocks, const TowerBatch& b
 
 void TowerPass::by_items(BlockScratch& thread, float* out) {
   // All items go through a block before the next, so that its weights are read from memory once.
-  for (std::size_t i = 0; i + 1 < blocks_.size(); ++i) {
+  for (std::size_t i = 0; i < whole_blocks_; ++i) {
     for_each_group([&](const Group& group) { whole_block(blocks_[i], group, thread); });
+  }
+  if (!is_pooled()) {
+    std::copy_n(residual_, items_.rows() * width_, out);
+    return;
   }
   project_queries(0, items_.count(), thread);
   for_each_group([&](const Group& group) { pool(group, thread); });
@@ -54,14 +59,18 @@ void TowerPass::by_rows(std::vector<BlockScratch>& threads, float* out) {
   for_each_panel(
       items_.rows(), blocks_.front().panel_rows(),
       [&](std::int64_t row, std::int64_t rows) { project(0, row, rows, here(threads)); });
-  for (std::size_t i = 0; i + 1 < blocks_.size(); ++i) {
+  for (std::size_t i = 0; i < whole_blocks_; ++i) {
     attend(blocks_[i], threads);
     for_each_panel(
         items_.rows(), blocks_.front().panel_rows(), [&](std::int64_t row, std::int64_t rows) {
           BlockScratch& thread = here(threads);
           blocks_[i].finish(attended_ + row * width_, residual_ + row * width_, rows, thread);
-          project(i + 1, row, rows, thread);
+          if (i + 1 < blocks_.size()) project(i + 1, row, rows, thread);
         });
+  }
+  if (!is_pooled()) {
+    std::copy_n(residual_, items_.rows() * width_, out);
+    return;
   }
   for_each_panel(
       items_.count(), blocks_.front().panel_rows(),
@@ -163,10 +172,10 @@ void TowerPass::pool(const Group& group, BlockScratch& thread) {
   attend_by_heads(block, group, false, thread, view);
 }
 
-/// Queries, keys and values of some rows; in the last block keys and values.
+/// Queries, keys and values of some rows; keys and values where only pooled rows are wanted.
 void TowerPass::project(std::size_t block, std::int64_t row, std::int64_t rows,
                         BlockScratch& thread) {
-  const std::int64_t first = block + 1 == blocks_.size() ? width_ : 0;
+  const std::int64_t first = block < whole_blocks_ ? 0 : width_;
   const std::int64_t count = 3 * width_ - first;
   blocks_[block].project(residual_ + row * width_, rows, first, count,
                          projected_.data() + row * count, thread);

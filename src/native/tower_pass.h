@@ -27,7 +27,7 @@ class TowerPass {
   /// On the calling thread: an item, or some that fill a panel together, go through a block before
   /// others do, so that all that is computed of them there stays in the core's cache. Wants
   /// attention that isn't quantized.
-  /// @param out [items, width]: the pooled rows
+  /// @param out [items, width]: the pooled rows, or [rows, width]: all of them
   void by_items(BlockScratch& thread, float* out);
 
   /// On all threads, which share the rows of all items and meet before and after each attention.
@@ -53,6 +53,7 @@ class TowerPass {
   ProjectedItem pooled_item(std::int64_t item, const float* keys, std::int64_t columns,
                             std::int64_t first) const;
 
+  bool is_pooled() const { return whole_blocks_ < blocks_.size(); }
   void whole_block(const NativeBlock& block, const Group& group, BlockScratch& thread);
   void pool(const Group& group, BlockScratch& thread);
   void project(std::size_t block, std::int64_t row, std::int64_t rows, BlockScratch& thread);
@@ -66,6 +67,7 @@ class TowerPass {
   TowerItems items_;
   std::int64_t width_;
   std::int64_t heads_;
+  std::size_t whole_blocks_;  ///< those of which all rows are wanted
   float* residual_;
   float* attended_;
   float* queries_;

@@ -19,15 +19,20 @@ using testing::max_difference;
 struct Case {
   std::string recipe;
   std::vector<std::string> overrides;
+  ClipConfig config = testing::tiny_config();
 };
 
 void PrintTo(const Case& test_case, std::ostream* out) {
-  *out << test_case.recipe << " " << join(test_case.overrides, " ");
+  *out << test_case.recipe << " " << join(test_case.overrides, " ") << " "
+       << describe(test_case.config.image);
 }
 
 /// The tiny model quantized; its `calibration` is one batch of random inputs.
 Artifact make_artifact(const Case& test_case) {
-  ClipModel model = testing::tiny_clip();
+  Preprocess preprocess;
+  preprocess.size = static_cast<int>(test_case.config.image.resolution);
+  ClipModel model =
+      build_model(test_case.config, preprocess, testing::random_state(test_case.config), "tiny");
   const Recipe recipe = load_recipe(test_case.recipe, test_case.overrides);
   const Placement placement = place_quantizers(model, recipe, Component::kBoth);
   Artifact artifact;
@@ -38,6 +43,14 @@ Artifact make_artifact(const Case& test_case) {
   artifact.source = {"tiny.pt", "abc", 1, 2};
   artifact.bpe_vocab = "#version\na b\n";
   return artifact;
+}
+
+/// Texts that are pooled at their first token 22.
+ClipConfig first_end_config() {
+  ClipConfig config = testing::tiny_config();
+  config.text.pooling = TextPooling::kFirstEnd;
+  config.text.end_id = 22;
+  return config;
 }
 
 const std::vector<Case>& cases() {
@@ -69,6 +82,12 @@ const std::vector<Case>& cases() {
        {"*.weight_quantizer.format=int4", "*.weight_quantizer.granularity=tensor",
         "*.weight_quantizer.bits=3"}},
       {"fp16", {}},
+      {"fp16", {}, first_end_config()},
+      {"fp16", {}, testing::tiny_siglip_config()},
+      {"int8-dynamic", {}, testing::tiny_siglip_config()},
+      {"int8-static", {}, testing::tiny_siglip_config()},
+      {"fp8-max", {}, testing::tiny_siglip_config()},
+      {"int4-weight-only", {}, testing::tiny_siglip_config()},
   };
   return all;
 }

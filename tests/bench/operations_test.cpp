@@ -26,6 +26,15 @@ TEST(Operations, OfImagesCountTheLastBlockForThePooledTokenOnly) {
   EXPECT_EQ(image_operations(testing::tiny_clip(), 3), 2 * 3 * item);
 }
 
+TEST(Operations, OfImagesPooledByAttentionCountEveryToken) {
+  const ClipConfig config = testing::tiny_siglip_config();
+  const ClipModel model = build_model(config, {}, testing::random_state(config), "tiny");
+  const std::int64_t patches = 4 * 192 * 64;
+  const std::int64_t block = 4 * 12 * 64 * 64 + 2 * 4 * 4 * 64;
+  const std::int64_t pool = 4 * 2 * 64 * 64 + 9 * 64 * 64;
+  EXPECT_EQ(image_operations(model, 3), 2 * 3 * (patches + 2 * block + pool));
+}
+
 TEST(Operations, OfTextsEndWithTheLongest) {
   const ClipModel model = testing::tiny_clip();
   at::Tensor tokens = at::full({2, 12}, 1, at::kLong);

@@ -197,7 +197,7 @@ class CheckpointKinds(CliTest):
         self.assert_same(folder, preprocess=floor)
         (folder / "processor_config.json").unlink()
         self.assert_same(folder, preprocess={"crop_offset": "floor"})
-        self.assertIn("OpenAI's preprocessing", self.inspected(folder)["unchecked"])
+        self.assertIn("the usual preprocessing of images for Hugging Face CLIPModel", self.inspected(folder)["unchecked"])
         self.assertEqual(found["config"]["vision_settings"]["heads"], 2)
         (folder / "merges.txt").unlink()
         merges = [line.split() for line in MERGES.splitlines()[1:]]
@@ -310,14 +310,18 @@ class CheckpointKinds(CliTest):
         save_safetensors(hugging_face_names(state_of(self.clip)), folder / "model.safetensors")
         (folder / "merges.txt").write_text(MERGES)
         config, images = json.dumps(HUGGING_FACE_CONFIG), json.dumps(HUGGING_FACE_PREPROCESSOR)
-        for document, pattern in ((config.replace('"clip"', '"siglip"'), '"model_type" is siglip'),
-                                  (config.replace(f'"eos_token_id": {VOCABULARY - 1}', '"eos_token_id": 7'), "pooled at token id 7"),
+        for document, pattern in ((config.replace('"clip"', '"siglip"'), '"model_type" is siglip, but its tensors are those of a Hugging Face CLIPModel'),
+                                  (config.replace('"clip"', '"blip"'), '"model_type" is blip, expected clip or siglip'),
+                                  (config.replace(f'"eos_token_id": {VOCABULARY - 1}', '"eos_token_id": 700'), "texts end with id 700"),
                                   (config.replace('"num_attention_heads": 2', '"hidden_act": "relu"'), '"hidden_act" is relu'),
                                   (config.replace('"image_size": 32', '"image_size": 36'), "says image size 36, but its tensors have 32"),
                                   (config.replace('"vision_config": {', '"vision_config_dict": 3, "vision_config": {'), "is no object"),
                                   (config[:-1], "config.json")):
             (folder / "config.json").write_text(document)
             self.fails(3, pattern, "inspect", folder)
+        (folder / "config.json").write_text(config.replace(f'"eos_token_id": {VOCABULARY - 1}', '"eos_token_id": 7'))
+        found = self.inspected(folder)["config"]
+        self.assertEqual((found["text_pooling"], found["text_end_id"]), ("first_end", 7))
         (folder / "config.json").write_text(config)
         for document, pattern in ((images.replace('"resample": 3', '"resample": 0'), r'"resample" is 0 \(nearest\)'),
                                   (images.replace('"shortest_edge": 32', '"shortest_edge": 32, "longest_edge": 40'), "resized to .*longest_edge"),
@@ -342,7 +346,7 @@ class CheckpointKinds(CliTest):
         self.assertEqual((found["vision_settings"]["activation"], found["text_settings"]["activation"]), ("gelu_tanh", "gelu"))
         self.assertEqual((found["vision_settings"]["heads"], found["vision_settings"]["layer_norm_eps"]), (4, 1e-6))
         for document, pattern in ((model, None), ([], "expected an object"), ({"model_cfg": {"vision_cfg": 3}}, 'expected an object "vision_cfg"'),
-                                  ({"model_cfg": model | {"text_cfg": model["text_cfg"] | {"pool_type": "last"}}}, '"pool_type" is "last"'),
+                                  ({"model_cfg": model | {"text_cfg": model["text_cfg"] | {"pool_type": "first"}}}, '"pool_type" is first'),
                                   ({"model_cfg": model | {"vision_cfg": model["vision_cfg"] | {"image_size": [16, 64]}}}, "square images"),
                                   (OPEN_CLIP_CONFIG | {"preprocess_cfg": {"resize_mode": "crop"}}, 'unknown resize_mode "crop"')):
             (folder / "open_clip_config.json").write_text(json.dumps(document))
@@ -375,7 +379,7 @@ class CheckpointKinds(CliTest):
         self.assertIn('1 tensor outside of "clip." aren\'t used: adapter.weight', process.stderr)
 
     def test_families_that_are_not_supported_are_named(self):
-        for name, family in (("vision_model.head.probe", "SigLIP"), ("visual.trunk.blocks.0.norm1.weight", "timm"),
+        for name, family in (("visual.trunk.blocks.0.norm1.weight", "timm"),
                              ("visual.layer1.0.conv1.weight", "ResNet"), ("text.transformer.embeddings.word_embeddings.weight", "text towers")):
             path = save_safetensors({name: torch.zeros(2, 2)}, self.folder / "a.safetensors")
             self.fails(3, family, "inspect", path)

@@ -1,4 +1,6 @@
 #include <ATen/ops/conv2d.h>
+#include <ATen/ops/full.h>
+#include <ATen/ops/tensor.h>
 #include <gmock/gmock.h>
 
 #include <functional>
@@ -7,7 +9,7 @@
 #include <set>
 
 #include "clipq/core/error.h"
-#include "clipq/model/vit_tower.h"
+#include "clipq/model/patches.h"
 #include "tiny_clip.h"
 
 namespace clipq {
@@ -18,6 +20,13 @@ using testing::max_difference;
 using testing::random_state;
 using testing::tiny_clip;
 using testing::tiny_config;
+using testing::tiny_siglip_config;
+
+ClipModel tiny_siglip() {
+  Preprocess preprocess;
+  preprocess.size = 16;
+  return build_model(tiny_siglip_config(), preprocess, random_state(tiny_siglip_config()), "tiny");
+}
 
 std::string message_of(const StateDict& state, const ClipConfig& config) {
   try {
@@ -32,6 +41,18 @@ TEST(ClipConfig, IsInferredFromShapes) {
   ClipConfig inferred = infer_config(random_state(tiny_config()), "file.pt");
   EXPECT_EQ(inferred, tiny_config());
   EXPECT_EQ(config_from_json(to_json(inferred), "json"), inferred);
+}
+
+TEST(ClipConfig, OfSiglipIsInferredButForHowTextsAreRead) {
+  ClipConfig inferred = infer_config(random_state(tiny_siglip_config()), "file.pt");
+  EXPECT_TRUE(inferred.text.causal);
+  inferred.text.causal = false;
+  inferred.text.pooling = TextPooling::kLast;
+  EXPECT_EQ(inferred, tiny_siglip_config());
+  EXPECT_EQ(config_from_json(to_json(inferred), "json"), inferred);
+  Json json = to_json(inferred);
+  json["text_pooling"] = "middle";
+  EXPECT_THROW(config_from_json(json, "json"), InputError);
 }
 
 TEST(ClipConfig, OtherModulesAreRefusedByName) {
@@ -77,6 +98,14 @@ TEST(Patchify, MakesTheConvolutionALinear) {
   EXPECT_LT(max_difference(convolved, linear), 1e-4);
 }
 
+TEST(Patchify, LeavesOutWhatFillsNoPatch) {
+  const at::Tensor pixels = testing::random_normal({2, 3, 21, 21}, 1);
+  const at::Tensor weight = testing::random_normal({10, 3, 8, 8}, 2);
+  const at::Tensor convolved =
+      at::conv2d(pixels, weight, {}, at::IntArrayRef{8, 8}).flatten(2).transpose(1, 2);
+  EXPECT_LT(max_difference(convolved, patchify(pixels, 8).matmul(weight.flatten(1).t())), 1e-4);
+}
+
 TEST(TextTower, IgnoresWhatFollowsTheEndOfText) {
   const ClipModel model = tiny_clip();
   const at::Tensor tokens = testing::tiny_tokens();
@@ -86,6 +115,35 @@ TEST(TextTower, IgnoresWhatFollowsTheEndOfText) {
   at::Tensor other = tokens.clone();
   other[0][8] = 17;
   EXPECT_LT(max_difference(model.encode_text(other)[0], full[0]), 1e-5);
+}
+
+TEST(TextTower, IsPooledAtTheFirstEnd) {
+  ClipConfig config = tiny_config();
+  config.text.pooling = TextPooling::kFirstEnd;
+  config.text.end_id = 22;
+  const ClipModel model = build_model(config, {}, random_state(config), "tiny");
+  const at::Tensor tokens = testing::tiny_tokens();
+  EXPECT_TRUE(model.text->lengths(tokens).equal(at::tensor({1, 4}, at::kLong)));
+  at::Tensor other = tokens.clone();
+  other[1][4] = 17;
+  EXPECT_LT(max_difference(model.encode_text(other)[1], model.encode_text(tokens)[1]), 1e-5);
+}
+
+TEST(TextTower, ThatIsNotCausalWantsAndReadsTheWholeContext) {
+  const ClipModel model = tiny_siglip();
+  const at::Tensor tokens = testing::tiny_tokens();
+  EXPECT_TRUE(model.text->lengths(tokens).equal(at::full({2}, 12, at::kLong)));
+  at::Tensor other = tokens.clone();
+  other[0][11] = 3;
+  EXPECT_GT(max_difference(model.encode_text(other)[0], model.encode_text(tokens)[0]), 1e-2);
+  EXPECT_THROW(model.encode_text(tokens.narrow(1, 0, 11)), InputError);
+}
+
+TEST(AttentionPooledVit, EmbedsWhatItPools) {
+  const ClipModel model = tiny_siglip();
+  const at::Tensor pixels = testing::tiny_pixels();
+  EXPECT_TRUE(model.encode_image(pixels).equal(model.pool_image(pixels)));
+  EXPECT_EQ(model.image->config().tokens(), 4);
 }
 
 TEST(ClipModel, RefusesInputsThatDoNotFit) {
@@ -101,9 +159,7 @@ std::int64_t elements(const std::vector<std::int64_t>& shape) {
   return std::accumulate(shape.begin(), shape.end(), std::int64_t{1}, std::multiplies<>());
 }
 
-TEST(ModelParts, CoverEveryTensorOfTheStateDictByNameAndShape) {
-  const StateDict state = random_state(tiny_config());
-  ClipModel model = tiny_clip();
+void expect_parts_cover(const StateDict& state, ClipModel model) {
   std::set<std::string> left;
   for (const auto& [name, tensor] : state) left.insert(name);
   const auto cover = [&](const std::string& name, const std::vector<std::int64_t>& shape) {
@@ -124,6 +180,11 @@ TEST(ModelParts, CoverEveryTensorOfTheStateDictByNameAndShape) {
     EXPECT_EQ(tower_of(part.name), part.tower) << part.name;
   }
   EXPECT_THAT(left, ::testing::ElementsAre("logit_scale"));
+}
+
+TEST(ModelParts, CoverEveryTensorOfTheStateDictByNameAndShape) {
+  expect_parts_cover(random_state(tiny_config()), tiny_clip());
+  expect_parts_cover(random_state(tiny_siglip_config()), tiny_siglip());
 }
 
 TEST(ModelParts, AreTheSameBeforeThereAreWeights) {

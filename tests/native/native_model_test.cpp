@@ -34,6 +34,19 @@ ClipConfig odd_config() {
   return config;
 }
 
+/// The same with SigLIP's towers.
+ClipConfig odd_siglip_config() {
+  ClipConfig config = odd_config();
+  const ClipConfig siglip = testing::tiny_siglip_config();
+  config.image.pooling = siglip.image.pooling;
+  config.image.embed_dim = config.image.width;
+  config.text.embed_dim = config.image.width;
+  config.text.pooling = siglip.text.pooling;
+  config.text.causal = siglip.text.causal;
+  config.text.projection_bias = siglip.text.projection_bias;
+  return config;
+}
+
 /// A name as tests may have it.
 std::string identifier(std::string name) {
   std::replace(name.begin(), name.end(), '-', '_');
@@ -93,7 +106,11 @@ TEST_P(NativeEveryRecipe, NativeEmbedsAsSimulateDoes) {
   ClipConfig one_block = odd_config();
   one_block.image.layers = 1;
   one_block.text.layers = 1;
-  for (const ClipConfig& config : {testing::tiny_config(), odd_config(), one_block}) {
+  ClipConfig one_siglip_block = odd_siglip_config();
+  one_siglip_block.image.layers = 1;
+  one_siglip_block.text.layers = 1;
+  for (const ClipConfig& config :
+       {testing::tiny_config(), odd_config(), one_block, odd_siglip_config(), one_siglip_block}) {
     const ClipModel simulated = quantized(config, GetParam());
     const NativeModel native = make_native(simulated, in_float32());
     for (const std::int64_t batch : {1, 5, 64}) expect_same(native.model, simulated, batch);
@@ -104,17 +121,18 @@ INSTANTIATE_TEST_SUITE_P(NativeModel, NativeEveryRecipe, ::testing::ValuesIn(rec
                          [](const auto& test) { return identifier(test.param); });
 
 TEST(NativeModel, Int8RecipesPutEveryLinearOnIntegerKernels) {
-  for (const char* recipe : {"int8-dynamic", "int8-static", "int8-smooth"}) {
-    NativeModel native = make_native(quantized(odd_config(), recipe), in_float32());
-    const ModelParts parts = parts_of(native.model);
-    for (const LinearPart& part : parts.linears) {
-      EXPECT_NE(dynamic_cast<const NativeLinear*>(part.layer->get()), nullptr)
-          << recipe << " " << part.name;
+  for (const ClipConfig& config : {odd_config(), odd_siglip_config()})
+    for (const char* recipe : {"int8-dynamic", "int8-static", "int8-smooth"}) {
+      NativeModel native = make_native(quantized(config, recipe), in_float32());
+      const ModelParts parts = parts_of(native.model);
+      for (const LinearPart& part : parts.linears) {
+        EXPECT_NE(dynamic_cast<const NativeLinear*>(part.layer->get()), nullptr)
+            << recipe << " " << part.name;
+      }
+      for (const TransformerPart& part : parts.transformers) {
+        EXPECT_NE(part.transformer->runner, nullptr) << recipe << " " << part.name;
+      }
     }
-    for (const TransformerPart& part : parts.transformers) {
-      EXPECT_NE(part.transformer->runner, nullptr) << recipe << " " << part.name;
-    }
-  }
 }
 
 template <typename Path>

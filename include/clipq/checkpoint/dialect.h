@@ -3,6 +3,8 @@
 #include <string>
 #include <vector>
 
+#include "clipq/data/preprocess.h"
+#include "clipq/model/clip_config.h"
 #include "clipq/model/state_dict.h"
 #include "clipq/model/tower.h"
 
@@ -21,13 +23,22 @@ struct Dialect {
   std::vector<std::string> image_modules = {};
   std::vector<std::string> text_modules = {};
 
-  /// Whether it is one of Hugging Face's, whose image processors and configurations differ.
-  bool is_hugging_face = false;
+  /// The "model_type" of Hugging Face's configurations; null: it isn't one of theirs.
+  const char* hugging_face_type = nullptr;
+
+  /// Gives a config inferred from shapes what all of the family have; null: they are as OpenAI's.
+  void (*settle)(ClipConfig& config) = nullptr;
+
+  /// What is done to images unless a document tells.
+  Preprocess preprocess = {};
 
   const std::vector<std::string>& modules(Tower tower) const {
     return tower == Tower::kImage ? image_modules : text_modules;
   }
 };
+
+/// Whether its names are the canonical ones.
+bool is_canonical(const Dialect& dialect);
 
 /// The families, the more special ones first.
 const std::vector<Dialect>& dialects();

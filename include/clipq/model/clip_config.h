@@ -27,7 +27,7 @@ struct ClipConfig {
 ClipConfig infer_config(const StateDict& state, const std::string& where);
 
 /// Throws InputError that names `where` unless sizes are positive, both towers embed in one space,
-/// patches tile the image, heads divide the widths and eps is above 0 and below 1.
+/// patches fit the image, heads divide the widths and eps is above 0 and below 1.
 void validate(const ClipConfig& config, const std::string& where);
 
 Json to_json(const ClipConfig& config);

@@ -84,6 +84,7 @@ struct TensorPart : PartPlace {
 
 struct TransformerPart : PartPlace {
   Transformer* transformer;
+  bool pooled = true;  ///< whether of each item one token is all that is wanted of it
 };
 
 /// Everything that a model consists of but its logit scale, each kind in the order in which data

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 
 #include "clipq/core/json.h"
 #include "clipq/model/layer_norm.h"
@@ -29,25 +30,61 @@ struct TowerConfig {
   bool operator==(const TowerConfig&) const = default;
 };
 
+/// Which of an image tower's tokens make the embedding.
+enum class ImagePooling {
+  kClassToken,  ///< a token of its own before the patches
+  kAttention    ///< all patches, by an AttentionPool
+};
+
+/// "class_token", "attention".
+const char* name_of(ImagePooling pooling);
+
+/// Throws InputError that names `where` and the valid names.
+ImagePooling parse_image_pooling(const std::string& name, const std::string& where);
+
 /// A ViT image tower.
 struct ImageTowerConfig : TowerConfig {
   std::int64_t resolution = 0;  ///< pixels a side
   std::int64_t patch_size = 0;  ///< likewise
+  ImagePooling pooling = ImagePooling::kClassToken;
 
   bool operator==(const ImageTowerConfig&) const = default;
 
   std::int64_t patches_per_side() const { return resolution / patch_size; }
   std::int64_t patches() const { return patches_per_side() * patches_per_side(); }
-  /// Patches plus the class token.
-  std::int64_t tokens() const { return patches() + 1; }
+  /// Patches, and the class token if there is one.
+  std::int64_t tokens() const { return patches() + (pooling == ImagePooling::kClassToken ? 1 : 0); }
 };
+
+/// Which of a text tower's tokens makes the embedding.
+enum class TextPooling {
+  kLargestId,  ///< the first with the largest id
+  kFirstEnd,   ///< the first whose id is the end's; without any, the first token
+  kLast        ///< the last of the context, padding or not
+};
+
+/// "largest_id", "first_end", "last".
+const char* name_of(TextPooling pooling);
+
+/// Throws InputError that names `where` and the valid names.
+TextPooling parse_text_pooling(const std::string& name, const std::string& where);
 
 /// A text tower.
 struct TextTowerConfig : TowerConfig {
   std::int64_t context_length = 0;  ///< tokens
   std::int64_t vocab_size = 0;
+  TextPooling pooling = TextPooling::kLargestId;
+  std::int64_t end_id = 0;       ///< for TextPooling::kFirstEnd
+  bool causal = true;            ///< whether a token attends only to itself and those before it
+  bool projection_bias = false;  ///< whether the projection has one
 
   bool operator==(const TextTowerConfig&) const = default;
 };
+
+/// What the tower is besides its sizes: "ViT with a class token", "ViT pooled by attention".
+std::string describe(const ImageTowerConfig& config);
+
+/// The same: "causal, pooled at the token with the largest id".
+std::string describe(const TextTowerConfig& config);
 
 }  // namespace clipq

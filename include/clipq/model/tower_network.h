@@ -9,7 +9,8 @@
 
 namespace clipq {
 
-class CausalTextTower;
+class AttentionPooledVit;
+class TransformerTextTower;
 class VitTower;
 
 /// One function per type of tower, for writers: one that lacks a function doesn't compile.
@@ -17,7 +18,8 @@ class TowerVisitor {
  public:
   virtual ~TowerVisitor() = default;
   virtual void visit(const VitTower& tower) = 0;
-  virtual void visit(const CausalTextTower& tower) = 0;
+  virtual void visit(const AttentionPooledVit& tower) = 0;
+  virtual void visit(const TransformerTextTower& tower) = 0;
 };
 
 /// What image and text towers have in common. Copies share layers and weights, which are never

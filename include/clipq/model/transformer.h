@@ -14,6 +14,7 @@ class TransformerRunner {
   virtual ~TransformerRunner() = default;
 
   /// As Transformer's.
+  virtual at::Tensor forward(const at::Tensor& x) const = 0;
   virtual at::Tensor forward_pooled(const at::Tensor& x, const at::Tensor& positions) const = 0;
 
   /// Whether what a causal mask hides isn't computed.
@@ -38,6 +39,11 @@ struct Transformer {
 
   std::vector<Block> blocks;
   std::shared_ptr<const TransformerRunner> runner;  ///< runs the blocks; null: layer by layer
+
+  /// The output at all positions.
+  /// @param x float32 [batch, tokens, width]
+  /// @return float32 [batch, tokens, width]
+  at::Tensor forward(at::Tensor x) const;
 
   /// The output at one position per item. Of the last block only what those positions need is
   /// computed, unless a layer needs the whole batch.

@@ -47,8 +47,4 @@ class VitTower final : public ImageTower {
 /// missing.
 ImageTowerConfig infer_vit_config(const StateDict& state, const std::string& where);
 
-/// Images cut into patches: [batch, 3, R, R] to [batch, (R / patch)^2, 3 * patch * patch], patches
-/// and pixels in row-major order, so that a convolution of stride `patch` is a Linear.
-at::Tensor patchify(const at::Tensor& pixels, std::int64_t patch);
-
 }  // namespace clipq

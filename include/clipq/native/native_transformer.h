@@ -11,6 +11,7 @@
 namespace clipq {
 
 class NativeBlock;
+struct TowerBatch;
 
 /// What all blocks of a tower have in common.
 struct BlockChoices {
@@ -35,6 +36,7 @@ class NativeTransformer final : public TransformerRunner {
   /// Whether no block's attention is quantized.
   bool has_float_attention() const;
 
+  at::Tensor forward(const at::Tensor& x) const override;
   at::Tensor forward_pooled(const at::Tensor& x, const at::Tensor& positions) const override;
 
   bool skips_hidden() const override { return has_float_attention(); }
@@ -46,6 +48,9 @@ class NativeTransformer final : public TransformerRunner {
  private:
   struct Scratch;
 
+  /// Takes a batch through the blocks.
+  /// @param out the rows that are wanted, float32 [n, width]
+  void run(const TowerBatch& batch, float* out) const;
   std::unique_ptr<Scratch> borrow_scratch() const;
   void give_back(std::unique_ptr<Scratch> scratch) const;
 

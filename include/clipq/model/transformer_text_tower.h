@@ -10,15 +10,16 @@
 
 namespace clipq {
 
-/// CLIP's causal text tower, pooled at the end-of-text token: the one with the largest id. What
-/// comes after the longest text of a batch isn't computed, unless a layer needs the whole batch.
-class CausalTextTower final : public TextTower {
+/// A text tower: token and position embeddings, blocks, and the LayerNorm and projection of one
+/// token. In a causal one what comes after the pooled token of a batch's longest text isn't
+/// computed, unless a layer needs the whole batch; in another one every text has the full context.
+class TransformerTextTower final : public TextTower {
  public:
   /// Without weights yet.
-  explicit CausalTextTower(const TextTowerConfig& config);
+  explicit TransformerTextTower(const TextTowerConfig& config);
 
   std::unique_ptr<TextTower> clone() const override {
-    return std::make_unique<CausalTextTower>(*this);
+    return std::make_unique<TransformerTextTower>(*this);
   }
   const TextTowerConfig& config() const override { return config_; }
   at::Tensor encode(const at::Tensor& tokens) const override;
@@ -33,17 +34,20 @@ class CausalTextTower final : public TextTower {
   at::Tensor positions;                          ///< [context_length, width]
   Transformer transformer;
   LayerNorm last_norm;
-  std::shared_ptr<const Linear> projection;  ///< [embed_dim, width], no bias
+  std::shared_ptr<const Linear> projection;  ///< [embed_dim, width]
 
  private:
+  /// Of each text's pooled token: int64 [batch].
+  at::Tensor pooled_positions(const at::Tensor& tokens) const;
+
   /// What the first block is given: float32 [batch, length, width].
   at::Tensor embed(const at::Tensor& tokens) const;
 
   TextTowerConfig config_;
 };
 
-/// The config of a causal text tower as its tensors tell it. Throws InputError that names `where`
-/// and what is missing.
-TextTowerConfig infer_causal_text_config(const StateDict& state, const std::string& where);
+/// The config of a text tower as its tensors tell it, pooled and causal as OpenAI's. Throws
+/// InputError that names `where` and what is missing.
+TextTowerConfig infer_text_config(const StateDict& state, const std::string& where);
 
 }  // namespace clipq

@@ -1,0 +1,47 @@
+#include "renaming.h"
+
+#include <utility>
+
+#include "clipq/core/error.h"
+#include "clipq/core/strings.h"
+
+namespace clipq {
+namespace {
+
+std::string renamed_in_block(std::string name, std::span<const Renaming> in_blocks) {
+  for (const Renaming& each : in_blocks) {
+    const std::size_t at = name.find(each.theirs);
+    if (at != std::string::npos) return name.replace(at, each.theirs.size(), each.canonical);
+  }
+  return name;
+}
+
+}  // namespace
+
+StateDict renamed(StateDict state, const Names& names, const std::string& where) {
+  StateDict canonical;
+  for (auto& [name, tensor] : state) {
+    std::string target = name;
+    for (const Renaming& each : names.beginnings) {
+      if (!name.starts_with(each.theirs)) continue;
+      target =
+          renamed_in_block(cat(each.canonical, name.substr(each.theirs.size())), names.in_blocks);
+      if (each.transposed && tensor.dim() == 2) tensor = tensor.t();
+      break;
+    }
+    if (!canonical.emplace(target, std::move(tensor)).second) {
+      throw InputError(cat(where, ": two of its tensors are \"", target, "\": ", name, " is one"));
+    }
+  }
+  return canonical;
+}
+
+at::Tensor take_tensor(StateDict& state, const std::string& name, const std::string& where) {
+  const auto found = state.find(name);
+  if (found == state.end()) throw InputError(cat(where, ": \"", name, "\" is missing"));
+  at::Tensor tensor = std::move(found->second);
+  state.erase(found);
+  return tensor;
+}
+
+}  // namespace clipq

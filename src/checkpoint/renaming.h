@@ -1,0 +1,31 @@
+#pragma once
+
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "clipq/model/state_dict.h"
+
+namespace clipq {
+
+/// A tensor's name, or the beginning of several, and the canonical one.
+struct Renaming {
+  std::string_view theirs;
+  std::string_view canonical;
+  bool transposed = false;
+};
+
+/// A family's names.
+struct Names {
+  std::span<const Renaming> beginnings;  ///< the first that a name begins with is replaced
+  std::span<const Renaming> in_blocks;   ///< then the first of these that it contains
+};
+
+/// The tensors with canonical names; unknown ones keep theirs. Throws InputError that names `where`
+/// if two get the same.
+StateDict renamed(StateDict state, const Names& names, const std::string& where);
+
+/// Removes a tensor and returns it. Throws InputError that names `where` if it is missing.
+at::Tensor take_tensor(StateDict& state, const std::string& name, const std::string& where);
+
+}  // namespace clipq

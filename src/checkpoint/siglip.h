@@ -1,0 +1,24 @@
+#pragma once
+
+#include <string>
+
+#include "clipq/data/preprocess.h"
+#include "clipq/model/clip_config.h"
+#include "clipq/model/state_dict.h"
+
+namespace clipq {
+
+/// Hugging Face's `SiglipModel`.
+StateDict canonical_hugging_face_siglip(StateDict state, const std::string& where);
+
+/// open_clip's SigLIP: a `CustomTextCLIP` with one of timm's ViTs below "visual.trunk.".
+StateDict canonical_open_clip_siglip(StateDict state, const std::string& where);
+
+/// What every SigLIP has, and shapes don't tell: a text tower that isn't causal and is pooled at
+/// its last token; LayerNorm eps 1e-6 and, unless something tells otherwise, GELU's tanh form.
+void settle_siglip(ClipConfig& config);
+
+/// Squashed, with mean and std 0.5.
+Preprocess siglip_preprocess();
+
+}  // namespace clipq

@@ -1,0 +1,63 @@
+#include "clipq/model/tower_config.h"
+
+#include <array>
+
+#include "clipq/core/error.h"
+#include "clipq/core/strings.h"
+
+namespace clipq {
+namespace {
+
+constexpr std::array kImagePoolings = {ImagePooling::kClassToken, ImagePooling::kAttention};
+constexpr std::array kTextPoolings = {TextPooling::kLargestId, TextPooling::kFirstEnd,
+                                      TextPooling::kLast};
+
+template <typename Poolings>
+auto parse(const Poolings& poolings, const std::string& name, const std::string& where) {
+  std::vector<std::string> names;
+  for (const auto pooling : poolings) {
+    if (name == name_of(pooling)) return pooling;
+    names.emplace_back(name_of(pooling));
+  }
+  throw InputError(cat(where, ": pooling \"", name, "\", expected ", join(names, ", ")));
+}
+
+}  // namespace
+
+const char* name_of(ImagePooling pooling) {
+  return pooling == ImagePooling::kClassToken ? "class_token" : "attention";
+}
+
+const char* name_of(TextPooling pooling) {
+  switch (pooling) {
+    case TextPooling::kLargestId:
+      return "largest_id";
+    case TextPooling::kFirstEnd:
+      return "first_end";
+    case TextPooling::kLast:
+      return "last";
+  }
+  throw InternalError("a text pooling without a name");
+}
+
+ImagePooling parse_image_pooling(const std::string& name, const std::string& where) {
+  return parse(kImagePoolings, name, where);
+}
+
+TextPooling parse_text_pooling(const std::string& name, const std::string& where) {
+  return parse(kTextPoolings, name, where);
+}
+
+std::string describe(const ImageTowerConfig& config) {
+  return config.pooling == ImagePooling::kClassToken ? "ViT with a class token"
+                                                     : "ViT pooled by attention";
+}
+
+std::string describe(const TextTowerConfig& config) {
+  std::string pooled = "token with the largest id";
+  if (config.pooling == TextPooling::kFirstEnd) pooled = cat("first token ", config.end_id);
+  if (config.pooling == TextPooling::kLast) pooled = "last token";
+  return cat(config.causal ? "" : "not ", "causal, pooled at the ", pooled);
+}
+
+}  // namespace clipq
