@@ -12,7 +12,9 @@
 #include "clipq/core/sha256.h"
 #include "clipq/core/strings.h"
 #include "clipq/core/zip_archive.h"
+#include "legacy_torch_save.h"
 #include "safetensors.h"
+#include "torch_export.h"
 #include "torch_save.h"
 #include "torch_zip.h"
 
@@ -29,13 +31,11 @@ struct Foreign {
   const char* what;
 };
 
-constexpr std::array<Foreign, 7> kForeign = {
+constexpr std::array<Foreign, 6> kForeign = {
     {{"version https://git-lfs", "a Git LFS pointer instead of the file itself; run git lfs pull"},
      {"<!DOCTYPE", "an HTML page, as servers send in place of a file; download it again"},
      {"<!doctype", "an HTML page, as servers send in place of a file; download it again"},
      {"<html", "an HTML page, as servers send in place of a file; download it again"},
-     {"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19",
-      "a torch.save file of before PyTorch 1.6; load it in PyTorch and save it again"},
      {"GGUF", "a GGUF file, which clipq doesn't read"},
      {"\x89HDF", "an HDF5 file, which clipq doesn't read"}}};
 
@@ -52,7 +52,7 @@ CheckpointContents read_torchscript(const fs::path& file) {
   contents.container = "TorchScript archive";
   contents.archive.emplace(file);
   contents.tensors = contents.archive->state_dict();
-  for (const char* name : {"bpe_vocab", "clipq_checkpoint.json"}) {
+  for (const char* name : kExtraDocuments) {
     if (auto text = contents.archive->extra(name)) contents.documents[name] = std::move(*text);
   }
   return contents;
@@ -61,10 +61,7 @@ CheckpointContents read_torchscript(const fs::path& file) {
 CheckpointContents read_zip(const fs::path& file) {
   const ZipArchive zip(file);
   const std::string folder = top_folder(zip);
-  if (zip.contains(folder + "models/model.json")) {
-    throw InputError(cat(file.string(), ": a program of torch.export, which clipq doesn't read; ",
-                         "save the model's state dict as safetensors"));
-  }
+  if (is_torch_export(zip)) return read_torch_export(file);
   const bool is_saved =
       zip.contains(folder + "data.pkl") && !zip.contains(folder + "constants.pkl");
   return is_saved ? read_torch_save(file) : read_torchscript(file);
@@ -87,8 +84,8 @@ const char* foreign_kind(std::string_view head) {
 [[noreturn]] void throw_foreign(const fs::path& file, const char* what) {
   throw InputError(
       cat(file.string(), ": ", what,
-          "; expected a TorchScript archive, safetensors, what torch.save writes, or a "
-          "folder with one of these"));
+          "; expected a TorchScript archive, safetensors, what torch.save or torch.export.save "
+          "writes, or a folder with one of these"));
 }
 
 }  // namespace
@@ -100,6 +97,7 @@ CheckpointContents read_contents(const fs::path& checkpoint) {
   const std::string head = head_of(checkpoint);
   if (const char* what = foreign_kind(head)) throw_foreign(checkpoint, what);
   if (head.starts_with("PK")) return read_zip(checkpoint);
+  if (is_legacy_torch_save(head)) return read_legacy_torch_save(checkpoint);
   if (is_safetensors_index(checkpoint)) return read_safetensors_index(checkpoint);
   if (is_safetensors(checkpoint, head)) return read_safetensors(checkpoint);
   const bool is_onnx = checkpoint.extension() == ".onnx";

@@ -15,8 +15,16 @@ namespace {
 
 /// Far above what a model's modules need.
 constexpr std::size_t kMostBytes = 64U << 20U;
-constexpr std::size_t kMostValues = 4'000'000;
 constexpr std::size_t kLongestGlobal = 1024;
+
+/// Memory that the values of a pickle may take beyond as many bytes as the pickle has: a byte can
+/// make a value of a hundred.
+constexpr std::size_t kMostMemory = 128U << 20U;
+
+/// About what these take: a node of the memo, and a pointer in a vector that doubles when it is
+/// full.
+constexpr std::size_t kMemoBytes = 64;
+constexpr std::size_t kPointerBytes = 2 * sizeof(void*);
 
 }  // namespace
 
@@ -24,12 +32,14 @@ bool PickleValue::is_call_of(std::string_view global) const {
   return kind == Kind::kCall && callee->kind == Kind::kGlobal && callee->text == global;
 }
 
-/// Runs the opcodes of one pickle. Every opcode makes at most one value, so that a pickle can't
-/// make more than it has bytes.
+/// Runs the opcodes of one pickle. What can't change (None, booleans, small integers, globals) is
+/// made once.
 class PickleMachine {
  public:
   PickleMachine(std::string_view bytes, const std::string& where, std::deque<PickleValue>& values)
-      : bytes_(bytes), where_(where), values_(values) {}
+      : bytes_(bytes), where_(where), values_(values), memory_left_(kMostMemory + bytes.size()) {}
+
+  std::size_t at() const { return at_; }
 
   const PickleValue* run() {
     if (bytes_.size() > kMostBytes) fail(cat("it has ", bytes_.size(), " bytes"));
@@ -78,11 +88,26 @@ class PickleMachine {
     return text;
   }
 
+  void charge(std::size_t bytes) {
+    if (bytes > memory_left_) fail("it holds too many values");
+    memory_left_ -= bytes;
+  }
+
+  void push_value(PickleValue* value) {
+    charge(kPointerBytes);
+    stack_.push_back(value);
+  }
+
   PickleValue& push(Kind kind) {
-    if (values_.size() >= kMostValues) fail("it holds too many values");
+    charge(sizeof(PickleValue));
     values_.push_back({kind});
-    stack_.push_back(&values_.back());
+    push_value(&values_.back());
     return values_.back();
+  }
+
+  void push_items(std::vector<const PickleValue*> items) {
+    charge(items.size() * sizeof(void*));
+    push(Kind::kSequence).items = std::move(items);
   }
 
   PickleValue* pop() {
@@ -113,21 +138,29 @@ class PickleMachine {
   void push_last(std::size_t count) {
     std::vector<const PickleValue*> items(count);
     for (std::size_t i = count; i > 0; --i) items[i - 1] = pop();
-    push(Kind::kSequence).items = std::move(items);
+    push_items(std::move(items));
   }
 
   void remember(std::int64_t key) {
     if (stack_.empty() || stack_.back() == nullptr) fail("nothing to remember");
-    memo_[key] = stack_.back();
+    if (memo_.insert_or_assign(key, stack_.back()).second) charge(kMemoBytes);
   }
 
   void recall(std::int64_t key) {
     const auto found = memo_.find(key);
     if (found == memo_.end()) fail(cat("nothing was remembered as ", key));
-    stack_.push_back(found->second);
+    push_value(found->second);
   }
 
-  void push_integer(std::int64_t value, Kind kind = Kind::kInteger) { push(kind).integer = value; }
+  void push_integer(std::int64_t value) { push(Kind::kInteger).integer = value; }
+
+  /// None, a boolean, or an integer from 0 to 255.
+  void push_small(Kind kind, unsigned char value) {
+    PickleValue*& known = small_[{kind, value}];
+    if (known != nullptr) return push_value(known);
+    push(kind).integer = value;
+    known = stack_.back();
+  }
 
   void push_long() {
     const std::int64_t bytes = integer(1, false);
@@ -148,7 +181,7 @@ class PickleMachine {
         push_integer(integer(4, true));
         return true;
       case 'K':
-        push_integer(integer(1, false));
+        push_small(Kind::kInteger, static_cast<unsigned char>(integer(1, false)));
         return true;
       case 'M':
         push_integer(integer(2, false));
@@ -160,13 +193,13 @@ class PickleMachine {
         push_real();
         return true;
       case 0x88:
-        push_integer(1, Kind::kBool);
+        push_small(Kind::kBool, 1);
         return true;
       case 0x89:
-        push_integer(0, Kind::kBool);
+        push_small(Kind::kBool, 0);
         return true;
       case 'N':
-        push(Kind::kNone);
+        push_small(Kind::kNone, 0);
         return true;
       default:
         return false;
@@ -176,7 +209,9 @@ class PickleMachine {
   bool text(unsigned char opcode) {
     const auto push_text = [this](std::size_t bytes_of_length) {
       const auto length = static_cast<std::uint64_t>(integer(bytes_of_length, false));
-      push(Kind::kText).text = take(length);
+      const std::string_view characters = take(length);
+      charge(characters.size());
+      push(Kind::kText).text = characters;
     };
     switch (opcode) {
       case 'X':
@@ -197,19 +232,21 @@ class PickleMachine {
 
   void append(std::vector<const PickleValue*> items) {
     PickleValue& list = top(Kind::kSequence, "a list");
+    charge(items.size() * kPointerBytes);
     list.items.insert(list.items.end(), items.begin(), items.end());
   }
 
   void set_items(std::vector<const PickleValue*> items) {
     PickleValue& dict = top(Kind::kMapping, "a dict");
     if (items.size() % 2 != 0) fail("a key without a value");
+    charge(items.size() * kPointerBytes);
     dict.items.insert(dict.items.end(), items.begin(), items.end());
   }
 
   bool container(unsigned char opcode) {
     switch (opcode) {
       case '(':
-        stack_.push_back(nullptr);
+        push_value(nullptr);
         return true;
       case ')':
       case ']':
@@ -218,11 +255,9 @@ class PickleMachine {
       case '}':
         push(Kind::kMapping);
         return true;
-      case 't': {
-        auto items = pop_to_mark();
-        push(Kind::kSequence).items = std::move(items);
+      case 't':
+        push_items(pop_to_mark());
         return true;
-      }
       case 0x85:
       case 0x86:
       case 0x87:
@@ -278,7 +313,11 @@ class PickleMachine {
 
   void push_global(std::string_view module, std::string_view name) {
     if (module.size() + name.size() > kLongestGlobal) fail("a name that is too long");
-    push(Kind::kGlobal).text = cat(module, " ", name);
+    const auto [known, is_new] = globals_.try_emplace(cat(module, " ", name), nullptr);
+    if (!is_new) return push_value(known->second);
+    charge(2 * known->first.size() + kMemoBytes);
+    push(Kind::kGlobal).text = known->first;
+    known->second = stack_.back();
   }
 
   /// A call, or an object, from what lies on the stack: callee, then a tuple of arguments. An
@@ -321,7 +360,7 @@ class PickleMachine {
       case 'b': {
         const PickleValue* state = pop();
         if (stack_.empty() || stack_.back() == nullptr) fail("nothing to give a state to");
-        stack_.back()->state = state;
+        if (stack_.back()->kind == Kind::kObject) stack_.back()->state = state;
         return true;
       }
       case 'Q': {
@@ -338,12 +377,26 @@ class PickleMachine {
   std::string_view bytes_;
   const std::string& where_;
   std::deque<PickleValue>& values_;
+  std::size_t memory_left_;
   std::size_t at_ = 0;
   std::vector<PickleValue*> stack_;  ///< nullptr: a mark
   std::map<std::int64_t, PickleValue*> memo_;
+  std::map<std::pair<Kind, unsigned char>, PickleValue*> small_;
+  std::map<std::string, PickleValue*, std::less<>> globals_;
 };
 
-Pickle::Pickle(std::string_view bytes, const std::string& where)
-    : root_(PickleMachine(bytes, where, values_).run()) {}
+Pickle::Pickle(std::string_view bytes, const std::string& where) {
+  PickleMachine machine(bytes, where, values_);
+  root_ = machine.run();
+  length_ = machine.at();
+}
+
+std::vector<const PickleValue*> Pickle::persistent() const {
+  std::vector<const PickleValue*> found;
+  for (const PickleValue& value : values_) {
+    if (value.kind == Kind::kPersistent) found.push_back(&value);
+  }
+  return found;
+}
 
 }  // namespace clipq

@@ -2,36 +2,38 @@
 
 #include <ATen/core/Tensor.h>
 
-#include <map>
 #include <string>
 
 #include "clipq/checkpoint/pickle.h"
-#include "clipq/core/zip_archive.h"
+#include "stored_tensors.h"
 
 namespace clipq {
 
-/// Makes the tensors that a pickle in a zip archive describes.
+/// A storage as a pickle names it.
+struct PickledStorage {
+  std::string name;
+  at::ScalarType type = at::kFloat;
+  std::int64_t count = 0;  ///< elements
+};
+
+/// Makes the tensors that a pickle describes and a container stores.
 class PickledTensors {
  public:
-  /// @param folder of the storages' records, "archive/data/"
-  PickledTensors(const ZipArchive& zip, std::string folder, std::string where);
+  PickledTensors(const StorageFile& file, std::string where);
 
   /// Whether the value is a tensor of some kind, dense or not.
   static bool is_tensor(const PickleValue& value);
 
-  /// The tensor, in its own type, on the CPU. Tensors of one storage share memory.
-  /// @param name for messages
-  /// Throws InputError if it isn't dense, of a type that this LibTorch doesn't know, or doesn't fit
-  /// its record.
+  /// The storage that a persistent value is. Throws InputError that names `where` if it is
+  /// something else, a view of another storage, or of a type that a CLIP doesn't have.
+  static PickledStorage storage_of(const PickleValue& value, const std::string& where);
+
+  /// The tensor, as StoredTensors::make. Throws InputError also if it isn't dense.
   at::Tensor make(const PickleValue& value, const std::string& name);
 
  private:
-  at::Tensor storage(const PickleValue& value, const std::string& name);
-
-  const ZipArchive& zip_;
-  std::string folder_;
   std::string where_;
-  std::map<std::string, at::Tensor> storages_;  ///< by record: one-dimensional
+  StoredTensors tensors_;
 };
 
 }  // namespace clipq

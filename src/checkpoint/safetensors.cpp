@@ -10,17 +10,19 @@
 #include <utility>
 #include <vector>
 
+#include "bounded_json.h"
 #include "clipq/core/error.h"
 #include "clipq/core/files.h"
 #include "clipq/core/json.h"
 #include "clipq/core/strings.h"
+#include "clipq/core/text_file.h"
+#include "stored_tensors.h"
 
 namespace clipq {
 namespace {
 
 /// The format's own limit.
 constexpr std::uint64_t kLongestHeader = 100'000'000;
-constexpr std::size_t kMostDimensions = 8;
 constexpr const char* kMetadata = "__metadata__";
 
 struct StoredType {
@@ -84,7 +86,7 @@ class SafetensorsReader {
     std::string text(length, '\0');
     stream_.read(text.data(), static_cast<std::streamsize>(length));
     data_begin_ = little_endian.size() + length;
-    header_ = parse_json(text, where_ + ": header");
+    header_ = parse_bounded_json(text, where_ + ": header");
     if (!header_.is_object()) throw InputError(where_ + ": its header is no JSON object");
   }
 
@@ -188,7 +190,7 @@ class SafetensorsReader {
 /// What an index maps tensors to: names of files beside it.
 std::map<std::string, std::string> shards_by_tensor(const std::filesystem::path& file) {
   const std::string where = file.string();
-  const Json index = read_json(file);
+  const Json index = parse_bounded_json(read_text(file), where);
   const Json map = index.is_object() ? index.value("weight_map", Json()) : Json();
   if (!map.is_object() || map.empty()) {
     throw InputError(cat(where, ": not a safetensors index: it has no \"weight_map\""));

@@ -1,70 +1,11 @@
 #include "torch_save.h"
 
-#include <set>
-#include <utility>
-
 #include "clipq/checkpoint/pickle.h"
-#include "clipq/core/error.h"
-#include "clipq/core/strings.h"
 #include "clipq/core/zip_archive.h"
-#include "dialect_prefix.h"
-#include "pickled_tensors.h"
+#include "pickled_state.h"
 #include "torch_zip.h"
 
 namespace clipq {
-namespace {
-
-using Kind = PickleValue::Kind;
-
-constexpr int kDeepest = 64;
-constexpr std::size_t kMostParts = 1'000'000;
-constexpr std::size_t kMostPathBytes = 64U << 20;
-
-/// Where a pickled module keeps its tensors and modules; paths don't name them.
-const std::set<std::string, std::less<>> kModuleFields = {"_parameters", "_buffers", "_modules"};
-
-/// Finds the tensors in dicts and modules.
-class TensorWalk {
- public:
-  explicit TensorWalk(const std::string& where) : where_(where) {}
-
-  std::map<std::string, const PickleValue*> found;
-
-  void visit(const PickleValue& value, const std::string& path, int depth) {
-    path_bytes_ += path.size();
-    if (depth > kDeepest || ++parts_ > kMostParts || path_bytes_ > kMostPathBytes) {
-      throw InputError(cat(where_, ": nested without end; copy or save the file again"));
-    }
-    if (PickledTensors::is_tensor(value)) {
-      found[path] = &value;
-    } else if (value.kind == Kind::kMapping) {
-      visit_items(value, path, depth);
-    } else if (value.kind == Kind::kObject && value.state != nullptr &&
-               value.state->kind == Kind::kMapping) {
-      visit_items(*value.state, path, depth);
-    }
-  }
-
- private:
-  void visit_items(const PickleValue& mapping, const std::string& path, int depth) {
-    for (std::size_t i = 0; i + 1 < mapping.items.size(); i += 2) {
-      if (mapping.items[i]->kind != Kind::kText) continue;
-      const std::string& key = mapping.items[i]->text;
-      const bool transparent = kModuleFields.count(key) > 0;
-      visit(*mapping.items[i + 1],
-            transparent    ? path
-            : path.empty() ? key
-                           : cat(path, ".", key),
-            depth + 1);
-    }
-  }
-
-  const std::string& where_;
-  std::size_t parts_ = 0;
-  std::size_t path_bytes_ = 0;
-};
-
-}  // namespace
 
 CheckpointContents read_torch_save(const std::filesystem::path& file) {
   const std::string where = file.string();
@@ -72,25 +13,12 @@ CheckpointContents read_torch_save(const std::filesystem::path& file) {
   const std::string folder = top_folder(zip);
   require_little_endian(zip, folder, where);
   const Pickle pickle(zip.read(folder + "data.pkl"), where + ": data.pkl");
-  TensorWalk walk(where);
-  walk.visit(pickle.root(), "", 0);
+  const ZipStorages storages(zip, folder + "data/");
+  PickledTensors tensors(storages, where);
   CheckpointContents contents;
   contents.container = "torch.save file";
-  PickledTensors tensors(zip, folder + "data/", where);
-  std::vector<std::string> names;
-  for (const auto& [name, value] : walk.found) names.push_back(name);
-  // An optimizer's tensors are twice the model's.
-  const std::string prefix = dialect_prefix(names, where);
-  warn_of_unused(names, prefix, where);
-  for (const auto& [name, value] : walk.found) {
-    if (name.starts_with(prefix)) contents.tensors[name] = tensors.make(*value, name);
-  }
+  contents.tensors = read_pickled_state(pickle.root(), tensors, where);
   zip.check_unread();
-  if (contents.tensors.empty()) {
-    throw InputError(cat(where,
-                         ": holds no tensors by name; expected a state dict, as "
-                         "torch.save(model.state_dict(), …) writes it"));
-  }
   return contents;
 }
 

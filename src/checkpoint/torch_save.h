@@ -6,9 +6,8 @@
 
 namespace clipq {
 
-/// Reads what torch.save writes: a state dict, a training checkpoint that holds one, or a pickled
-/// module. Tensors are named by their path: "state_dict.module.visual.conv1.weight". Nothing that
-/// the pickle names is imported or called. Throws InputError.
+/// Reads what torch.save writes since PyTorch 1.6, a zip archive: the tensors of
+/// read_pickled_state(). Nothing that the pickle names is imported or called. Throws InputError.
 CheckpointContents read_torch_save(const std::filesystem::path& file);
 
 }  // namespace clipq

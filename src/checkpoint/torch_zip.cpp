@@ -1,5 +1,7 @@
 #include "torch_zip.h"
 
+#include <utility>
+
 #include "clipq/core/error.h"
 #include "clipq/core/strings.h"
 
@@ -19,6 +21,14 @@ void require_little_endian(const ZipArchive& zip, const std::string& folder,
   if (!zip.contains(record) || zip.read(record) == "little") return;
   throw InputError(
       cat(where, ": its numbers are big-endian; export it on a little-endian machine"));
+}
+
+std::optional<std::string> extra_file(const ZipArchive& zip, const std::string& folder,
+                                      const std::string& name) {
+  const std::string record = cat(folder, "extra/", name);
+  if (!zip.contains(record)) return std::nullopt;
+  std::string content = zip.read(record);
+  return content.empty() ? std::nullopt : std::optional(std::move(content));
 }
 
 }  // namespace clipq

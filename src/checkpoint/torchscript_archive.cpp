@@ -3,6 +3,7 @@
 #include <fstream>
 #include <map>
 #include <set>
+#include <string_view>
 #include <utility>
 
 #include "clipq/checkpoint/pickle.h"
@@ -21,7 +22,8 @@ using Kind = PickleValue::Kind;
 /// Modules below modules, deeper than which no model goes; and modules and tensors in all.
 constexpr int kDeepest = 64;
 constexpr std::size_t kMostParts = 1'000'000;
-constexpr std::size_t kLongestPath = 4096;
+constexpr std::size_t kMostPathBytes = 64U << 20;
+constexpr std::size_t kMostClasses = 100'000;
 
 void require_zip(const std::filesystem::path& file) {
   require_file(file, "checkpoint");
@@ -73,7 +75,8 @@ class TreeWalk {
  private:
   /// A pickle may hold a module many times, and in itself.
   void count(const std::string& path, int depth) {
-    if (depth <= kDeepest && ++parts_ <= kMostParts && path.size() <= kLongestPath) return;
+    path_bytes_ += path.size();
+    if (depth <= kDeepest && ++parts_ <= kMostParts && path_bytes_ <= kMostPathBytes) return;
     throw InputError(
         cat(where_, ": its modules are nested without end; copy or export the file again"));
   }
@@ -81,16 +84,44 @@ class TreeWalk {
   ModuleTree& tree_;
   const std::string& where_;
   std::size_t parts_ = 0;
+  std::size_t path_bytes_ = 0;
 };
 
-/// The class of that qualified name from the file that defines it; empty if it isn't there.
-std::string class_source(const std::string& file, const std::string& name) {
-  const std::string head = cat("class ", name, "(");
-  std::size_t begin = file.starts_with(head) ? 0 : file.find("\n" + head);
-  if (begin == std::string::npos) return "";
-  const std::size_t end = file.find("\nclass ", begin + 1);
-  return file.substr(begin, end == std::string::npos ? end : end - begin);
-}
+/// A file of code, cut into its classes.
+class CodeFile {
+ public:
+  explicit CodeFile(std::string text) : text_(std::move(text)) {
+    constexpr std::string_view kHead = "class ";
+    const std::string_view code = text_;
+    std::size_t begin = code.starts_with(kHead) ? 0 : next_class(0);
+    while (begin < code.size() && classes_.size() < kMostClasses) {
+      const std::size_t end = next_class(begin);
+      const std::string_view source = code.substr(begin, end - begin);
+      const std::size_t name_end = source.find('(');
+      if (name_end != std::string_view::npos) {
+        classes_.emplace(source.substr(kHead.size(), name_end - kHead.size()), source);
+      }
+      begin = end;
+    }
+  }
+  CodeFile(const CodeFile&) = delete;
+
+  /// The source of the class of that name; empty if it isn't there.
+  std::string_view source_of(std::string_view name) const {
+    const auto found = classes_.find(name);
+    return found == classes_.end() ? std::string_view() : found->second;
+  }
+
+ private:
+  /// Where the next class after `at` begins, or the end.
+  std::size_t next_class(std::size_t at) const {
+    const std::size_t found = text_.find("\nclass ", at);
+    return found == std::string::npos ? text_.size() : found + 1;
+  }
+
+  std::string text_;
+  std::map<std::string_view, std::string_view> classes_;
+};
 
 }  // namespace
 
@@ -112,14 +143,16 @@ struct TorchScriptArchive::Impl {
                            "writes"));
     }
     TreeWalk(tree, where).visit(pickle.root(), "", 0);
-    PickledTensors tensors(zip, folder + "data/", where);
+    const ZipStorages storages(zip, folder + "data/");
+    PickledTensors tensors(storages, where);
     for (const auto& [name, value] : tree.tensors) state[name] = tensors.make(*value, name);
     tree.tensors.clear();
   }
 
   void read_constants(const std::string& where) {
     const Pickle pickle(zip.read(folder + "constants.pkl"), where + ": constants.pkl");
-    PickledTensors tensors(zip, folder + "constants/", where);
+    const ZipStorages storages(zip, folder + "constants/");
+    PickledTensors tensors(storages, where);
     for (const PickleValue* value : pickle.root().items) {
       std::optional<double> number;
       if (PickledTensors::is_tensor(*value)) {
@@ -165,10 +198,7 @@ const std::filesystem::path& TorchScriptArchive::file() const { return impl_->fi
 const StateDict& TorchScriptArchive::state_dict() const { return impl_->state; }
 
 std::optional<std::string> TorchScriptArchive::extra(const std::string& name) const {
-  const std::string record = cat(impl_->folder, "extra/", name);
-  if (!impl_->zip.contains(record)) return std::nullopt;
-  std::string content = impl_->zip.read(record);
-  return content.empty() ? std::nullopt : std::optional(std::move(content));
+  return extra_file(impl_->zip, impl_->folder, name);
 }
 
 std::string TorchScriptArchive::code_of(const std::vector<std::string>& prefixes) const {
@@ -180,7 +210,7 @@ std::string TorchScriptArchive::code_of(const std::vector<std::string>& prefixes
     }
   }
   std::string code;
-  std::map<std::string, std::string> files;  // a file may define all of them
+  std::map<std::string, CodeFile> files;  // one may define all of them
   for (const std::string& name : classes) {
     const std::size_t dot = name.rfind('.');
     if (dot == std::string::npos) continue;
@@ -188,8 +218,9 @@ std::string TorchScriptArchive::code_of(const std::vector<std::string>& prefixes
     for (char& character : record) character = character == '.' ? '/' : character;
     record = cat(impl_->folder, "code/", record, ".py");
     if (!impl_->zip.contains(record)) continue;
-    if (files.count(record) == 0) files[record] = impl_->zip.read(record);
-    code += class_source(files[record], name.substr(dot + 1));
+    auto file = files.find(record);
+    if (file == files.end()) file = files.try_emplace(record, impl_->zip.read(record)).first;
+    code += file->second.source_of(std::string_view(name).substr(dot + 1));
   }
   return code;
 }

@@ -69,6 +69,44 @@ TEST(Pickle, MayContainItself) {
   EXPECT_EQ(pickle.root().items.at(0), &pickle.root());
 }
 
+TEST(Pickle, MakesWhatCannotChangeOnce) {
+  const Pickle pickle(
+      "\x80\x02(NN\x88\x88\x89K\x07K\x07K\x08"
+      "ca\nb\nca\nb\nca\nc\nt."s,
+      "test");
+  const auto& items = pickle.root().items;
+  ASSERT_EQ(items.size(), 11U);
+  for (const std::size_t first : {0, 2, 5, 8}) EXPECT_EQ(items[first], items[first + 1]) << first;
+  EXPECT_EQ(items[4]->integer, 0);
+  EXPECT_EQ(items[7]->integer, 8);
+  EXPECT_EQ(items[10]->text, "a c");
+}
+
+TEST(Pickle, KeepsWhatCannotChangeAsItIs) {
+  const Pickle pickle("\x80\x02(NN}X\x01\x00\x00\x00wK\x07sbt."s, "test");
+  EXPECT_EQ(pickle.root().items.at(0)->state, nullptr);
+}
+
+TEST(Pickle, TellsWhatLiesElsewhereAndWhereItEnds) {
+  const std::string bytes = "\x80\x02(K\x01\x85QK\x02\x85Qt."s;
+  const Pickle pickle(bytes + "more", "test");
+  EXPECT_EQ(pickle.length(), bytes.size());
+  ASSERT_EQ(pickle.persistent().size(), 2U);
+  EXPECT_EQ(pickle.persistent()[1]->arguments->items.at(0)->integer, 2);
+}
+
+TEST(Pickle, MemoryIsBoundedWhateverTheOpcodes) {
+  constexpr std::size_t kOpcodes = 16U << 20;
+  for (const char opcode : {'N', '(', ']', '}', '\x94'}) {
+    try {
+      Pickle("N" + std::string(kOpcodes, opcode) + ".", "test");
+      ADD_FAILURE() << opcode;
+    } catch (const InputError& failure) {
+      EXPECT_THAT(failure.what(), ::testing::HasSubstr("too many values")) << opcode;
+    }
+  }
+}
+
 TEST(Pickle, RefusesEveryTruncationAndUnknownOpcodes) {
   const std::string good = "\x80\x02}X\x01\x00\x00\x00wG@\x04\x00\x00\x00\x00\x00\x00s."s;
   for (std::size_t length = 0; length < good.size(); ++length) {

@@ -1,8 +1,11 @@
 """Checkpoints in other containers than TorchScript and with other names than OpenAI's: what loads gives the model's own embeddings,
 and what doesn't says what it is."""
+import io
 import json
+import pickletools
 import struct
 import unittest
+import zipfile
 
 import numpy as np
 import torch
@@ -161,20 +164,103 @@ class CheckpointKinds(CliTest):
         path = save_safetensors(state_of(self.clip) | samples, self.folder / "c.safetensors", {"bpe_vocab": MERGES})
         self.fails(3, 'sample "clipq_samples.text" is missing', "inspect", path)
 
-    def test_torch_save_of_state_dicts_training_checkpoints_and_modules(self):
+    def saved_objects(self):
+        """What people pass to torch.save."""
         state = self.clip.state_dict()
         optimizer = torch.optim.AdamW(self.clip.parameters())
         self.clip.encode_image(pixels()).sum().backward()
         optimizer.step()
         self.clip.load_state_dict(state := {name: tensor.clone() for name, tensor in state.items()})
-        kinds = {"state.pt": self.clip.state_dict(),
-                 "training.pt": {"epoch": 3, "state_dict": {f"module.{n}": t for n, t in state.items()},
-                                 "optimizer": optimizer.state_dict(), "name": "run"},
-                 "module.pt": nn.DataParallel(self.clip)}
-        for name, content in kinds.items():
-            torch.save(content, self.folder / name)
-            self.assert_same(self.folder / name, *HEADS, *self.merges())
-            self.assertEqual(self.inspected(self.folder / name, *HEADS, *self.merges())["container"], "torch.save file")
+        return {"state.pt": self.clip.state_dict(),
+                "training.pt": {"epoch": 3, "state_dict": {f"module.{n}": t for n, t in state.items()},
+                                "optimizer": optimizer.state_dict(), "name": "run"},
+                "module.pt": nn.DataParallel(self.clip)}
+
+    def test_torch_save_of_state_dicts_training_checkpoints_and_modules(self):
+        for is_zip, container in ((True, "torch.save file"), (False, "legacy torch.save file")):
+            for name, content in self.saved_objects().items():
+                torch.save(content, self.folder / name, _use_new_zipfile_serialization=is_zip)
+                self.assert_same(self.folder / name, *HEADS, *self.merges())
+                self.assertEqual(self.inspected(self.folder / name, *HEADS, *self.merges())["container"], container)
+
+    def test_tensors_that_share_storages_or_are_views(self):
+        for dtype in (torch.float32, torch.float16, torch.bfloat16, torch.float64):
+            self.clip = random_clip().to(dtype).float()
+            state = {name: tensor.to(dtype) for name, tensor in state_of(self.clip).items()}
+            both = torch.stack((state["ln_final.weight"], state["ln_final.bias"]))
+            state |= {"ln_final.weight": both[0], "ln_final.bias": both[1], "text_projection": state["text_projection"].t().contiguous().t()}
+            for is_zip in (True, False):
+                torch.save(state, self.folder / "a.pt", _use_new_zipfile_serialization=is_zip)
+                self.assert_same(self.folder / "a.pt", *HEADS, *self.merges())
+
+    def test_damaged_legacy_files(self):
+        torch.save(self.clip.state_dict(), self.folder / "a.pt", _use_new_zipfile_serialization=False)
+        whole = (self.folder / "a.pt").read_bytes()
+        pickles = io.BytesIO(whole)
+        for _ in range(5):
+            for _ in pickletools.genops(pickles):
+                pass
+        storages = pickles.tell()
+        cases = [(whole[:length], "ends early|can't be read|claims .* numbers|a name without an end|damaged")
+                 for length in (15, 16, 100, storages - 1, storages, storages + 7, storages + 20, len(whole) - 1)]
+        cases += [(whole[:storages] + struct.pack("<Q", count) + whole[storages + 8 :], "claims .* numbers") for count in (2**62, 2**64 - 1)]
+        cases += [(whole[:storages] + struct.pack("<Q", 1) + whole[storages + 8 :], "claims|expected .* numbers"),
+                  (whole.replace(b"\x80\x02M\xe9\x03.", b"\x80\x02M\xea\x03."), "unknown protocol; expected 1001"),
+                  (whole.replace(b"FloatStorage", b"QInt8Storage"), "torch QInt8Storage, which has no place"),
+                  (whole[:15] + b"\x80\x02M\xe9\x03.N.N.).", "no tensors by name")]
+        for content, pattern in cases:
+            (self.folder / "a.pt").write_bytes(content)
+            self.fails(3, pattern, "inspect", self.folder / "a.pt", *HEADS, *self.merges())
+
+    def exported(self, **settings):
+        documents = {"clipq_checkpoint.json": json.dumps({"activation": "quick_gelu", "vision_heads": 2, "text_heads": 2} | settings),
+                     "bpe_vocab": MERGES}
+        dtype = self.clip.visual.conv1.weight.dtype
+        program = torch.export.export(self.clip, (pixels().to(dtype), tokens()), strict=False)
+        torch.export.save(program, self.folder / "a.pt2", extra_files=documents)
+        return self.folder / "a.pt2"
+
+    def test_program_of_torch_export(self):
+        for dtype in (torch.float32, torch.bfloat16):
+            clip = random_clip().to(dtype)
+            self.clip = clip
+            path = self.exported()
+            self.clip = random_clip()
+            self.clip.load_state_dict(clip.state_dict())
+            self.assert_same(path)
+            found = self.inspected(path)
+            self.assertEqual((found["container"], found["dialect"]), ("torch.export program", "OpenAI CLIP"))
+            self.assertIn("no code, and no samples", found["unchecked"])
+
+    def rewritten(self, path, change):
+        """The program with its weights' descriptions changed."""
+        with zipfile.ZipFile(path) as source, zipfile.ZipFile(self.folder / "b.pt2", "w") as target:
+            for name in source.namelist():
+                content = source.read(name)
+                if name.endswith("weights_config.json"):
+                    config = json.loads(content)
+                    change(config["config"])
+                    content = json.dumps(config)
+                target.writestr(name, content)
+        return self.folder / "b.pt2"
+
+    def test_programs_that_are_damaged_or_not_supported(self):
+        path, name = self.exported(), "visual.proj"
+        meta = lambda **values: lambda config: config[name]["tensor_meta"].update(values)
+        for change, pattern in ((lambda config: config[name].update(use_pickle=True), f'"{name}" is pickled.*safetensors'),
+                                (lambda config: config[name].update(path_name="none"), '"a/data/weights/none" is missing'),
+                                (lambda config: config.update({name: 3}), "isn't a dense tensor|description that is damaged"),
+                                (meta(layout=1), "isn't a dense tensor"), (meta(dtype=10), "is of type 10 of torch.export"),
+                                (meta(dtype=8), "doesn't fit"), (meta(sizes=[{"as_int": 2**40}, {"as_int": 2**40}]), "doesn't fit"),
+                                (meta(strides=[{"as_int": -1}, {"as_int": 1}]), "damaged"), (meta(sizes=[{"as_expr": "s0"}, 4]), "damaged"),
+                                (meta(storage_offset={"as_int": 4}), "doesn't fit"), (meta(sizes=[{"as_int": 1}] * 99), "damaged")):
+            self.fails(3, pattern, "inspect", self.rewritten(path, change))
+        with zipfile.ZipFile(self.folder / "old.pt2", "w") as archive:
+            archive.writestr("version", "7.4")
+            archive.writestr("serialized_exported_program.json", "{}")
+            archive.writestr("serialized_state_dict.pt", "")
+        self.fails(3, "torch.export from an older PyTorch.*safetensors", "inspect", self.folder / "old.pt2")
+
 
     def test_folder_of_hugging_face(self):
         folder = self.folder / "hub"
@@ -399,8 +485,6 @@ class CheckpointKinds(CliTest):
             self.fails(3, what, "inspect", self.folder / "a.pt")
         (self.folder / "a.safetensors").write_text("version https://git-lfs.github.com/spec/v1")
         self.fails(3, "Git LFS pointer", "inspect", self.folder / "a.safetensors")
-        torch.save(self.clip.state_dict(), self.folder / "old.pt", _use_new_zipfile_serialization=False)
-        self.fails(3, "before PyTorch 1.6", "inspect", self.folder / "old.pt")
         (self.folder / "empty").mkdir()
         self.fails(3, "a folder without weights.*model.safetensors", "inspect", self.folder / "empty")
 
@@ -425,6 +509,7 @@ class CheckpointKinds(CliTest):
                  (damaged(lambda h: h[name].update(data_offsets=[8, 4])), "outside"),
                  (damaged(lambda h: h[name].update(data_offsets=[0, 2**60])), "outside"),
                  (damaged(lambda h: h[name].update(dtype="C64")), "of type C64"),
+                 (damaged(lambda h: h.update({f"t{i}": [] for i in range(1_000_001)})), "more than 1000000 values"),
                  (damaged(lambda h: h[name].pop("dtype")), "no dtype")]
         for content, pattern in cases:
             (self.folder / "a.safetensors").write_bytes(content)

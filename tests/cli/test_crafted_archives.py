@@ -58,6 +58,11 @@ class Crafted(CliTest):
         for sizes in ([1 << 23, 64], [2**62, 4], [1] * 30):
             self.refused('tensor "w" .*again', self.write(module([("w", tensor(sizes, [0] * len(sizes)))])))
 
+    def test_many_tensors_of_one_storage(self):
+        stored = 1 << 20
+        items = [(f"t{i:02}", tensor([stored], [1], stored)) for i in range(40)]
+        self.refused('tensor "t18" shares its storage with too many', self.write(module(items), bytes(4 * stored)))
+
     def test_types_that_no_clip_has(self):
         for storage in ("Bits8Storage", "QInt8Storage", "ComplexFloatStorage", "NoStorage"):
             self.refused('tensor "w" is of type torch ' + storage, self.write(module([("w", tensor([1], [1], storage=storage))])))
@@ -80,6 +85,30 @@ class Crafted(CliTest):
 
     def test_deep_tuples(self):
         self.refused("holds no module", self.write(b"N" + b"\x85" * 1000000))
+
+    def test_many_values_of_a_byte_each(self):
+        for opcode in (b"N", b"]", b"("):
+            self.refused("too many values", self.write(b"N" + opcode * (60 << 20), method=zipfile.ZIP_DEFLATED))
+
+    def test_a_long_list_as_the_size_of_many_tensors(self):
+        sizes = b"]q\x01(" + b"K\x01" * 500_000 + b"e"
+        shared = tensor([1], [1]).replace(numbers([1]), b"h\x01")
+        self.refused('tensor "t0" has a description', self.write(
+            b"c__torch__\nM\n)\x81}(" + text("list") + sizes
+            + b"".join(text(f"t{i}") + shared for i in range(50_000)) + b"ub"))
+
+    def test_code_that_is_slow_to_read(self):
+        """Calls in calls without an end, and a number of a million digits: the settings are read in one pass."""
+        export(TinyClip(), self.folder / "whole.pt", {"clipq_checkpoint.json": '{"activation": "quick_gelu", "vision_heads": 2, "text_heads": 1}'})
+        for code in ("torch.gelu(" * 200_000, "torch.layer_norm(a, b, c, d, " * 100_000 + "1e-3" + ")" * 100_000, "1.70" + "0" * 4_000_000,
+                     "CONSTANTS.c" * 200_000, "CONSTANTS.c" + "1" * 2_000_000, "torch.sigmoid(x)\n" + "torch.view(x, [" + "1, " * 1_000_000 + "])"):
+            path = self.folder / "slow.pt"
+            with zipfile.ZipFile(self.folder / "whole.pt") as source, zipfile.ZipFile(path, "w") as target:
+                for name in source.namelist():
+                    target.writestr(name, source.read(name) + (f"    {code}\n".encode() if name.endswith(".py") else b""))
+            started = time.monotonic()
+            self.ok("inspect", path, "--parity", "skip")
+            self.assertLess(time.monotonic() - started, 20)
 
     def test_a_vocabulary_of_three(self):
         torch.manual_seed(0)

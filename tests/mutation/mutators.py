@@ -1,6 +1,7 @@
 """Ways of damaging files. Each takes the random generator and the file's bytes and returns other bytes."""
 import io
 import json
+import pickletools
 import struct
 import zipfile
 
@@ -210,12 +211,49 @@ def record_names(rng, data):
     return rewritten(data, lambda name, content: content if "/data/" in name else content.replace(word, other))
 
 
-def extra_json(rng, data):
-    chosen = rng.choice([name for name in records(data) if name.endswith(".json") and "extra/" in name])
+def json_records(data):
+    """The JSON that is read: extra files, and what torch.export says of weights."""
+    return [name for name in records(data) if name.endswith(".json") and ("extra/" in name or "/weights/" in name)]
+
+
+def json_record(rng, data):
+    chosen = rng.choice(json_records(data))
     return rewritten(data, lambda name, content: json_or_bytes(rng, content) if name == chosen else content)
 
 
+def pickle_record(rng, data):
+    return rewritten(data, lambda name, content: bytes_of(rng, content) if name.endswith("/data.pkl") else content)
+
+
 def archive(rng, data):
-    has_json = any(name.endswith(".json") and "extra/" in name for name in records(data))
-    kinds = [bytes_of, zip_headers, tensor_values, tensor_values, record_bytes, record_names] + 2 * [extra_json] * has_json
+    kinds = [bytes_of, zip_headers, tensor_values, tensor_values, record_bytes, record_names]
+    kinds += 2 * [json_record] * bool(json_records(data)) + 2 * [pickle_record] * any(name.endswith("/data.pkl") for name in records(data))
     return rng.choice(kinds)(rng, data)
+
+
+def safetensors(rng, data):
+    """The header's JSON, with its length right or not, or any bytes."""
+    length = struct.unpack("<Q", data[:8])[0]
+    header = data[8 : 8 + length]
+    how = rng.choice(("json", "json", "json", "header", "length", "bytes"))
+    if how == "bytes":
+        return bytes_of(rng, data)
+    if how == "length":
+        wrong = rng.choice((0, 1, length - 1, length + 1, length * 2, len(data), 2**31, 2**62, 2**64 - 1, rng.randrange(2**64)))
+        return struct.pack("<Q", wrong) + data[8:]
+    header = json_fields(rng, header) if how == "json" else bytes_of(rng, header)
+    return struct.pack("<Q", len(header)) + header + data[8 + length :]
+
+
+def legacy_torch_save(rng, data):
+    """Mostly the five pickles, or the number of elements behind them."""
+    stream = io.BytesIO(data)
+    for _ in range(5):
+        for _ in pickletools.genops(stream):
+            pass
+    end = stream.tell()
+    if rng.random() < 0.2:
+        return bytes_of(rng, data)
+    if rng.random() < 0.2:
+        return data[:end] + struct.pack("<Q", rng.choice((0, 1, 2**31, 2**61, 2**62, 2**64 - 1))) + data[end + 8 :]
+    return bytes_of(rng, data[:end]) + data[end:]

@@ -55,6 +55,7 @@ class Inputs:
         self.coco, self.cifar = write_coco(folder / "coco", count=6), write_cifar(folder / "cifar", labels=range(6))
         self.many = write_coco(folder / "many", count=96)
         self._write_texts()
+        self._write_containers()
         self._write_pictures()
         self.artifacts = [self._quantized(recipe) for recipe in ("int8-dynamic", "int8-static", "fp8-max", "int4-weight-only")]
         self._write_results()
@@ -79,6 +80,47 @@ class Inputs:
         self.folder.joinpath("run.json").write_text(json.dumps(RUN))
         rows = [f"{i:012d}.jpg,{j},a red thing {i}" for i in range(6) for j in range(2)]
         self.folder.joinpath("captions.csv").write_text("\n".join(["image,caption_number,caption", *rows]) + "\n")
+
+    def _write_containers(self):
+        """One CLIP in every container other than TorchScript, and in hubs' folders."""
+        import test_checkpoint_kinds as kinds
+        from support import MERGES, pixels, tiny_clip, tokens
+
+        torch = kinds.torch
+        clip = tiny_clip(width=128, layers=1, text_width=128).eval()
+        state = kinds.state_of(clip)
+        own = json.dumps({"activation": "quick_gelu", "vision_heads": 2, "text_heads": 2})
+        documents = {"bpe_vocab": MERGES, "clipq_checkpoint.json": own}
+        kinds.save_safetensors(state, self.folder / "tiny.safetensors", documents)
+        torch.save({"epoch": 1, "state_dict": state}, self.folder / "zip.pth")
+        torch.save({"epoch": 1, "state_dict": state}, self.folder / "legacy.pth", _use_new_zipfile_serialization=False)
+        torch.export.save(torch.export.export(clip, (pixels(), tokens()), strict=False), self.folder / "tiny.pt2", extra_files=documents)
+        hub = self.folder / "hub"
+        hub.mkdir()
+        named = kinds.hugging_face_names(state)
+        names = sorted(named)
+        files = {"model-1.safetensors": names[::2], "model-2.safetensors": names[1::2]}
+        for file, part in files.items():
+            kinds.save_safetensors({name: named[name] for name in part}, hub / file)
+        merges = [line.split() for line in MERGES.splitlines()[1:]]
+        vocabulary = {"!": 0, "~": 93, "!</w>": 256} | {"".join(pair): 512 + i for i, pair in enumerate(merges)}
+        bpe = {"type": "BPE", "end_of_word_suffix": "</w>", "merges": merges, "vocab": vocabulary}
+        texts = {"model.safetensors.index.json": {"weight_map": {name: file for file, part in files.items() for name in part}},
+                 "config.json": kinds.HUGGING_FACE_CONFIG, "preprocessor_config.json": kinds.HUGGING_FACE_PREPROCESSOR,
+                 "clipq_checkpoint.json": {"preprocess": {"crop_offset": "floor"}}, "vocab.json": vocabulary,
+                 "tokenizer.json": {"model": bpe}}
+        for name, content in texts.items():
+            (hub / name).write_text(json.dumps(content))
+        (hub / "merges.txt").write_text(MERGES)
+        open_clip = self.folder / "open_clip"
+        open_clip.mkdir()
+        torch.save(state, open_clip / "open_clip_pytorch_model.bin")
+        (open_clip / "open_clip_config.json").write_text(json.dumps(kinds.OPEN_CLIP_CONFIG))
+        (open_clip / "merges.txt").write_text(MERGES)
+
+    def told(self):
+        """Options that tell what a file without documents doesn't."""
+        return ["--heads", "2", "--activation", "quick_gelu", "--bpe", self.folder / "merges.txt"]
 
     def _write_pictures(self):
         from PIL import Image
@@ -166,14 +208,14 @@ def damage(rng, source, target, mutate):
     return target
 
 
-def any_model_command(rng, inputs, model, place):
+def any_model_command(rng, inputs, model, place, options=()):
     return rng.choice((
-        lambda: Case(["embed", model, "--texts", inputs.folder / "texts.txt", "-o", place / "e.npy"], [place / "e.npy"]),
-        lambda: Case(["embed", model, "--images", inputs.coco, "-o", place / "e.npy"], [place / "e.npy"]),
-        lambda: Case(["classify", model, inputs.folder / "picture.png", "--labels", "red,blue", "--json"]),
-        lambda: Case(["embed", model, "--texts", inputs.folder / "texts.txt", "--mode", "simulate", "-o", place / "e.npy"],
+        lambda: Case(["embed", model, "--texts", inputs.folder / "texts.txt", "-o", place / "e.npy", *options], [place / "e.npy"]),
+        lambda: Case(["embed", model, "--images", inputs.coco, "-o", place / "e.npy", *options], [place / "e.npy"]),
+        lambda: Case(["classify", model, inputs.folder / "picture.png", "--labels", "red,blue", "--json", *options]),
+        lambda: Case(["embed", model, "--texts", inputs.folder / "texts.txt", "--mode", "simulate", "-o", place / "e.npy", *options],
                      [place / "e.npy"]),
-        lambda: Case(["inspect", model, "--json"]),
+        lambda: Case(["inspect", model, "--json", *options]),
     ))()
 
 
@@ -189,6 +231,53 @@ def checkpoint(rng, inputs, place):
 def artifact(rng, inputs, place):
     model = damage(rng, rng.choice(inputs.artifacts), place / "m.pt", mutators.archive)
     return any_model_command(rng, inputs, model, place)
+
+
+def safetensors(rng, inputs, place):
+    model = damage(rng, inputs.folder / "tiny.safetensors", place / "m.safetensors", mutators.safetensors)
+    return any_model_command(rng, inputs, model, place)
+
+
+def torch_save(rng, inputs, place):
+    model = damage(rng, inputs.folder / "zip.pth", place / "m.pth", mutators.archive)
+    return any_model_command(rng, inputs, model, place, inputs.told())
+
+
+def legacy_torch_save(rng, inputs, place):
+    model = damage(rng, inputs.folder / "legacy.pth", place / "m.pth", mutators.legacy_torch_save)
+    return any_model_command(rng, inputs, model, place, inputs.told())
+
+
+def torch_export(rng, inputs, place):
+    model = damage(rng, inputs.folder / "tiny.pt2", place / "m.pt2", mutators.archive)
+    return any_model_command(rng, inputs, model, place)
+
+
+def damaged_folder(rng, source, target, name, mutate):
+    """A folder of which one file is damaged; the others are those of the whole one."""
+    target.mkdir()
+    for file in source.iterdir():
+        if file.name == name:
+            damage(rng, file, target / name, mutate)
+        else:
+            (target / file.name).symlink_to(file)
+    return target
+
+
+def shards(rng, inputs, place):
+    name, mutate = rng.choice((("model.safetensors.index.json", mutators.json_or_bytes), ("model-1.safetensors", mutators.safetensors)))
+    folder = damaged_folder(rng, inputs.folder / "hub", place / "hub", name, mutate)
+    return any_model_command(rng, inputs, folder, place)
+
+
+def hub_documents(rng, inputs, place):
+    source, name = rng.choice([("open_clip", "open_clip_config.json"), *(("hub", name) for name in (
+        "config.json", "preprocessor_config.json", "clipq_checkpoint.json", "tokenizer.json", "vocab.json", "merges.txt"))])
+    mutate = mutators.text_or_bytes if name == "merges.txt" else mutators.json_or_bytes
+    folder = damaged_folder(rng, inputs.folder / source, place / "model", name, mutate)
+    if name == "tokenizer.json":  # which is read where there are no merges
+        (folder / "merges.txt").unlink()
+    return any_model_command(rng, inputs, folder, place)
 
 
 def flipped_archive(rng, inputs, place):
@@ -293,7 +382,8 @@ def merges(rng, inputs, place):
                 [place / "e.npy"])
 
 
-TARGETS = {each.__name__: each for each in (checkpoint, artifact, flipped_archive, recipe, run_file, results, calibration, run_record,
+TARGETS = {each.__name__: each for each in (checkpoint, artifact, safetensors, shards, torch_save, legacy_torch_save, torch_export,
+                                            hub_documents, flipped_archive, recipe, run_file, results, calibration, run_record,
                                             feature_cache, picture, captions, words, texts, merges)}
 
 # What nobody should read in a message.

@@ -20,9 +20,9 @@ struct CheckpointContents {
   std::optional<TorchScriptArchive> archive;  ///< if it has code
 };
 
-/// Reads a TorchScript archive, a .safetensors file, the index of sharded ones, a torch.save file,
-/// or a folder as Hugging Face and open_clip lay it out. Throws InputError if it is missing,
-/// damaged, or something else, and then says what.
+/// Reads a TorchScript archive, a .safetensors file, the index of sharded ones, a torch.save file
+/// of any PyTorch, a program of torch.export, or a folder as Hugging Face and open_clip lay it out.
+/// Throws InputError if it is missing, damaged, or something else, and then says what.
 CheckpointContents read_contents(const std::filesystem::path& checkpoint);
 
 /// The files that a checkpoint consists of: itself, or those of a folder that are read. Throws

@@ -31,7 +31,7 @@ struct PickleValue {
   std::vector<const PickleValue*> items = {};
   const PickleValue* callee = nullptr;
   const PickleValue* arguments = nullptr;  ///< a sequence
-  const PickleValue* state = nullptr;      ///< nullptr: never set
+  const PickleValue* state = nullptr;      ///< of an object; nullptr: never set
 
   bool is_text(std::string_view value) const { return kind == Kind::kText && text == value; }
   bool is_call_of(std::string_view global) const;
@@ -42,16 +42,23 @@ struct PickleValue {
 /// and torch.jit.save write, of protocols 2 to 4.
 class Pickle {
  public:
-  /// Throws InputError that names `where` and the byte if the pickle is damaged or has an opcode
-  /// that neither writes.
+  /// Throws InputError that names `where` and the byte if the pickle is damaged, has an opcode that
+  /// neither writes, or holds values of more than 128 MiB and its own length.
   Pickle(std::string_view bytes, const std::string& where);
 
   /// May contain itself. Lives as long as the Pickle.
   const PickleValue& root() const { return *root_; }
 
+  /// All values that are stored elsewhere.
+  std::vector<const PickleValue*> persistent() const;
+
+  /// Bytes up to the end of the pickle; more may follow.
+  std::size_t length() const { return length_; }
+
  private:
   std::deque<PickleValue> values_;  ///< all that were made; pointers to them stay valid
   const PickleValue* root_ = nullptr;
+  std::size_t length_ = 0;
 
   friend class PickleMachine;
 };
