@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "checkpoint_folder.h"
+#include "clipq/checkpoint/tokenizer_documents.h"
 #include "clipq/core/error.h"
 #include "clipq/core/files.h"
 #include "clipq/core/sha256.h"
@@ -52,7 +53,9 @@ CheckpointContents read_torchscript(const fs::path& file) {
   contents.container = "TorchScript archive";
   contents.archive.emplace(file);
   contents.tensors = contents.archive->state_dict();
-  for (const char* name : {"bpe_vocab", "clipq_checkpoint.json"}) {
+  std::vector<std::string> names = tokenizer_document_names();
+  names.insert(names.end(), {"bpe_vocab", "clipq_checkpoint.json"});
+  for (const std::string& name : names) {
     if (auto text = contents.archive->extra(name)) contents.documents[name] = std::move(*text);
   }
   return contents;
