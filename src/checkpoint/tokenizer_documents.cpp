@@ -175,22 +175,23 @@ class TokenizerReader {
       if (config_.lower_case.value_or(true)) {
         settings.preparation = {CleaningStep::kLowerCharacters};
       }
-      add_special_tokens(settings, id_of);
+      add_special_tokens(settings, id_of, {config_.end_token.value_or("</s>"), "<unk>"});
+      for (AddedToken& token : settings.added) token.strips_left = token.strips_right = true;
       settings.continues_words = true;
     }
+    if (has_flags(config_))
+      add_special_tokens(settings, id_of, {"<pad>", "<eos>", "<bos>", "<unk>"});
     if (config_.tokenizer_class == "Siglip2Tokenizer") {
       settings.cleaning = {CleaningStep::kLowerCharacters};
     }
     return finish(std::move(source), id_of, place(name));
   }
 
-  /// Literal spellings that SiglipTokenizer takes for its special tokens.
-  void add_special_tokens(TokenizerSettings& settings, const IdOf& id_of) const {
-    for (const std::string& token : {config_.end_token.value_or("</s>"), std::string("<unk>")}) {
-      const auto id = id_of(token);
-      if (!id) continue;
-      settings.added.push_back(
-          {.text = token, .id = *id, .strips_left = true, .strips_right = true});
+  /// Literal spellings that Hugging Face's tokenizers take for their special tokens.
+  static void add_special_tokens(TokenizerSettings& settings, const IdOf& id_of,
+                                 const std::vector<std::string>& tokens) {
+    for (const std::string& token : tokens) {
+      if (const auto id = id_of(token)) settings.added.push_back({.text = token, .id = *id});
     }
   }
 

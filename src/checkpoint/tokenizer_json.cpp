@@ -233,9 +233,10 @@ TokenModelKind kind_of(const SortedJson& model, const std::string& place) {
     if (is(model, "byte_fallback", true)) return TokenModelKind::kByteFallbackBpe;
   }
   const SortedJson type = value_at(model, "type");
-  throw InputError(cat(place, ": ", type.is_string() ? type.get<std::string>() : "no",
-                       " model that clipq has; expected the BPE of CLIP (with \"</w>\"), one with ",
-                       "byte fallback as Gemma's, or a unigram model as T5's"));
+  throw InputError(
+      cat(place, ": its model is ", type.is_string() ? type.get<std::string>() : "none",
+          ", which clipq doesn't have; expected the BPE of CLIP (with \"</w>\"), one with ",
+          "byte fallback as Gemma's, or a unigram model as T5's"));
 }
 
 }  // namespace

@@ -2,7 +2,7 @@
 
 #include <cmath>
 #include <cstring>
-#include <optional>
+#include <set>
 #include <unordered_set>
 
 #include "clipq/core/error.h"
@@ -98,15 +98,20 @@ class ModelChecker {
   explicit ModelChecker(const std::string& where) : where_(where) {}
 
   void check(std::string_view model) {
+    std::set<std::uint32_t> parts;
     MessageReader reader(model, where_);
     for (Field field; reader.next(field);) {
-      const bool is_message = field.type == kBytes;
-      if (field.number == kPieces && is_message) check_piece(field.bytes);
-      if ((field.number == kNormalizerSpec || field.number == kDenormalizerSpec) && is_message) {
+      if (field.type != kBytes) continue;
+      parts.insert(field.number);
+      if (field.number == kPieces) check_piece(field.bytes);
+      if (field.number == kNormalizerSpec || field.number == kDenormalizerSpec) {
         check_normalizer(field.bytes);
       }
     }
-    if (texts_.empty()) throw_wrong("it has no pieces");
+    // The library takes defaults where a file that ends early lacks one.
+    for (const std::uint32_t part : {kPieces, kTrainerSpec, kNormalizerSpec}) {
+      if (parts.count(part) == 0) throw_wrong("it lacks its pieces or its settings");
+    }
   }
 
  private:
