@@ -8,6 +8,7 @@ tokenizer, and sample inputs with the embeddings that the library itself compute
 Needs the library (transformers or open_clip_torch) and safetensors.
 """
 import argparse
+import base64
 import json
 import pathlib
 import sys
@@ -24,23 +25,32 @@ def pixels_for(resolution):
     return torch.randn(SAMPLES, 3, resolution, resolution, generator=torch.Generator().manual_seed(0))
 
 
-def from_transformers(name):
-    """The CLIPModel, its documents, and token ids of the sample texts."""
-    from transformers import AutoImageProcessor, AutoTokenizer, CLIPModel
+def tokenizer_documents(tokenizer):
+    """The files of one of transformers' tokenizers by name; metadata hold text only, so those with bytes are in base64."""
+    documents = {}
+    with tempfile.TemporaryDirectory() as folder:
+        tokenizer.save_pretrained(folder)
+        for file in pathlib.Path(folder).iterdir():
+            if file.name in ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "vocab.json", "merges.txt"):
+                documents[file.name] = file.read_text(encoding="utf-8")
+            elif file.name in ("spiece.model", "tokenizer.model"):
+                documents[file.name + ".base64"] = base64.b64encode(file.read_bytes()).decode()
+    if "tokenizer.json" in documents:  # which has both
+        documents.pop("vocab.json", None), documents.pop("merges.txt", None)
+    return documents
 
-    model = CLIPModel.from_pretrained(name, torch_dtype=torch.float32).eval()
+
+def from_transformers(name):
+    """The CLIPModel or SiglipModel, its documents, and token ids of the sample texts."""
+    from transformers import AutoImageProcessor, AutoModel, AutoTokenizer
+
+    model = AutoModel.from_pretrained(name, torch_dtype=torch.float32).eval()
     tokenizer = AutoTokenizer.from_pretrained(name)
     ids = tokenizer(TEXTS, padding="max_length", max_length=model.config.text_config.max_position_embeddings,
                     truncation=True, return_tensors="pt").input_ids
     documents = {"config.json": model.config.to_json_string(use_diff=False),
                  "preprocessor_config.json": AutoImageProcessor.from_pretrained(name).to_json_string()}
-    with tempfile.TemporaryDirectory() as folder:
-        for file in tokenizer.save_vocabulary(folder):
-            if file.endswith("merges.txt"):
-                documents["merges.txt"] = pathlib.Path(file).read_text(encoding="utf-8")
-
-    if "merges.txt" not in documents:
-        sys.exit(f"{name}: its tokenizer has no merges")
+    documents |= tokenizer_documents(tokenizer)
 
     def embed(pixels):
         image, text = model.get_image_features(pixel_values=pixels), model.get_text_features(input_ids=ids)
@@ -54,7 +64,8 @@ def from_open_clip(name, pretrained):
 
     model, _, _ = open_clip.create_model_and_transforms(name, pretrained=pretrained)
     model = model.float().eval()
-    ids = open_clip.get_tokenizer(name)(TEXTS)
+    tokenizer = open_clip.get_tokenizer(name)
+    ids = tokenizer(TEXTS)
     config = open_clip.get_model_config(name)
     if config is None:
         sys.exit(f"{name}: not one of open_clip's built-in architectures")
@@ -63,6 +74,8 @@ def from_open_clip(name, pretrained):
     config["quick_gelu"] = any(type(module).__name__ == "QuickGELU" for module in model.modules())
     preprocessing = dict(open_clip.get_model_preprocess_cfg(model))
     documents = {"open_clip_config.json": json.dumps({"model_cfg": config, "preprocess_cfg": preprocessing})}
+    if hasattr(tokenizer, "tokenizer"):  # of transformers, below open_clip's cleaning
+        documents |= tokenizer_documents(tokenizer.tokenizer)
     size = preprocessing.get("size", config["vision_cfg"].get("image_size", 224))
     return (model, documents, size if isinstance(size, int) else size[0], ids,
             lambda pixels: (model.encode_image(pixels), model.encode_text(ids)))
@@ -71,7 +84,7 @@ def from_open_clip(name, pretrained):
 def parse_options():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     source = parser.add_mutually_exclusive_group(required=True)
-    source.add_argument("--transformers", metavar="NAME", help="a CLIPModel: its name on the hub, or its folder")
+    source.add_argument("--transformers", metavar="NAME", help="a CLIPModel or SiglipModel: its name on the hub, or its folder")
     source.add_argument("--open-clip", metavar="NAME", help="an architecture of open_clip")
     parser.add_argument("--pretrained", metavar="TAG", help="with --open-clip: a tag, or a file of weights")
     parser.add_argument("-o", "--output", type=pathlib.Path, required=True, help="the .safetensors file to write")

@@ -12,7 +12,7 @@ cd "$(dirname "$0")/.."
 packages=(g++ cmake ninja-build ccache pkg-config python3-venv libcli11-dev libspdlog-dev
           nlohmann-json3-dev libopencv-dev libjpeg62-turbo-dev libwebp-dev libgif-dev
           libtiff-dev libcsv-dev libicu-dev zlib1g-dev libssl-dev
-          liblbfgs-dev libhwy-dev libzip-dev libseccomp-dev)
+          liblbfgs-dev libhwy-dev libzip-dev libseccomp-dev libsentencepiece-dev)
 pip_packages=(numpy==2.4.6)
 if [[ ${1:-} == --tests ]]; then
   packages+=(libgtest-dev libgmock-dev chromium zsh)

@@ -27,7 +27,7 @@ constexpr int kProfiledRuns = 5;
 /// if the model's tokenizer isn't known.
 at::Tensor everyday_prompts(const OpenedModel& opened) {
   constexpr std::size_t kClasses = 16;
-  if (opened.tokenizer.vocabulary_size() != opened.model.text->config().vocab_size) return {};
+  if (!opened.tokenizer.fits(opened.model.text->config().vocab_size)) return {};
   std::vector<std::string> names = builtin_class_names("imagenet1k");
   names.resize(kClasses);
   const PromptEnsemble ensemble = {names, load_templates("imagenet7", "imagenet1k")};

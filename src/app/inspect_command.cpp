@@ -152,8 +152,8 @@ Inspection inspect(const std::filesystem::path& file, const ModelOptions& option
   out.text = cat(file.string(), ": ", opened.quantization ? "clipq artifact" : "CLIP checkpoint",
                  ", ", mebibytes(opened.info.size_bytes), "\n", config_lines(opened.model.config()),
                  preprocess_line(preprocess),
-                 "tokenizer: ", opened.bpe_vocab ? "the model's own" : "standard", ", ",
-                 opened.tokenizer.vocabulary_size(), " entries\n");
+                 "tokenizer: ", opened.own_tokenizer ? "the model's own" : "standard", ", ",
+                 opened.tokenizer.name(), ", ", opened.tokenizer.vocabulary_size(), " entries\n");
   out.json = {{"path", file.string()},
               {"kind", opened.quantization ? "artifact" : "checkpoint"},
               {"sha256", opened.info.sha256},

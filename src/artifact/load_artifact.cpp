@@ -6,6 +6,7 @@
 #include "clipq/model/state_digest.h"
 #include "clipq/numerics/stored_values.h"
 #include "clipq/quant/simulated_layers.h"
+#include "tokenizer_files.h"
 
 namespace clipq {
 namespace {
@@ -146,7 +147,7 @@ Artifact load_artifact(const TorchScriptArchive& archive, const std::string& whe
   }
   Artifact artifact;
   artifact.source = manifest.source;
-  artifact.bpe_vocab = archive.extra("bpe_vocab");
+  artifact.tokenizer = read_extra_files(archive, where);
   ClipModel& model = artifact.quantized.model;
   model = make_towers(manifest.config);
   model.preprocess = manifest.preprocess;

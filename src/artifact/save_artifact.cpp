@@ -9,6 +9,7 @@
 #include "clipq/core/memory.h"
 #include "clipq/core/strings.h"
 #include "clipq/model/state_digest.h"
+#include "tokenizer_files.h"
 #include "torchscript_writer.h"
 
 namespace clipq {
@@ -30,7 +31,9 @@ void export_artifact(const Artifact& artifact, const std::string& where,
     const Manifest manifest = {model.config(), model.preprocess, artifact.quantized.quantization,
                                artifact.source, sha256_of(state)};
     torch::jit::ExtraFilesMap extra = {{"clipq.json", to_sealed_json(manifest).dump(1)}};
-    if (artifact.bpe_vocab) extra["bpe_vocab"] = *artifact.bpe_vocab;
+    if (artifact.tokenizer) {
+      for (auto& [name, bytes] : to_extra_files(*artifact.tokenizer)) extra[name] = bytes;
+    }
     torch::jit::ExportModule(clip, write_all, extra);
   } catch (const std::exception& failure) {
     if (is_out_of_memory(failure)) throw;

@@ -6,13 +6,13 @@
 
 #include "checkpoint_metadata.h"
 #include "clipq/checkpoint/dialect.h"
+#include "clipq/checkpoint/tokenizer_documents.h"
 #include "clipq/core/error.h"
 #include "clipq/core/log.h"
 #include "clipq/core/setting.h"
 #include "clipq/core/strings.h"
 #include "clipq/model/build_model.h"
 #include "code_settings.h"
-#include "merges_document.h"
 #include "samples.h"
 
 namespace clipq {
@@ -158,7 +158,7 @@ Checkpoint load_checkpoint(CheckpointContents contents, const std::string& where
   checkpoint.sample_texts = sample_texts_of(contents.documents, samples, where);
   CanonicalState state = to_canonical(std::exchange(contents.tensors, {}), where);
   checkpoint.dialect = state.dialect->name;
-  checkpoint.bpe_vocab = merges_of(contents.documents, where);
+  checkpoint.tokenizer = read_tokenizer(contents.documents, state.dialect->is_hugging_face, where);
   checkpoint.float32_bytes = float32_bytes(state.tensors);
   checkpoint.stored = tensor_bytes(state.tensors);
   const std::string place =

@@ -52,7 +52,7 @@ CheckpointContents read_torchscript(const fs::path& file) {
   contents.container = "TorchScript archive";
   contents.archive.emplace(file);
   contents.tensors = contents.archive->state_dict();
-  for (const char* name : kExtraDocuments) {
+  for (const std::string& name : extra_document_names()) {
     if (auto text = contents.archive->extra(name)) contents.documents[name] = std::move(*text);
   }
   return contents;

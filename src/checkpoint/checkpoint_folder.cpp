@@ -3,6 +3,7 @@
 #include <array>
 #include <utility>
 
+#include "clipq/checkpoint/tokenizer_documents.h"
 #include "clipq/core/error.h"
 #include "clipq/core/files.h"
 #include "clipq/core/strings.h"
@@ -21,10 +22,9 @@ constexpr std::array<const char*, 9> kWeights = {"open_clip_model.safetensors",
                                                  "pytorch_model.pth",
                                                  "model.pth"};
 
-constexpr std::array<const char*, 8> kDocuments = {
-    "open_clip_config.json", "config.json",          "preprocessor_config.json",
-    "processor_config.json", "merges.txt",           "vocab.json",
-    "tokenizer.json",        "clipq_checkpoint.json"};
+constexpr std::array<const char*, 5> kDocuments = {
+    "open_clip_config.json", "config.json", "preprocessor_config.json", "processor_config.json",
+    "clipq_checkpoint.json"};
 
 constexpr std::uintmax_t kLargestDocument = 64U << 20;
 
@@ -40,7 +40,9 @@ std::filesystem::path weights_in(const std::filesystem::path& folder) {
 std::vector<std::filesystem::path> documents_in(const std::filesystem::path& folder) {
   std::vector<std::filesystem::path> files;
   std::error_code ignored;
-  for (const char* name : kDocuments) {
+  std::vector<std::string> names(kDocuments.begin(), kDocuments.end());
+  for (const std::string& name : tokenizer_document_names()) names.push_back(name);
+  for (const std::string& name : names) {
     const std::filesystem::path file = folder / name;
     if (!std::filesystem::is_regular_file(file, ignored)) continue;
     if (std::filesystem::file_size(file, ignored) > kLargestDocument) {

@@ -130,7 +130,7 @@ CheckpointContents read_torch_export(const std::filesystem::path& file) {
   require_little_endian(zip, folder, where);
   CheckpointContents contents;
   contents.container = "torch.export program";
-  for (const char* name : kExtraDocuments) {
+  for (const std::string& name : extra_document_names()) {
     if (auto text = extra_file(zip, folder, name)) contents.documents[name] = std::move(*text);
   }
   const ZipStorages storages(zip, folder + kWeights);

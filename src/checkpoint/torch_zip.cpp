@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "clipq/checkpoint/tokenizer_documents.h"
 #include "clipq/core/error.h"
 #include "clipq/core/strings.h"
 
@@ -21,6 +22,12 @@ void require_little_endian(const ZipArchive& zip, const std::string& folder,
   if (!zip.contains(record) || zip.read(record) == "little") return;
   throw InputError(
       cat(where, ": its numbers are big-endian; export it on a little-endian machine"));
+}
+
+std::vector<std::string> extra_document_names() {
+  std::vector<std::string> names = tokenizer_document_names();
+  names.insert(names.end(), {"bpe_vocab", "clipq_checkpoint.json"});
+  return names;
 }
 
 std::optional<std::string> extra_file(const ZipArchive& zip, const std::string& folder,

@@ -1,8 +1,8 @@
 #pragma once
 
-#include <array>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "clipq/core/zip_archive.h"
 
@@ -15,9 +15,8 @@ std::string top_folder(const ZipArchive& zip);
 void require_little_endian(const ZipArchive& zip, const std::string& folder,
                            const std::string& where);
 
-/// Extra files that are documents of a checkpoint.
-inline constexpr std::array<const char*, 2> kExtraDocuments = {"bpe_vocab",
-                                                               "clipq_checkpoint.json"};
+/// The names of extra files that are documents of a checkpoint.
+std::vector<std::string> extra_document_names();
 
 /// The content of the extra file of that name; nothing if it is absent or empty.
 std::optional<std::string> extra_file(const ZipArchive& zip, const std::string& folder,

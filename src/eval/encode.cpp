@@ -239,11 +239,12 @@ at::Tensor pixels_of(PixelBatch& batch, const Preprocess& preprocess, std::size_
 
 at::Tensor tokens_of(const std::vector<std::string>& texts, const Tokenizer& tokenizer,
                      const TextTowerConfig& config) {
-  if (tokenizer.vocabulary_size() != config.vocab_size) {
-    throw UsageError(cat("the tokenizer has ", tokenizer.vocabulary_size(),
-                         " entries, but the model's token embedding has ", config.vocab_size,
-                         "; pass the model's own merges file"),
-                     {{Setting::kMerges}});
+  if (!tokenizer.fits(config.vocab_size)) {
+    throw UsageError(
+        cat("the tokenizer has ", tokenizer.vocabulary_size(),
+            " entries, but the model's token embedding has ", config.vocab_size,
+            "; pass the model's own tokenizer: merges, tokenizer.json or a SentencePiece model"),
+        {{Setting::kMerges}});
   }
   const std::vector<std::int32_t> ids = tokenizer.tokenize(texts, config.context_length);
   return at::tensor(at::ArrayRef<std::int32_t>(ids), at::TensorOptions(at::kInt))

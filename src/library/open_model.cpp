@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "clipq/checkpoint/tokenizer_documents.h"
 #include "clipq/core/error.h"
 #include "clipq/core/log.h"
 #include "clipq/core/setting.h"
@@ -9,15 +10,20 @@
 #include "clipq/core/strings.h"
 #include "clipq/model/size_parts.h"
 #include "clipq/native/native_model.h"
+#include "clipq/text/tokenizer_source.h"
 
 namespace clipq {
 namespace {
 
-Tokenizer choose_tokenizer(const std::filesystem::path& bpe,
-                           const std::optional<std::string>& bpe_vocab, const std::string& where) {
-  if (!bpe.empty()) return Tokenizer::from_file(bpe);
-  if (bpe_vocab) return Tokenizer::from_merges(*bpe_vocab, where + ": its merges");
-  return Tokenizer::standard();
+Tokenizer or_standard(const std::optional<Tokenizer>& own) {
+  return own ? *own : Tokenizer::standard();
+}
+
+/// The tokenizer of a file in place of an artifact's.
+std::optional<Tokenizer> read_tokenizer_file(const std::filesystem::path& file) {
+  Documents documents;
+  replace_tokenizer(documents, file);
+  return read_tokenizer(documents, /*is_hugging_face=*/false, file.string());
 }
 
 /// Puts an artifact's layers on integer kernels where available.
@@ -49,13 +55,14 @@ OpenedModel open_artifact(TorchScriptArchive archive, const std::string& where, 
   if (!info.unchecked.empty()) {
     log::warn(cat(where, ": its checkpoint was ", info.unchecked));
   }
+  if (!options.bpe.empty()) artifact.tokenizer = read_tokenizer_file(options.bpe);
   if (!options.simulate) make_native(artifact, info, where, options);
   info.float32_bytes = artifact.source.float32_bytes;
   info.source_bytes = artifact.source.size_bytes;
   return {.model = std::move(artifact.quantized.model),
-          .tokenizer = choose_tokenizer(options.bpe, artifact.bpe_vocab, where),
+          .tokenizer = or_standard(artifact.tokenizer),
           .info = std::move(info),
-          .bpe_vocab = std::move(artifact.bpe_vocab),
+          .own_tokenizer = std::move(artifact.tokenizer),
           .checkpoint = std::nullopt,
           .quantization = std::move(artifact.quantized.quantization),
           .source = std::move(artifact.source)};
@@ -74,16 +81,18 @@ void require_same_ids(const Tokenizer& tokenizer, const SampleTexts& samples,
       if (ours != theirs) {
         throw InputError(
             cat(where, ": its tokenizer gives \"", samples.texts[i], "\" other ids (", theirs,
-                " where ", ours, " is found with the merges in use); pass its merges"),
+                " where ", ours, " is found with ", tokenizer.name(), "); pass its tokenizer"),
             {{Setting::kMerges}});
       }
-      if (ours == tokenizer.end_id()) break;
+      // Where the end is pooled, what comes after it has no effect, and libraries pad differently.
+      if (tokenizer.frame().start && ours == tokenizer.frame().end) break;
     }
   }
 }
 
 OpenedModel open_checkpoint(CheckpointContents contents, const std::string& where, ModelInfo info,
                             const ModelOptions& options) {
+  if (!options.bpe.empty()) replace_tokenizer(contents.documents, options.bpe);
   Checkpoint checkpoint = load_checkpoint(std::move(contents), where, options.checkpoint);
   info.mode = "float";
   info.unchecked = checkpoint.unchecked;
@@ -97,12 +106,12 @@ OpenedModel open_checkpoint(CheckpointContents contents, const std::string& wher
   info.float32_bytes = checkpoint.float32_bytes;
   info.source_bytes = info.size_bytes;
   ClipModel model = std::exchange(checkpoint.model, ClipModel());
-  Tokenizer tokenizer = choose_tokenizer(options.bpe, checkpoint.bpe_vocab, where);
+  Tokenizer tokenizer = or_standard(checkpoint.tokenizer);
   if (checkpoint.sample_texts) require_same_ids(tokenizer, *checkpoint.sample_texts, where);
   return {.model = std::move(model),
           .tokenizer = std::move(tokenizer),
           .info = std::move(info),
-          .bpe_vocab = checkpoint.bpe_vocab,
+          .own_tokenizer = checkpoint.tokenizer,
           .checkpoint = std::move(checkpoint),
           .quantization = std::nullopt,
           .source = std::move(source)};

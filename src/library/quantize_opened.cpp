@@ -76,7 +76,7 @@ Artifact artifact_of(QuantizedModel quantized, const OpenedModel& opened,
   quantization.recipe_name = plan.recipe.name;
   quantization.component = name_of(plan.component);
   for (const std::string& warning : quantization.warnings) log::warn(warning);
-  return {std::move(quantized), opened.source, opened.bpe_vocab};
+  return {std::move(quantized), opened.source, opened.own_tokenizer};
 }
 
 }  // namespace

@@ -12,6 +12,8 @@ namespace clipq {
 namespace {
 
 constexpr int kGzipOnly = 16 + MAX_WBITS;
+constexpr int kMemoryLevel = 8;  ///< zlib's default
+constexpr std::size_t kLargestContent = 64U << 20;
 
 [[noreturn]] void throw_damaged(const std::string& where, const std::string& reason) {
   throw InputError(cat(where, ": damaged gzip file (", reason, "); download it again"));
@@ -20,6 +22,23 @@ constexpr int kGzipOnly = 16 + MAX_WBITS;
 }  // namespace
 
 bool is_gzip(std::string_view bytes) { return bytes.starts_with("\x1f\x8b"); }
+
+std::string gzip(std::string_view bytes) {
+  z_stream stream{};
+  if (deflateInit2(&stream, Z_DEFAULT_COMPRESSION, Z_DEFLATED, kGzipOnly, kMemoryLevel,
+                   Z_DEFAULT_STRATEGY) != Z_OK) {
+    throw InternalError("zlib: deflateInit2 failed");
+  }
+  const std::unique_ptr<z_stream, int (*)(z_streamp)> guard(&stream, deflateEnd);
+  std::string out(deflateBound(&stream, bytes.size()), '\0');
+  stream.next_in = const_cast<Bytef*>(reinterpret_cast<const Bytef*>(bytes.data()));
+  stream.avail_in = static_cast<uInt>(bytes.size());
+  stream.next_out = reinterpret_cast<Bytef*>(out.data());
+  stream.avail_out = static_cast<uInt>(out.size());
+  if (deflate(&stream, Z_FINISH) != Z_STREAM_END) throw InternalError("zlib: deflate failed");
+  out.resize(stream.total_out);
+  return out;
+}
 
 std::string gunzip(std::string_view bytes, const std::string& where) {
   z_stream stream{};
@@ -38,6 +57,9 @@ std::string gunzip(std::string_view bytes, const std::string& where) {
       throw_damaged(where, stream.msg != nullptr ? stream.msg : cat("zlib status ", status));
     }
     out.append(chunk.data(), chunk.size() - stream.avail_out);
+    if (out.size() > kLargestContent) {
+      throw InputError(cat(where, ": unpacks to more than ", kLargestContent >> 20U, " MiB"));
+    }
   }
   return out;
 }

@@ -102,9 +102,12 @@ std::u32string upper_case(const std::u32string& text) {
   return from_icu(to_icu(text).toUpper(icu::Locale::getRoot()));
 }
 
+bool is_white_space(char32_t character) {
+  return u_isUWhiteSpace(static_cast<UChar32>(character)) != 0;
+}
+
 bool is_space(char32_t character) {
-  return u_isUWhiteSpace(static_cast<UChar32>(character)) ||
-         (character >= 0x1C && character <= 0x1F);
+  return is_white_space(character) || (character >= 0x1C && character <= 0x1F);
 }
 
 bool is_letter(char32_t character) {

@@ -8,6 +8,7 @@
 #include "clipq/core/files.h"
 #include "clipq/quant/place_quantizers.h"
 #include "clipq/quant/quantize_model.h"
+#include "clipq/text/tokenizer_source.h"
 #include "temporary_folder.h"
 
 namespace clipq {
@@ -41,7 +42,7 @@ Artifact make_artifact(const Case& test_case) {
   artifact.quantized.quantization.recipe_name = recipe.name;
   artifact.quantized.quantization.component = "both";
   artifact.source = {"tiny.pt", "abc", 1, 2};
-  artifact.bpe_vocab = "#version\na b\n";
+  artifact.tokenizer = Tokenizer::from_merges("#version\na b\n", "merges");
   return artifact;
 }
 
@@ -107,7 +108,8 @@ TEST_P(EveryCase, IsRestoredBitForBit) {
   const ClipModel& b = restored.quantized.model;
   EXPECT_TRUE(a.encode_image(pixels).equal(b.encode_image(pixels)));
   EXPECT_TRUE(a.encode_text(tokens).equal(b.encode_text(tokens)));
-  EXPECT_EQ(restored.bpe_vocab, saved.bpe_vocab);
+  ASSERT_TRUE(restored.tokenizer);
+  EXPECT_EQ(restored.tokenizer->source(), saved.tokenizer->source());
   EXPECT_EQ(restored.source.sha256, "abc");
   const auto manifest = [](const Artifact& artifact) {
     return to_json(Manifest{artifact.quantized.model.config(), artifact.quantized.model.preprocess,

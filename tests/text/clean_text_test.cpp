@@ -11,6 +11,8 @@ namespace {
 
 using ::testing::ElementsAre;
 
+std::string cleaned(std::string_view text) { return clean_text(text, open_clip_lower()); }
+
 std::string unescaped(const char* text) { return to_utf8(html_unescape(to_utf32(text))); }
 
 std::string terminated_unescaped(const char* text) {
@@ -33,19 +35,19 @@ TEST(HtmlUnescape, CarefulVariantWantsTheSemicolon) {
 
 TEST(CleanText, RepairsCollapsesAndLowers) {
   EXPECT_EQ(
-      clean_text(
+      cleaned(
           "  \uFF2C\uFF2F\uFF35\uFF24\u3000\u201CCaf\u0065\u0301\u201D\r\n\x1b[31m\uFB01n\x1b[0m "),
       "loud \"caf\u00E9\" fin");
-  EXPECT_EQ(clean_text("\u039F\u0394\u039F\u03A3 \u0130"), "\u03BF\u03B4\u03BF\u03C2 i\u0307");
-  EXPECT_EQ(clean_text("\t\n\u00A0"), "");
+  EXPECT_EQ(cleaned("\u039F\u0394\u039F\u03A3 \u0130"), "\u03BF\u03B4\u03BF\u03C2 i\u0307");
+  EXPECT_EQ(cleaned("\t\n\u00A0"), "");
 }
 
-TEST(CleanText, KeepsZeroBytesOut) { EXPECT_EQ(clean_text(std::string_view("a\0b", 3)), "ab"); }
+TEST(CleanText, KeepsZeroBytesOut) { EXPECT_EQ(cleaned(std::string_view("a\0b", 3)), "ab"); }
 
 TEST(SplitWords, FollowsClipsPattern) {
-  EXPECT_THAT(split_words("it's 42 cats... they'll"),
+  EXPECT_THAT(split_words("it's 42 cats... they'll", WordPattern::kOpenClip),
               ElementsAre("it", "'s", "4", "2", "cats", "...", "they", "'ll"));
-  EXPECT_THAT(split_words("<end_of_text>!<end_of_text>"),
+  EXPECT_THAT(split_words("<end_of_text>!<end_of_text>", WordPattern::kOpenClip),
               ElementsAre("<end_of_text>", "!<", "end", "_", "of", "_", "text", ">"));
 }
 

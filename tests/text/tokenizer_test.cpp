@@ -1,14 +1,12 @@
 #include "clipq/text/tokenizer.h"
 
 #include <gmock/gmock.h>
-#include <zlib.h>
 
 #include <chrono>
 #include <thread>
 
-#include "clipq/core/files.h"
 #include "clipq/core/json.h"
-#include "temporary_folder.h"
+#include "clipq/text/tokenizer_source.h"
 
 namespace clipq {
 namespace {
@@ -46,8 +44,8 @@ TEST(Tokenizer, EncodesAsOpenClipDoes) {
 
 TEST(Tokenizer, StandardVocabularyIsClips) {
   EXPECT_EQ(standard().vocabulary_size(), 49408);
-  EXPECT_EQ(standard().start_id(), 49406);
-  EXPECT_EQ(standard().end_id(), 49407);
+  EXPECT_EQ(standard().frame().start, 49406);
+  EXPECT_EQ(standard().frame().end, 49407);
 }
 
 TEST(Tokenizer, RowsAreStartIdsEndZeros) {
@@ -62,16 +60,16 @@ TEST(Tokenizer, TooLongTextIsCutAndEndsWithEnd) {
   EXPECT_THROW(standard().tokenize({"a"}, 0), UsageError);
 }
 
-TEST(Tokenizer, MergesGiveTheSameTokenizerAgain) {
-  const Tokenizer again = Tokenizer::from_merges(standard().merges(), "merges()");
-  EXPECT_EQ(again.merges(), standard().merges());
+TEST(Tokenizer, SourceGivesTheSameTokenizerAgain) {
+  const Tokenizer again(standard().source(), "source()");
+  EXPECT_EQ(again.source(), standard().source());
   EXPECT_EQ(again.encode("A photo of 2 cats."), standard().encode("A photo of 2 cats."));
 }
 
 TEST(Tokenizer, SmallVocabulary) {
   const Tokenizer small = Tokenizer::from_merges(kSmallMerges, "small");
   EXPECT_EQ(small.vocabulary_size(), 512 + 3 + 2);
-  EXPECT_EQ(small.end_id(), 516);
+  EXPECT_EQ(small.frame().end, 516);
   // Bytes stand in the order of the table: "!" is 0, "o" 78, "x" 87; plus 256 at a word's end.
   EXPECT_THAT(small.encode("cat x dox <end_of_text>"),
               ElementsAre(513, 256 + 87, 514, 256 + 87, 516));
@@ -80,22 +78,6 @@ TEST(Tokenizer, SmallVocabulary) {
 TEST(Tokenizer, SymbolOfSeveralMergesHasTheIdOfTheLast) {
   const Tokenizer small = Tokenizer::from_merges("#\na b\nb c\na bc\nab c\n", "small");
   EXPECT_THAT(small.encode("abcx"), ElementsAre(515, 256 + 87));
-}
-
-TEST(Tokenizer, FileMayBePlainOrGzip) {
-  const testing::TemporaryFolder folder;
-  write_file(folder / "plain.txt", kSmallMerges);
-  const std::string zipped = (folder / "zipped.gz").string();
-  gzFile file = gzopen(zipped.c_str(), "wb");
-  gzputs(file, kSmallMerges);
-  gzclose(file);
-  EXPECT_EQ(Tokenizer::from_file(folder / "plain.txt").merges(), kSmallMerges);
-  EXPECT_EQ(Tokenizer::from_file(zipped).merges(), kSmallMerges);
-
-  const std::string bytes = read_file(zipped);
-  write_file(folder / "cut.gz", bytes.substr(0, bytes.size() - 9));
-  EXPECT_THAT(input_error([&] { Tokenizer::from_file(folder / "cut.gz"); }),
-              HasSubstr("cut.gz: damaged gzip file"));
 }
 
 TEST(Tokenizer, WindowsLineEndsAndBlankLastLines) {

@@ -85,7 +85,8 @@ void add_checkpoint_arguments(CLI::App& command, ModelArguments& arguments) {
       ->capture_default_str();
   command
       .add_option("--bpe", arguments.bpe,
-                  "tokenizer merges, plain or gzip (default: the model's own, else OpenAI's)")
+                  "the tokenizer: merges, plain or gzip, a tokenizer.json or a SentencePiece model "
+                  "(default: the model's own, else OpenAI's)")
       ->type_name(kFileType);
 }
 

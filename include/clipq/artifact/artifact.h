@@ -6,6 +6,7 @@
 
 #include "clipq/artifact/manifest.h"
 #include "clipq/checkpoint/torchscript_archive.h"
+#include "clipq/text/tokenizer.h"
 
 namespace clipq {
 
@@ -13,7 +14,7 @@ namespace clipq {
 struct Artifact {
   QuantizedModel quantized;
   Source source;
-  std::optional<std::string> bpe_vocab;  ///< tokenizer merges, if the checkpoint brought its own
+  std::optional<Tokenizer> tokenizer;  ///< the checkpoint's own, if it brought one
 };
 
 /// Writes a TorchScript archive that stock PyTorch loads and runs: methods encode_image,

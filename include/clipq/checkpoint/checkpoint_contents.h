@@ -15,7 +15,8 @@ namespace clipq {
 struct CheckpointContents {
   std::string container;  ///< "TorchScript archive", "safetensors", …
   StateDict tensors;      ///< under the names that they are stored by, in their own types
-  /// Texts beside the tensors by name: "config.json", "merges.txt", "clipq_checkpoint.json", ….
+  /// Texts, and the bytes of SentencePiece models, beside the tensors by name: "config.json",
+  /// "merges.txt", "clipq_checkpoint.json", ….
   std::map<std::string, std::string> documents;
   std::optional<TorchScriptArchive> archive;  ///< if it has code
 };

@@ -25,7 +25,7 @@ struct EmbedderOptions {
   std::string image_activation = {};  ///< "quick_gelu", "gelu" or "gelu_tanh"; empty: as it tells
   std::string text_activation = {};
   std::filesystem::path bpe =
-      {};                 ///< the tokenizer's merges; empty: the model's own, else OpenAI's
+      {};  ///< merges, tokenizer.json or SentencePiece model; empty: the model's own, else OpenAI's
   bool simulate = false;  ///< compute with the reference numerics instead of integer kernels
 };
 

@@ -17,7 +17,7 @@ namespace clipq {
 /// What every command that opens a model takes.
 struct ModelOptions {
   CheckpointOptions checkpoint;  ///< how checkpoints are read; artifacts hold all of it
-  std::filesystem::path bpe;     ///< tokenizer merges; empty: the model's own, else standard
+  std::filesystem::path bpe;     ///< the tokenizer's file; empty: the model's own, else standard
   bool simulate = false;         ///< --mode simulate: don't look for integer kernels
   const IntegerPath* kernels = nullptr;      ///< --kernels; nullptr: the fastest for each shape
   const AttentionPath* attention = nullptr;  ///< --attention; nullptr: the fastest
@@ -28,7 +28,7 @@ struct OpenedModel {
   ClipModel model;
   Tokenizer tokenizer;
   ModelInfo info;
-  std::optional<std::string> bpe_vocab;      ///< merges that it came with
+  std::optional<Tokenizer> own_tokenizer;    ///< to be saved with it; absent: the standard one
   std::optional<Checkpoint> checkpoint;      ///< of a float model (its model member is empty)
   std::optional<Quantization> quantization;  ///< of an artifact
   Source source;                             ///< of an artifact: where it came from; else itself

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cstdint>
-#include <filesystem>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -9,43 +8,57 @@
 
 namespace clipq {
 
-class Bpe;
+class TokenModel;
+struct TokenFrame;
+struct TokenizerSettings;
+struct TokenizerSource;
 
-/// CLIP's tokenizer: the ids of open_clip's SimpleTokenizer for any text but mojibake, which it
-/// doesn't repair. Copies share their vocabulary; every method may be called from many threads.
+/// Turns texts into rows of ids, as the library does that a model was trained with. Copies share
+/// their vocabulary; every method may be called from many threads.
 class Tokenizer {
  public:
+  /// Throws InputError that names `where` if the vocabulary is damaged, or settings don't fit it.
+  Tokenizer(const TokenizerSource& source, const std::string& where);
+
+  /// open_clip's SimpleTokenizer, for any text but mojibake, which it doesn't repair.
   /// @param merges text in OpenAI's layout: a header line (skipped), then one merge "a b" per
   /// line, of which at most 48894 are used
   /// Throws InputError that names `where` and the line if it is none.
   static Tokenizer from_merges(std::string_view merges, const std::string& where);
 
-  /// Reads a merges file, plain or gzip. Throws InputError.
-  static Tokenizer from_file(const std::filesystem::path& file);
-
   /// OpenAI's vocabulary of 49408 ids, which is compiled into the program.
   static Tokenizer standard();
 
-  /// The number of ids: 512, one per merge, and two special ones. The end's id is the highest.
+  /// The number of ids.
   std::int64_t vocabulary_size() const;
-  int start_id() const;
-  int end_id() const;
+
+  /// Whether a token embedding of that many rows can be this tokenizer's. One trained with
+  /// SentencePiece or Gemma's tokenizer may have been padded with more rows.
+  bool fits(std::int64_t rows) const;
+
+  const TokenFrame& frame() const;
+
+  /// "OpenAI's BPE", "SentencePiece", …: for people.
+  std::string name() const;
 
   /// The ids of one text (UTF-8, cleaned here) without start and end.
   std::vector<std::int32_t> encode(std::string_view text) const;
 
-  /// [texts, context_length] row-major: start, ids, end, then zeros; a text that is too long is
-  /// truncated, with the end as its last id. Throws UsageError if context_length is below 1.
+  /// [texts, context_length] row-major: start, ids, end, then pads. A text that is too long is
+  /// truncated, but keeps start and end. Throws UsageError if context_length is below 1.
   std::vector<std::int32_t> tokenize(const std::vector<std::string>& texts,
                                      std::int64_t context_length) const;
 
-  /// The merges in use, in the layout that from_merges() takes: for artifacts.
-  const std::string& merges() const;
+  /// What makes the same tokenizer again: for artifacts.
+  TokenizerSource source() const;
 
  private:
-  explicit Tokenizer(std::shared_ptr<const Bpe> bpe);
+  struct Parts;
 
-  std::shared_ptr<const Bpe> bpe_;
+  Tokenizer(TokenizerSettings settings, std::unique_ptr<const TokenModel> model,
+            const std::string& where);
+
+  std::shared_ptr<const Parts> parts_;
 };
 
 }  // namespace clipq

@@ -23,6 +23,9 @@ std::u32string lower_case(const std::u32string& text);
 /// Full upper case independent of the language: Python's str.upper().
 std::u32string upper_case(const std::u32string& text);
 
+/// Property White_Space.
+bool is_white_space(char32_t character);
+
 /// Property White_Space, plus U+001C to U+001F: Python's str.isspace().
 bool is_space(char32_t character);
 

@@ -1,0 +1,42 @@
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+
+#include "clipq/text/tokenizer_source.h"
+
+namespace clipq {
+
+/// A tokenizer.json of the library `tokenizers`: CLIP's BPE, a BPE with byte fallback as Gemma's,
+/// or a unigram model as T5's, which becomes SentencePiece's.
+class TokenizerJson {
+ public:
+  /// Throws InputError that names `place` if it isn't JSON, or no tokenizer of these kinds.
+  TokenizerJson(const std::string& document, std::string place);
+
+  /// All but padding, which the file tells only of some last call. Throws InputError that names
+  /// what it asks for if clipq can't do that.
+  TokenizerSource source() const;
+
+  /// The id of an added token or of a piece of the vocabulary.
+  std::optional<std::int32_t> id_of(const std::string& token) const;
+
+  /// `model.vocab`.
+  const nlohmann::json& vocabulary() const { return json_.at("model").at("vocab"); }
+
+ private:
+  nlohmann::json json_;
+  std::string place_;
+  TokenModelKind kind_;
+};
+
+/// Throws InputError unless the vocabulary has the ids that the merges give in OpenAI's order, on
+/// which CLIP's BPE relies.
+void require_openai_order(const nlohmann::json& vocabulary, const std::string& merges,
+                          const std::string& place);
+
+/// Parses with sorted keys: tens of thousands in order of appearance take seconds to look up.
+nlohmann::json parse_sorted(const std::string& document, const std::string& place);
+
+}  // namespace clipq
