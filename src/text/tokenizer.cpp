@@ -49,9 +49,10 @@ struct Tokenizer::Parts {
   std::int64_t size = 0;
 
   void encode(std::string_view text, TokenEncoder& encoder, std::vector<std::int32_t>& ids) const {
-    const std::string prepared = clean_text(text, settings.preparation);
+    std::string prepared;
+    if (!settings.preparation.empty()) text = prepared = clean_text(text, settings.preparation);
     bool is_first = true;
-    for (const AddedTokens::Part& part : raw.split(prepared)) {
+    for (const AddedTokens::Part& part : raw.split(text)) {
       if (part.id) {
         ids.push_back(*part.id);
       } else if (is_first || !settings.continues_words) {

@@ -2,6 +2,7 @@
 and what doesn't says what it is."""
 import io
 import json
+import pathlib
 import pickletools
 import struct
 import unittest
@@ -340,6 +341,28 @@ class CheckpointKinds(CliTest):
             config = OPEN_CLIP_CONFIG | {"preprocess_cfg": {"mean": [0.5] * 3, "std": [0.25] * 3} | given}
             (folder / "open_clip_config.json").write_text(json.dumps(config))
             self.assert_images(folder, resized, *self.merges())
+
+    def test_artifact_holds_its_tokenizer(self):
+        golden = pathlib.Path(__file__).resolve().parent.parent / "golden" / "data" / "tokenizers"
+        checkpoint, artifact, texts = self.folder / "clip.pt", self.folder / "int8.pt", self.folder / "texts.txt"
+        export(self.clip, checkpoint)
+
+        def rows(*options):
+            self.ok("embed", artifact, "--texts", texts, "-o", self.folder / "rows.npy", *options)
+            return np.load(self.folder / "rows.npy")
+
+        for file in (golden / "siglip" / "spiece.model", golden / "siglip_open_clip" / "tokenizer.json"):
+            self.ok("quantize", checkpoint, "--bpe", file, "-o", artifact)
+            self.assertIn("tokenizer: the model's own, SentencePiece, 500 entries", self.ok("inspect", artifact))
+            np.testing.assert_array_equal(rows(), rows("--bpe", file))
+            self.assertFalse(np.array_equal(rows(), rows(*self.merges())))
+            extra = {"tokenizer_vocabulary": "", "clipq_tokenizer.json": ""}
+            torch.jit.load(str(artifact), _extra_files=extra)
+            self.assertEqual(json.loads(extra["clipq_tokenizer.json"])["kind"], "sentencepiece")
+            if file.suffix == ".model":
+                self.assertEqual(extra["tokenizer_vocabulary"], file.read_bytes())
+        self.fails(2, "tokenizer has 700 entries", "embed", artifact, "--texts", texts, "-o", self.folder / "rows.npy", "--bpe",
+                   golden / "gemma" / "tokenizer.json")
 
     def test_artifact_of_a_folder(self):
         folder = self.folder / "hub"
