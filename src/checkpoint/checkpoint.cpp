@@ -137,6 +137,18 @@ void check(Checkpoint& checkpoint, const std::filesystem::path& archive,
   checkpoint.parity = require_parity(checkpoint.model, checkpoint.towers, *result.reference, where);
 }
 
+/// Has the metadata say what the document of `options` says, and returns what it and the rest of
+/// `options` say of settings.
+SettingChoices take_over(CheckpointMetadata& metadata, const CheckpointOptions& options) {
+  const SettingChoices told = std::exchange(metadata.settings, {});
+  read_document(metadata, options.document, "settings of the checkpoint");
+  SettingChoices choices = std::exchange(metadata.settings, told);
+  overlay(choices.heads, options.settings.heads);
+  overlay(choices.activation, options.settings.activation);
+  overlay(choices.layer_norm_eps, options.settings.layer_norm_eps);
+  return choices;
+}
+
 }  // namespace
 
 Json to_json(const CheckpointOptions& options) {
@@ -147,6 +159,7 @@ Json to_json(const CheckpointOptions& options) {
     json[name_of(tower)] = {{"heads", heads ? Json(*heads) : Json("auto")},
                             {"activation", activation ? name_of(*activation) : "auto"}};
   }
+  if (!options.document.empty()) json["document"] = options.document;
   return json;
 }
 
@@ -158,7 +171,8 @@ Checkpoint load_checkpoint(CheckpointContents contents, const std::string& where
   checkpoint.sample_texts = sample_texts_of(contents.documents, samples, where);
   CanonicalState state = to_canonical(std::exchange(contents.tensors, {}), where);
   checkpoint.dialect = state.dialect->name;
-  checkpoint.tokenizer = read_tokenizer(contents.documents, state.dialect->is_hugging_face, where);
+  checkpoint.tokenizer =
+      read_tokenizer(contents.documents, state.dialect->is_hugging_face(), where);
   checkpoint.float32_bytes = float32_bytes(state.tensors);
   checkpoint.stored = tensor_bytes(state.tensors);
   const std::string place =
@@ -166,11 +180,12 @@ Checkpoint load_checkpoint(CheckpointContents contents, const std::string& where
   ClipConfig config = infer_config(state.tensors, place);
   if (state.dialect->settle != nullptr) state.dialect->settle(config);
   CheckpointMetadata metadata = read_checkpoint_metadata(contents.documents, *state.dialect, where);
+  const SettingChoices choices = take_over(metadata, options);
   if (samples && !metadata.image_size) metadata.image_size = samples->pixels.size(3);
   settle_architecture(metadata, config, where);
   checkpoint.knows_preprocess = metadata.knows_preprocess;
   metadata.preprocess.size = static_cast<int>(config.image.resolution);
-  checkpoint.towers = settle_towers(contents, state, config, options.settings, metadata.settings);
+  checkpoint.towers = settle_towers(contents, state, config, choices, metadata.settings);
   const std::filesystem::path archive = contents.archive ? contents.archive->file() : "";
   contents.archive.reset();  // what the model doesn't share is freed as it is read
   checkpoint.model = build_model(config, metadata.preprocess, std::move(state.tensors), place);

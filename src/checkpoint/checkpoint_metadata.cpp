@@ -43,21 +43,7 @@ void overlay(std::optional<T>& value, const std::optional<T>& given) {
   if (given) value = given;
 }
 
-/// What is given wins over what `metadata` has.
-void read_own(CheckpointMetadata& metadata, const Json& json, const std::string& place) {
-  require_known_keys(json,
-                     {"activation", "vision_activation", "text_activation", "vision_heads",
-                      "text_heads", "vision_layer_norm_eps", "text_layer_norm_eps", "preprocess"},
-                     place);
-  SettingChoices& settings = metadata.settings;
-  overlay(settings.activation.vision, read_activation(json, "vision_activation", place));
-  overlay(settings.activation.text, read_activation(json, "text_activation", place));
-  overlay(settings.heads.vision, read_heads(json, "vision_heads", place));
-  overlay(settings.heads.text, read_heads(json, "text_heads", place));
-  overlay(settings.layer_norm_eps.vision, read_eps(json, "vision_layer_norm_eps", place));
-  overlay(settings.layer_norm_eps.text, read_eps(json, "text_layer_norm_eps", place));
-  if (!json.contains("preprocess")) return;
-  const Json given = json_value(json, "preprocess", Json::object(), place);
+void read_preprocess(CheckpointMetadata& metadata, const Json& given, const std::string& place) {
   require_known_keys(given,
                      {"mean", "std", "crop_offset", "resize_mode", "interpolation", "fill_color"},
                      place + ": preprocess");
@@ -68,12 +54,27 @@ void read_own(CheckpointMetadata& metadata, const Json& json, const std::string&
   validate(metadata.preprocess, place);
 }
 
+void read_text_reading(CheckpointMetadata& metadata, const Json& json, const std::string& place) {
+  overlay(metadata.text_causal, optional_value<bool>(json, "text_causal", place));
+  const auto end_id = optional_value<std::int64_t>(json, "text_end_id", place);
+  const auto pooling = optional_value<std::string>(json, "text_pooling", place);
+  if (pooling) metadata.text_pooling = parse_text_pooling(*pooling, place);
+  const bool ends = metadata.text_pooling == TextPooling::kFirstEnd;
+  if (end_id && !ends) {
+    throw UsageError(cat(place, ": \"text_end_id\" needs \"text_pooling\": \"first_end\""));
+  }
+  if (end_id) metadata.text_end_id = *end_id;
+  if (pooling && ends && !end_id) {
+    throw UsageError(cat(place, ": \"text_pooling\": \"first_end\" needs \"text_end_id\""));
+  }
+}
+
 CheckpointMetadata read_library(const std::map<std::string, std::string>& documents,
                                 const Dialect& dialect, const std::string& where) {
   CheckpointMetadata metadata;
   const bool open_clip = has_open_clip_config(documents);
   const bool hugging_face = has_hugging_face_config(documents);
-  if (hugging_face && (dialect.hugging_face_type != nullptr || !open_clip)) {
+  if (hugging_face && (dialect.is_hugging_face() || !open_clip)) {
     metadata = read_hugging_face_documents(documents, dialect, where);
   } else if (open_clip) {
     metadata = read_open_clip_documents(documents, where);
@@ -91,11 +92,29 @@ CheckpointMetadata read_checkpoint_metadata(const std::map<std::string, std::str
     const auto own = documents.find("clipq_checkpoint.json");
     if (own == documents.end()) return metadata;
     const std::string place = where + ": clipq_checkpoint.json";
-    read_own(metadata, parse_json(own->second, place), place);
+    read_document(metadata, parse_json(own->second, place), place);
     return metadata;
   } catch (const UsageError& failure) {
     throw InputError(failure.what(), failure.advice());
   }
+}
+
+void read_document(CheckpointMetadata& metadata, const Json& json, const std::string& place) {
+  require_known_keys(json,
+                     {"activation", "vision_activation", "text_activation", "vision_heads",
+                      "text_heads", "vision_layer_norm_eps", "text_layer_norm_eps", "text_causal",
+                      "text_pooling", "text_end_id", "preprocess"},
+                     place);
+  SettingChoices& settings = metadata.settings;
+  overlay(settings.activation.vision, read_activation(json, "vision_activation", place));
+  overlay(settings.activation.text, read_activation(json, "text_activation", place));
+  overlay(settings.heads.vision, read_heads(json, "vision_heads", place));
+  overlay(settings.heads.text, read_heads(json, "text_heads", place));
+  overlay(settings.layer_norm_eps.vision, read_eps(json, "vision_layer_norm_eps", place));
+  overlay(settings.layer_norm_eps.text, read_eps(json, "text_layer_norm_eps", place));
+  read_text_reading(metadata, json, place);
+  if (!json.contains("preprocess")) return;
+  read_preprocess(metadata, json_value(json, "preprocess", Json::object(), place), place);
 }
 
 void settle_architecture(const CheckpointMetadata& metadata, ClipConfig& config,

@@ -7,6 +7,7 @@
 
 #include "clipq/checkpoint/dialect.h"
 #include "clipq/checkpoint/settled_tower.h"
+#include "clipq/core/json.h"
 #include "clipq/data/preprocess.h"
 
 namespace clipq {
@@ -31,6 +32,10 @@ struct CheckpointMetadata {
 /// the key.
 CheckpointMetadata read_checkpoint_metadata(const std::map<std::string, std::string>& documents,
                                             const Dialect& dialect, const std::string& where);
+
+/// Takes over the keys of a clipq_checkpoint.json. Throws UsageError or InputError that names `place`
+/// and the key if one is unknown or has a value that isn't valid.
+void read_document(CheckpointMetadata& metadata, const Json& json, const std::string& place);
 
 /// Gives a config inferred from shapes what the metadata tell of the architecture, the pixels
 /// beyond the last whole patch among it. Throws InputError if a size that they tell isn't the

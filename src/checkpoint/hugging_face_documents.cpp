@@ -110,7 +110,7 @@ const Defaults& defaults_of(const Json& config, const std::string& place) {
 void read_config(const Json& config, const Dialect& dialect, const std::string& place,
                  CheckpointMetadata& metadata) {
   const Defaults& defaults = defaults_of(config, place);
-  if (dialect.hugging_face_type != nullptr && defaults.model_type != dialect.hugging_face_type) {
+  if (dialect.is_hugging_face() && defaults.model_type != dialect.hugging_face_type) {
     throw InputError(cat(place, ": \"model_type\" is ", defaults.model_type,
                          ", but its tensors are those of a ", dialect.name));
   }

@@ -218,6 +218,8 @@ const std::vector<std::string>& tokenizer_document_names() {
                                                  kTokenizer,
                                                  kUnigram,
                                                  kSentencePieceBpe,
+                                                 std::string(kUnigram) + kEncoded,
+                                                 std::string(kSentencePieceBpe) + kEncoded,
                                                  "tokenizer_config.json",
                                                  "special_tokens_map.json"};
   return names;

@@ -1,8 +1,15 @@
 """A SigLIP in plain PyTorch with Hugging Face's parameter names, written independently of clipq, and the same tensors with open_clip's
 names."""
+import json
+import pathlib
+import re
+import shutil
+
 import torch
 from torch import nn
 from torch.nn import functional as F
+
+TOKENIZERS = pathlib.Path(__file__).resolve().parents[1] / "golden" / "data" / "tokenizers"
 
 
 class Attention(nn.Module):
@@ -168,3 +175,29 @@ def open_clip_names(state):
             elif "self_attn" not in target:
                 out[target] = tensor
     return out
+
+
+def pieces_of(kind):
+    """The number of ids of one of the golden tokenizers."""
+    if kind == "siglip":  # a protobuf message, in which each piece begins with a normal one's bytes
+        data = (TOKENIZERS / kind / "spiece.model").read_bytes()
+        count, at = 0, 0
+        while at < len(data) and data[at] == 0x0A:  # field 1, of less than 128 bytes
+            at += 2 + data[at + 1]
+            count += 1
+        return count
+    text = (TOKENIZERS / kind / "tokenizer.json").read_text(encoding="utf-8")
+    return 1 + max(int(number) for number in re.findall(r'": ?(\d+)[,}\n]', text[text.index('"vocab"'):]))
+
+
+def folder_with_tokenizer(kind, folder, save):
+    """A hub's folder of a random SigLIP with one of the golden tokenizers; returns the model and the golden rows."""
+    golden = json.loads((TOKENIZERS / kind / "golden.json").read_text(encoding="utf-8"))
+    model = Siglip(context=len(golden[0]["row"]), vocabulary=pieces_of(kind)).eval().requires_grad_(False)
+    folder.mkdir()
+    save({name: tensor.clone() for name, tensor in model.state_dict().items()}, folder / "model.safetensors")
+    (folder / "config.json").write_text(json.dumps(model.config()))
+    for file in (TOKENIZERS / kind).iterdir():
+        if file.name != "golden.json":
+            shutil.copy(file, folder)
+    return model, golden

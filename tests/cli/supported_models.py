@@ -1,8 +1,10 @@
 #!/usr/bin/env python3
 """Prints README's table of the models that load: a small random model of each family is written in each container, and counts if its
 embeddings through clipq are the model's own. Run it with CLIPQ set to the program."""
+import base64
 import json
 import pathlib
+import re
 import subprocess
 import tempfile
 
@@ -11,7 +13,7 @@ import torch
 from PIL import Image
 from torch import nn
 
-from siglip_torch import Siglip, open_clip_names
+from siglip_torch import TOKENIZERS, Siglip, open_clip_names, pieces_of
 from support import CLIPQ, CONTEXT, MERGES, VOCABULARY, trace, worst_cosine
 from test_checkpoint_kinds import (HUGGING_FACE_CONFIG, HUGGING_FACE_PREPROCESSOR, OPEN_CLIP_CONFIG, hugging_face_names, random_clip,
                                    save_safetensors, state_of)
@@ -19,38 +21,64 @@ from test_checkpoint_kinds import (HUGGING_FACE_CONFIG, HUGGING_FACE_PREPROCESSO
 SIZE, COUNT = 32, 3
 MEAN, STD = 0.5, 0.25
 PREPROCESS = {"mean": [MEAN] * 3, "std": [STD] * 3}
-TEXTS = {"red": 513, "blue": 516}  # with their ids
 
 
 def custom_text_names(state):
     return {name if name.startswith("visual.") or name == "logit_scale" else f"text.{name}": tensor for name, tensor in state.items()}
 
 
-class Family:
-    """A small model, its tensors as a library names them, its configuration, and what shapes don't tell."""
+class Tokenizer:
+    """The files of a tokenizer in a folder and within a file, and the ids of some texts."""
 
-    def __init__(self, title, model, names, documents, options):
+    def __init__(self, files, extra, rows):
+        self.files, self.extra, self.rows = files, extra, rows
+
+
+def clips_tokenizer():
+    rows = {}
+    for text, word in (("red", 513), ("blue", 516)):
+        rows[text] = [VOCABULARY - 2, word, VOCABULARY - 1] + [0] * (CONTEXT - 3)
+    return Tokenizer({"merges.txt": MERGES.encode()}, {"bpe_vocab": MERGES}, rows)
+
+
+def siglips_tokenizer():
+    files = {name: (TOKENIZERS / "siglip" / name).read_bytes() for name in ("spiece.model", "tokenizer_config.json")}
+    extra = {"spiece.model.base64": base64.b64encode(files["spiece.model"]).decode(),
+             "tokenizer_config.json": files["tokenizer_config.json"].decode()}
+    golden = json.loads((TOKENIZERS / "siglip" / "golden.json").read_text(encoding="utf-8"))
+    rows = {each["text"]: each["row"] for each in golden if re.fullmatch("[a-z]+( [a-z]+)+", each["text"])}
+    return Tokenizer(files, extra, dict(list(rows.items())[:3]))
+
+
+class Family:
+    """A small model, its tensors as a library names them, its configuration, its tokenizer, and what shapes don't tell."""
+
+    def __init__(self, title, model, names, documents, tokenizer, options):
         self.title, self.model, self.documents, self.options = title, model.eval().requires_grad_(False), documents, options
-        self.state = names(state_of(model))
+        self.tokenizer, self.state = tokenizer, names(state_of(model))
+        self.extra = tokenizer.extra | {"clipq_checkpoint.json": json.dumps({"preprocess": PREPROCESS})}
+        self.inputs = torch.randn(2, 3, SIZE, SIZE), torch.tensor(list(tokenizer.rows.values()))[:2]
 
 
 def families():
-    clip, siglip = random_clip(), Siglip(SIZE, context=CONTEXT, vocabulary=VOCABULARY)
-    clip_options, siglip_options = ("--heads", "2", "--activation", "quick_gelu"), ("--heads", "image=2,text=4", "--activation", "gelu_tanh")
-    timm = Siglip(SIZE, context=CONTEXT, vocabulary=VOCABULARY, approximate="none", heads=12)
-    timm_options = ("--heads", "image=12,text=4", "--activation", "gelu")
-    hugging_face = {"config.json": HUGGING_FACE_CONFIG, "preprocessor_config.json": HUGGING_FACE_PREPROCESSOR}
+    bpe, pieces = clips_tokenizer(), siglips_tokenizer()
+    texts = {"context": len(next(iter(pieces.rows.values()))), "vocabulary": pieces_of("siglip")}
+    clip, siglip = random_clip(), Siglip(SIZE, **texts)
+    timm = Siglip(SIZE, approximate="none", heads=12, **texts)
+    squashed = {"interpolation": "bicubic", "resize_mode": "squash"} | PREPROCESS
     open_clip = {"open_clip_config.json": OPEN_CLIP_CONFIG}
-    images = {"mean": [MEAN] * 3, "std": [STD] * 3, "interpolation": "bicubic", "resize_mode": "squash"}
-    open_clip_siglip = {"open_clip_config.json": timm.open_clip_config() | {"preprocess_cfg": images}}
+    hugging_face = {"config.json": HUGGING_FACE_CONFIG, "preprocessor_config.json": HUGGING_FACE_PREPROCESSOR}
     hugging_face_siglip = {"config.json": siglip.config(), "preprocessor_config.json": {
         "image_processor_type": "SiglipImageProcessor", "size": {"height": SIZE, "width": SIZE}, "image_mean": [MEAN] * 3, "image_std": [STD] * 3}}
+    open_clip_siglip = {"open_clip_config.json": timm.open_clip_config() | {"preprocess_cfg": squashed}}
+    clips = ("--heads", "2", "--activation", "quick_gelu")
     return [
-        Family("OpenAI, open_clip `CLIP`", clip, dict, open_clip, clip_options),
-        Family("open_clip `CustomTextCLIP`", clip, custom_text_names, open_clip, clip_options),
-        Family("Hugging Face `CLIPModel`", clip, hugging_face_names, hugging_face, clip_options),
-        Family("Hugging Face `SiglipModel`", siglip, dict, hugging_face_siglip, siglip_options),
-        Family("open_clip SigLIP", timm, open_clip_names, open_clip_siglip, timm_options)]
+        Family("OpenAI, open_clip `CLIP`", clip, dict, open_clip, bpe, clips),
+        Family("open_clip `CustomTextCLIP`", clip, custom_text_names, open_clip, bpe, clips),
+        Family("Hugging Face `CLIPModel`", clip, hugging_face_names, hugging_face, bpe, clips),
+        Family("Hugging Face `SiglipModel`", siglip, dict, hugging_face_siglip, pieces,
+               ("--heads", "image=2,text=4", "--activation", "gelu_tanh")),
+        Family("open_clip SigLIP", timm, open_clip_names, open_clip_siglip, pieces, ("--heads", "image=12,text=4", "--activation", "gelu"))]
 
 
 def module_with(state, module):
@@ -84,23 +112,25 @@ class Archived(nn.Module):
 
 
 def torchscript(family, folder):
-    extra = {"bpe_vocab": MERGES, "clipq_checkpoint.json": json.dumps({"preprocess": PREPROCESS})}
-    module = trace(module_with(family.state, Archived(family.model)), torch.randn(2, 3, SIZE, SIZE), torch.ones(2, CONTEXT, dtype=torch.int64))
-    torch.jit.save(module, str(folder / "model.pt"), _extra_files=extra)
+    module = trace(module_with(family.state, Archived(family.model)), *family.inputs)
+    torch.jit.save(module, str(folder / "model.pt"), _extra_files=dict(family.extra))
     return folder / "model.pt", family.options
+
+
+def write_tokenizer(family, folder):
+    for name, content in family.tokenizer.files.items():
+        (folder / name).write_bytes(content)
 
 
 def beside(family, folder):
     """Writes what a file without documents needs beside it."""
-    (folder / "merges.txt").write_text(MERGES)
-    (folder / "clipq_checkpoint.json").write_text(json.dumps({"preprocess": PREPROCESS}))
+    write_tokenizer(family, folder)
+    (folder / "clipq_checkpoint.json").write_text(family.extra["clipq_checkpoint.json"])
     return family.options
 
 
 def safetensors(family, folder):
-    path = save_safetensors(family.state, folder / "model.safetensors",
-                            {"bpe_vocab": MERGES, "clipq_checkpoint.json": json.dumps({"preprocess": PREPROCESS})})
-    return path, family.options
+    return save_safetensors(family.state, folder / "model.safetensors", family.extra), family.options
 
 
 def sharded(family, folder):
@@ -131,10 +161,20 @@ def whole_module(family, folder):
     return torch_save(module_with(family.state, nn.Module()), family, folder)
 
 
+def legacy(family, folder):
+    return torch_save(family.state, family, folder, _use_new_zipfile_serialization=False)
+
+
+def exported_program(family, folder):
+    module = module_with(family.state, Archived(family.model))
+    torch.export.save(torch.export.export(module, family.inputs), folder / "model.pt2", extra_files=dict(family.extra))
+    return folder / "model.pt2", family.options
+
+
 def hub_folder(family, folder):
     for name, document in family.documents.items():
         (folder / name).write_text(json.dumps(document))
-    (folder / "merges.txt").write_text(MERGES)
+    write_tokenizer(family, folder)
     name = "open_clip_model.safetensors" if "open_clip_config.json" in family.documents else "model.safetensors"
     save_safetensors(family.state, folder / name)
     return folder, ()
@@ -147,6 +187,8 @@ CONTAINERS = {
     "`torch.save` of a state dict": state_dict,
     "`torch.save` of a training checkpoint": training_checkpoint,
     "`torch.save` of a module": whole_module,
+    "`torch.save` as it was before PyTorch 1.6": legacy,
+    "`torch.export.save` (`.pt2`), weights only": exported_program,
     "folder from a hub, with its configuration": hub_folder,
 }
 
@@ -162,11 +204,9 @@ def embeddings_by_clipq(path, options, folder):
     return rows
 
 
-def own_embeddings(model, pictures):
+def own_embeddings(family, pictures):
     image = torch.from_numpy(pictures).permute(0, 3, 1, 2).float().div(255).sub(MEAN).div(STD)
-    text = torch.zeros(len(TEXTS), CONTEXT, dtype=torch.int64)
-    text[:, 0], text[:, 1], text[:, 2] = VOCABULARY - 2, torch.tensor(list(TEXTS.values())), VOCABULARY - 1
-    return model.encode_image(image), model.encode_text(text)
+    return family.model.encode_image(image), family.model.encode_text(torch.tensor(list(family.tokenizer.rows.values())))
 
 
 def is_equal(ours, own):
@@ -185,10 +225,10 @@ def table():
                 (folder / "images").mkdir()
                 for i, picture in enumerate(pictures):
                     Image.fromarray(picture).save(folder / "images" / f"{i}.png")
-                (folder / "texts.txt").write_text("".join(text + "\n" for text in TEXTS))
+                (folder / "texts.txt").write_text("".join(text + "\n" for text in family.tokenizer.rows))
                 (folder / "checkpoint").mkdir()
                 path, options = write(family, folder / "checkpoint")
-                pairs = zip(embeddings_by_clipq(path, options, folder), own_embeddings(family.model, pictures))
+                pairs = zip(embeddings_by_clipq(path, options, folder), own_embeddings(family, pictures))
                 cells.append("yes" if all(is_equal(ours, own) for ours, own in pairs) else "WRONG")
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines)

@@ -480,6 +480,33 @@ class CheckpointKinds(CliTest):
             tensors |= {"clipq_samples.tokens": ids, "clipq_samples.text": self.clip.encode_text(ids)}
         self.assertIn("parity", self.inspected(save_safetensors(tensors, self.folder / "b.safetensors", documents)))
 
+    def test_settings_of_the_checkpoint_win_over_its_documents(self):
+        folder = self.folder / "hub"
+        folder.mkdir()
+        save_safetensors(hugging_face_names(state_of(self.clip)), folder / "model.safetensors")
+        (folder / "config.json").write_text(json.dumps(HUGGING_FACE_CONFIG))
+        (folder / "merges.txt").write_text(MERGES)
+        (folder / "clipq_checkpoint.json").write_text(json.dumps({"vision_heads": 4, "text_activation": "gelu"}))
+        found = self.inspected(folder)
+        self.assertEqual((found["config"]["vision_settings"]["heads"], found["config"]["text_settings"]["activation"]), (4, "gelu"))
+        found = self.inspected(folder, "--set", "checkpoint.vision_heads=8", "--set", "checkpoint.text_layer_norm_eps=1e-6",
+                               "--set", "checkpoint.text_causal=false", "--set", "checkpoint.text_pooling=last",
+                               "--set", 'checkpoint.preprocess={"resize_mode": "squash"}')
+        config = found["config"]
+        self.assertEqual((config["vision_settings"]["heads"], config["text_settings"]["layer_norm_eps"], config["text_causal"],
+                          config["text_pooling"], found["preprocess"]["resize_mode"]), (8, 1e-6, False, "last", "squash"))
+        self.assertEqual(found["settings_from"]["image"]["heads"], "an explicit setting")
+        self.assertEqual(self.inspected(folder, "--heads", "image=2", "--set", "checkpoint.vision_heads=8")
+                         ["config"]["vision_settings"]["heads"], 2)
+        artifact = self.folder / "a.pt"
+        self.ok("quantize", folder, "-o", artifact, "--set", "checkpoint.vision_heads=8", "--set", "*.c_fc.input_quantizer.bits=8")
+        manifest = self.inspected(artifact)["manifest"]
+        self.assertEqual(manifest["config"]["vision_settings"]["heads"], 8)
+        for setting, pattern in (("checkpoint.vision_head=8", "unknown key.*vision_head"), ("checkpoint.vision_heads=no", "vision_heads"),
+                                 ("checkpoint.text_pooling=middle", "largest_id, first_end, last"), ("vision_heads=8", "expected checkpoint.KEY=VALUE"),
+                                 ("checkpoint.text_pooling=first_end", 'needs "text_end_id"'), ("checkpoint.text_end_id=3", "needs")):
+            self.fails(2, pattern, "inspect", folder, "--set", setting)
+
     def test_tensors_outside_of_the_model_are_told(self):
         state = {f"clip.{name}": tensor for name, tensor in state_of(self.clip).items()} | {"adapter.weight": torch.zeros(2)}
         path = save_safetensors(state, self.folder / "a.safetensors")

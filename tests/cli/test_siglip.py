@@ -2,9 +2,10 @@
 import json
 import unittest
 
+import numpy as np
 import torch
 
-from siglip_torch import Siglip, open_clip_names
+from siglip_torch import Siglip, folder_with_tokenizer, open_clip_names
 from support import MERGES, CliTest, trace, worst_cosine, write_coco
 from test_checkpoint_kinds import save_safetensors
 
@@ -97,6 +98,22 @@ class SiglipTest(CliTest):
             config["model_cfg"]["vision_cfg"].update(change)
             (folder / "open_clip_config.json").write_text(json.dumps(config))
             self.fails(3, pattern, "inspect", folder, *bpe)
+
+    def test_texts_of_folders_with_their_own_tokenizers(self):
+        for kind, shown in (("siglip", "SentencePiece"), ("gemma", "byte fallback")):
+            folder = self.folder / kind
+            model, golden = folder_with_tokenizer(kind, folder, save_safetensors)
+            rows = [each for each in golden if each["text"].strip() and "\n" not in each["text"] and "\r" not in each["text"]
+                    and each["text"] == each["text"].strip() and each["text"].isprintable()]
+            self.assertGreater(len(rows), 60)
+            (self.folder / "texts.txt").write_text("".join(each["text"] + "\n" for each in rows), encoding="utf-8")
+            expected = model.encode_text(torch.tensor([each["row"] for each in rows]))
+            self.ok("embed", folder, "--texts", self.folder / "texts.txt", "-o", self.folder / "rows.npy")
+            self.assertGreater(worst_cosine(np.load(self.folder / "rows.npy"), expected), 0.999999, kind)
+            self.ok("quantize", folder, "--recipe", "fp16", "-o", self.folder / f"{kind}.pt")
+            self.ok("embed", self.folder / f"{kind}.pt", "--texts", self.folder / "texts.txt", "-o", self.folder / "artifact.npy")
+            self.assertGreater(worst_cosine(np.load(self.folder / "artifact.npy"), expected), 0.99999, kind)
+            self.assertIn(shown, self.ok("inspect", self.folder / f"{kind}.pt"))
 
     def test_archive_is_compared_with_its_own_code(self):
         image, text = self.model.samples()

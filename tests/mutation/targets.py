@@ -83,6 +83,7 @@ class Inputs:
 
     def _write_containers(self):
         """One CLIP in every container other than TorchScript, and in hubs' folders."""
+        import siglip_torch
         import test_checkpoint_kinds as kinds
         from support import MERGES, pixels, tiny_clip, tokens
 
@@ -117,6 +118,8 @@ class Inputs:
         torch.save(state, open_clip / "open_clip_pytorch_model.bin")
         (open_clip / "open_clip_config.json").write_text(json.dumps(kinds.OPEN_CLIP_CONFIG))
         (open_clip / "merges.txt").write_text(MERGES)
+        for kind in ("siglip", "gemma"):
+            siglip_torch.folder_with_tokenizer(kind, self.folder / kind, kinds.save_safetensors)
 
     def told(self):
         """Options that tell what a file without documents doesn't."""
@@ -280,6 +283,14 @@ def hub_documents(rng, inputs, place):
     return any_model_command(rng, inputs, folder, place)
 
 
+def tokenizers(rng, inputs, place):
+    source, name = rng.choice((("siglip", "spiece.model"), ("siglip", "tokenizer_config.json"), ("gemma", "tokenizer.json"),
+                               ("gemma", "tokenizer_config.json"), ("siglip", "config.json"), ("siglip", "model.safetensors")))
+    mutate = {"spiece.model": mutators.bytes_of, "model.safetensors": mutators.safetensors}.get(name, mutators.json_or_bytes)
+    folder = damaged_folder(rng, inputs.folder / source, place / "model", name, mutate)
+    return any_model_command(rng, inputs, folder, place)
+
+
 def flipped_archive(rng, inputs, place):
     """A bit within the archive: its CRCs tell, or it changes nothing."""
     source = rng.choice([inputs.checkpoint, *inputs.artifacts])
@@ -383,7 +394,7 @@ def merges(rng, inputs, place):
 
 
 TARGETS = {each.__name__: each for each in (checkpoint, artifact, safetensors, shards, torch_save, legacy_torch_save, torch_export,
-                                            hub_documents, flipped_archive, recipe, run_file, results, calibration, run_record,
+                                            hub_documents, tokenizers, flipped_archive, recipe, run_file, results, calibration, run_record,
                                             feature_cache, picture, captions, words, texts, merges)}
 
 # What nobody should read in a message.

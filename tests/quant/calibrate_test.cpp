@@ -1,5 +1,4 @@
 #include "clipq/quant/calibrate.h"
-#include "clipq/quant/place_quantizers.h"
 
 #include <ATen/ops/arange.h>
 #include <ATen/ops/cat.h>
@@ -10,6 +9,8 @@
 #include "calibration_batches.h"
 #include "clipq/core/error.h"
 #include "clipq/core/files.h"
+#include "clipq/model/patches.h"
+#include "clipq/quant/place_quantizers.h"
 #include "clipq/quant/quantize_model.h"
 #include "clipq/quant/row_sample.h"
 #include "temporary_folder.h"

@@ -55,6 +55,7 @@ void add_bench(CLI::App& app, const CommonOptions& common) {
                     "each line of stdin such as \"image 32\" run once and print the milliseconds");
   command->add_option("-o,--output", *output, "Result JSON to write")->type_name(kFileType);
   add_model_arguments(*command, *model);
+  add_checkpoint_settings(*command, *model);
   command->callback([options, model, output, tower, on_request, &common] {
     if (*on_request) {
       options->model = model->options();

@@ -75,6 +75,7 @@ void add_classify(CLI::App& app, const CommonOptions& common) {
       ->check(whole_number(1, kMostItems))
       ->capture_default_str();
   add_model_arguments(*command, arguments->model);
+  add_checkpoint_settings(*command, arguments->model);
   command->callback([arguments, &common] {
     ClassifyOptions chosen = arguments->options;
     assign_files(chosen, arguments->model_file);

@@ -7,6 +7,7 @@
 #include "clipq/bench/latency.h"
 #include "clipq/core/error.h"
 #include "clipq/core/files.h"
+#include "clipq/core/json.h"
 #include "clipq/core/parse_number.h"
 #include "clipq/core/strings.h"
 #include "clipq/kernels/attention_path.h"
@@ -36,6 +37,26 @@ std::int64_t parse_heads(const std::string& text, const std::string& where) {
   throw UsageError(cat(where, ": \"", text, "\" is not a positive integer"));
 }
 
+constexpr std::string_view kCheckpointPrefix = "checkpoint.";
+
+/// The keys of a clipq_checkpoint.json from "checkpoint.KEY=VALUE". Values are JSON, or texts
+/// without quotes.
+Json checkpoint_document(const std::vector<std::string>& settings) {
+  Json document = Json::object();
+  for (const std::string& setting : settings) {
+    const std::size_t equals = setting.find('=');
+    if (!setting.starts_with(kCheckpointPrefix) || equals == std::string::npos ||
+        equals == kCheckpointPrefix.size()) {
+      throw UsageError(cat("--set ", setting, ": expected checkpoint.KEY=VALUE"));
+    }
+    const std::string value = setting.substr(equals + 1);
+    const Json parsed = Json::parse(value, nullptr, /*allow_exceptions=*/false);
+    document[setting.substr(kCheckpointPrefix.size(), equals - kCheckpointPrefix.size())] =
+        parsed.is_discarded() ? Json(value) : parsed;
+  }
+  return document;
+}
+
 }  // namespace
 
 ModelOptions ModelArguments::options() const {
@@ -49,6 +70,7 @@ ModelOptions ModelArguments::options() const {
   if (!heads.empty()) {
     settings.heads = parse_tower_choice<std::int64_t>(heads, "--heads", parse_heads);
   }
+  options.checkpoint.document = checkpoint_document(overrides);
   options.bpe = bpe;
   if (mode != "native" && mode != "simulate") {
     throw UsageError(cat("--mode ", mode, ": expected native or simulate"));
@@ -88,6 +110,23 @@ void add_checkpoint_arguments(CLI::App& command, ModelArguments& arguments) {
                   "the tokenizer: merges, plain or gzip, a tokenizer.json or a SentencePiece model "
                   "(default: the model's own, else OpenAI's)")
       ->type_name(kFileType);
+}
+
+void take_checkpoint_settings(std::vector<std::string>& overrides, ModelArguments& arguments) {
+  const auto rest = std::stable_partition(
+      overrides.begin(), overrides.end(),
+      [](const std::string& each) { return !each.starts_with(kCheckpointPrefix); });
+  arguments.overrides.assign(rest, overrides.end());
+  overrides.erase(rest, overrides.end());
+}
+
+void add_checkpoint_settings(CLI::App& command, ModelArguments& arguments) {
+  command
+      .add_option("--set", arguments.overrides,
+                  "set a key of a checkpoint's clipq_checkpoint.json, as in "
+                  "checkpoint.vision_heads=16; may be repeated")
+      ->type_name(kSettingType)
+      ->allow_extra_args(false);
 }
 
 void add_model_arguments(CLI::App& command, ModelArguments& arguments) {

@@ -25,6 +25,7 @@ void add_embed(CLI::App& app, const CommonOptions& common) {
       ->type_name(kFileType)
       ->required();
   add_model_arguments(*command, *model);
+  add_checkpoint_settings(*command, *model);
   command->callback([options, model, &common] {
     options->model = model->options();
     options->decode_threads = decode_threads(common);

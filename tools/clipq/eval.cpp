@@ -68,6 +68,7 @@ void add_eval(CLI::App& app, const CommonOptions& common) {
                    "folder to write CLIP_benchmark's JSON files to, one per model")
       ->type_name(kFolderType);
   add_model_arguments(*command, arguments->model);
+  add_checkpoint_settings(*command, arguments->model);
   command->callback([arguments, command, &common] {
     require_options_of_task(*command, arguments->options.task);
     if (!arguments->output.empty()) require_writable_target(arguments->output);

@@ -11,6 +11,7 @@ void add_inspect(CLI::App& app, const CommonOptions& common) {
   auto model = std::make_shared<ModelArguments>();
   add_models_argument(*command, "model", *file, "checkpoint or artifact");
   add_model_arguments(*command, *model);
+  add_checkpoint_settings(*command, *model);
   command->callback([file, model, &common] {
     ModelOptions options = model->options();
     const Inspection inspection = inspect(*file, options);

@@ -33,7 +33,8 @@ void add_quantize(CLI::App& app, const CommonOptions& common) {
   command
       ->add_option("--set", options->overrides,
                    "override the recipe: calibration.KEY=VALUE, algorithms.NAME.OPTION=VALUE, or "
-                   "GLOB.ATTRIBUTE=VALUE as in '*.weight_quantizer.bits=8'; may be repeated")
+                   "GLOB.ATTRIBUTE=VALUE as in '*.weight_quantizer.bits=8'; or set a key of the "
+                   "checkpoint's clipq_checkpoint.json: checkpoint.KEY=VALUE; may be repeated")
       ->type_name(kSettingType)
       ->allow_extra_args(false);
   command
@@ -53,6 +54,7 @@ void add_quantize(CLI::App& app, const CommonOptions& common) {
   add_skip_bad_option(*command, options->skip_bad);
   add_checkpoint_arguments(*command, *model);
   command->callback([options, model, &common] {
+    take_checkpoint_settings(options->overrides, *model);
     options->model = model->options();
     return_large_blocks_to_system();
     options->decode_threads = decode_threads(common);

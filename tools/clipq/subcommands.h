@@ -70,6 +70,7 @@ void add_models_argument(CLI::App& command, const std::string& name, Files& mode
 struct ModelArguments {
   std::string activation;
   std::string heads;
+  std::vector<std::string> overrides;  ///< "checkpoint.KEY=VALUE"
   std::string parity = "sandbox";
   std::string bpe;
   std::string mode = "native";
@@ -81,6 +82,12 @@ struct ModelArguments {
 
 /// Adds --activation, --heads, --parity and --bpe: for commands that read checkpoints.
 void add_checkpoint_arguments(CLI::App& command, ModelArguments& arguments);
+
+/// Moves the settings of checkpoints, "checkpoint.KEY=VALUE", out of a command's own --set.
+void take_checkpoint_settings(std::vector<std::string>& overrides, ModelArguments& arguments);
+
+/// Adds --set, for commands that have none of their own.
+void add_checkpoint_settings(CLI::App& command, ModelArguments& arguments);
 
 /// Adds those of add_checkpoint_arguments, --mode, --kernels and --attention: for commands that run
 /// models.

@@ -14,7 +14,8 @@ namespace clipq {
 
 /// How a checkpoint is read.
 struct CheckpointOptions {
-  SettingChoices settings;  ///< what the user says of the towers
+  SettingChoices settings;         ///< what the user says of the towers
+  Json document = Json::object();  ///< keys of clipq_checkpoint.json that win over the file's
   ParityMode parity = ParityMode::kSandbox;
 };
 
@@ -44,12 +45,13 @@ struct Checkpoint {
 
 /// Makes a CLIP with ViT towers of the contents of a file or folder.
 ///
-/// Heads, activation and LayerNorm eps of each tower are those of `options` if given, else of the
-/// checkpoint's documents, else read off the archive's code, else tried against embeddings: those
-/// that the archive's own code gives, or those of the samples in the file.
+/// Heads, activation and LayerNorm eps of each tower are those of `options` if given (of their
+/// `settings` before their `document`), else of the checkpoint's documents, else read off the
+/// archive's code, else tried against embeddings: those that the archive's own code gives, or those
+/// of the samples in the file.
 /// Throws InputError if it isn't such a checkpoint, if our embeddings differ from its own, or if
-/// they can't be compared and `options` don't skip that; UsageError if a setting can't be told.
-/// The contents are used up.
+/// they can't be compared and `options` don't skip that; UsageError if a setting can't be told, or
+/// if the `document` of `options` has a key or value that isn't valid. The contents are used up.
 /// @param where the file or folder, for messages
 Checkpoint load_checkpoint(CheckpointContents contents, const std::string& where,
                            const CheckpointOptions& options);

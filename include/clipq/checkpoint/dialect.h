@@ -32,6 +32,8 @@ struct Dialect {
   /// What is done to images unless a document tells.
   Preprocess preprocess = {};
 
+  bool is_hugging_face() const { return hugging_face_type != nullptr; }
+
   const std::vector<std::string>& modules(Tower tower) const {
     return tower == Tower::kImage ? image_modules : text_modules;
   }

@@ -18,6 +18,13 @@ struct TowerChoice {
   const std::optional<T>& of(Tower tower) const { return tower == Tower::kImage ? vision : text; }
 };
 
+/// Replaces what `given` has.
+template <typename T>
+void overlay(TowerChoice<T>& choice, const TowerChoice<T>& given) {
+  if (given.vision) choice.vision = given.vision;
+  if (given.text) choice.text = given.text;
+}
+
 /// "VALUE", for both towers, or "image=VALUE,text=VALUE", one of which may be absent.
 /// @param parse from a text and what names it in messages to T; throws UsageError
 /// @param where names the text in messages: "activation"

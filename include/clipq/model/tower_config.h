@@ -39,7 +39,7 @@ enum class ImagePooling {
 /// "class_token", "attention".
 const char* name_of(ImagePooling pooling);
 
-/// Throws InputError that names `where` and the valid names.
+/// Throws UsageError that names `where` and the valid names.
 ImagePooling parse_image_pooling(const std::string& name, const std::string& where);
 
 /// A ViT image tower.
@@ -66,7 +66,7 @@ enum class TextPooling {
 /// "largest_id", "first_end", "last".
 const char* name_of(TextPooling pooling);
 
-/// Throws InputError that names `where` and the valid names.
+/// Throws UsageError that names `where` and the valid names.
 TextPooling parse_text_pooling(const std::string& name, const std::string& where);
 
 /// A text tower.
