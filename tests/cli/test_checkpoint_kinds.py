@@ -423,7 +423,7 @@ class CheckpointKinds(CliTest):
                                   (config.replace('"clip"', '"blip"'), '"model_type" is blip, expected clip or siglip'),
                                   (config.replace(f'"eos_token_id": {VOCABULARY - 1}', '"eos_token_id": 700'), "texts end with id 700"),
                                   (config.replace('"num_attention_heads": 2', '"hidden_act": "relu"'), '"hidden_act" is relu'),
-                                  (config.replace('"image_size": 32', '"image_size": 36'), "says image size 36, but its tensors have 32"),
+                                  (config.replace('"image_size": 32', '"image_size": 48'), "says image size 48, but its tensors have 32"),
                                   (config.replace('"vision_config": {', '"vision_config_dict": 3, "vision_config": {'), "is no object"),
                                   (config[:-1], "config.json")):
             (folder / "config.json").write_text(document)
