@@ -76,8 +76,8 @@ void require_known_activation(const SettledTowers& towers, const std::string& wh
   throw UsageError(
       cat(where,
           ": the activation can't be told from this file, and there is nothing to try it "
-          "against; pass quick_gelu (OpenAI's models) or gelu (most "
-          "open_clip models)"),
+          "against; pass quick_gelu (OpenAI's models), gelu (most open_clip models) or gelu_tanh "
+          "(Hugging Face's SigLIP)"),
       {{Setting::kActivation}});
 }
 
@@ -137,9 +137,8 @@ void check(Checkpoint& checkpoint, const std::filesystem::path& archive,
   checkpoint.parity = require_parity(checkpoint.model, checkpoint.towers, *result.reference, where);
 }
 
-/// Has the metadata say what the document of `options` says, and returns what it and the rest of
-/// `options` say of settings.
-SettingChoices take_over(CheckpointMetadata& metadata, const CheckpointOptions& options) {
+/// Applies the document of `options` to the metadata; returns the settings that `options` give.
+SettingChoices apply_options(CheckpointMetadata& metadata, const CheckpointOptions& options) {
   const SettingChoices told = std::exchange(metadata.settings, {});
   read_document(metadata, options.document, "settings of the checkpoint");
   SettingChoices choices = std::exchange(metadata.settings, told);
@@ -171,8 +170,7 @@ Checkpoint load_checkpoint(CheckpointContents contents, const std::string& where
   checkpoint.sample_texts = sample_texts_of(contents.documents, samples, where);
   CanonicalState state = to_canonical(std::exchange(contents.tensors, {}), where);
   checkpoint.dialect = state.dialect->name;
-  checkpoint.tokenizer =
-      read_tokenizer(contents.documents, state.dialect->is_hugging_face(), where);
+  checkpoint.tokenizer = read_tokenizer(contents.documents, state.dialect->is_hugging_face, where);
   checkpoint.float32_bytes = float32_bytes(state.tensors);
   checkpoint.stored = tensor_bytes(state.tensors);
   const std::string place =
@@ -180,7 +178,7 @@ Checkpoint load_checkpoint(CheckpointContents contents, const std::string& where
   ClipConfig config = infer_config(state.tensors, place);
   if (state.dialect->settle != nullptr) state.dialect->settle(config);
   CheckpointMetadata metadata = read_checkpoint_metadata(contents.documents, *state.dialect, where);
-  const SettingChoices choices = take_over(metadata, options);
+  const SettingChoices choices = apply_options(metadata, options);
   if (samples && !metadata.image_size) metadata.image_size = samples->pixels.size(3);
   settle_architecture(metadata, config, where);
   checkpoint.knows_preprocess = metadata.knows_preprocess;

@@ -1,5 +1,6 @@
 #include "checkpoint_metadata.h"
 
+#include "clipq/checkpoint/checkpoint_document.h"
 #include "clipq/core/error.h"
 #include "clipq/core/json.h"
 #include "clipq/core/strings.h"
@@ -58,7 +59,7 @@ void read_text_reading(CheckpointMetadata& metadata, const Json& json, const std
   overlay(metadata.text_causal, optional_value<bool>(json, "text_causal", place));
   const auto end_id = optional_value<std::int64_t>(json, "text_end_id", place);
   const auto pooling = optional_value<std::string>(json, "text_pooling", place);
-  if (pooling) metadata.text_pooling = parse_text_pooling(*pooling, place);
+  if (pooling) metadata.text_pooling = parse_text_pooling(*pooling, place + ": text_pooling");
   const bool ends = metadata.text_pooling == TextPooling::kFirstEnd;
   if (end_id && !ends) {
     throw UsageError(cat(place, ": \"text_end_id\" needs \"text_pooling\": \"first_end\""));
@@ -74,11 +75,19 @@ CheckpointMetadata read_library(const std::map<std::string, std::string>& docume
   CheckpointMetadata metadata;
   const bool open_clip = has_open_clip_config(documents);
   const bool hugging_face = has_hugging_face_config(documents);
-  if (hugging_face && (dialect.is_hugging_face() || !open_clip)) {
-    metadata = read_hugging_face_documents(documents, dialect, where);
+  const bool is_theirs = hugging_face && (dialect.is_hugging_face || !open_clip);
+  if (is_theirs) {
+    metadata = read_hugging_face_documents(documents, where);
   } else if (open_clip) {
     metadata = read_open_clip_documents(documents, where);
   }
+  if (!metadata.family.empty() && metadata.family != dialect.family) {
+    throw InputError(cat(where, ": its configuration is of model type ", metadata.family,
+                         ", but its tensors are those of ", dialect.name));
+  }
+  // The libraries run the same weights of SigLIP with another form of GELU.
+  const bool is_foreign = is_theirs != dialect.is_hugging_face;
+  if (is_foreign && metadata.family == "siglip") metadata.settings.activation = {};
   if (!metadata.knows_preprocess) metadata.preprocess = dialect.preprocess;
   return metadata;
 }
@@ -115,6 +124,15 @@ void read_document(CheckpointMetadata& metadata, const Json& json, const std::st
   read_text_reading(metadata, json, place);
   if (!json.contains("preprocess")) return;
   read_preprocess(metadata, json_value(json, "preprocess", Json::object(), place), place);
+}
+
+void require_valid_document(const Json& document, const std::string& where) {
+  try {
+    CheckpointMetadata metadata;
+    read_document(metadata, document, where);
+  } catch (const InputError& failure) {
+    throw UsageError(failure.what(), failure.advice());
+  }
 }
 
 void settle_architecture(const CheckpointMetadata& metadata, ClipConfig& config,

@@ -14,6 +14,7 @@ namespace clipq {
 
 /// What the documents of a checkpoint tell beyond the weights.
 struct CheckpointMetadata {
+  std::string family = {};  ///< "clip" or "siglip" if a configuration tells it
   SettingChoices settings;
   Preprocess preprocess;          ///< with OpenAI's size
   bool knows_preprocess = false;  ///< whether a document tells it
@@ -33,8 +34,8 @@ struct CheckpointMetadata {
 CheckpointMetadata read_checkpoint_metadata(const std::map<std::string, std::string>& documents,
                                             const Dialect& dialect, const std::string& where);
 
-/// Takes over the keys of a clipq_checkpoint.json. Throws UsageError or InputError that names `place`
-/// and the key if one is unknown or has a value that isn't valid.
+/// Takes over the keys of a clipq_checkpoint.json. Throws UsageError or InputError that names
+/// `place` and the key if one is unknown or has a value that isn't valid.
 void read_document(CheckpointMetadata& metadata, const Json& json, const std::string& place);
 
 /// Gives a config inferred from shapes what the metadata tell of the architecture, the pixels

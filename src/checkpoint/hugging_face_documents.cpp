@@ -61,10 +61,18 @@ constexpr std::array<NamedActivation, 8> kActivations = {
      {"gelu_python_tanh", Activation::kGeluTanh},
      {"gelu_accurate", Activation::kGeluTanh}}};
 
+/// object[key], or `fallback` if it is absent or null: saved files list what isn't set as null.
+template <typename T>
+T set_value(const Json& json, const char* key, const T& fallback, const std::string& place) {
+  const auto found = json.find(key);
+  return found == json.end() || found->is_null() ? fallback
+                                                 : json_value(json, key, fallback, place);
+}
+
 /// A tower's config: `NAME_dict`, which old files have, replaces `NAME`.
 Json tower_config(const Json& config, const std::string& name, const std::string& place) {
   for (const std::string& key : {name + "_dict", name}) {
-    const Json tower = json_value(config, key.c_str(), Json(), place);
+    Json tower = json_value(config, key.c_str(), Json(), place);
     if (tower.is_object()) return tower;
     if (!tower.is_null()) throw InputError(cat(place, ": \"", key, "\" is no object"));
   }
@@ -72,8 +80,7 @@ Json tower_config(const Json& config, const std::string& name, const std::string
 }
 
 Activation activation_of(const Json& config, const Defaults& defaults, const std::string& place) {
-  const auto name =
-      json_value<std::string>(config, "hidden_act", std::string(defaults.activation), place);
+  const auto name = set_value(config, "hidden_act", std::string(defaults.activation), place);
   for (const NamedActivation& each : kActivations) {
     if (name == each.name) return each.activation;
   }
@@ -107,21 +114,15 @@ const Defaults& defaults_of(const Json& config, const std::string& place) {
                        ": clipq doesn't support the others"));
 }
 
-void read_config(const Json& config, const Dialect& dialect, const std::string& place,
-                 CheckpointMetadata& metadata) {
+void read_config(const Json& config, const std::string& place, CheckpointMetadata& metadata) {
   const Defaults& defaults = defaults_of(config, place);
-  if (dialect.is_hugging_face() && defaults.model_type != dialect.hugging_face_type) {
-    throw InputError(cat(place, ": \"model_type\" is ", defaults.model_type,
-                         ", but its tensors are those of a ", dialect.name));
-  }
+  metadata.family = defaults.model_type;
   const Json vision = tower_config(config, "vision_config", place);
   const Json text = tower_config(config, "text_config", place);
   const std::string vision_place = place + ": vision_config";
   const std::string text_place = place + ": text_config";
   const auto number = [](const Json& tower, const char* key, std::int64_t otherwise,
-                         const std::string& at) {
-    return json_value<std::int64_t>(tower, key, otherwise, at);
-  };
+                         const std::string& at) { return set_value(tower, key, otherwise, at); };
   metadata.settings = {
       .heads = {number(vision, "num_attention_heads", defaults.vision_heads, vision_place),
                 number(text, "num_attention_heads", defaults.text_heads, text_place)},
@@ -151,14 +152,6 @@ std::int64_t side_of(const Json& json, const char* key) {
   return square ? whole_number(json["height"]).value_or(0) : 0;
 }
 
-/// object[key], or `fallback` if it is absent or null: saved files list what isn't set as null.
-template <typename T>
-T set_value(const Json& json, const char* key, const T& fallback, const std::string& place) {
-  const auto found = json.find(key);
-  return found == json.end() || found->is_null() ? fallback
-                                                 : json_value(json, key, fallback, place);
-}
-
 /// What an image processor does unless its document says otherwise.
 struct ImageProcessor {
   bool crops;
@@ -167,19 +160,20 @@ struct ImageProcessor {
   std::array<float, 3> std;
 };
 
-ImageProcessor image_processor_of(const Json& json, const std::string& place) {
-  for (const char* key : {"image_processor_type", "feature_extractor_type"}) {
-    const auto type = set_value<std::string>(json, key, "CLIPImageProcessor", place);
-    // Siglip2ImageProcessor is NaFlex's, whose images keep their shape.
-    if (type.starts_with("SiglipImageProcessor")) {
-      return {false, ResizeMode::kSquash, {0.5F, 0.5F, 0.5F}, {0.5F, 0.5F, 0.5F}};
-    }
-    if (!type.starts_with("CLIP")) {
-      throw InputError(
-          cat(place, ": images are processed by ", type, ", which clipq doesn't support"));
-    }
+/// The processor that a document names, or that the family has.
+ImageProcessor image_processor_of(const Json& json, const std::string& family,
+                                  const std::string& place) {
+  auto type = set_value<std::string>(json, "feature_extractor_type", "", place);
+  type = set_value(json, "image_processor_type", type, place);
+  if (type.empty()) type = family == "siglip" ? "SiglipImageProcessor" : "CLIPImageProcessor";
+  // Siglip2ImageProcessor is NaFlex's, whose images keep their shape.
+  if (type.starts_with("SiglipImageProcessor")) {
+    return {false, ResizeMode::kSquash, {0.5F, 0.5F, 0.5F}, {0.5F, 0.5F, 0.5F}};
   }
-  return {true, ResizeMode::kShortest, Preprocess().mean, Preprocess().std};
+  if (type.starts_with("CLIP")) {
+    return {true, ResizeMode::kShortest, Preprocess().mean, Preprocess().std};
+  }
+  throw InputError(cat(place, ": images are processed by ", type, ", which clipq doesn't support"));
 }
 
 Interpolation interpolation_of(const Json& json, const std::string& place) {
@@ -197,12 +191,13 @@ Interpolation interpolation_of(const Json& json, const std::string& place) {
 
 /// How images are resized and cropped, which must give the model's resolution, and the processor's
 /// mean and std.
-void read_resizing(const Json& json, std::int64_t resolution, const std::string& place,
+void read_resizing(const Json& json, const CheckpointMetadata& metadata, const std::string& place,
                    Preprocess& preprocess) {
+  const std::int64_t resolution = *metadata.image_size;
   const auto require = [&place](bool fits, const std::string& what) {
     if (!fits) throw InputError(cat(place, ": ", what, ", which clipq doesn't support"));
   };
-  const ImageProcessor processor = image_processor_of(json, place);
+  const ImageProcessor processor = image_processor_of(json, metadata.family, place);
   require(set_value(json, "do_resize", true, place), "images aren't resized");
   require(set_value(json, "do_rescale", true, place), "pixels aren't scaled to 0 … 1");
   require(set_value(json, "do_normalize", true, place), "images aren't normalized");
@@ -231,7 +226,7 @@ void read_resizing(const Json& json, std::int64_t resolution, const std::string&
 std::array<float, 3> channels(const Json& json, const char* key, const std::array<float, 3>& usual,
                               const std::string& place) {
   const auto found = json.find(key);
-  if (found == json.end()) return usual;
+  if (found == json.end() || found->is_null()) return usual;
   const bool three = found->is_array() && found->size() == 3 && (*found)[0].is_number() &&
                      (*found)[1].is_number() && (*found)[2].is_number();
   if (!three) throw InputError(cat(place, ": \"", key, "\" isn't a list of three numbers"));
@@ -260,19 +255,19 @@ bool has_hugging_face_config(const std::map<std::string, std::string>& documents
 }
 
 CheckpointMetadata read_hugging_face_documents(const std::map<std::string, std::string>& documents,
-                                               const Dialect& dialect, const std::string& where) {
+                                               const std::string& where) {
   CheckpointMetadata metadata;
   const std::string place = cat(where, ": ", kConfig);
   const Json config = parse_json(documents.at(kConfig), place);
   if (!config.is_object()) throw InputError(cat(place, ": expected an object"));
-  read_config(config, dialect, place, metadata);
+  read_config(config, place, metadata);
   metadata.preprocess.crop_offset = CropOffset::kFloor;
   std::string images = where;
   const Json json = image_processor(documents, images);
   if (json.is_null()) return metadata;
   if (!json.is_object()) throw InputError(cat(images, ": expected an object"));
   Preprocess& preprocess = metadata.preprocess;
-  read_resizing(json, *metadata.image_size, images, preprocess);
+  read_resizing(json, metadata, images, preprocess);
   preprocess.mean = channels(json, "image_mean", preprocess.mean, images);
   preprocess.std = channels(json, "image_std", preprocess.std, images);
   validate(preprocess, images);

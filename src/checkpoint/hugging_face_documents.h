@@ -12,10 +12,9 @@ bool has_hugging_face_config(const std::map<std::string, std::string>& documents
 
 /// What config.json and preprocessor_config.json of a `CLIPModel` or `SiglipModel` tell. Keys that
 /// are absent have the values of transformers' classes. Throws UsageError or InputError that names
-/// `where`, the document and the key if they say something that clipq can't do, another resizing or
-/// cropping, or are of another family than the weights.
-/// @param dialect the weights' names
+/// `where`, the document and the key if they say something that clipq can't do: another pooling,
+/// resizing or cropping.
 CheckpointMetadata read_hugging_face_documents(const std::map<std::string, std::string>& documents,
-                                               const Dialect& dialect, const std::string& where);
+                                               const std::string& where);
 
 }  // namespace clipq

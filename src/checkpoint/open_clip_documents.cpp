@@ -85,6 +85,11 @@ TextPooling text_pooling_of(const Json& text, const std::string& place) {
                        ", which clipq doesn't support; expected argmax, eos or last"));
 }
 
+bool has_timm_tower(const Json& vision) {
+  const auto name = vision.find("timm_model_name");
+  return name != vision.end() && !name->is_null();
+}
+
 struct ImageSettings {
   std::int64_t heads;
   Activation activation;
@@ -92,7 +97,7 @@ struct ImageSettings {
 };
 
 ImageSettings image_settings_of(const Json& model, const Json& vision, const std::string& place) {
-  if (const auto name = vision.find("timm_model_name"); name != vision.end() && !name->is_null()) {
+  if (has_timm_tower(vision)) {
     const TimmSiglip tower = timm_siglip(vision, place);
     return {tower.heads, tower.activation, kTimmSiglipEps};
   }
@@ -128,7 +133,8 @@ void read_sizes(CheckpointMetadata& metadata, const Json& model, const std::stri
     throw InputError(
         cat(place, ": \"image_size\" is ", size.dump(), "; clipq takes square images"));
   }
-  if (!vision.contains("timm_model_name")) {
+  metadata.family = has_timm_tower(vision) ? "siglip" : "clip";
+  if (!has_timm_tower(vision)) {
     metadata.patch_size = json_value<std::int64_t>(vision, "patch_size", kPatchSize, place);
   }
   metadata.context_length = json_value<std::int64_t>(text, "context_length", kContext, place);

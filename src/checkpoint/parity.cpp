@@ -194,8 +194,8 @@ std::string difference_text(const TowerParity& parity) {
 }
 
 /// What no setting explains.
-void judge_misfit(const TowerParity& parity, Tower tower, const Reference& reference,
-                  const std::string& where) {
+void judge_misfit(const TowerParity& parity, Tower tower, const ClipConfig& config,
+                  const Reference& reference, const std::string& where) {
   const bool together = reference.similarities.defined();
   const std::string found = cat(
       where, ": the ",
@@ -209,10 +209,9 @@ void judge_misfit(const TowerParity& parity, Tower tower, const Reference& refer
   throw InputError(
       cat(found,
           ". No other number of heads, activation or LayerNorm eps explains it, so its "
-          "architecture isn't the CLIP that its names say",
-          tower == Tower::kText || together
-              ? " (its text tower: causal, pooled at the token with the largest id)"
-              : " (a pre-norm ViT with a class token)"));
+          "architecture isn't what its names say: ",
+          tower == Tower::kText || together ? cat("a text tower that is ", describe(config.text))
+                                            : cat("a pre-norm ", describe(config.image))));
 }
 
 /// @param what of the reference the rows are, "image and text"
@@ -281,7 +280,7 @@ Parity require_parity(ClipModel& model, SettledTowers& towers, const Reference& 
     parity.of(tower) = taken.parity(tower);
     const bool told_already = comparison.together() && tower == Tower::kText;
     if (!comparison.fits(tower) && !told_already) {
-      judge_misfit(taken.parity(tower), tower, reference, where);
+      judge_misfit(taken.parity(tower), tower, model.config(), reference, where);
     }
     take_over(towers.of(tower), taken.model().tower(tower).config().settings, tower, where);
     model = with_settings(std::move(model), tower, towers.of(tower).settings());

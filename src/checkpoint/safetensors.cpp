@@ -10,7 +10,7 @@
 #include <utility>
 #include <vector>
 
-#include "bounded_json.h"
+#include "clipq/core/bounded_json.h"
 #include "clipq/core/error.h"
 #include "clipq/core/files.h"
 #include "clipq/core/json.h"

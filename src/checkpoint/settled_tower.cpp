@@ -26,7 +26,7 @@ const char* name_of(Origin origin) {
     case Origin::kCode:
       return "the archive's code";
     case Origin::kTried:
-      return "tried against the archive's own embeddings";
+      return "tried against the original's embeddings";
     case Origin::kAssumed:
       return "an assumption";
   }
@@ -40,7 +40,7 @@ TowerSettings SettledTower::settings() const {
 std::string SettledTower::assumed() const {
   std::vector<std::string> parts;
   if (heads.origin == Origin::kAssumed) {
-    parts.push_back(cat("heads ", heads.value, " (width / 64)"));
+    parts.push_back(cat("heads ", heads.value));
   }
   if (activation.origin == Origin::kAssumed) {
     parts.push_back(cat("activation ", name_of(activation.value)));

@@ -101,9 +101,9 @@ class TokenizerReader {
   }
 
   Tokenizer from_merges(const std::string& merges, bool is_hugging_face) const {
-    nlohmann::json vocabulary = nlohmann::json::object();
+    SortedJson vocabulary = SortedJson::object();
     if (const auto document = this->document(kVocabulary)) {
-      vocabulary = parse_sorted(*document, place(kVocabulary));
+      vocabulary = parse_sorted_json(*document, place(kVocabulary));
       if (!vocabulary.is_object()) throw InputError(place(kVocabulary) + ": expected an object");
       require_openai_order(vocabulary, merges, place(kVocabulary));
     }
@@ -125,7 +125,7 @@ class TokenizerReader {
   }
 
   /// Puts start and end around where no document has them.
-  Tokenizer finish_clip(TokenizerSource source, const nlohmann::json& vocabulary,
+  Tokenizer finish_clip(TokenizerSource source, const SortedJson& vocabulary,
                         const std::string& place) const {
     TokenizerSettings& settings = source.settings;
     const ClipBpeModel model(source.vocabulary, settings.words, place);
@@ -156,6 +156,10 @@ class TokenizerReader {
                              : from_open_clip(source.vocabulary, where);
     }
     const IdOf id_of = [&json](const std::string& token) { return json.id_of(token); };
+    if (config_.tokenizer_class == "Siglip2Tokenizer") {
+      source.settings.cleaning.insert(source.settings.cleaning.begin(),
+                                      CleaningStep::kLowerCharacters);
+    }
     source.settings.frame.pad = id_of("<pad>").value_or(source.settings.frame.end.value_or(0));
     return finish(std::move(source), id_of, where);
   }
@@ -198,7 +202,9 @@ class TokenizerReader {
   Tokenizer finish(TokenizerSource source, const IdOf& id_of, const std::string& place) const {
     apply(config_, id_of, place, source.settings.frame);
     if (open_clip_.is_hugging_face) {
-      source.settings.preparation = open_clip_.clean.value_or(open_clip_whitespace());
+      TextCleaning& preparation = source.settings.preparation;
+      const TextCleaning first = open_clip_.clean.value_or(open_clip_whitespace());
+      preparation.insert(preparation.begin(), first.begin(), first.end());
     }
     return {source, place};
   }

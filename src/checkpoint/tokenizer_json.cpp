@@ -6,14 +6,12 @@
 
 #include "clipq/core/base64.h"
 #include "clipq/core/error.h"
-#include "clipq/core/json.h"
+#include "clipq/core/sorted_json.h"
 #include "clipq/core/strings.h"
 #include "clipq/text/sentencepiece_proto.h"
 
 namespace clipq {
 namespace {
-
-using SortedJson = nlohmann::json;
 
 constexpr const char* kWordBeginning = "\xE2\x96\x81";  ///< U+2581, which stands for a blank
 
@@ -25,9 +23,10 @@ constexpr std::int64_t kSymbols = 512;
 constexpr const char* kClipPattern = R"('s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+)";
 
 /// object[key], null if it isn't there.
-SortedJson value_at(const SortedJson& object, const char* key) {
+const SortedJson& value_at(const SortedJson& object, const char* key) {
+  static const SortedJson null;
   const auto found = object.is_object() ? object.find(key) : object.end();
-  return found == object.end() ? SortedJson() : *found;
+  return found == object.end() ? null : *found;
 }
 
 bool is(const SortedJson& object, const char* key, const SortedJson& value) {
@@ -89,10 +88,10 @@ TextCleaning read_cleaning(const SortedJson& json, const std::string& place) {
 
 std::vector<AddedToken> read_added_tokens(const SortedJson& json, const std::string& place) {
   std::vector<AddedToken> tokens;
-  const SortedJson listed = value_at(json, "added_tokens");
+  const SortedJson& listed = value_at(json, "added_tokens");
   if (!listed.is_null() && !listed.is_array()) throw_unsupported(place, "added_tokens", listed);
   for (const SortedJson& each : listed) {
-    const SortedJson text = value_at(each, "content");
+    const SortedJson& text = value_at(each, "content");
     if (!text.is_string() || is(each, "single_word", true)) {
       throw_unsupported(place, "added token", each);
     }
@@ -107,17 +106,17 @@ std::vector<AddedToken> read_added_tokens(const SortedJson& json, const std::str
 
 /// The ids that TemplateProcessing puts before and behind a text.
 void read_template(const SortedJson& processor, const std::string& place, TokenFrame& frame) {
-  const SortedJson specials = value_at(processor, "special_tokens");
+  const SortedJson& specials = value_at(processor, "special_tokens");
   bool is_behind = false;
   for (const SortedJson& each : value_at(processor, "single")) {
     if (!value_at(each, "Sequence").is_null()) {
       is_behind = true;
       continue;
     }
-    const SortedJson name = value_at(value_at(each, "SpecialToken"), "id");
+    const SortedJson& name = value_at(value_at(each, "SpecialToken"), "id");
     auto& id = is_behind ? frame.end : frame.start;
     if (!name.is_string() || id) throw_unsupported(place, "post_processor", processor);
-    const SortedJson ids = value_at(value_at(specials, name.get<std::string>().c_str()), "ids");
+    const SortedJson& ids = value_at(value_at(specials, name.get<std::string>().c_str()), "ids");
     if (!ids.is_array() || ids.size() != 1) throw_unsupported(place, "post_processor", processor);
     id = id_in(ids[0], place + ": post_processor");
   }
@@ -129,8 +128,8 @@ TokenFrame read_frame(const SortedJson& json, const std::string& place) {
     if (is(each, "type", "TemplateProcessing")) {
       read_template(each, place, frame);
     } else if (is(each, "type", "RobertaProcessing") || is(each, "type", "BertProcessing")) {
-      const SortedJson start = value_at(each, "cls");
-      const SortedJson end = value_at(each, "sep");
+      const SortedJson& start = value_at(each, "cls");
+      const SortedJson& end = value_at(each, "sep");
       if (!start.is_array() || start.size() != 2 || !end.is_array() || end.size() != 2) {
         throw_unsupported(place, "post_processor", each);
       }
@@ -162,7 +161,7 @@ std::string merges_text(const SortedJson& model, const std::string& place) {
 
 void require_clip_words(const SortedJson& json, const std::string& place) {
   for (const SortedJson& each : members(value_at(json, "pre_tokenizer"), "pretokenizers")) {
-    const SortedJson regex = value_at(value_at(each, "pattern"), "Regex");
+    const SortedJson& regex = value_at(value_at(each, "pattern"), "Regex");
     const bool splits_words = regex.is_string() && regex.get<std::string>().ends_with(kClipPattern);
     const bool is_byte_level = is(each, "type", "ByteLevel") && !is(each, "add_prefix_space", true);
     if (!splits_words && !is_byte_level) throw_unsupported(place, "pre_tokenizer", each);
@@ -183,7 +182,7 @@ void read_unigram_normalizer(const SortedJson& json, const std::string& place,
                              UnigramPieces& pieces, TextCleaning& cleaning) {
   pieces.collapses_spaces = false;
   for (const SortedJson& each : members(value_at(json, "normalizer"), "normalizers")) {
-    const SortedJson charsmap = value_at(each, "precompiled_charsmap");
+    const SortedJson& charsmap = value_at(each, "precompiled_charsmap");
     if (is(each, "type", "Precompiled") && charsmap.is_string()) {
       pieces.charsmap = from_base64(charsmap.get<std::string>(), place + ": normalizer");
     } else if (is(each, "type", "Lowercase") && pieces.charsmap.empty()) {
@@ -201,7 +200,7 @@ void read_metaspace(const SortedJson& json, const std::string& place, UnigramPie
   pieces.adds_prefix = false;
   for (const SortedJson& each : members(value_at(json, "pre_tokenizer"), "pretokenizers")) {
     if (is(each, "type", "Metaspace") && is(each, "replacement", kWordBeginning)) {
-      const SortedJson scheme = value_at(each, "prepend_scheme");
+      const SortedJson& scheme = value_at(each, "prepend_scheme");
       pieces.adds_prefix =
           scheme.is_null() ? !is(each, "add_prefix_space", false) : scheme != "never";
     } else if (is(each, "type", "WhitespaceSplit")) {
@@ -226,13 +225,13 @@ UnigramPieces read_unigram(const SortedJson& model, const std::string& place) {
 }
 
 TokenModelKind kind_of(const SortedJson& model, const std::string& place) {
-  const SortedJson vocabulary = value_at(model, "vocab");
+  const SortedJson& vocabulary = value_at(model, "vocab");
   if (is(model, "type", "Unigram") && vocabulary.is_array()) return TokenModelKind::kSentencePiece;
   if (vocabulary.is_object() && value_at(model, "merges").is_array()) {
     if (is(model, "end_of_word_suffix", "</w>")) return TokenModelKind::kClipBpe;
     if (is(model, "byte_fallback", true)) return TokenModelKind::kByteFallbackBpe;
   }
-  const SortedJson type = value_at(model, "type");
+  const SortedJson& type = value_at(model, "type");
   throw InputError(
       cat(place, ": its model is ", type.is_string() ? type.get<std::string>() : "none",
           ", which clipq doesn't have; expected the BPE of CLIP (with \"</w>\"), one with ",
@@ -240,13 +239,6 @@ TokenModelKind kind_of(const SortedJson& model, const std::string& place) {
 }
 
 }  // namespace
-
-SortedJson parse_sorted(const std::string& document, const std::string& place) {
-  SortedJson json = SortedJson::parse(document, nullptr, /*allow_exceptions=*/false);
-  if (!json.is_discarded()) return json;
-  parse_json(document, place);  // says what is wrong
-  throw InputError(cat(place, ": not valid JSON"));
-}
 
 void require_openai_order(const SortedJson& vocabulary, const std::string& merges,
                           const std::string& place) {
@@ -271,7 +263,7 @@ void require_openai_order(const SortedJson& vocabulary, const std::string& merge
 }
 
 TokenizerJson::TokenizerJson(const std::string& document, std::string place)
-    : json_(parse_sorted(document, place)),
+    : json_(parse_sorted_json(document, place)),
       place_(std::move(place)),
       kind_(kind_of(value_at(json_, "model"), place_)) {}
 

@@ -1,9 +1,9 @@
 #pragma once
 
-#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 
+#include "clipq/core/sorted_json.h"
 #include "clipq/text/tokenizer_source.h"
 
 namespace clipq {
@@ -23,20 +23,17 @@ class TokenizerJson {
   std::optional<std::int32_t> id_of(const std::string& token) const;
 
   /// `model.vocab`.
-  const nlohmann::json& vocabulary() const { return json_.at("model").at("vocab"); }
+  const SortedJson& vocabulary() const { return json_.at("model").at("vocab"); }
 
  private:
-  nlohmann::json json_;
+  SortedJson json_;
   std::string place_;
   TokenModelKind kind_;
 };
 
 /// Throws InputError unless the vocabulary has the ids that the merges give in OpenAI's order, on
 /// which CLIP's BPE relies.
-void require_openai_order(const nlohmann::json& vocabulary, const std::string& merges,
+void require_openai_order(const SortedJson& vocabulary, const std::string& merges,
                           const std::string& place);
-
-/// Parses with sorted keys: tens of thousands in order of appearance take seconds to look up.
-nlohmann::json parse_sorted(const std::string& document, const std::string& place);
 
 }  // namespace clipq

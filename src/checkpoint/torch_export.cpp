@@ -4,7 +4,7 @@
 #include <utility>
 #include <vector>
 
-#include "bounded_json.h"
+#include "clipq/core/bounded_json.h"
 #include "clipq/core/error.h"
 #include "clipq/core/strings.h"
 #include "stored_tensors.h"

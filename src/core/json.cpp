@@ -8,32 +8,10 @@
 
 #include "clipq/core/text_file.h"
 #include "json_error.h"
+#include "json_limits.h"
 
 namespace clipq {
 namespace {
-
-/// Deeper than any real document; copying and printing need stack for each level.
-constexpr int kMostLevels = 200;
-
-/// Whether lists and objects are nested too deeply for us.
-bool is_too_deep(std::string_view text) {
-  int level = 0;
-  bool in_string = false;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const char c = text[i];
-    if (in_string) {
-      if (c == '\\') ++i;
-      in_string = c != '"';
-    } else if (c == '"') {
-      in_string = true;
-    } else if (c == '[' || c == '{') {
-      if (++level > kMostLevels) return true;
-    } else if (c == ']' || c == '}') {
-      --level;
-    }
-  }
-  return false;
-}
 
 /// Objects with fewer members are searched one by one.
 constexpr std::size_t kFewMembers = 16;

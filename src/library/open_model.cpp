@@ -19,11 +19,19 @@ Tokenizer or_standard(const std::optional<Tokenizer>& own) {
   return own ? *own : Tokenizer::standard();
 }
 
-/// The tokenizer of a file in place of an artifact's.
-std::optional<Tokenizer> read_tokenizer_file(const std::filesystem::path& file) {
+/// A file's tokenizer in place of an artifact's, whose cleaning and padding stay if it is of the
+/// same kind.
+Tokenizer read_tokenizer_file(const std::filesystem::path& file,
+                              const std::optional<Tokenizer>& own) {
   Documents documents;
   replace_tokenizer(documents, file);
-  return read_tokenizer(documents, /*is_hugging_face=*/false, file.string());
+  const std::optional<Tokenizer> read =
+      read_tokenizer(documents, /*is_hugging_face=*/false, file.string());
+  if (!read) throw InternalError("a tokenizer's file that none was read from");
+  if (!own || own->source().settings.kind != read->source().settings.kind) return *read;
+  TokenizerSource source = own->source();
+  source.vocabulary = read->source().vocabulary;
+  return {source, file.string()};
 }
 
 /// Puts an artifact's layers on integer kernels where available.
@@ -55,7 +63,9 @@ OpenedModel open_artifact(TorchScriptArchive archive, const std::string& where, 
   if (!info.unchecked.empty()) {
     log::warn(cat(where, ": its checkpoint was ", info.unchecked));
   }
-  if (!options.bpe.empty()) artifact.tokenizer = read_tokenizer_file(options.bpe);
+  if (!options.bpe.empty()) {
+    artifact.tokenizer = read_tokenizer_file(options.bpe, artifact.tokenizer);
+  }
   if (!options.simulate) make_native(artifact, info, where, options);
   info.float32_bytes = artifact.source.float32_bytes;
   info.source_bytes = artifact.source.size_bytes;
@@ -69,7 +79,7 @@ OpenedModel open_artifact(TorchScriptArchive archive, const std::string& where, 
 }
 
 /// Compares our ids of the samples' texts with the original's, up to the end of each text.
-void require_same_ids(const Tokenizer& tokenizer, const SampleTexts& samples,
+void require_same_ids(const Tokenizer& tokenizer, const SampleTexts& samples, bool causal,
                       const std::string& where) {
   const std::int64_t length = samples.tokens.size(1);
   const std::vector<std::int32_t> ids = tokenizer.tokenize(samples.texts, length);
@@ -84,8 +94,9 @@ void require_same_ids(const Tokenizer& tokenizer, const SampleTexts& samples,
                 " where ", ours, " is found with ", tokenizer.name(), "); pass its tokenizer"),
             {{Setting::kMerges}});
       }
-      // Where the end is pooled, what comes after it has no effect, and libraries pad differently.
-      if (tokenizer.frame().start && ours == tokenizer.frame().end) break;
+      // Nothing behind the pooled end has an effect on a causal tower, and libraries pad
+      // differently.
+      if (causal && ours == tokenizer.frame().end) break;
     }
   }
 }
@@ -97,7 +108,7 @@ OpenedModel open_checkpoint(CheckpointContents contents, const std::string& wher
   info.mode = "float";
   info.unchecked = checkpoint.unchecked;
   if (checkpoint.parity) {
-    log::debug(cat(where, ": compared with its own ", checkpoint.parity->source, ": error ",
+    log::debug(cat(where, ": compared with ", checkpoint.parity->source, ": error ",
                    checkpoint.parity->image.error, " (image), ", checkpoint.parity->text.error,
                    " (text)"));
   }
@@ -107,7 +118,9 @@ OpenedModel open_checkpoint(CheckpointContents contents, const std::string& wher
   info.source_bytes = info.size_bytes;
   ClipModel model = std::exchange(checkpoint.model, ClipModel());
   Tokenizer tokenizer = or_standard(checkpoint.tokenizer);
-  if (checkpoint.sample_texts) require_same_ids(tokenizer, *checkpoint.sample_texts, where);
+  if (checkpoint.sample_texts) {
+    require_same_ids(tokenizer, *checkpoint.sample_texts, model.text->config().causal, where);
+  }
   return {.model = std::move(model),
           .tokenizer = std::move(tokenizer),
           .info = std::move(info),

@@ -19,7 +19,7 @@ auto parse(const Poolings& poolings, const std::string& name, const std::string&
     if (name == name_of(pooling)) return pooling;
     names.emplace_back(name_of(pooling));
   }
-  throw UsageError(cat(where, ": pooling \"", name, "\", expected ", join(names, ", ")));
+  throw UsageError(cat(where, ": \"", name, "\", expected ", join(names, ", ")));
 }
 
 }  // namespace

@@ -7,7 +7,7 @@
 #include <unordered_set>
 
 #include "clipq/core/error.h"
-#include "clipq/core/json.h"
+#include "clipq/core/sorted_json.h"
 #include "clipq/core/strings.h"
 #include "clipq/text/gzip.h"
 #include "clipq/text/unicode.h"
@@ -16,7 +16,6 @@ namespace clipq {
 namespace {
 
 /// A vocabulary with sorted keys: tens of thousands in order of appearance take seconds to look up.
-using SortedJson = nlohmann::json;
 using Ids = std::unordered_map<std::string, std::int32_t>;
 
 class ByteFallbackEncoder final : public TokenEncoder {
@@ -36,11 +35,7 @@ std::uint64_t pair_key(std::int32_t left, std::int32_t right) {
 }
 
 SortedJson parse_model(const std::string& text, const std::string& where) {
-  SortedJson model = SortedJson::parse(text, nullptr, /*allow_exceptions=*/false);
-  if (model.is_discarded()) {
-    parse_json(text, where);  // says what is wrong
-    throw InputError(cat(where, ": not valid JSON"));
-  }
+  SortedJson model = parse_sorted_json(text, where);
   const auto is = [&](const char* key, const SortedJson& value) {
     return model.is_object() && model.value(key, SortedJson()) == value;
   };

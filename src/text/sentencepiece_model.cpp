@@ -77,10 +77,6 @@ std::unique_ptr<TokenEncoder> SentencePieceModel::encoder() const {
   return std::make_unique<SentencePieceEncoder>(*processor_);
 }
 
-std::optional<std::int32_t> SentencePieceModel::start_id() const {
-  return if_there(processor_->bos_id());
-}
-
 std::optional<std::int32_t> SentencePieceModel::end_id() const {
   return if_there(processor_->eos_id());
 }

@@ -15,6 +15,9 @@
 namespace clipq {
 namespace {
 
+/// Embeddings of SentencePiece's vocabularies are rounded up to a multiple of this at most.
+constexpr std::int64_t kMostUnusedRows = 128;
+
 constexpr const char* kStandardAsset = "bpe_simple_vocab_16e6.txt.gz";
 
 /// The added tokens that are looked for before cleaning, or those looked for after it, in their
@@ -111,7 +114,8 @@ std::int64_t Tokenizer::vocabulary_size() const { return parts_->size; }
 
 bool Tokenizer::fits(std::int64_t rows) const {
   const bool may_be_padded = parts_->settings.kind != TokenModelKind::kClipBpe;
-  return may_be_padded ? vocabulary_size() <= rows : vocabulary_size() == rows;
+  const std::int64_t unused = rows - vocabulary_size();
+  return unused == 0 || (may_be_padded && unused > 0 && unused < kMostUnusedRows);
 }
 
 const TokenFrame& Tokenizer::frame() const { return parts_->settings.frame; }

@@ -419,7 +419,7 @@ class CheckpointKinds(CliTest):
         save_safetensors(hugging_face_names(state_of(self.clip)), folder / "model.safetensors")
         (folder / "merges.txt").write_text(MERGES)
         config, images = json.dumps(HUGGING_FACE_CONFIG), json.dumps(HUGGING_FACE_PREPROCESSOR)
-        for document, pattern in ((config.replace('"clip"', '"siglip"'), '"model_type" is siglip, but its tensors are those of a Hugging Face CLIPModel'),
+        for document, pattern in ((config.replace('"clip"', '"siglip"'), "configuration is of model type siglip, but its tensors are those of Hugging Face CLIPModel"),
                                   (config.replace('"clip"', '"blip"'), '"model_type" is blip, expected clip or siglip'),
                                   (config.replace(f'"eos_token_id": {VOCABULARY - 1}', '"eos_token_id": 700'), "texts end with id 700"),
                                   (config.replace('"num_attention_heads": 2', '"hidden_act": "relu"'), '"hidden_act" is relu'),

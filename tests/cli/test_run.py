@@ -92,7 +92,7 @@ class Runs(RunTest):
         log = (self.folder / "run.log").read_text().splitlines()
         self.assertTrue(all(re.match(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3} (debug|info|warning) ", line) for line in log), log)
         # Each quantization opens the checkpoint, and so does bench; all tasks together open it once.
-        self.assertEqual(sum("compared with its own" in line for line in log), 4 + 1 + 1)
+        self.assertEqual(sum("compared with the archive's own" in line for line in log), 4 + 1 + 1)
         done = [line.split(" info run: ")[1] for line in log if " info run: " in line and " of 8" in line]
         self.assertEqual(len(done), len(ITEMS))
         self.assertRegex(done[-1], r"^8 of 8, about \d+ s left: time clip-demo\.pt and its artifacts$")

@@ -5,7 +5,7 @@ import unittest
 import numpy as np
 import torch
 
-from siglip_torch import Siglip, folder_with_tokenizer, open_clip_names
+from siglip_torch import TOKENIZERS, Siglip, folder_with_tokenizer, open_clip_names
 from support import MERGES, CliTest, trace, worst_cosine, write_coco
 from test_checkpoint_kinds import save_safetensors
 
@@ -98,6 +98,49 @@ class SiglipTest(CliTest):
             config["model_cfg"]["vision_cfg"].update(change)
             (folder / "open_clip_config.json").write_text(json.dumps(config))
             self.fails(3, pattern, "inspect", folder, *bpe)
+
+    def test_documents_of_another_family_or_library(self):
+        folder = self.folder / "mixed"
+        folder.mkdir()
+        model = Siglip(approximate="none", heads=12).eval()
+        save_safetensors(open_clip_names(state_of(model)), folder / "model.safetensors")
+        bpe = ("--bpe", self.folder / "merges.txt")
+        (folder / "config.json").write_text(json.dumps(model.config() | {"model_type": "clip"}))
+        self.fails(3, "configuration is of model type clip, but its tensors are those of open_clip SigLIP", "inspect", folder, *bpe)
+        (folder / "config.json").write_text(json.dumps(model.config()))  # whose GELU isn't timm's
+        self.fails(2, "the activation can't be told.*gelu_tanh", "inspect", folder, *bpe)
+        found = self.inspected(folder, *bpe, "--activation", "gelu")["config"]
+        self.assertEqual(found["vision_settings"]["heads"], 12)
+
+    def test_preprocessing_of_the_family_is_the_default(self):
+        folder = self.folder / "hub"
+        folder.mkdir()
+        save_safetensors(state_of(self.model), folder / "model.safetensors")
+        (folder / "config.json").write_text(json.dumps(self.model.config()))
+        for document in (None, {"size": {"height": 32, "width": 32}}, {"size": 32, "image_mean": None}):
+            if document:
+                (folder / "preprocessor_config.json").write_text(json.dumps(document))
+            found = self.inspected(folder, "--bpe", self.folder / "merges.txt")["preprocess"]
+            self.assertEqual((found["mean"], found["std"], found["resize_mode"]), ([0.5] * 3, [0.5] * 3, "squash"))
+
+    def test_tokenizers_of_another_model_are_refused(self):
+        path = self.with_samples(state_of(self.model), self.folder / "a.safetensors")
+        (self.folder / "texts.txt").write_text("red\n")
+        pieces = TOKENIZERS / "siglip" / "spiece.model"  # of 500 entries; the model has 519
+        self.ok("embed", path, "--texts", self.folder / "texts.txt", "--bpe", pieces, "-o", self.folder / "rows.npy")
+        model = Siglip(vocabulary=650).eval()
+        self.with_samples(state_of(model), self.folder / "b.safetensors", model)
+        self.fails(2, "tokenizer has 500 entries.*has 650", "embed", self.folder / "b.safetensors", "--texts", self.folder / "texts.txt",
+                   "--bpe", pieces, "-o", self.folder / "rows.npy")
+
+    def test_hostile_tokenizers(self):
+        folder = self.folder / "hub"
+        folder_with_tokenizer("gemma", folder, save_safetensors)
+        deep, wide = "[" * 200000 + "]" * 200000, "[" + "[]," * 4000000 + "[]]"
+        unigram = '{"normalizer": %s, "model": {"type": "Unigram", "unk_id": 0, "vocab": %s}}'
+        for content, pattern in ((unigram % (deep, '[["a", 0.0]]'), "nested"), (unigram % ("null", wide), "values")):
+            (folder / "tokenizer.json").write_text(content)
+            self.fails(3, pattern, "inspect", folder)
 
     def test_texts_of_folders_with_their_own_tokenizers(self):
         for kind, shown in (("siglip", "SentencePiece"), ("gemma", "byte fallback")):

@@ -5,6 +5,7 @@
 #include <thread>
 
 #include "clipq/bench/latency.h"
+#include "clipq/checkpoint/checkpoint_document.h"
 #include "clipq/core/error.h"
 #include "clipq/core/files.h"
 #include "clipq/core/json.h"
@@ -50,10 +51,10 @@ Json checkpoint_document(const std::vector<std::string>& settings) {
       throw UsageError(cat("--set ", setting, ": expected checkpoint.KEY=VALUE"));
     }
     const std::string value = setting.substr(equals + 1);
-    const Json parsed = Json::parse(value, nullptr, /*allow_exceptions=*/false);
     document[setting.substr(kCheckpointPrefix.size(), equals - kCheckpointPrefix.size())] =
-        parsed.is_discarded() ? Json(value) : parsed;
+        json_or_text(value);
   }
+  require_valid_document(document, "--set checkpoint");
   return document;
 }
 

@@ -23,16 +23,16 @@ struct Dialect {
   std::vector<std::string> image_modules = {};
   std::vector<std::string> text_modules = {};
 
-  /// The "model_type" of Hugging Face's configurations; null: it isn't one of theirs.
-  const char* hugging_face_type = nullptr;
+  const char* family = "clip";  ///< "clip" or "siglip", as Hugging Face's "model_type"
+
+  /// Whether it is one of Hugging Face's, whose image processors and configurations differ.
+  bool is_hugging_face = false;
 
   /// Gives a config inferred from shapes what all of the family have; null: they are as OpenAI's.
   void (*settle)(ClipConfig& config) = nullptr;
 
   /// What is done to images unless a document tells.
   Preprocess preprocess = {};
-
-  bool is_hugging_face() const { return hugging_face_type != nullptr; }
 
   const std::vector<std::string>& modules(Tower tower) const {
     return tower == Tower::kImage ? image_modules : text_modules;

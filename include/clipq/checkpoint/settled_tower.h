@@ -29,7 +29,7 @@ struct SettledTower {
   /// With embeddings that aren't normalized.
   TowerSettings settings() const;
 
-  /// What nothing told, in words, "heads 5 (width / 64), LayerNorm eps 1e-05"; empty: nothing.
+  /// What nothing told, in words, "heads 5, LayerNorm eps 1e-05"; empty: nothing.
   std::string assumed() const;
 };
 

@@ -24,7 +24,6 @@ class SentencePieceModel final : public TokenModel {
   std::unique_ptr<TokenEncoder> encoder() const override;
 
   /// Ids of the model's own special pieces; absent if it has none.
-  std::optional<std::int32_t> start_id() const;
   std::optional<std::int32_t> end_id() const;
   std::optional<std::int32_t> pad_id() const;
 

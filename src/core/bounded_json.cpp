@@ -1,25 +1,13 @@
-#include "bounded_json.h"
+#include "clipq/core/bounded_json.h"
 
 #include "clipq/core/error.h"
 #include "clipq/core/strings.h"
+#include "json_limits.h"
 
 namespace clipq {
 namespace {
 
 constexpr std::size_t kMostValues = 1'000'000;
-
-/// Values at most: one behind each of these characters, and one more.
-std::size_t most_values(std::string_view text) {
-  std::size_t values = 1;
-  bool in_string = false;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const char c = text[i];
-    if (in_string && c == '\\') ++i;
-    if (c == '"') in_string = !in_string;
-    if (!in_string && (c == ',' || c == '[' || c == '{')) ++values;
-  }
-  return values;
-}
 
 }  // namespace
 
