@@ -47,8 +47,12 @@ std::string preprocess_line(const Json& preprocess) {
   const auto named = [&preprocess](const char* key) {
     return cat(key, " ", preprocess[key].get<std::string>());
   };
-  return cat("preprocessing: ", named("resize_mode"), ", ", named("interpolation"), ", ",
-             named("crop_offset"), ", mean ", channels("mean"), ", std ", channels("std"), "\n");
+  const std::string mode = preprocess["resize_mode"];
+  std::string detail;
+  if (mode == "shortest") detail = cat(named("crop_offset"), ", ");
+  if (mode == "longest") detail = cat("fill_color ", preprocess["fill_color"].dump(), ", ");
+  return cat("preprocessing: ", named("resize_mode"), ", ", named("interpolation"), ", ", detail,
+             "mean ", channels("mean"), ", std ", channels("std"), "\n");
 }
 
 std::string tower_parity_text(const TowerParity& parity) {

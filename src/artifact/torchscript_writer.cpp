@@ -200,10 +200,11 @@ Module make_attention(const Block& block) {
   add_quantizer(module, Role::kSoftmax, quantizers.softmax, "probabilities");
   const std::string output =
       add_quantizer(module, Role::kBmm2Output, quantizers.output, "attended");
-  const auto head_width = static_cast<double>(block.width / attention.heads());
-  module.define(source(quantizers.softmax ? "attend_softmax" : "attend",
-                       {{"causal", attention.causal() ? "True" : "False"},
-                        {"score_scale", number_text(1 / std::sqrt(head_width))}}));
+  const std::int64_t head_width = block.width / attention.heads();
+  module.define(
+      source(quantizers.softmax ? "attend_softmax" : "attend",
+             {{"causal", attention.causal() ? "True" : "False"},
+              {"score_scale", number_text(1 / std::sqrt(static_cast<double>(head_width)))}}));
   module.define(source(
       "attention",
       {{"heads", cat(attention.heads())}, {"q", q}, {"k", k}, {"v", v}, {"output", output}}));

@@ -140,8 +140,10 @@ std::string dialect_prefix(const std::vector<std::string>& names, const std::str
   if (prefixes.empty()) return "";
   if (prefixes.size() == 1) return *prefixes.begin();
   std::vector<std::string> quoted;
-  for (const std::string& prefix : prefixes)
+  quoted.reserve(prefixes.size());
+  for (const std::string& prefix : prefixes) {
     quoted.push_back(prefix.empty() ? "no prefix" : cat("\"", prefix, "\""));
+  }
   throw InputError(cat(where, ": holds several models, below ", join(quoted, " and "),
                        "; save only the one you mean"));
 }

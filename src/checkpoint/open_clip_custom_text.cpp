@@ -6,23 +6,26 @@
 #include "clipq/core/error.h"
 #include "clipq/core/strings.h"
 #include "openai_clip.h"
+#include "renaming.h"
 
 namespace clipq {
 
 StateDict canonical_open_clip_custom_text(StateDict state, const std::string& where) {
   constexpr std::string_view kText = "text.";
+  constexpr const char* kLayer = "text_projection.weight";
   StateDict canonical;
-  for (auto& [name, tensor] : state) {
-    const bool is_text = name.starts_with(kText);
-    const std::string target = is_text ? name.substr(kText.size()) : name;
-    if (!canonical.emplace(target, std::move(tensor)).second) {
-      throw InputError(cat(where, ": both \"", target, "\" and \"text.", target, "\" are there"));
+  while (!state.empty()) {
+    auto node = state.extract(state.begin());
+    if (node.key().starts_with(kText)) node.key().erase(0, kText.size());
+    const auto inserted = canonical.insert(std::move(node));
+    if (!inserted.inserted) {
+      const std::string& name = inserted.position->first;
+      throw InputError(cat(where, ": both \"", name, "\" and \"text.", name, "\" are there"));
     }
   }
   // A layer of its own, unlike the parameter, is stored as [out, in].
-  if (const auto layer = canonical.find("text_projection.weight"); layer != canonical.end()) {
-    const at::Tensor weight = layer->second;
-    canonical.erase(layer);
+  if (canonical.count(kLayer) > 0) {
+    const at::Tensor weight = take_tensor(canonical, kLayer, where);
     canonical["text_projection"] = weight.dim() == 2 ? weight.t() : weight;
   }
   return canonical_openai_clip(std::move(canonical), where);

@@ -129,8 +129,8 @@ class PickleMachine {
     std::size_t mark = stack_.size();
     while (mark > 0 && stack_[mark - 1] != nullptr) --mark;
     if (mark == 0) fail("no mark on the stack");
-    const std::vector<const PickleValue*> items(stack_.begin() + static_cast<std::ptrdiff_t>(mark),
-                                                stack_.end());
+    std::vector<const PickleValue*> items(stack_.begin() + static_cast<std::ptrdiff_t>(mark),
+                                          stack_.end());
     stack_.resize(mark - 1);
     return items;
   }

@@ -20,17 +20,20 @@ std::string renamed_in_block(std::string name, std::span<const Renaming> in_bloc
 
 StateDict renamed(StateDict state, const Names& names, const std::string& where) {
   StateDict canonical;
-  for (auto& [name, tensor] : state) {
-    std::string target = name;
+  while (!state.empty()) {
+    auto node = state.extract(state.begin());
+    const std::string name = node.key();
     for (const Renaming& each : names.beginnings) {
       if (!name.starts_with(each.theirs)) continue;
-      target =
+      node.key() =
           renamed_in_block(cat(each.canonical, name.substr(each.theirs.size())), names.in_blocks);
-      if (each.transposed && tensor.dim() == 2) tensor = tensor.t();
+      if (each.transposed && node.mapped().dim() == 2) node.mapped() = node.mapped().t();
       break;
     }
-    if (!canonical.emplace(target, std::move(tensor)).second) {
-      throw InputError(cat(where, ": two of its tensors are \"", target, "\": ", name, " is one"));
+    const auto inserted = canonical.insert(std::move(node));
+    if (!inserted.inserted) {
+      throw InputError(cat(where, ": two of its tensors are \"", inserted.position->first,
+                           "\": ", name, " is one"));
     }
   }
   return canonical;

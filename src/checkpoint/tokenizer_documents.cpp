@@ -117,7 +117,7 @@ class TokenizerReader {
 
   /// OpenAI's BPE as open_clip has it, with the cleaning of its configuration.
   Tokenizer from_open_clip(const std::string& merges, const std::string& place) const {
-    const Tokenizer tokenizer = Tokenizer::from_merges(merges, place);
+    Tokenizer tokenizer = Tokenizer::from_merges(merges, place);
     if (!open_clip_.clean) return tokenizer;
     TokenizerSource source = tokenizer.source();
     source.settings.cleaning = *open_clip_.clean;

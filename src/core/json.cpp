@@ -92,18 +92,18 @@ class DocumentBuilder {
 
 }  // namespace
 
-Json parse_json(std::string_view bytes, const std::string& where) {
-  const std::string text = utf8_text(std::string(bytes), where);
-  if (is_too_deep(text)) {
+Json parse_json(std::string_view text, const std::string& where) {
+  const std::string valid = utf8_text(std::string(text), where);
+  if (is_too_deep(valid)) {
     throw InputError(cat(where, ": lists and objects are nested more than ", kMostLevels,
                          " levels deep; is this the intended file?"));
   }
   try {
     DocumentBuilder builder;
-    Json::sax_parse(text, &builder);
+    Json::sax_parse(valid, &builder);
     return builder.take();
   } catch (const nlohmann::json::parse_error& failure) {
-    throw InputError(cat(where, ":", describe_json_error(text, failure)));
+    throw InputError(cat(where, ":", describe_json_error(valid, failure)));
   } catch (const nlohmann::json::out_of_range&) {
     throw InputError(cat(where, ": not valid JSON: a number in it is too large"));
   }

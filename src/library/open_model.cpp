@@ -117,14 +117,15 @@ OpenedModel open_checkpoint(CheckpointContents contents, const std::string& wher
   info.float32_bytes = checkpoint.float32_bytes;
   info.source_bytes = info.size_bytes;
   ClipModel model = std::exchange(checkpoint.model, ClipModel());
-  Tokenizer tokenizer = or_standard(checkpoint.tokenizer);
+  const std::optional<Tokenizer> own = checkpoint.tokenizer;
+  Tokenizer tokenizer = or_standard(own);
   if (checkpoint.sample_texts) {
     require_same_ids(tokenizer, *checkpoint.sample_texts, model.text->config().causal, where);
   }
   return {.model = std::move(model),
           .tokenizer = std::move(tokenizer),
           .info = std::move(info),
-          .own_tokenizer = checkpoint.tokenizer,
+          .own_tokenizer = own,
           .checkpoint = std::move(checkpoint),
           .quantization = std::nullopt,
           .source = std::move(source)};
