@@ -8,6 +8,7 @@
 #include "clipq/core/error.h"
 #include "clipq/core/json.h"
 #include "clipq/core/strings.h"
+#include "siglip.h"
 
 namespace clipq {
 namespace {
@@ -155,9 +156,7 @@ std::int64_t side_of(const Json& json, const char* key) {
 /// What an image processor does unless its document says otherwise.
 struct ImageProcessor {
   bool crops;
-  ResizeMode of_number;  ///< what a size that is a single number means
-  std::array<float, 3> mean;
-  std::array<float, 3> std;
+  Preprocess usual;  ///< whose resize mode is that of a size that is a single number
 };
 
 /// The processor that a document names, or that the family has.
@@ -168,10 +167,10 @@ ImageProcessor image_processor_of(const Json& json, const std::string& family,
   if (type.empty()) type = family == "siglip" ? "SiglipImageProcessor" : "CLIPImageProcessor";
   // Siglip2ImageProcessor is NaFlex's, whose images keep their shape.
   if (type.starts_with("SiglipImageProcessor")) {
-    return {false, ResizeMode::kSquash, {0.5F, 0.5F, 0.5F}, {0.5F, 0.5F, 0.5F}};
+    return {false, siglip_preprocess()};
   }
   if (type.starts_with("CLIP")) {
-    return {true, ResizeMode::kShortest, Preprocess().mean, Preprocess().std};
+    return {true, Preprocess()};
   }
   throw InputError(cat(place, ": images are processed by ", type, ", which clipq doesn't support"));
 }
@@ -211,7 +210,7 @@ void read_resizing(const Json& json, const CheckpointMetadata& metadata, const s
           cat("images are resized to ", size.dump(), ", the model takes ", resolution));
   preprocess.resize_mode = has_edge           ? ResizeMode::kShortest
                            : size.is_object() ? ResizeMode::kSquash
-                                              : processor.of_number;
+                                              : processor.usual.resize_mode;
   const bool crops = set_value(json, "do_center_crop", processor.crops, place);
   require(crops || preprocess.resize_mode == ResizeMode::kSquash, "images aren't cropped");
   const Json crop =
@@ -219,8 +218,8 @@ void read_resizing(const Json& json, const CheckpointMetadata& metadata, const s
   require(side_of(crop, "shortest_edge") == resolution,
           cat("images are cropped to ", crop.dump(), ", the model takes ", resolution));
   preprocess.interpolation = interpolation_of(json, place);
-  preprocess.mean = processor.mean;
-  preprocess.std = processor.std;
+  preprocess.mean = processor.usual.mean;
+  preprocess.std = processor.usual.std;
 }
 
 std::array<float, 3> channels(const Json& json, const char* key, const std::array<float, 3>& usual,

@@ -8,15 +8,12 @@
 #include "clipq/core/error.h"
 #include "clipq/core/strings.h"
 #include "dialect_prefix.h"
+#include "walk_bounds.h"
 
 namespace clipq {
 namespace {
 
 using Kind = PickleValue::Kind;
-
-constexpr int kDeepest = 64;
-constexpr std::size_t kMostParts = 1'000'000;
-constexpr std::size_t kMostPathBytes = 64U << 20;
 
 /// Where a pickled module keeps its tensors and modules; paths don't name them.
 const std::set<std::string, std::less<>> kModuleFields = {"_parameters", "_buffers", "_modules"};
@@ -24,15 +21,13 @@ const std::set<std::string, std::less<>> kModuleFields = {"_parameters", "_buffe
 /// Finds the tensors in dicts and modules.
 class TensorWalk {
  public:
-  explicit TensorWalk(const std::string& where) : where_(where) {}
+  explicit TensorWalk(const std::string& where)
+      : bounds_(cat(where, ": nested without end; copy or save the file again")) {}
 
   std::map<std::string, const PickleValue*> found;
 
   void visit(const PickleValue& value, const std::string& path, int depth) {
-    path_bytes_ += path.size();
-    if (depth > kDeepest || ++parts_ > kMostParts || path_bytes_ > kMostPathBytes) {
-      throw InputError(cat(where_, ": nested without end; copy or save the file again"));
-    }
+    bounds_.count(path, depth);
     if (PickledTensors::is_tensor(value)) {
       found[path] = &value;
     } else if (value.kind == Kind::kMapping) {
@@ -57,9 +52,7 @@ class TensorWalk {
     }
   }
 
-  const std::string& where_;
-  std::size_t parts_ = 0;
-  std::size_t path_bytes_ = 0;
+  WalkBounds bounds_;
 };
 
 }  // namespace

@@ -13,16 +13,13 @@
 #include "clipq/core/zip_archive.h"
 #include "pickled_tensors.h"
 #include "torch_zip.h"
+#include "walk_bounds.h"
 
 namespace clipq {
 namespace {
 
 using Kind = PickleValue::Kind;
 
-/// Modules below modules, deeper than which no model goes; and modules and tensors in all.
-constexpr int kDeepest = 64;
-constexpr std::size_t kMostParts = 1'000'000;
-constexpr std::size_t kMostPathBytes = 64U << 20;
 constexpr std::size_t kMostClasses = 100'000;
 
 void require_zip(const std::filesystem::path& file) {
@@ -53,10 +50,13 @@ struct ModuleTree {
 
 class TreeWalk {
  public:
-  TreeWalk(ModuleTree& tree, const std::string& where) : tree_(tree), where_(where) {}
+  TreeWalk(ModuleTree& tree, const std::string& where)
+      : tree_(tree),
+        bounds_(cat(where, ": its modules are nested without end; copy or export the file again")) {
+  }
 
   void visit(const PickleValue& module, const std::string& path, int depth) {
-    count(path, depth);
+    bounds_.count(path, depth);
     tree_.classes[path] = class_name(module);
     if (module.state == nullptr || module.state->kind != Kind::kMapping) return;
     const auto& items = module.state->items;
@@ -64,7 +64,7 @@ class TreeWalk {
       if (items[i]->kind != Kind::kText) continue;
       const std::string name = path.empty() ? items[i]->text : cat(path, ".", items[i]->text);
       if (PickledTensors::is_tensor(*items[i + 1])) {
-        count(name, depth);
+        bounds_.count(name, depth);
         tree_.tensors[name] = items[i + 1];
       } else if (items[i + 1]->kind == Kind::kObject) {
         visit(*items[i + 1], name, depth + 1);
@@ -73,18 +73,8 @@ class TreeWalk {
   }
 
  private:
-  /// A pickle may hold a module many times, and in itself.
-  void count(const std::string& path, int depth) {
-    path_bytes_ += path.size();
-    if (depth <= kDeepest && ++parts_ <= kMostParts && path_bytes_ <= kMostPathBytes) return;
-    throw InputError(
-        cat(where_, ": its modules are nested without end; copy or export the file again"));
-  }
-
   ModuleTree& tree_;
-  const std::string& where_;
-  std::size_t parts_ = 0;
-  std::size_t path_bytes_ = 0;
+  WalkBounds bounds_;
 };
 
 /// A file of code, cut into its classes.

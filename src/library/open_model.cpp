@@ -28,9 +28,11 @@ Tokenizer read_tokenizer_file(const std::filesystem::path& file,
   const std::optional<Tokenizer> read =
       read_tokenizer(documents, /*is_hugging_face=*/false, file.string());
   if (!read) throw InternalError("a tokenizer's file that none was read from");
-  if (!own || own->source().settings.kind != read->source().settings.kind) return *read;
+  if (!own) return *read;
   TokenizerSource source = own->source();
-  source.vocabulary = read->source().vocabulary;
+  TokenizerSource given = read->source();
+  if (source.settings.kind != given.settings.kind) return *read;
+  source.vocabulary = std::move(given.vocabulary);
   return {source, file.string()};
 }
 
