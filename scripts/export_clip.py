@@ -4,6 +4,7 @@ tokenizer, and sample inputs with the embeddings that the library itself compute
 
   export_clip.py --transformers openai/clip-vit-base-patch32 -o clip.safetensors     a name on the hub, or a folder
   export_clip.py --open-clip ViT-B-32 --pretrained laion2b_s34b_b79k -o clip.safetensors     a tag, or a file of weights
+  export_clip.py --transformers openai/clip-vit-base-patch32 --tower image -o image.safetensors     one tower alone
 
 Needs the library (transformers or open_clip_torch) and safetensors.
 """
@@ -40,32 +41,50 @@ def tokenizer_documents(tokenizer):
     return documents
 
 
-def from_transformers(name):
-    """The CLIPModel or SiglipModel, its documents, and token ids of the sample texts."""
-    from transformers import AutoImageProcessor, AutoModel, AutoTokenizer
+def model_of(name):
+    """The model that embeds, for a configuration of a whole model or of one tower, and that configuration."""
+    import transformers
 
-    model = AutoModel.from_pretrained(name, torch_dtype=torch.float32).eval()
-    tokenizer = AutoTokenizer.from_pretrained(name)
-    ids = tokenizer(TEXTS, padding="max_length", max_length=model.config.text_config.max_position_embeddings,
-                    truncation=True, return_tensors="pt").input_ids
-    documents = {"config.json": model.config.to_json_string(use_diff=False),
-                 "preprocessor_config.json": AutoImageProcessor.from_pretrained(name).to_json_string()}
-    documents |= tokenizer_documents(tokenizer)
-
-    def embed(pixels):
-        image, text = model.get_image_features(pixel_values=pixels), model.get_text_features(input_ids=ids)
-        return [getattr(rows, "pooler_output", rows) for rows in (image, text)]  # transformers 5 returns an object
-
-    return model, documents, model.config.vision_config.image_size, ids, embed
+    config = transformers.AutoConfig.from_pretrained(name)
+    classes = {"clip_vision_model": "CLIPVisionModelWithProjection", "clip_text_model": "CLIPTextModelWithProjection",
+               "siglip_vision_model": "SiglipVisionModel", "siglip_text_model": "SiglipTextModel"}
+    model_class = getattr(transformers, classes.get(config.model_type, "AutoModel"))
+    return model_class.from_pretrained(name, torch_dtype=torch.float32).eval(), config
 
 
-def from_open_clip(name, pretrained):
+def rows_of(output):
+    """The embeddings in what a model of transformers returns, whichever its class and version."""
+    for name in ("image_embeds", "text_embeds", "pooler_output"):
+        if getattr(output, name, None) is not None:
+            return getattr(output, name)
+    return output
+
+
+def from_transformers(name, tower):
+    """The model, its documents, its resolution, token ids of the sample texts, and how it embeds images and texts."""
+    from transformers import AutoImageProcessor, AutoTokenizer
+
+    model, config = model_of(name)
+    documents = {"config.json": config.to_json_string(use_diff=False)}
+    resolution = ids = None
+    embed_image, embed_text = (getattr(model, f"get_{kind}_features", model) for kind in ("image", "text"))
+    if tower != "text" and not config.model_type.endswith("_text_model"):
+        resolution = getattr(config, "vision_config", config).image_size
+        documents["preprocessor_config.json"] = AutoImageProcessor.from_pretrained(name).to_json_string()
+    if tower != "image" and not config.model_type.endswith("_vision_model"):
+        tokenizer = AutoTokenizer.from_pretrained(name)
+        ids = tokenizer(TEXTS, padding="max_length", max_length=getattr(config, "text_config", config).max_position_embeddings,
+                        truncation=True, return_tensors="pt").input_ids
+        documents |= tokenizer_documents(tokenizer)
+    return (model, documents, resolution, ids, lambda pixels: rows_of(embed_image(pixel_values=pixels)),
+            lambda ids: rows_of(embed_text(input_ids=ids)))
+
+
+def from_open_clip(name, pretrained, tower):
     import open_clip
 
     model, _, _ = open_clip.create_model_and_transforms(name, pretrained=pretrained)
     model = model.float().eval()
-    tokenizer = open_clip.get_tokenizer(name)
-    ids = tokenizer(TEXTS)
     config = open_clip.get_model_config(name)
     if config is None:
         sys.exit(f"{name}: not one of open_clip's built-in architectures")
@@ -74,19 +93,38 @@ def from_open_clip(name, pretrained):
     config["quick_gelu"] = any(type(module).__name__ == "QuickGELU" for module in model.modules())
     preprocessing = dict(open_clip.get_model_preprocess_cfg(model))
     documents = {"open_clip_config.json": json.dumps({"model_cfg": config, "preprocess_cfg": preprocessing})}
-    if hasattr(tokenizer, "tokenizer"):  # of transformers, below open_clip's cleaning
-        documents |= tokenizer_documents(tokenizer.tokenizer)
-    size = preprocessing.get("size", config["vision_cfg"].get("image_size", 224))
-    return (model, documents, size if isinstance(size, int) else size[0], ids,
-            lambda pixels: (model.encode_image(pixels), model.encode_text(ids)))
+    resolution = ids = None
+    if tower != "text":
+        size = preprocessing.get("size", config["vision_cfg"].get("image_size", 224))
+        resolution = size if isinstance(size, int) else size[0]
+    if tower != "image":
+        tokenizer = open_clip.get_tokenizer(name)
+        ids = tokenizer(TEXTS)
+        if hasattr(tokenizer, "tokenizer"):  # of transformers, below open_clip's cleaning
+            documents |= tokenizer_documents(tokenizer.tokenizer)
+    return model, documents, resolution, ids, model.encode_image, model.encode_text
+
+
+def is_image_tensor(name):
+    return name.startswith(("visual.", "vision_model.", "visual_projection."))
+
+
+def tensors_of(model, tower):
+    """The tensors of the tower, or of both. Those that share memory are stored once each: safetensors knows no views."""
+    tensors = {}
+    for name, tensor in model.state_dict().items():
+        if tower == "both" or (is_image_tensor(name) == (tower == "image") and not name.startswith("logit_")):
+            tensors[name] = tensor.detach().clone().contiguous()
+    return tensors
 
 
 def parse_options():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     source = parser.add_mutually_exclusive_group(required=True)
-    source.add_argument("--transformers", metavar="NAME", help="a CLIPModel or SiglipModel: its name on the hub, or its folder")
+    source.add_argument("--transformers", metavar="NAME", help="a CLIPModel, a SiglipModel or one of their towers: its name on the hub, or its folder")
     source.add_argument("--open-clip", metavar="NAME", help="an architecture of open_clip")
     parser.add_argument("--pretrained", metavar="TAG", help="with --open-clip: a tag, or a file of weights")
+    parser.add_argument("--tower", choices=("image", "text", "both"), default="both", help="which tower to write (default: both)")
     parser.add_argument("-o", "--output", type=pathlib.Path, required=True, help="the .safetensors file to write")
     options = parser.parse_args()
     if options.open_clip and not options.pretrained:
@@ -99,17 +137,19 @@ def main():
     if options.output.suffix != ".safetensors":
         sys.exit(f"{options.output}: expected a name that ends in .safetensors")
     if options.transformers:
-        model, documents, resolution, ids, embed = from_transformers(options.transformers)
+        model, documents, resolution, ids, embed_image, embed_text = from_transformers(options.transformers, options.tower)
     else:
-        model, documents, resolution, ids, embed = from_open_clip(options.open_clip, options.pretrained)
-    pixels = pixels_for(resolution)
+        model, documents, resolution, ids, embed_image, embed_text = from_open_clip(options.open_clip, options.pretrained, options.tower)
+    if resolution is None and ids is None:
+        sys.exit(f"{options.transformers}: has no {options.tower} tower")
+    tensors = tensors_of(model, options.tower)
     with torch.no_grad():
-        image, text = embed(pixels)
-    # Tensors that share memory are stored once each: safetensors knows no views.
-    tensors = {key: value.detach().clone().contiguous() for key, value in model.state_dict().items()}
-    tensors |= {"clipq_samples.pixels": pixels, "clipq_samples.tokens": ids.long(),
-                "clipq_samples.image": image.contiguous(), "clipq_samples.text": text.contiguous()}
-    documents["clipq_samples.json"] = json.dumps({"texts": TEXTS})
+        if resolution is not None:
+            pixels = pixels_for(resolution)
+            tensors |= {"clipq_samples.pixels": pixels, "clipq_samples.image": embed_image(pixels).contiguous()}
+        if ids is not None:
+            tensors |= {"clipq_samples.tokens": ids.long(), "clipq_samples.text": embed_text(ids).contiguous()}
+            documents["clipq_samples.json"] = json.dumps({"texts": TEXTS})
     save_file(tensors, options.output, metadata={"format": "pt", **documents})
     print(f"wrote {options.output}, {options.output.stat().st_size / 2**20:.1f} MiB")
 

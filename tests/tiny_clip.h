@@ -12,6 +12,8 @@ namespace clipq::testing {
 /// A very small architecture: images of 16 pixels in patches of 8, two layers per tower.
 inline ClipConfig tiny_config() {
   ClipConfig config;
+  ImageTowerConfig& image = config.image.emplace();
+  TextTowerConfig& text = config.text.emplace();
   for (const Tower each : kTowers) {
     TowerConfig& tower = config.tower(each);
     tower.embed_dim = 32;
@@ -20,10 +22,10 @@ inline ClipConfig tiny_config() {
     tower.mlp_width = 256;
     tower.settings.heads = 1;
   }
-  config.image.resolution = 16;
-  config.image.patch_size = 8;
-  config.text.context_length = 12;
-  config.text.vocab_size = 40;
+  image.resolution = 16;
+  image.patch_size = 8;
+  text.context_length = 12;
+  text.vocab_size = 40;
   return config;
 }
 
@@ -31,12 +33,22 @@ inline ClipConfig tiny_config() {
 /// their last token.
 inline ClipConfig tiny_siglip_config() {
   ClipConfig config = tiny_config();
-  config.image.pooling = ImagePooling::kAttention;
-  config.image.embed_dim = config.image.width;
-  config.text.embed_dim = config.image.width;
-  config.text.pooling = TextPooling::kLast;
-  config.text.causal = false;
-  config.text.projection_bias = true;
+  config.image->pooling = ImagePooling::kAttention;
+  config.image->embed_dim = config.image->width;
+  config.text->embed_dim = config.image->width;
+  config.text->pooling = TextPooling::kLast;
+  config.text->causal = false;
+  config.text->projection_bias = true;
+  return config;
+}
+
+/// The config with one of its towers alone.
+inline ClipConfig tower_alone(ClipConfig config, Tower tower) {
+  if (tower == Tower::kImage) {
+    config.text.reset();
+  } else {
+    config.image.reset();
+  }
   return config;
 }
 
@@ -64,39 +76,44 @@ inline StateDict random_state(const ClipConfig& config, std::uint64_t seed = 7) 
     add(name + ".mlp.c_proj.weight", {width, tower.mlp_width}, 0.06);
     add(name + ".mlp.c_proj.bias", {width}, 0.1);
   };
-  const std::int64_t vision = config.image.width;
-  const std::int64_t patch = config.image.patch_size;
   const auto add_linear = [&](const std::string& name, std::int64_t out, std::int64_t in) {
     add(name + ".weight", {out, in}, 0.12);
     add(name + ".bias", {out}, 0.1);
   };
-  add("visual.conv1.weight", {vision, 3, patch, patch}, 0.1);
-  add("visual.positional_embedding", {config.image.tokens(), vision}, 0.2);
-  add_norm("visual.ln_post", vision);
-  if (config.image.pooling == ImagePooling::kClassToken) {
-    add("visual.class_embedding", {vision}, 0.5);
-    add_norm("visual.ln_pre", vision);
-    add("visual.proj", {vision, config.embed_dim()}, 0.12);
-  } else {
-    add("visual.conv1.bias", {vision}, 0.1);
-    add("visual.attn_pool.query", {vision}, 0.5);
-    add_linear("visual.attn_pool.kv", 2 * vision, vision);
-    add_linear("visual.attn_pool.out_proj", vision, vision);
-    add_norm("visual.attn_pool.ln", vision);
-    add_linear("visual.attn_pool.mlp.c_fc", config.image.mlp_width, vision);
-    add_linear("visual.attn_pool.mlp.c_proj", vision, config.image.mlp_width);
-  }
-  add("token_embedding.weight", {config.text.vocab_size, config.text.width}, 0.5);
-  add("positional_embedding", {config.text.context_length, config.text.width}, 0.2);
-  add_norm("ln_final", config.text.width);
-  add("text_projection", {config.text.width, config.embed_dim()}, 0.12);
-  if (config.text.projection_bias) add("text_projection.bias", {config.embed_dim()}, 0.1);
-  add("logit_scale", {}, 0.1, 2.6);
-  for (std::int64_t i = 0; i < config.image.layers; ++i) {
-    add_block("visual.transformer.resblocks." + std::to_string(i), config.image);
-  }
-  for (std::int64_t i = 0; i < config.text.layers; ++i) {
-    add_block("transformer.resblocks." + std::to_string(i), config.text);
+  const auto add_image_tower = [&](const ImageTowerConfig& image) {
+    const std::int64_t width = image.width;
+    add("visual.conv1.weight", {width, 3, image.patch_size, image.patch_size}, 0.1);
+    add("visual.positional_embedding", {image.tokens(), width}, 0.2);
+    add_norm("visual.ln_post", width);
+    if (image.pooling == ImagePooling::kClassToken) {
+      add("visual.class_embedding", {width}, 0.5);
+      add_norm("visual.ln_pre", width);
+      add("visual.proj", {width, image.embed_dim}, 0.12);
+      return;
+    }
+    add("visual.conv1.bias", {width}, 0.1);
+    add("visual.attn_pool.query", {width}, 0.5);
+    add_linear("visual.attn_pool.kv", 2 * width, width);
+    add_linear("visual.attn_pool.out_proj", width, width);
+    add_norm("visual.attn_pool.ln", width);
+    add_linear("visual.attn_pool.mlp.c_fc", image.mlp_width, width);
+    add_linear("visual.attn_pool.mlp.c_proj", width, image.mlp_width);
+  };
+  const auto add_text_tower = [&](const TextTowerConfig& text) {
+    add("token_embedding.weight", {text.vocab_size, text.width}, 0.5);
+    add("positional_embedding", {text.context_length, text.width}, 0.2);
+    add_norm("ln_final", text.width);
+    add("text_projection", {text.width, text.embed_dim}, 0.12);
+    if (text.projection_bias) add("text_projection.bias", {text.embed_dim}, 0.1);
+  };
+  if (config.image) add_image_tower(*config.image);
+  if (config.text) add_text_tower(*config.text);
+  if (config.image && config.text) add("logit_scale", {}, 0.1, 2.6);
+  for (const Tower tower : config.towers()) {
+    const std::string name = tower == Tower::kImage ? "visual.transformer" : "transformer";
+    for (std::int64_t i = 0; i < config.tower(tower).layers; ++i) {
+      add_block(name + ".resblocks." + std::to_string(i), config.tower(tower));
+    }
   }
   return state;
 }
@@ -104,7 +121,7 @@ inline StateDict random_state(const ClipConfig& config, std::uint64_t seed = 7) 
 inline ClipModel tiny_clip(std::uint64_t seed = 7) {
   const ClipConfig config = tiny_config();
   Preprocess preprocess;
-  preprocess.size = static_cast<int>(config.image.resolution);
+  preprocess.size = static_cast<int>(config.image->resolution);
   return build_model(config, preprocess, random_state(config, seed), "tiny");
 }
 

@@ -24,10 +24,11 @@ namespace {
 constexpr int kProfiledRuns = 5;
 
 /// ImageNet's first class names in OpenAI's seven templates: prompts of typical length. Undefined
-/// if the model's tokenizer isn't known.
+/// if the model has no text tower, or its tokenizer isn't known.
 at::Tensor everyday_prompts(const OpenedModel& opened) {
   constexpr std::size_t kClasses = 16;
-  if (!opened.tokenizer.fits(opened.model.text->config().vocab_size)) return {};
+  if (!opened.model.text || !opened.tokenizer.fits(opened.model.text->config().vocab_size))
+    return {};
   std::vector<std::string> names = builtin_class_names("imagenet1k");
   names.resize(kClasses);
   const PromptEnsemble ensemble = {names, load_templates("imagenet7", "imagenet1k")};

@@ -70,6 +70,7 @@ std::vector<ScoredLabel> likeliest(const at::Tensor& probabilities,
 std::vector<ClassifiedImage> classify(const ClassifyOptions& options) {
   check_labels(options.labels);
   const OpenedModel opened = open_model(options.model_file, options.model);
+  for (const Tower tower : kTowers) require_tower(opened.model, tower, opened.info.path);
   const at::Tensor labels = label_vectors(opened, options);
   const at::Tensor scale = opened.model.logit_scale.to(at::kDouble).exp();
   std::vector<ClassifiedImage> classified;

@@ -59,6 +59,7 @@ Json embed(const EmbedOptions& options) {
     if (texts.empty()) throw InputError(cat(options.texts.string(), " has no lines"));
   }
   const OpenedModel opened = open_model(options.model_file, options.model);
+  require_tower(opened.model, texts.empty() ? Tower::kImage : Tower::kText, opened.info.path);
   Embeddings embeddings = texts.empty() ? embed_images(opened, options)
                                         : embed_texts(opened, std::move(texts), options);
   if (options.normalize) embeddings.rows = normalize_rows(embeddings.rows);

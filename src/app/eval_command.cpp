@@ -53,6 +53,12 @@ void check_overlap(Result& result, const OpenedModel& opened, const ImageSource&
   log::warn(result.warnings.back());
 }
 
+bool needs_whole_batch(const ClipModel& model) {
+  const std::vector<Tower> towers = model.towers();
+  return std::any_of(towers.begin(), towers.end(),
+                     [&model](Tower tower) { return model.tower(tower).needs_whole_batch(); });
+}
+
 std::vector<Result> results_of(TaskReport& report, const ModelStore::Models& opened,
                                const ImageSource& source, const EvalOptions& options) {
   for (const std::string& warning : report.warnings) log::warn(warning);
@@ -73,12 +79,33 @@ std::vector<Result> results_of(TaskReport& report, const ModelStore::Models& ope
     result.calibration = calibration_of(model);
     check_overlap(result, model, source);
     result.settings = report.settings;
-    if (model.model.image->needs_whole_batch() || model.model.text->needs_whole_batch()) {
+    if (needs_whole_batch(model.model)) {
       result.settings["batch_size"] = options.batch_size;
     }
     result.environment = current_environment();
   }
   return results;
+}
+
+/// Throws UsageError if a model lacks a tower that the task needs, naming the tasks that it has the
+/// towers for.
+void require_towers(const Task& task, const ModelStore::Models& opened) {
+  for (const auto& each : opened) {
+    const auto suits = [&each](const Task& other) {
+      return std::all_of(other.needs.begin(), other.needs.end(),
+                         [&each](Tower tower) { return each->model.has(tower); });
+    };
+    if (suits(task)) continue;
+    std::vector<std::string> suitable;
+    for (const Task& other : tasks()) {
+      if (suits(other)) suitable.push_back(other.name);
+    }
+    throw UsageError(cat(task.name, " needs an image tower",
+                         task.needs.size() > 1 ? " and a text tower" : "", ", but ",
+                         each->info.path, " has only ",
+                         each->model.image ? "an image tower" : "a text tower",
+                         "; it can be evaluated by ", join(suitable, ", ")));
+  }
 }
 
 /// Writes CLIP_benchmark's files; a number distinguishes models with the same name and recipe.
@@ -107,6 +134,7 @@ std::vector<Result> evaluate(const EvalOptions& options, ModelStore& models) {
   ModelOptions model_options = options.model;
   if (task.layer_by_layer) model_options.simulate = true;
   const ModelStore::Models opened = models.open(options.models, model_options);
+  require_towers(task, opened);
   const Encoder encoder(evaluated_models(opened), encode_options(options));
   const ImageSource source = {*dataset, count, content_hash(*dataset, count)};
   TaskReport report = task.run({encoder, source, options.task_options});

@@ -1,15 +1,23 @@
 #include "clipq/app/inspect_command.h"
 
+#include <algorithm>
 #include <iomanip>
+#include <map>
 #include <sstream>
 
 #include "clipq/core/strings.h"
 #include "clipq/data/preprocess_json.h"
+#include "clipq/model/size_parts.h"
 #include "clipq/quant/summary.h"
 #include "clipq/report/table.h"
 
 namespace clipq {
 namespace {
+
+/// Without the unit.
+std::string in_mebibytes(std::int64_t bytes) {
+  return fixed(static_cast<double>(bytes) / (1 << 20), 2);
+}
 
 /// A number with four significant digits.
 std::string short_number(double value) {
@@ -26,15 +34,22 @@ std::string settings_text(const TowerSettings& settings) {
   return out.str();
 }
 
+std::string tower_text(const TowerConfig& config) {
+  return cat("width ", config.width, ", ", config.layers, " layers, ",
+             settings_text(config.settings), "\n");
+}
+
 std::string config_lines(const ClipConfig& config) {
-  const ImageTowerConfig& image = config.image;
-  const TextTowerConfig& text = config.text;
-  return cat("image tower: ", describe(image), ", ", image.resolution, " pixels, patch ",
-             image.patch_size, ", width ", image.width, ", ", image.layers, " layers, ",
-             settings_text(image.settings), "\ntext tower: ", describe(text), ", context ",
-             text.context_length, ", vocabulary ", text.vocab_size, ", width ", text.width, ", ",
-             text.layers, " layers, ", settings_text(text.settings),
-             "\nembedding: ", config.embed_dim(), "\n");
+  std::string lines;
+  if (const auto& image = config.image) {
+    lines += cat("image tower: ", describe(*image), ", ", image->resolution, " pixels, patch ",
+                 image->patch_size, ", ", tower_text(*image));
+  }
+  if (const auto& text = config.text) {
+    lines += cat("text tower: ", describe(*text), ", context ", text->context_length,
+                 ", vocabulary ", text->vocab_size, ", ", tower_text(*text));
+  }
+  return cat(lines, "embedding: ", config.embed_dim(), "\n");
 }
 
 /// One line; numbers of a channel are separated by slashes.
@@ -55,6 +70,43 @@ std::string preprocess_line(const Json& preprocess) {
              "mean ", channels("mean"), ", std ", channels("std"), "\n");
 }
 
+void describe_tokenizer(const OpenedModel& opened, Inspection& out) {
+  const Tokenizer& tokenizer = opened.tokenizer;
+  const char* origin = opened.own_tokenizer ? "the model's own" : "standard";
+  out.text += cat("tokenizer: ", origin, ", ", tokenizer.name(), ", ", tokenizer.vocabulary_size(),
+                  " entries\n");
+  out.json["tokenizer"] = {
+      {"origin", origin}, {"name", tokenizer.name()}, {"entries", tokenizer.vocabulary_size()}};
+}
+
+/// Parameters and bytes by part, and what of each tower a recipe can quantize.
+void describe_parts(OpenedModel& opened, Inspection& out) {
+  const ModelParts parts = parts_of(opened.model);
+  std::map<std::string, std::int64_t> bytes(opened.info.parts.begin(), opened.info.parts.end());
+  Table table({{"part"}, {"parameters", Align::kRight}, {"stored MiB", Align::kRight}});
+  for (const auto& [part, parameters] : parameter_counts(parts)) {
+    if (parameters == 0) continue;
+    table.add_row({part, std::to_string(parameters), in_mebibytes(bytes[part])});
+    out.json["parts"][part] = {{"parameters", parameters}, {"bytes", bytes[part]}};
+  }
+  table.add_row({"rest of the file", "", in_mebibytes(bytes["archive"])});
+  out.json["parts"]["archive"] = {{"bytes", bytes["archive"]}};
+  out.text += table.text();
+  for (const Tower tower : opened.model.towers()) {
+    const auto count = [tower](const auto& places) {
+      return std::count_if(places.begin(), places.end(),
+                           [tower](const PartPlace& place) { return place.tower == tower; });
+    };
+    const auto linears = count(parts.linears);
+    const auto attentions = count(parts.attentions);
+    const auto embeddings = count(parts.embeddings);
+    out.text += cat("quantizable layers of the ", name_of(tower), " tower: ", linears, " linear, ",
+                    attentions, " attention", embeddings > 0 ? ", 1 embedding" : "", "\n");
+    out.json["quantizable"][name_of(tower)] = {
+        {"linear", linears}, {"attention", attentions}, {"embedding", embeddings}};
+  }
+}
+
 std::string tower_parity_text(const TowerParity& parity) {
   return cat("cosine ", fixed(parity.cosine, 7), ", relative error ", short_number(parity.error),
              " (explained by rounding: ", short_number(parity.tolerance), ")");
@@ -62,25 +114,38 @@ std::string tower_parity_text(const TowerParity& parity) {
 
 void describe_checkpoint(const OpenedModel& opened, Inspection& out) {
   const Checkpoint& checkpoint = *opened.checkpoint;
-  out.text += cat("container: ", checkpoint.container, "\ndialect: ", checkpoint.dialect, "\n");
+  std::vector<std::string> dtypes;
+  for (const auto& [dtype, count] : checkpoint.dtypes) dtypes.push_back(cat(count, " ", dtype));
+  out.text += cat("container: ", checkpoint.container, "\ndialect: ", checkpoint.dialect,
+                  "\ntensors: ", join(dtypes, ", "), "\n");
+  out.json["dtypes"] = checkpoint.dtypes;
   out.json["container"] = checkpoint.container;
   out.json["dialect"] = checkpoint.dialect;
-  for (const Tower tower : kTowers) {
-    const SettledTower& settled = checkpoint.towers.of(tower);
+  for (const auto& [tower, settled] : checkpoint.towers) {
     out.text += cat(name_of(tower), " tower: heads from ", name_of(settled.heads.origin),
                     ", activation from ", name_of(settled.activation.origin),
-                    ", LayerNorm eps from ", name_of(settled.layer_norm_eps.origin), "\n");
+                    ", LayerNorm eps from ", name_of(settled.layer_norm_eps.origin),
+                    tower == Tower::kText
+                        ? cat(", pooling and causality from ", name_of(settled.reading.origin))
+                        : "",
+                    "\n");
     out.json["settings_from"][name_of(tower)] = {
         {"heads", name_of(settled.heads.origin)},
         {"activation", name_of(settled.activation.origin)},
         {"layer_norm_eps", name_of(settled.layer_norm_eps.origin)}};
+    if (tower == Tower::kText) {
+      out.json["settings_from"]["text"]["reading"] = name_of(settled.reading.origin);
+    }
   }
   out.text += cat("weights in float32: ", mebibytes(checkpoint.float32_bytes), "\n");
   out.json["float32_bytes"] = checkpoint.float32_bytes;
   if (checkpoint.parity) {
     const Parity& parity = *checkpoint.parity;
-    out.text += cat("compared with ", parity.source, ": image ", tower_parity_text(parity.image),
-                    "; text ", tower_parity_text(parity.text), "\n");
+    std::vector<std::string> towers;
+    for (const auto& [tower, of_tower] : parity.towers) {
+      towers.push_back(cat(name_of(tower), " ", tower_parity_text(of_tower)));
+    }
+    out.text += cat("compared with ", parity.source, ": ", join(towers, "; "), "\n");
     out.json["parity"] = to_json(parity);
   } else {
     out.text += cat(checkpoint.unchecked, "\n");
@@ -151,20 +216,22 @@ Inspection inspect(const std::filesystem::path& file, const ModelOptions& option
   ModelOptions as_stored = options;
   as_stored.simulate = true;
   OpenedModel opened = open_model(file, as_stored);
-  const Json preprocess = to_json(opened.model.preprocess);
   Inspection out;
-  out.text = cat(file.string(), ": ", opened.quantization ? "clipq artifact" : "CLIP checkpoint",
-                 ", ", mebibytes(opened.info.size_bytes), "\n", config_lines(opened.model.config()),
-                 preprocess_line(preprocess),
-                 "tokenizer: ", opened.own_tokenizer ? "the model's own" : "standard", ", ",
-                 opened.tokenizer.name(), ", ", opened.tokenizer.vocabulary_size(), " entries\n");
+  out.text =
+      cat(file.string(), ": ", opened.quantization ? "clipq artifact" : "CLIP checkpoint", ", ",
+          mebibytes(opened.info.size_bytes), "\n", config_lines(opened.model.config()));
   out.json = {{"path", file.string()},
               {"kind", opened.quantization ? "artifact" : "checkpoint"},
               {"sha256", opened.info.sha256},
               {"size_bytes", opened.info.size_bytes},
-              {"config", to_json(opened.model.config())},
-              {"preprocess", preprocess}};
+              {"config", to_json(opened.model.config())}};
+  if (opened.model.image) {
+    out.json["preprocess"] = to_json(opened.model.preprocess);
+    out.text += preprocess_line(out.json["preprocess"]);
+  }
+  if (opened.model.text) describe_tokenizer(opened, out);
   if (opened.checkpoint) describe_checkpoint(opened, out);
+  describe_parts(opened, out);
   if (opened.quantization) describe_artifact(opened, out);
   return out;
 }

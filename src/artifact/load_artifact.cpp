@@ -64,7 +64,7 @@ class Restorer {
 
   at::Tensor restore_logit_scale() { return reader_.take_logit_scale(); }
 
-  void require_empty() const { reader_.require_empty({}); }
+  void require_empty() const { reader_.require_empty(); }
 
  private:
   Scales take_scales(const std::string& prefix, const QuantizerSpec& spec,
@@ -157,7 +157,7 @@ Artifact load_artifact(const TorchScriptArchive& archive, const std::string& whe
   for (const AttentionPart& part : parts.attentions) restorer.restore(part);
   for (const LinearPart& part : parts.linears) restorer.restore(part);
   for (const TensorPart& part : parts.tensors) restorer.restore(part);
-  model.logit_scale = restorer.restore_logit_scale();
+  if (model.image && model.text) model.logit_scale = restorer.restore_logit_scale();
   restorer.require_empty();
   artifact.quantized.quantization = std::move(manifest.quantization);
   return artifact;

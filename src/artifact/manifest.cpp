@@ -78,9 +78,10 @@ Manifest parse(const Json& json, const std::string& where) {
   manifest.config = config_from_json(json_value(json, "config", empty, where), where);
   manifest.preprocess = preprocess_from_json(json_value(json, "preprocess", empty, where), where);
   validate(manifest.preprocess, where);
-  if (manifest.preprocess.size != manifest.config.image.resolution) {
+  const auto& image = manifest.config.image;
+  if (image && manifest.preprocess.size != image->resolution) {
     throw UsageError(cat(where, ": preprocessing makes images of ", manifest.preprocess.size,
-                         " pixels, the model takes ", manifest.config.image.resolution));
+                         " pixels, the model takes ", image->resolution));
   }
   const Json source = json_value(json, "source", empty, where);
   manifest.source.file = json_value<std::string>(source, "file", "", where);
@@ -113,7 +114,6 @@ Json to_json(const Manifest& manifest) {
       {"schema", kSchema},
       {"clipq", kVersion},
       {"config", to_json(manifest.config)},
-      {"preprocess", to_json(manifest.preprocess)},
       {"recipe", quantization.recipe},
       {"component", quantization.component},
       {"source",
@@ -122,6 +122,7 @@ Json to_json(const Manifest& manifest) {
         {"size_bytes", manifest.source.size_bytes},
         {"float32_bytes", manifest.source.float32_bytes}}},
   };
+  if (manifest.config.image) json["preprocess"] = to_json(manifest.preprocess);
   if (!manifest.tensors_sha256.empty()) json["tensors_sha256"] = manifest.tensors_sha256;
   if (!manifest.source.unchecked.empty()) json["source"]["unchecked"] = manifest.source.unchecked;
   if (quantization.calibration) json["calibration"] = to_json(*quantization.calibration);

@@ -352,9 +352,14 @@ Module write_torchscript(const ClipModel& model) {
   Module clip("Clip");
   clip.define(source("normalized"));
   TowerWriter writer(clip);
-  for (const Tower tower : kTowers) model.tower(tower).accept(writer);
-  clip.register_buffer("logit_scale", model.logit_scale);
-  clip.define(source("clip"));
+  for (const Tower tower : model.towers()) model.tower(tower).accept(writer);
+  if (model.image && model.text) {
+    clip.register_buffer("logit_scale", model.logit_scale);
+    clip.define(source("clip"));
+  } else {
+    const char* encode = model.image ? "encode_image" : "encode_text";
+    clip.define(source("one_tower", {{"encode", encode}}));
+  }
   clip.eval();
   return clip;
 }

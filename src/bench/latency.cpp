@@ -51,11 +51,16 @@ std::vector<std::string> timed_kinds(const std::vector<TimedModel>& models,
   const bool all_have_prompts =
       std::all_of(models.begin(), models.end(),
                   [](const TimedModel& model) { return model.prompts.defined(); });
+  const auto all_have = [&models](Tower tower) {
+    return std::all_of(models.begin(), models.end(),
+                       [tower](const TimedModel& model) { return model.model->has(tower); });
+  };
   std::vector<std::string> kinds;
-  if (options.image) kinds.emplace_back("image");
-  if (options.text) kinds.emplace_back("text");
+  if (options.image && all_have(Tower::kImage)) kinds.emplace_back("image");
+  if (options.text && all_have(Tower::kText)) kinds.emplace_back("text");
   if (options.text && all_have_prompts) kinds.emplace_back("text_prompts");
-  return kinds;
+  if (!kinds.empty()) return kinds;
+  throw UsageError("bench: none of the towers to be timed is one that all models have");
 }
 
 }  // namespace
@@ -69,11 +74,13 @@ double milliseconds_of(const std::function<void()>& run) {
 TimedTask timed_task(const TimedModel& timed, const std::string& what, std::int64_t batch) {
   const ClipModel& model = *timed.model;
   if (what == "image") {
+    require_tower(model, Tower::kImage, "the model");
     return {[&model, pixels = random_pixels(model.image->config(), batch)] {
               model.encode_image(pixels);
             },
             image_operations(model, batch)};
   }
+  if (what == "text") require_tower(model, Tower::kText, "the model");
   if (what == "text") return text_task(model, random_tokens(model.text->config(), batch));
   if (what == "text_prompts" && timed.prompts.defined()) {
     return text_task(model, prompt_tokens(timed, batch));

@@ -70,8 +70,8 @@ void read_text_reading(CheckpointMetadata& metadata, const Json& json, const std
   }
 }
 
-CheckpointMetadata read_library(const std::map<std::string, std::string>& documents,
-                                const Dialect& dialect, const std::string& where) {
+CheckpointMetadata read_library(const Documents& documents, const Dialect& dialect,
+                                const ClipConfig& config, const std::string& where) {
   CheckpointMetadata metadata;
   const bool open_clip = has_open_clip_config(documents);
   const bool hugging_face = has_hugging_face_config(documents);
@@ -81,7 +81,9 @@ CheckpointMetadata read_library(const std::map<std::string, std::string>& docume
   } else if (open_clip) {
     metadata = read_open_clip_documents(documents, where);
   }
-  if (!metadata.family.empty() && metadata.family != dialect.family) {
+  // open_clip's text towers are alike in all families.
+  const bool tells_family = dialect.is_hugging_face || config.image;
+  if (!metadata.family.empty() && tells_family && metadata.family != dialect.family) {
     throw InputError(cat(where, ": its configuration is of model type ", metadata.family,
                          ", but its tensors are those of ", dialect.name));
   }
@@ -92,12 +94,40 @@ CheckpointMetadata read_library(const std::map<std::string, std::string>& docume
   return metadata;
 }
 
+/// Throws InputError unless a size is what the configuration says, if it does.
+void require_size(const char* what, const std::optional<std::int64_t>& told, std::int64_t found,
+                  const std::string& where) {
+  if (!told || *told == found) return;
+  throw InputError(cat(where, ": its configuration says ", what, " ", *told,
+                       ", but its tensors have ", found,
+                       "; the configuration belongs to other weights, or they are to be "
+                       "interpolated, which clipq doesn't do"));
+}
+
+void settle(const CheckpointMetadata& metadata, ImageTowerConfig& config,
+            const std::string& where) {
+  const std::int64_t size = metadata.image_size.value_or(config.resolution);
+  if (size / config.patch_size == config.patches_per_side()) config.resolution = size;
+  require_size("image size", metadata.image_size, config.resolution, where);
+  require_size("patch size", metadata.patch_size, config.patch_size, where);
+}
+
+void settle(const CheckpointMetadata& metadata, TextTowerConfig& config, const std::string& where) {
+  if (metadata.text_pooling) {
+    config.pooling = *metadata.text_pooling;
+    config.end_id = metadata.text_end_id;
+  }
+  if (metadata.text_causal) config.causal = *metadata.text_causal;
+  require_size("context length", metadata.context_length, config.context_length, where);
+  require_size("vocabulary size", metadata.vocab_size, config.vocab_size, where);
+}
+
 }  // namespace
 
-CheckpointMetadata read_checkpoint_metadata(const std::map<std::string, std::string>& documents,
-                                            const Dialect& dialect, const std::string& where) {
+CheckpointMetadata read_checkpoint_metadata(const Documents& documents, const Dialect& dialect,
+                                            const ClipConfig& config, const std::string& where) {
   try {
-    CheckpointMetadata metadata = read_library(documents, dialect, where);
+    CheckpointMetadata metadata = read_library(documents, dialect, config, where);
     const auto own = documents.find("clipq_checkpoint.json");
     if (own == documents.end()) return metadata;
     const std::string place = where + ": clipq_checkpoint.json";
@@ -137,27 +167,8 @@ void require_valid_document(const Json& document, const std::string& where) {
 
 void settle_architecture(const CheckpointMetadata& metadata, ClipConfig& config,
                          const std::string& where) {
-  if (metadata.text_pooling) {
-    config.text.pooling = *metadata.text_pooling;
-    config.text.end_id = metadata.text_end_id;
-  }
-  if (metadata.text_causal) config.text.causal = *metadata.text_causal;
-  const std::int64_t image_size = metadata.image_size.value_or(config.image.resolution);
-  if (image_size / config.image.patch_size == config.image.patches_per_side()) {
-    config.image.resolution = image_size;
-  }
-  const auto require = [&where](const char* what, const std::optional<std::int64_t>& told,
-                                std::int64_t found) {
-    if (!told || *told == found) return;
-    throw InputError(cat(where, ": its configuration says ", what, " ", *told,
-                         ", but its tensors have ", found,
-                         "; the configuration belongs to other weights, or they are to be "
-                         "interpolated, which clipq doesn't do"));
-  };
-  require("image size", metadata.image_size, config.image.resolution);
-  require("patch size", metadata.patch_size, config.image.patch_size);
-  require("context length", metadata.context_length, config.text.context_length);
-  require("vocabulary size", metadata.vocab_size, config.text.vocab_size);
+  if (config.image) settle(metadata, *config.image, where);
+  if (config.text) settle(metadata, *config.text, where);
 }
 
 }  // namespace clipq

@@ -1,12 +1,12 @@
 #pragma once
 
 #include <cstdint>
-#include <map>
 #include <optional>
 #include <string>
 
 #include "clipq/checkpoint/dialect.h"
 #include "clipq/checkpoint/settled_tower.h"
+#include "clipq/checkpoint/tokenizer_documents.h"
 #include "clipq/core/json.h"
 #include "clipq/data/preprocess.h"
 
@@ -31,8 +31,9 @@ struct CheckpointMetadata {
 /// What the configuration of the weights' own library tells (the other one's if that is absent),
 /// and then clipq_checkpoint.json, each key of which wins. Throws InputError that names `where` and
 /// the key.
-CheckpointMetadata read_checkpoint_metadata(const std::map<std::string, std::string>& documents,
-                                            const Dialect& dialect, const std::string& where);
+/// @param config as the tensors' shapes tell it
+CheckpointMetadata read_checkpoint_metadata(const Documents& documents, const Dialect& dialect,
+                                            const ClipConfig& config, const std::string& where);
 
 /// Takes over the keys of a clipq_checkpoint.json. Throws UsageError or InputError that names
 /// `place` and the key if one is unknown or has a value that isn't valid.

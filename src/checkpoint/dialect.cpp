@@ -34,18 +34,32 @@ constexpr std::array<Unsupported, 6> kUnsupported = {{
     {"attn.logit_scale", "an open_clip model with scaled cosine attention"},
 }};
 
-/// Prefixes under which a name ends in some family's anchor.
+/// The longest anchor that the name is, or ends with behind a prefix; empty: none.
+std::string_view anchor_in(std::string_view name) {
+  std::string_view longest;
+  for (const Dialect& dialect : dialects()) {
+    for (const std::string_view anchor : {dialect.image_anchor, dialect.text_anchor}) {
+      if (anchor.size() <= longest.size() || !name.ends_with(anchor)) continue;
+      const std::string_view prefix = name.substr(0, name.size() - anchor.size());
+      if (prefix.empty() || prefix.ends_with('.')) longest = anchor;
+    }
+  }
+  return longest;
+}
+
+/// What stands before the families' anchors.
 std::set<std::string> prefixes_of(const std::vector<std::string>& names) {
   std::set<std::string> prefixes;
   for (const std::string& name : names) {
-    for (const Dialect& dialect : dialects()) {
-      const std::string_view anchor = dialect.anchor;
-      if (!name.ends_with(anchor)) continue;
-      const std::string prefix = name.substr(0, name.size() - anchor.size());
-      if (prefix.empty() || prefix.ends_with('.')) prefixes.insert(prefix);
-    }
+    const std::string_view anchor = anchor_in(name);
+    if (!anchor.empty()) prefixes.insert(name.substr(0, name.size() - anchor.size()));
   }
   return prefixes;
+}
+
+bool has_anchor(const StateDict& state, const Dialect& dialect) {
+  return state.count(std::string(dialect.image_anchor)) > 0 ||
+         state.count(std::string(dialect.text_anchor)) > 0;
 }
 
 std::vector<std::string> names_of(const StateDict& state) {
@@ -81,9 +95,10 @@ void refuse_unsupported(const StateDict& state, const std::string& where) {
 
 [[noreturn]] void throw_unknown(const StateDict& state, const std::string& where) {
   std::vector<std::string> anchors;
-  anchors.reserve(dialects().size());
   for (const Dialect& dialect : dialects()) {
-    anchors.push_back(cat("\"", dialect.anchor, "\" (", dialect.name, ")"));
+    const std::string_view anchor =
+        dialect.image_anchor.empty() ? dialect.text_anchor : dialect.image_anchor;
+    anchors.push_back(cat("\"", anchor, "\" (", dialect.name, ")"));
   }
   std::vector<std::string> shown = names_of(state);
   const std::size_t count = shown.size();
@@ -97,43 +112,71 @@ void refuse_unsupported(const StateDict& state, const std::string& where) {
 
 const std::vector<Dialect>& dialects() {
   static const std::vector<Dialect> all = {
-      {.name = "Hugging Face CLIPModel",
-       .anchor = "vision_model.embeddings.class_embedding",
-       .canonical = canonical_hugging_face_clip,
-       .image_modules = {"vision_model", "visual_projection"},
-       .text_modules = {"text_model", "text_projection"},
-       .is_hugging_face = true,
-       .preprocess = {.crop_offset = CropOffset::kFloor}},
       {.name = "Hugging Face SiglipModel",
-       .anchor = "vision_model.head.probe",
+       .image_anchor = "vision_model.head.probe",
+       .text_anchor = "text_model.head.weight",
        .canonical = canonical_hugging_face_siglip,
+       .original = original_hugging_face_siglip,
        .image_modules = {"vision_model"},
        .text_modules = {"text_model"},
        .family = "siglip",
        .is_hugging_face = true,
        .settle = settle_siglip,
        .preprocess = siglip_preprocess()},
+      {.name = "Hugging Face CLIPModel",
+       .image_anchor = "vision_model.embeddings.class_embedding",
+       .text_anchor = "text_model.embeddings.token_embedding.weight",
+       .canonical = canonical_hugging_face_clip,
+       .original = original_hugging_face_clip,
+       .image_modules = {"vision_model", "visual_projection"},
+       .text_modules = {"text_model", "text_projection"},
+       .is_hugging_face = true,
+       .preprocess = {.crop_offset = CropOffset::kFloor}},
       {.name = "open_clip SigLIP",
-       .anchor = "visual.trunk.attn_pool.latent",
+       .image_anchor = "visual.trunk.attn_pool.latent",
+       .text_anchor = "",
        .canonical = canonical_open_clip_siglip,
+       .original = original_open_clip_siglip,
        .image_modules = {"visual"},
        .text_modules = {"text"},
        .family = "siglip",
        .settle = settle_siglip,
        .preprocess = siglip_preprocess()},
       {.name = "open_clip CustomTextCLIP",
-       .anchor = "text.token_embedding.weight",
+       .image_anchor = "",
+       .text_anchor = "text.token_embedding.weight",
        .canonical = canonical_open_clip_custom_text,
+       .original = original_open_clip_custom_text,
        .image_modules = {"visual"},
        .text_modules = {"text"}},
       {.name = "OpenAI CLIP",
-       .anchor = "visual.class_embedding",
+       .image_anchor = "visual.class_embedding",
+       .text_anchor = "token_embedding.weight",
        .canonical = canonical_openai_clip},
+      {.name = "OpenAI CLIP's visual",
+       .image_anchor = "class_embedding",
+       .text_anchor = "",
+       .canonical = canonical_openai_visual,
+       .original = original_openai_visual,
+       .image_modules = {"conv1", "transformer", "ln_post"}},
+      {.name = "open_clip SigLIP's visual",
+       .image_anchor = "trunk.attn_pool.latent",
+       .text_anchor = "",
+       .canonical = canonical_open_clip_siglip_visual,
+       .original = original_open_clip_siglip_visual,
+       .image_modules = {"trunk"},
+       .family = "siglip",
+       .settle = settle_siglip,
+       .preprocess = siglip_preprocess()},
   };
   return all;
 }
 
 bool is_canonical(const Dialect& dialect) { return dialect.canonical == canonical_openai_clip; }
+
+std::string original_name(const Dialect& dialect, const std::string& canonical) {
+  return dialect.original == nullptr ? canonical : dialect.original(canonical);
+}
 
 std::string dialect_prefix(const std::vector<std::string>& names, const std::string& where) {
   const std::set<std::string> prefixes = prefixes_of(names);
@@ -169,7 +212,7 @@ CanonicalState to_canonical(StateDict state, const std::string& where) {
   state = below(std::move(state), prefix);
   refuse_unsupported(state, where);
   for (const Dialect& dialect : dialects()) {
-    if (state.count(dialect.anchor) == 0) continue;
+    if (!has_anchor(state, dialect)) continue;
     return {&dialect, prefix, dialect.canonical(std::move(state), where)};
   }
   throw_unknown(state, where);

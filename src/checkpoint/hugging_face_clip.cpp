@@ -30,4 +30,8 @@ StateDict canonical_hugging_face_clip(StateDict state, const std::string& where)
   return renamed(std::move(state), {kNames, kHuggingFaceBlockNames}, where);
 }
 
+std::string original_hugging_face_clip(const std::string& canonical) {
+  return separate_projection(original_name(canonical, {kNames, kHuggingFaceBlockNames}));
+}
+
 }  // namespace clipq

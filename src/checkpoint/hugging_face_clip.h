@@ -6,7 +6,11 @@
 
 namespace clipq {
 
-/// Hugging Face's `CLIPModel`: queries, keys and values apart, projections transposed.
+/// Hugging Face's `CLIPModel`, `CLIPVisionModelWithProjection` or `CLIPTextModelWithProjection`:
+/// queries, keys and values apart, projections transposed.
 StateDict canonical_hugging_face_clip(StateDict state, const std::string& where);
+
+/// The name of a tensor, or the first of those that are joined.
+std::string original_hugging_face_clip(const std::string& canonical);
 
 }  // namespace clipq

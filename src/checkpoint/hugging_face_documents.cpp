@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cmath>
+#include <optional>
 #include <string_view>
 #include <utility>
 
@@ -104,42 +105,65 @@ void require_head(const Json& vision, const std::string& place) {
                        "attention pooling only"));
 }
 
-const Defaults& defaults_of(const Json& config, const std::string& place) {
+/// A tower's config, and what messages call it.
+struct TowerDocument {
+  Json config;
+  std::string place;
+};
+
+/// The configs that a config.json holds: of a whole model or of one tower.
+struct ModelDocument {
+  const Defaults* defaults;
+  std::optional<TowerDocument> vision;
+  std::optional<TowerDocument> text;
+};
+
+ModelDocument model_document(const Json& config, const std::string& place) {
   const auto type = json_value<std::string>(config, "model_type", "", place);
   std::vector<std::string> known;
   for (const Defaults& each : kFamilies) {
-    if (type == each.model_type) return each;
-    known.emplace_back(each.model_type);
+    const std::string family(each.model_type);
+    if (type == family) {
+      return {&each,
+              {{tower_config(config, "vision_config", place), place + ": vision_config"}},
+              {{tower_config(config, "text_config", place), place + ": text_config"}}};
+    }
+    if (type == family + "_vision_model") return {&each, {{config, place}}, {}};
+    if (type == family + "_text_model") return {&each, {}, {{config, place}}};
+    for (const char* tower : {"", "_vision_model", "_text_model"}) known.push_back(family + tower);
   }
-  throw InputError(cat(place, ": \"model_type\" is ", type, ", expected ", join(known, " or "),
+  throw InputError(cat(place, ": \"model_type\" is ", type, ", expected ", join(known, ", "),
                        ": clipq doesn't support the others"));
 }
 
+void read_vision(const TowerDocument& vision, const Defaults& defaults,
+                 CheckpointMetadata& metadata) {
+  const auto& [config, place] = vision;
+  SettingChoices& settings = metadata.settings;
+  settings.heads.vision = set_value(config, "num_attention_heads", defaults.vision_heads, place);
+  settings.activation.vision = activation_of(config, defaults, place);
+  settings.layer_norm_eps.vision = json_value(config, "layer_norm_eps", defaults.eps, place);
+  metadata.image_size = set_value(config, "image_size", defaults.image_size, place);
+  metadata.patch_size = set_value(config, "patch_size", defaults.patch_size, place);
+  if (defaults.model_type == "siglip") require_head(config, place);
+}
+
+void read_text(const TowerDocument& text, const Defaults& defaults, CheckpointMetadata& metadata) {
+  const auto& [config, place] = text;
+  SettingChoices& settings = metadata.settings;
+  settings.heads.text = set_value(config, "num_attention_heads", defaults.text_heads, place);
+  settings.activation.text = activation_of(config, defaults, place);
+  settings.layer_norm_eps.text = json_value(config, "layer_norm_eps", defaults.eps, place);
+  metadata.context_length = set_value(config, "max_position_embeddings", defaults.context, place);
+  metadata.vocab_size = set_value(config, "vocab_size", defaults.vocabulary, place);
+  if (defaults.model_type != "siglip") read_pooling(config, place, metadata);
+}
+
 void read_config(const Json& config, const std::string& place, CheckpointMetadata& metadata) {
-  const Defaults& defaults = defaults_of(config, place);
-  metadata.family = defaults.model_type;
-  const Json vision = tower_config(config, "vision_config", place);
-  const Json text = tower_config(config, "text_config", place);
-  const std::string vision_place = place + ": vision_config";
-  const std::string text_place = place + ": text_config";
-  const auto number = [](const Json& tower, const char* key, std::int64_t otherwise,
-                         const std::string& at) { return set_value(tower, key, otherwise, at); };
-  metadata.settings = {
-      .heads = {number(vision, "num_attention_heads", defaults.vision_heads, vision_place),
-                number(text, "num_attention_heads", defaults.text_heads, text_place)},
-      .activation = {activation_of(vision, defaults, vision_place),
-                     activation_of(text, defaults, text_place)},
-      .layer_norm_eps = {json_value(vision, "layer_norm_eps", defaults.eps, vision_place),
-                         json_value(text, "layer_norm_eps", defaults.eps, text_place)}};
-  metadata.image_size = number(vision, "image_size", defaults.image_size, vision_place);
-  metadata.patch_size = number(vision, "patch_size", defaults.patch_size, vision_place);
-  metadata.context_length = number(text, "max_position_embeddings", defaults.context, text_place);
-  metadata.vocab_size = number(text, "vocab_size", defaults.vocabulary, text_place);
-  if (defaults.model_type == "siglip") {
-    require_head(vision, vision_place);
-  } else {
-    read_pooling(text, text_place, metadata);
-  }
+  const ModelDocument document = model_document(config, place);
+  metadata.family = document.defaults->model_type;
+  if (document.vision) read_vision(*document.vision, *document.defaults, metadata);
+  if (document.text) read_text(*document.text, *document.defaults, metadata);
 }
 
 /// A size that is a number, or an object with `key`, or one with equal height and width; 0:
@@ -261,6 +285,7 @@ CheckpointMetadata read_hugging_face_documents(const std::map<std::string, std::
   if (!config.is_object()) throw InputError(cat(place, ": expected an object"));
   read_config(config, place, metadata);
   metadata.preprocess.crop_offset = CropOffset::kFloor;
+  if (!metadata.image_size) return metadata;
   std::string images = where;
   const Json json = image_processor(documents, images);
   if (json.is_null()) return metadata;

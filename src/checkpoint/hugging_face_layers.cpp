@@ -50,4 +50,11 @@ void join_projections(StateDict& state, const std::string& where) {
   }
 }
 
+std::string separate_projection(std::string name) {
+  constexpr std::string_view kJoined = ".attn.in_proj_";
+  const std::size_t at = name.find(kJoined);
+  if (at != std::string::npos) name.replace(at, kJoined.size(), ".self_attn.q_proj.");
+  return name;
+}
+
 }  // namespace clipq

@@ -21,4 +21,7 @@ inline constexpr std::array<Renaming, 5> kHuggingFaceBlockNames = {
 /// is missing or of another shape.
 void join_projections(StateDict& state, const std::string& where);
 
+/// ".attn.in_proj_weight" as the first of the projections that it is joined of.
+std::string separate_projection(std::string name);
+
 }  // namespace clipq

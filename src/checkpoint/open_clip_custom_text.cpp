@@ -5,14 +5,23 @@
 
 #include "clipq/core/error.h"
 #include "clipq/core/strings.h"
+#include "clipq/model/parts.h"
 #include "openai_clip.h"
-#include "renaming.h"
 
 namespace clipq {
 
+namespace {
+
+constexpr std::string_view kText = "text.";
+
+}  // namespace
+
+std::string original_open_clip_custom_text(const std::string& canonical) {
+  const bool is_text = tower_of(canonical) == Tower::kText && canonical != "logit_scale";
+  return is_text ? cat(kText, canonical) : canonical;
+}
+
 StateDict canonical_open_clip_custom_text(StateDict state, const std::string& where) {
-  constexpr std::string_view kText = "text.";
-  constexpr const char* kLayer = "text_projection.weight";
   StateDict canonical;
   while (!state.empty()) {
     auto node = state.extract(state.begin());
@@ -22,11 +31,6 @@ StateDict canonical_open_clip_custom_text(StateDict state, const std::string& wh
       const std::string& name = inserted.position->first;
       throw InputError(cat(where, ": both \"", name, "\" and \"text.", name, "\" are there"));
     }
-  }
-  // A layer of its own, unlike the parameter, is stored as [out, in].
-  if (canonical.count(kLayer) > 0) {
-    const at::Tensor weight = take_tensor(canonical, kLayer, where);
-    canonical["text_projection"] = weight.dim() == 2 ? weight.t() : weight;
   }
   return canonical_openai_clip(std::move(canonical), where);
 }

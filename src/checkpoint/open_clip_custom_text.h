@@ -6,8 +6,9 @@
 
 namespace clipq {
 
-/// open_clip's `CustomTextCLIP`: the text tower's names begin with "text.", and its projection is a
-/// layer of its own if it has a bias.
+/// open_clip's `CustomTextCLIP`: the text tower's names begin with "text.".
 StateDict canonical_open_clip_custom_text(StateDict state, const std::string& where);
+
+std::string original_open_clip_custom_text(const std::string& canonical);
 
 }  // namespace clipq

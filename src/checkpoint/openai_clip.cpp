@@ -2,9 +2,11 @@
 
 #include <array>
 #include <string_view>
+#include <utility>
 
 #include "clipq/core/error.h"
 #include "clipq/core/strings.h"
+#include "renaming.h"
 
 namespace clipq {
 namespace {
@@ -17,6 +19,8 @@ struct LayerScale {
 
 constexpr std::array<LayerScale, 2> kLayerScales = {
     {{".ls_1.gamma", ".attn.out_proj"}, {".ls_2.gamma", ".mlp.c_proj"}}};
+
+constexpr std::string_view kVisual = "visual.";
 
 /// Numbers that say what shapes say, masks, and the bias of logits.
 constexpr std::array<std::string_view, 5> kWithoutInfluence = {
@@ -49,7 +53,21 @@ StateDict canonical_openai_clip(StateDict state, const std::string& where) {
       fold(state, name, block + std::string(each.linear), where);
     }
   }
+  // A layer of its own, unlike the parameter, is stored as [out, in].
+  if (const auto layer = state.find("text_projection.weight"); layer != state.end()) {
+    const at::Tensor weight = layer->second;
+    state.erase(layer);
+    state["text_projection"] = weight.dim() == 2 ? weight.t() : weight;
+  }
   return state;
+}
+
+StateDict canonical_openai_visual(StateDict state, const std::string& where) {
+  return canonical_openai_clip(prefixed(std::move(state), std::string(kVisual)), where);
+}
+
+std::string original_openai_visual(const std::string& canonical) {
+  return canonical.starts_with(kVisual) ? canonical.substr(kVisual.size()) : canonical;
 }
 
 }  // namespace clipq

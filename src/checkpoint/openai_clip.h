@@ -7,7 +7,13 @@
 namespace clipq {
 
 /// OpenAI's names are the canonical ones; open_clip's `CLIP` has them too. LayerScale is folded
-/// into the linear layer before it; what has no influence on embeddings is dropped.
+/// into the linear layer before it; what has no influence on embeddings is dropped. A text
+/// projection that is a layer, as open_clip's with a bias is, becomes a parameter.
 StateDict canonical_openai_clip(StateDict state, const std::string& where);
+
+/// The image tower alone, `model.visual`: the same names without "visual.".
+StateDict canonical_openai_visual(StateDict state, const std::string& where);
+
+std::string original_openai_visual(const std::string& canonical);
 
 }  // namespace clipq

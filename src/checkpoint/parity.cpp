@@ -78,13 +78,25 @@ std::vector<TowerSettings> neighbours(const TowerSettings& settings, std::int64_
   return out;
 }
 
+/// The other ways to read texts that don't need an id to be known.
+std::vector<TextReading> other_readings(const TextReading& reading) {
+  std::vector<TextReading> others;
+  for (const bool causal : {true, false}) {
+    for (const TextPooling pooling : {TextPooling::kLargestId, TextPooling::kLast}) {
+      const TextReading other = {pooling, 0, causal};
+      if (other != reading) others.push_back(other);
+    }
+  }
+  return others;
+}
+
 /// Our embeddings against a reference, under settings that vary.
 class Comparison {
  public:
   Comparison(const ClipModel& model, const Reference& reference)
       : model_(model), reference_(reference) {
-    for (const Tower tower : kTowers) rows_of(tower) = encode(model_, tower, reference_);
-    for (const Tower tower : kTowers) {
+    for (const Tower tower : model_.towers()) rows_of(tower) = encode(model_, tower, reference_);
+    for (const Tower tower : model_.towers()) {
       if (parity(tower).error > kLeastTolerance) measure_rounding(tower);
     }
   }
@@ -104,7 +116,7 @@ class Comparison {
     bool better = true;
     for (int round = 0; round < kMostRounds && better; ++round) {
       better = false;
-      for (const Tower tower : kTowers) better = improve(tower) || better;
+      for (const Tower tower : model_.towers()) better = improve(tower) || better;
     }
   }
 
@@ -135,11 +147,23 @@ class Comparison {
 
   bool improve(Tower tower) {
     if (fits(tower)) return false;
+    const TowerConfig config = model_.tower(tower).config();
+    std::vector<ClipModel> candidates;
+    for (const TowerSettings& settings : neighbours(config.settings, config.width)) {
+      candidates.push_back(with_settings(model_, tower, settings));
+    }
+    if (tower == Tower::kText) {
+      for (const TextReading& reading : other_readings(model_.text->config())) {
+        candidates.push_back(with_reading(model_, reading));
+      }
+    }
+    return take_nearest(tower, std::move(candidates));
+  }
+
+  bool take_nearest(Tower tower, std::vector<ClipModel> candidates) {
     bool better = false;
     double least = parity(tower).error;
-    const TowerConfig config = model_.tower(tower).config();
-    for (const TowerSettings& settings : neighbours(config.settings, config.width)) {
-      ClipModel candidate = with_settings(model_, tower, settings);
+    for (ClipModel& candidate : candidates) {
       at::Tensor rows = encode(candidate, tower, reference_);
       const double error = parity(tower, rows).error;
       if (!(error < least)) continue;
@@ -162,6 +186,7 @@ class Comparison {
 std::string value_text(std::int64_t heads) { return cat(heads); }
 std::string value_text(double eps) { return cat(eps); }
 std::string value_text(Activation activation) { return name_of(activation); }
+std::string value_text(const TextReading& reading) { return describe(reading); }
 
 /// Takes over what fits, or throws if the user or the metadata said otherwise.
 template <typename T>
@@ -181,11 +206,15 @@ void take_over(Settled<T>& settled, const T& fitting, const char* what, Tower to
   settled = {fitting, Origin::kTried};
 }
 
-void take_over(SettledTower& settled, const TowerSettings& fitting, Tower tower,
+void take_over(SettledTower& settled, const ClipModel& fitting, Tower tower,
                const std::string& where) {
-  take_over(settled.heads, fitting.heads, "heads", tower, where);
-  take_over(settled.activation, fitting.activation, "activation", tower, where);
-  take_over(settled.layer_norm_eps, fitting.layer_norm_eps, "LayerNorm eps", tower, where);
+  const TowerSettings& settings = fitting.tower(tower).config().settings;
+  take_over(settled.heads, settings.heads, "heads", tower, where);
+  take_over(settled.activation, settings.activation, "activation", tower, where);
+  take_over(settled.layer_norm_eps, settings.layer_norm_eps, "LayerNorm eps", tower, where);
+  if (tower != Tower::kText) return;
+  const TextReading& reading = fitting.text->config();
+  take_over(settled.reading, reading, "how texts are read", tower, where);
 }
 
 std::string difference_text(const TowerParity& parity) {
@@ -206,12 +235,12 @@ void judge_misfit(const TowerParity& parity, Tower tower, const ClipConfig& conf
         found, "; the difference is small, but check that this is the model you meant to export"));
     return;
   }
-  throw InputError(
-      cat(found,
-          ". No other number of heads, activation or LayerNorm eps explains it, so its "
-          "architecture isn't what its names say: ",
-          tower == Tower::kText || together ? cat("a text tower that is ", describe(config.text))
-                                            : cat("a pre-norm ", describe(config.image))));
+  throw InputError(cat(
+      found,
+      ". No other number of heads, activation, LayerNorm eps, causality or pooling explains it, "
+      "so its architecture isn't what its names say: ",
+      tower == Tower::kText || together ? cat("a text tower that is ", describe(*config.text))
+                                        : cat("a pre-norm ", describe(*config.image))));
 }
 
 /// @param what of the reference the rows are, "image and text"
@@ -260,30 +289,35 @@ Json to_json(const Parity& parity) {
   const auto tower = [](const TowerParity& each) {
     return Json{{"cosine", each.cosine}, {"error", each.error}, {"tolerance", each.tolerance}};
   };
-  return {{"source", parity.source}, {"image", tower(parity.image)}, {"text", tower(parity.text)}};
+  Json json = {{"source", parity.source}};
+  for (const auto& [each, of_tower] : parity.towers) json[name_of(each)] = tower(of_tower);
+  return json;
 }
 
 Parity require_parity(ClipModel& model, SettledTowers& towers, const Reference& reference,
                       const std::string& where) {
   require_finite(reference.similarities, "image and text", reference, where);
-  for (const Tower tower : kTowers) {
+  for (const Tower tower : model.towers()) {
     require_finite(reference.of(tower), name_of(tower), reference, where);
     if (reference.of(tower).defined()) require_width(tower, model.config(), reference, where);
   }
   Comparison comparison(model, reference);
   const Comparison as_settled = comparison;
   comparison.improve();
-  Parity parity = {{}, {}, reference.source};
-  for (const Tower tower : kTowers) {
+  Parity parity = {{}, reference.source};
+  for (const Tower tower : model.towers()) {
     const bool is_near = comparison.parity(tower).error <= kLargestUnexplained;
     const Comparison& taken = is_near ? comparison : as_settled;
-    parity.of(tower) = taken.parity(tower);
+    parity.towers[tower] = taken.parity(tower);
     const bool told_already = comparison.together() && tower == Tower::kText;
     if (!comparison.fits(tower) && !told_already) {
       judge_misfit(taken.parity(tower), tower, model.config(), reference, where);
     }
-    take_over(towers.of(tower), taken.model().tower(tower).config().settings, tower, where);
-    model = with_settings(std::move(model), tower, towers.of(tower).settings());
+    take_over(towers[tower], taken.model(), tower, where);
+    if (tower == Tower::kText) {
+      model = with_reading(std::move(model), towers[tower].reading.value);
+    }
+    model = with_settings(std::move(model), tower, towers[tower].settings());
     if (reference.has_lengths) {
       settle_length(model, tower, taken.rows_of(tower), reference, where);
     }

@@ -41,11 +41,15 @@ at::Tensor random_tokens(const TextTowerConfig& config, const at::Generator& gen
   return tokens;
 }
 
-/// An answer as bytes: its kind, then columns and values of each tensor, which has kBatch rows.
+/// An answer as bytes: its kind, then columns and values of both tensors, which have kBatch rows,
+/// or no columns if they aren't defined.
 std::string to_bytes(const ArchiveAnswer& answer) {
   std::string bytes(1, static_cast<char>(answer.kind));
   for (const at::Tensor& tensor : {answer.image, answer.text}) {
-    if (!tensor.defined()) continue;
+    if (!tensor.defined()) {
+      bytes.append(sizeof(std::int64_t), '\0');
+      continue;
+    }
     if (tensor.dim() != 2 || tensor.size(0) != kBatch) {
       throw InputError(cat("its own code gives embeddings of shape ", tensor.sizes(),
                            ", expected [", kBatch, ", embedding]"));
@@ -69,17 +73,25 @@ class AnswerReader {
     take(&kind, 1);
     ArchiveAnswer answer;
     answer.kind = static_cast<ArchiveAnswer::Kind>(kind);
-    if (answer.kind != ArchiveAnswer::Kind::kEmbeddings &&
-        answer.kind != ArchiveAnswer::Kind::kFeatures &&
-        answer.kind != ArchiveAnswer::Kind::kSimilarities) {
+    if (kind < static_cast<char>(Kind::kEmbeddings) ||
+        kind > static_cast<char>(Kind::kSimilarities)) {
       throw InputError("its own code gave an answer of no kind");
     }
     answer.image = tensor();
-    if (answer.kind != ArchiveAnswer::Kind::kSimilarities) answer.text = tensor();
+    answer.text = tensor();
+    const bool is_pair = answer.image.defined() && answer.text.defined();
+    const bool is_one = answer.image.defined() != answer.text.defined();
+    const bool is_complete = answer.kind == Kind::kSimilarities ? answer.image.defined() && is_one
+                             : answer.kind == Kind::kFeatures   ? is_pair
+                             : answer.kind == Kind::kForwardEmbeddings ? is_one
+                                                                       : is_pair || is_one;
+    if (!is_complete) throw InputError("its own code gave an answer that is cut");
     return answer;
   }
 
  private:
+  using Kind = ArchiveAnswer::Kind;
+
   void take(void* target, std::size_t count) {
     if (count > bytes_.size() - at_) throw InputError("its own code gave an answer that is cut");
     std::memcpy(target, bytes_.data() + at_, count);
@@ -89,7 +101,8 @@ class AnswerReader {
   at::Tensor tensor() {
     std::int64_t columns = 0;
     take(&columns, sizeof(columns));
-    if (columns < 1 ||
+    if (columns == 0) return {};
+    if (columns < 0 ||
         static_cast<std::size_t>(columns) > bytes_.size() / (kBatch * sizeof(float))) {
       throw InputError("its own code gave an answer that is cut");
     }
@@ -103,12 +116,18 @@ class AnswerReader {
   std::size_t at_ = 0;
 };
 
+const char* method_of(const ArchiveAnswer& answer) {
+  if (answer.kind != ArchiveAnswer::Kind::kEmbeddings) return "forward";
+  if (!answer.text.defined()) return "encode_image";
+  if (!answer.image.defined()) return "encode_text";
+  return "encode_image and encode_text";
+}
+
 void fill(Reference& reference, const ArchiveAnswer& answer) {
   using Kind = ArchiveAnswer::Kind;
-  reference.source =
-      cat("the archive's own ",
-          answer.kind == Kind::kEmbeddings ? "encode_image and encode_text" : "forward");
-  reference.has_lengths = answer.kind == Kind::kEmbeddings;
+  reference.source = cat("the archive's own ", method_of(answer));
+  reference.has_lengths =
+      answer.kind == Kind::kEmbeddings || answer.kind == Kind::kForwardEmbeddings;
   if (answer.kind == Kind::kSimilarities && answer.image.size(1) != kBatch) {
     throw InputError("its own forward gave similarities that aren't square");
   }
@@ -140,10 +159,12 @@ const char* name_of(ParityMode mode) {
 ReferenceResult run_reference(const std::filesystem::path& file, const ClipConfig& config,
                               ParityMode mode) {
   const at::Generator generator = at::make_generator<at::CPUGeneratorImpl>(kSeed);
-  const std::int64_t side = config.image.resolution;
   Reference reference;
-  reference.pixels = at::randn({kBatch, 3, side, side}, generator, at::TensorOptions(at::kFloat));
-  reference.tokens = random_tokens(config.text, generator);
+  if (config.image) {
+    const std::int64_t side = config.image->resolution;
+    reference.pixels = at::randn({kBatch, 3, side, side}, generator, at::TensorOptions(at::kFloat));
+  }
+  if (config.text) reference.tokens = random_tokens(*config.text, generator);
   const std::uint64_t bytes = std::filesystem::file_size(file);
   const SandboxLimits limits = {kLeastMemory + kMemoryAByte * bytes,
                                 kLeastSeconds + static_cast<double>(bytes) / kBytesASecond,

@@ -39,6 +39,31 @@ StateDict renamed(StateDict state, const Names& names, const std::string& where)
   return canonical;
 }
 
+std::string original_name(const std::string& canonical, const Names& names) {
+  const Renaming* longest = nullptr;
+  for (const Renaming& each : names.beginnings) {
+    if (!canonical.starts_with(each.canonical)) continue;
+    if (longest == nullptr || each.canonical.size() > longest->canonical.size()) longest = &each;
+  }
+  if (longest == nullptr) return canonical;
+  std::string name = cat(longest->theirs, canonical.substr(longest->canonical.size()));
+  for (const Renaming& each : names.in_blocks) {
+    const std::size_t at = name.find(each.canonical);
+    if (at != std::string::npos) return name.replace(at, each.canonical.size(), each.theirs);
+  }
+  return name;
+}
+
+StateDict prefixed(StateDict state, const std::string& prefix) {
+  StateDict out;
+  while (!state.empty()) {
+    auto node = state.extract(state.begin());
+    node.key().insert(0, prefix);
+    out.insert(std::move(node));
+  }
+  return out;
+}
+
 at::Tensor take_tensor(StateDict& state, const std::string& name, const std::string& where) {
   const auto found = state.find(name);
   if (found == state.end()) throw InputError(cat(where, ": \"", name, "\" is missing"));

@@ -25,6 +25,12 @@ struct Names {
 /// if two get the same.
 StateDict renamed(StateDict state, const Names& names, const std::string& where);
 
+/// The family's name for a canonical one; one that the family has none for stays as it is.
+std::string original_name(const std::string& canonical, const Names& names);
+
+/// The tensors with `prefix` before their names.
+StateDict prefixed(StateDict state, const std::string& prefix);
+
 /// Removes a tensor and returns it. Throws InputError that names `where` if it is missing.
 at::Tensor take_tensor(StateDict& state, const std::string& name, const std::string& where);
 

@@ -1,6 +1,7 @@
 #include "run_archive.h"
 
 #include <ATen/ops/cat.h>
+#include <ATen/ops/ones_like.h>
 #include <torch/script.h>
 
 #include <algorithm>
@@ -147,20 +148,6 @@ auto at_once_or_one_by_one(const std::string& what, std::int64_t rows, const Run
   }
 }
 
-at::Tensor encode(torch::jit::Module& module, const char* name, const at::Tensor& input) {
-  const std::string what = cat("its own ", name);
-  return at_once_or_one_by_one(what, input.size(0), [&](std::int64_t first, std::int64_t count) {
-    at::Tensor rows = in_one_sentence(what, [&] {
-      return module.get_method(name)({input.narrow(0, first, count)}).toTensor().to(at::kFloat);
-    });
-    if (rows.dim() != 2 || rows.size(0) != count) {
-      throw InputError(cat(what, " gives embeddings of shape ", rows.sizes(), ", expected [", count,
-                           ", embedding]"));
-    }
-    return rows;
-  });
-}
-
 /// The tensors of a tuple or a dict of strings, in order, without names.
 std::vector<at::Tensor> tensors_of(const c10::IValue& value) {
   std::vector<at::Tensor> out;
@@ -177,13 +164,36 @@ std::vector<at::Tensor> tensors_of(const c10::IValue& value) {
   return out;
 }
 
-/// forward of all rows, with the texts first as Hugging Face's models have it, or last.
-std::vector<at::Tensor> run_forward(torch::jit::Module& module, const at::Tensor& pixels,
-                                    const at::Tensor& tokens, bool text_first) {
-  return in_one_sentence(kForward, [&] {
-    return tensors_of(text_first ? module.forward({tokens, pixels})
-                                 : module.forward({pixels, tokens}));
+/// Embeddings of one tower, of all rows at once or row by row.
+/// @param call the code, from some rows of the input to what it returns
+template <typename Call>
+at::Tensor embeddings_of(const std::string& what, const at::Tensor& input, const Call& call) {
+  return at_once_or_one_by_one(what, input.size(0), [&](std::int64_t first, std::int64_t count) {
+    const std::vector<at::Tensor> outputs =
+        in_one_sentence(what, [&] { return tensors_of(call(input.narrow(0, first, count))); });
+    for (const at::Tensor& output : outputs) {
+      if (output.dim() == 2 && output.size(0) == count) return output.to(at::kFloat);
+    }
+    throw InputError(cat(
+        what, " gives ",
+        outputs.empty() ? cat("no tensor") : cat("embeddings of shape ", outputs.front().sizes()),
+        ", expected [", count, ", embedding]"));
   });
+}
+
+at::Tensor encode(torch::jit::Module& module, const char* name, const at::Tensor& input) {
+  return embeddings_of(cat("its own ", name), input,
+                       [&](const at::Tensor& rows) { return module.get_method(name)({rows}); });
+}
+
+using Inputs = std::vector<c10::IValue>;
+
+/// Ways in which forward may take images and texts: images first as open_clip has it, or texts
+/// first as Hugging Face has it, with or without a mask.
+std::vector<Inputs> arguments_of(const at::Tensor& pixels, const at::Tensor& tokens,
+                                 bool text_first) {
+  if (!text_first) return {{pixels, tokens}};
+  return {{tokens, pixels}, {tokens, pixels, at::ones_like(tokens)}};
 }
 
 /// Features are the first two outputs of [rows, width]: in the order of the inputs, both in
@@ -209,13 +219,16 @@ ArchiveAnswer answer_of_forward(torch::jit::Module& module, const at::Tensor& pi
                                 const at::Tensor& tokens) {
   std::string failure;
   for (const bool text_first : {false, true}) {
-    try {
-      const auto outputs = run_forward(module, pixels, tokens, text_first);
-      auto answer = answer_of(outputs, pixels.size(0), text_first);
-      if (answer) return *answer;
-      failure = "its own forward returns neither features nor logits";
-    } catch (const InputError& error) {
-      if (failure.empty()) failure = error.what();
+    for (const Inputs& inputs : arguments_of(pixels, tokens, text_first)) {
+      try {
+        const auto outputs =
+            in_one_sentence(kForward, [&] { return tensors_of(module.forward(inputs)); });
+        auto answer = answer_of(outputs, pixels.size(0), text_first);
+        if (answer) return *answer;
+        failure = "its own forward returns neither features nor logits";
+      } catch (const InputError& error) {
+        if (failure.empty()) failure = error.what();
+      }
     }
   }
   throw InputError(failure);
@@ -238,24 +251,74 @@ ArchiveAnswer answer_one_by_one(torch::jit::Module& module, const at::Tensor& pi
   return {ArchiveAnswer::Kind::kFeatures, joined(kForward, image), joined(kForward, text)};
 }
 
+ArchiveAnswer answer_of_pairs(torch::jit::Module& module, const at::Tensor& pixels,
+                              const at::Tensor& tokens) {
+  try {
+    return answer_of_forward(module, pixels, tokens);
+  } catch (const InputError&) {
+    return answer_one_by_one(module, pixels, tokens);
+  }
+}
+
+/// Embeddings by a forward that takes nothing but images, or texts with or without their mask.
+ArchiveAnswer answer_of_one_tower(torch::jit::Module& module, const at::Tensor& pixels,
+                                  const at::Tensor& tokens) {
+  const auto kind = ArchiveAnswer::Kind::kForwardEmbeddings;
+  const auto call = [&](const at::Tensor& rows) { return module.forward({rows}); };
+  const auto call_with_mask = [&](const at::Tensor& rows) {
+    return module.forward({rows, at::ones_like(rows)});
+  };
+  if (pixels.defined()) {
+    try {
+      return {kind, embeddings_of(kForward, pixels, call), {}};
+    } catch (const InputError&) {
+      if (!tokens.defined()) throw;
+    }
+  }
+  try {
+    return {kind, {}, embeddings_of(kForward, tokens, call)};
+  } catch (const InputError& failure) {
+    try {
+      return {kind, {}, embeddings_of(kForward, tokens, call_with_mask)};
+    } catch (const InputError&) {
+      throw failure;
+    }
+  }
+}
+
+/// What forward gives: of pairs, else of either.
+ArchiveAnswer answer_of_any_forward(torch::jit::Module& module, const at::Tensor& pixels,
+                                    const at::Tensor& tokens) {
+  if (!pixels.defined() || !tokens.defined()) return answer_of_one_tower(module, pixels, tokens);
+  try {
+    return answer_of_pairs(module, pixels, tokens);
+  } catch (const InputError& failure) {
+    try {
+      return answer_of_one_tower(module, pixels, tokens);
+    } catch (const InputError&) {
+      throw failure;
+    }
+  }
+}
+
 }  // namespace
 
 ArchiveAnswer run_archive(const std::filesystem::path& file, const at::Tensor& pixels,
                           const at::Tensor& tokens) {
   const at::NoGradGuard no_grad;
   torch::jit::Module module = load(file);
-  if (module.find_method("encode_image") && module.find_method("encode_text")) {
-    return {ArchiveAnswer::Kind::kEmbeddings, encode(module, "encode_image", pixels),
-            encode(module, "encode_text", tokens)};
+  const bool has_image = pixels.defined() && module.find_method("encode_image").has_value();
+  const bool has_text = tokens.defined() && module.find_method("encode_text").has_value();
+  const bool has_all = has_image == pixels.defined() && has_text == tokens.defined();
+  if (!has_all && module.find_method("forward")) {
+    return answer_of_any_forward(module, pixels, tokens);
   }
-  if (!module.find_method("forward")) {
+  if (!has_image && !has_text) {
     throw InputError("it has no encode_image and encode_text, and no forward");
   }
-  try {
-    return answer_of_forward(module, pixels, tokens);
-  } catch (const InputError&) {
-    return answer_one_by_one(module, pixels, tokens);
-  }
+  return {ArchiveAnswer::Kind::kEmbeddings,
+          has_image ? encode(module, "encode_image", pixels) : at::Tensor(),
+          has_text ? encode(module, "encode_text", tokens) : at::Tensor()};
 }
 
 }  // namespace clipq

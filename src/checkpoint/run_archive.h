@@ -9,9 +9,10 @@ namespace clipq {
 /// What an archive's own code made of some images and texts.
 struct ArchiveAnswer {
   enum class Kind {
-    kEmbeddings,   ///< from encode_image and encode_text
-    kFeatures,     ///< from forward: embeddings of length 1
-    kSimilarities  ///< from forward: logits alone
+    kEmbeddings,         ///< from encode_image and encode_text, or the only one there is
+    kForwardEmbeddings,  ///< from a forward that takes either images or texts
+    kFeatures,           ///< from forward: embeddings of length 1
+    kSimilarities        ///< from forward: logits alone
   };
 
   Kind kind = Kind::kEmbeddings;
@@ -21,12 +22,13 @@ struct ArchiveAnswer {
 
 /// Loads the archive with LibTorch, which compiles its code and may run some, and calls
 /// encode_image and encode_text, or forward if it lacks one, in float32 on the CPU: of all images
-/// and texts at once, else one by one. Graphs' constants that say "cuda" or half precision are
+/// and texts at once, else one by one. Code that takes only images or only texts gives only their
+/// embeddings. Graphs' constants that say "cuda" or half precision are
 /// changed, weights of other precisions become float32.
 /// Throws Error with one sentence, without Torch's traceback, and std::bad_alloc if memory runs
 /// out. Not for archives that aren't trusted, unless in a sandbox.
-/// @param pixels float32 [n, 3, R, R]
-/// @param tokens int64 [n, context]
+/// @param pixels float32 [n, 3, R, R]; undefined if the archive has no image tower
+/// @param tokens int64 [n, context]; undefined if it has no text tower
 ArchiveAnswer run_archive(const std::filesystem::path& file, const at::Tensor& pixels,
                           const at::Tensor& tokens);
 

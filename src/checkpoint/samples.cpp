@@ -15,10 +15,31 @@ constexpr std::string_view kPrefix = "clipq_samples.";
 /// More prove nothing more, and each costs a forward pass.
 constexpr std::int64_t kMostSamples = 64;
 
+using Samples = std::map<std::string, at::Tensor>;
+
+at::Tensor sample(const Samples& samples, const char* name, std::int64_t dimensions,
+                  const std::string& where) {
+  const auto found = samples.find(name);
+  if (found != samples.end() && found->second.dim() == dimensions && found->second.size(0) >= 1 &&
+      found->second.size(0) <= kMostSamples) {
+    return found->second;
+  }
+  throw InputError(cat(where, ": its sample \"", kPrefix, name, "\" is missing, of another ",
+                       "shape, or of too many; export the checkpoint again"));
+}
+
+void require_pairs(const at::Tensor& inputs, const at::Tensor& embeddings,
+                   const std::string& where) {
+  if (inputs.size(0) == embeddings.size(0)) return;
+  throw InputError(cat(where,
+                       ": its samples' inputs and embeddings differ in number; export the "
+                       "checkpoint again"));
+}
+
 }  // namespace
 
 std::optional<Reference> take_samples(StateDict& tensors, const std::string& where) {
-  std::map<std::string, at::Tensor> found;
+  Samples found;
   for (auto each = tensors.begin(); each != tensors.end();) {
     if (!each->first.starts_with(kPrefix)) {
       ++each;
@@ -28,25 +49,18 @@ std::optional<Reference> take_samples(StateDict& tensors, const std::string& whe
     each = tensors.erase(each);
   }
   if (found.empty()) return std::nullopt;
-  for (const char* name : {"pixels", "tokens", "image", "text"}) {
-    const auto at = found.find(name);
-    const std::int64_t dimensions = std::string_view(name) == "pixels" ? 4 : 2;
-    if (at == found.end() || at->second.dim() != dimensions || at->second.size(0) < 1 ||
-        at->second.size(0) > kMostSamples) {
-      throw InputError(cat(where, ": its sample \"", kPrefix, name, "\" is missing, of another ",
-                           "shape, or of too many; export the checkpoint again"));
-    }
-  }
   Reference samples;
-  samples.pixels = found["pixels"].to(at::kFloat);
-  samples.tokens = found["tokens"].to(at::kLong);
-  samples.image = found["image"].to(at::kFloat);
-  samples.text = found["text"].to(at::kFloat);
-  if (samples.image.size(0) != samples.pixels.size(0) ||
-      samples.text.size(0) != samples.tokens.size(0)) {
-    throw InputError(cat(where,
-                         ": its samples' inputs and embeddings differ in number; export the "
-                         "checkpoint again"));
+  const bool has_image = found.count("pixels") + found.count("image") > 0;
+  const bool has_text = found.count("tokens") + found.count("text") > 0;
+  if (has_image || !has_text) {
+    samples.pixels = sample(found, "pixels", 4, where).to(at::kFloat);
+    samples.image = sample(found, "image", 2, where).to(at::kFloat);
+    require_pairs(samples.pixels, samples.image, where);
+  }
+  if (has_text) {
+    samples.tokens = sample(found, "tokens", 2, where).to(at::kLong);
+    samples.text = sample(found, "text", 2, where).to(at::kFloat);
+    require_pairs(samples.tokens, samples.text, where);
   }
   samples.source = "the samples in the file";
   samples.has_lengths = true;
@@ -57,7 +71,7 @@ std::optional<SampleTexts> sample_texts_of(const std::map<std::string, std::stri
                                            const std::optional<Reference>& samples,
                                            const std::string& where) {
   const auto found = documents.find("clipq_samples.json");
-  if (!samples || found == documents.end()) return std::nullopt;
+  if (!samples || !samples->tokens.defined() || found == documents.end()) return std::nullopt;
   const std::string place = where + ": clipq_samples.json";
   const Json json = parse_json(found->second, place);
   SampleTexts out = {{}, samples->tokens};

@@ -58,7 +58,8 @@ SettledTower settle_tower(const TowerConfig& config, Tower tower, const SettingC
           settle(options.activation.of(tower), metadata.activation.of(tower), code.activation,
                  assumed.activation),
           settle(options.layer_norm_eps.of(tower), metadata.layer_norm_eps.of(tower),
-                 code.layer_norm_eps, assumed.layer_norm_eps)};
+                 code.layer_norm_eps, assumed.layer_norm_eps),
+          /*reading=*/{}};
 }
 
 }  // namespace clipq

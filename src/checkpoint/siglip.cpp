@@ -1,10 +1,12 @@
 #include "siglip.h"
 
 #include <array>
+#include <string_view>
 #include <utility>
 
 #include "clipq/core/error.h"
 #include "clipq/core/strings.h"
+#include "clipq/model/parts.h"
 #include "hugging_face_layers.h"
 #include "open_clip_custom_text.h"
 #include "renaming.h"
@@ -14,6 +16,7 @@ namespace {
 
 constexpr double kEps = 1e-6;
 constexpr const char* kPool = "visual.attn_pool.";
+constexpr std::string_view kVisual = "visual.";
 
 constexpr std::array<Renaming, 17> kHuggingFaceNames = {
     {{"vision_model.embeddings.patch_embedding.", "visual.conv1."},
@@ -91,8 +94,10 @@ StateDict canonical_hugging_face_siglip(StateDict state, const std::string& wher
   join_projections(state, where);
   state = renamed(std::move(state), {kHuggingFaceNames, kHuggingFaceBlockNames}, where);
   state.erase("logit_bias");
-  split_queries(state, where);
-  fold_probe(state, where);
+  if (has_image_tower(state)) {
+    split_queries(state, where);
+    fold_probe(state, where);
+  }
   return state;
 }
 
@@ -106,13 +111,36 @@ StateDict canonical_open_clip_siglip(StateDict state, const std::string& where) 
   return canonical_open_clip_custom_text(std::move(state), where);
 }
 
+StateDict canonical_open_clip_siglip_visual(StateDict state, const std::string& where) {
+  return canonical_open_clip_siglip(prefixed(std::move(state), std::string(kVisual)), where);
+}
+
+std::string original_hugging_face_siglip(const std::string& canonical) {
+  if (canonical == cat(kPool, "query")) return "vision_model.head.probe";
+  if (canonical.starts_with(cat(kPool, "kv."))) return "vision_model.head.attention.in_proj_weight";
+  return separate_projection(original_name(canonical, {kHuggingFaceNames, kHuggingFaceBlockNames}));
+}
+
+std::string original_open_clip_siglip(const std::string& canonical) {
+  if (canonical == cat(kPool, "query")) return "visual.trunk.attn_pool.latent";
+  const bool visual = tower_of(canonical) == Tower::kImage;
+  return visual ? original_name(canonical, {kTimmNames, kTimmBlockNames})
+                : original_open_clip_custom_text(canonical);
+}
+
+std::string original_open_clip_siglip_visual(const std::string& canonical) {
+  const std::string name = original_open_clip_siglip(canonical);
+  return tower_of(name) == Tower::kImage ? name.substr(kVisual.size()) : name;
+}
+
 void settle_siglip(ClipConfig& config) {
-  for (const Tower tower : kTowers) {
+  for (const Tower tower : config.towers()) {
     config.tower(tower).settings.activation = Activation::kGeluTanh;
     config.tower(tower).settings.layer_norm_eps = kEps;
   }
-  config.text.causal = false;
-  config.text.pooling = TextPooling::kLast;
+  if (!config.text) return;
+  config.text->causal = false;
+  config.text->pooling = TextPooling::kLast;
 }
 
 Preprocess siglip_preprocess() {

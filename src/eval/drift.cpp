@@ -146,7 +146,15 @@ void require_same_width(const std::vector<EvaluatedModel>& models) {
   }
 }
 
+/// Adds the cosines of a tower's embeddings to each model's metrics.
+void add_cosines(TaskReport& report, Tower tower, const std::vector<at::Tensor>& rows) {
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    add_cosines(report.models[i].metrics, name_of(tower), rows[0], rows[i]);
+  }
+}
+
 /// Drift on images with one label each: texts are the prompts.
+/// @param images without rows: their embeddings aren't compared
 void measure_labelled(TaskReport& report, const TaskInput& input, const ImageFeatures& images) {
   LabelledPrompts labelled = labelled_prompts(input.data());
   labelled.space.keep_items(images.items);
@@ -155,12 +163,13 @@ void measure_labelled(TaskReport& report, const TaskInput& input, const ImageFea
   const std::vector<at::Tensor> prompts = input.encoder.texts(lines, "prompts");
   report.templates = static_cast<std::int64_t>(labelled.ensemble.templates.size());
   report.settings = labelled.settings;
+  add_cosines(report, Tower::kText, prompts);
+  if (images.rows.empty()) return;
   const MapPairs pairs = pairs_of_classes(labels, report.templates, input.options.map_pairs);
   const std::vector<std::string> names = names_of(input.source.dataset, images.items);
   std::vector<Predictions> predictions;
   for (std::size_t i = 0; i < prompts.size(); ++i) {
     Measurement& measurement = report.models[i];
-    add_cosines(measurement.metrics, "text", prompts[0], prompts[i]);
     predictions.push_back(
         predict(normalize_rows(images.rows[i].to(at::kDouble)),
                 prompt_classifier(prompts[i], labelled.space.class_names.size()).mul(kLogitScale),
@@ -173,15 +182,17 @@ void measure_labelled(TaskReport& report, const TaskInput& input, const ImageFea
 }
 
 /// Drift on images with captions: texts are the captions.
+/// @param images without rows: their embeddings aren't compared
 void measure_captioned(TaskReport& report, const TaskInput& input, const ImageFeatures& images) {
   const Captions captions = captions_of(input.source.dataset, images.items);
   const std::vector<at::Tensor> texts = input.encoder.texts(captions.texts);
   report.settings = {{"captions", captions.texts.size()}};
+  add_cosines(report, Tower::kText, texts);
+  if (images.rows.empty()) return;
   const MapPairs pairs = pairs_of_captions(captions, input.options.map_pairs);
   const std::vector<std::string> names = names_of(input.source.dataset, images.items);
   for (std::size_t i = 0; i < texts.size(); ++i) {
     Measurement& measurement = report.models[i];
-    add_cosines(measurement.metrics, "text", texts[0], texts[i]);
     measurement.metrics.emplace_back(
         "image_rank_correlation",
         list_correlation({texts[0], images.rows[0]}, {texts[i], images.rows[i]}));
@@ -216,14 +227,22 @@ TaskReport run_drift(const TaskInput& input) {
     throw UsageError("drift compares models: pass the float model first, then the others");
   }
   require_same_width(input.encoder.models());
-  const ImageFeatures images = input.encoder.images(input.source);
+  const std::vector<Tower> towers = common_towers(input.encoder.models());
+  const bool has_images = towers.front() == Tower::kImage;
+  const ImageFeatures images = has_images
+                                   ? input.encoder.images(input.source)
+                                   : ImageFeatures{{}, first_indices(input.source.count), {}};
   TaskReport report;
+  report.models.resize(input.encoder.models().size());
   report.items = static_cast<std::int64_t>(images.items.size());
   report.skipped = images.skipped;
-  for (const at::Tensor& rows : images.rows) {
-    add_cosines(report.models.emplace_back().metrics, "image", images.rows[0], rows);
-  }
+  add_cosines(report, Tower::kImage, images.rows);
+  if (towers.back() != Tower::kText) return report;
   const TextSource texts = text_source(input.source.dataset);
+  if (texts == TextSource::kNone && !has_images) {
+    throw UsageError(cat("drift: ", input.source.dataset.spec(),
+                         " has neither captions nor classes, and the models embed only texts"));
+  }
   if (texts == TextSource::kCaptions) measure_captioned(report, input, images);
   if (texts == TextSource::kPrompts) measure_labelled(report, input, images);
   return report;

@@ -215,6 +215,19 @@ at::Tensor encode_tokens(const EvaluatedModel& model, const at::Tensor& tokens,
 
 }  // namespace
 
+std::vector<Tower> common_towers(const std::vector<EvaluatedModel>& models) {
+  std::vector<Tower> towers(kTowers.begin(), kTowers.end());
+  for (const EvaluatedModel& each : models) {
+    std::erase_if(towers, [&each](Tower tower) { return !each.model->has(tower); });
+  }
+  if (towers.empty()) {
+    throw UsageError(
+        "some of the models embed only images and the others only texts; compare "
+        "models that have a tower in common");
+  }
+  return towers;
+}
+
 ImageFeature parse_image_feature(const std::string& name, const std::string& where) {
   if (name == "embedding") return ImageFeature::kEmbedding;
   if (name == "pooled") return ImageFeature::kPooled;
@@ -256,6 +269,7 @@ Encoder::Encoder(std::vector<EvaluatedModel> models, EncodeOptions options)
 
 ImageFeatures Encoder::images(const ImageSource& source, ImageFeature feature,
                               const std::string& name) const {
+  require_towers(Tower::kImage);
   ImageFeatures features;
   std::vector<std::string> keys;
   std::vector<EvaluatedModel> running;
@@ -289,6 +303,7 @@ ImageFeatures Encoder::images(const ImageSource& source, ImageFeature feature,
 
 std::vector<at::Tensor> Encoder::texts(const std::vector<std::string>& texts,
                                        const std::string& name) const {
+  require_towers(Tower::kText);
   std::vector<at::Tensor> embeddings;
   Stopwatch watch;
   for (const EvaluatedModel& each : models_) {
@@ -310,6 +325,10 @@ std::vector<at::Tensor> Encoder::texts(const std::vector<std::string>& texts,
   }
   save(embeddings, name);
   return embeddings;
+}
+
+void Encoder::require_towers(Tower tower) const {
+  for (const EvaluatedModel& each : models_) require_tower(*each.model, tower, each.place());
 }
 
 void Encoder::save(const std::vector<at::Tensor>& features, const std::string& name) const {

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <map>
 #include <memory>
 
 #include "block_drift.h"
@@ -39,15 +40,15 @@ Json gelu_json(const Histograms& histograms) {
 /// depend on how items are batched.
 class LayerPass {
  public:
-  explicit LayerPass(const std::vector<EvaluatedModel>& models) {
+  LayerPass(const std::vector<EvaluatedModel>& models, const std::vector<Tower>& towers) {
     for (const EvaluatedModel& each : models) {
       models_.push_back(*each.model);
       places_.push_back(each.place());
-      image_.emplace_back(each.model->image->config().layers);
-      text_.emplace_back(each.model->text->config().layers);
+      for (const Tower tower : towers) {
+        drift_[tower].emplace_back(each.model->tower(tower).config().layers);
+      }
     }
-    image_gelu_ = count_activations(models_.front(), Tower::kImage);
-    text_gelu_ = count_activations(models_.front(), Tower::kText);
+    for (const Tower tower : towers) gelu_[tower] = count_activations(models_.front(), tower);
   }
 
   void run_images(const TaskInput& input, const std::vector<std::int64_t>& items) {
@@ -67,7 +68,7 @@ class LayerPass {
             outputs.back(), model, Tower::kImage, pixels, places_[i],
             [&](std::int64_t /*row*/) { return input.source.dataset.item_name(items[done]); });
         if (i == 0) base = outputs;
-        image_[i].add(base, outputs);
+        drift_[Tower::kImage][i].add(base, outputs);
       }
     }
   }
@@ -84,24 +85,23 @@ class LayerPass {
         require_finite(outputs.back(), model, Tower::kText, cut, places_[i],
                        [&](std::int64_t /*row*/) { return cat("the text \"", text, "\""); });
         if (i == 0) base = outputs;
-        text_[i].add(base, outputs);
+        drift_[Tower::kText][i].add(base, outputs);
       }
       progress.advance();
     }
   }
 
-  const std::vector<BlockDrift>& image() const { return image_; }
-  const std::vector<BlockDrift>& text() const { return text_; }
-  const Histograms& image_gelu() const { return image_gelu_; }
-  const Histograms& text_gelu() const { return text_gelu_; }
+  /// Of each model.
+  const std::vector<BlockDrift>& drift(Tower tower) const { return drift_.at(tower); }
+
+  /// Of the first model.
+  const Histograms& gelu(Tower tower) const { return gelu_.at(tower); }
 
  private:
   std::vector<ClipModel> models_;
   std::vector<std::string> places_;  ///< what messages call them
-  std::vector<BlockDrift> image_;
-  std::vector<BlockDrift> text_;
-  Histograms image_gelu_;  ///< of the first model
-  Histograms text_gelu_;
+  std::map<Tower, std::vector<BlockDrift>> drift_;
+  std::map<Tower, Histograms> gelu_;
 };
 
 void add_depth(Measurement& measurement, Tower tower, const BlockDrift& drift) {
@@ -112,12 +112,18 @@ void add_depth(Measurement& measurement, Tower tower, const BlockDrift& drift) {
                                                   {"sqnr_db", drift.sqnr_db()}};
 }
 
+/// The model with these towers alone.
+ClipModel with_towers(const ClipModel& model, const std::vector<Tower>& towers) {
+  return towers.size() == kTowers.size() ? model : tower_alone(model, towers.front());
+}
+
 /// Throws UsageError unless all models have towers of the same shapes.
-void require_same_towers(const std::vector<EvaluatedModel>& models) {
-  const ClipConfig base = models.front().model->config();
+void require_same_towers(const std::vector<EvaluatedModel>& models,
+                         const std::vector<Tower>& towers) {
+  const ClipConfig base = with_towers(*models.front().model, towers).config();
   for (const EvaluatedModel& each : models) {
-    ClipConfig config = each.model->config();
-    for (const Tower tower : kTowers) config.tower(tower).settings = base.tower(tower).settings;
+    ClipConfig config = with_towers(*each.model, towers).config();
+    for (const Tower tower : towers) config.tower(tower).settings = base.tower(tower).settings;
     if (config == base) continue;
     throw UsageError(cat("layers: ", each.label, " has another architecture than ",
                          models.front().label, "; compare models of one checkpoint"));
@@ -132,11 +138,20 @@ void check_layers(const TaskData& data) {
 
 TaskReport run_layers(const TaskInput& input) {
   const std::vector<EvaluatedModel>& models = input.encoder.models();
-  require_same_towers(models);
-  const ImageFeatures images = input.encoder.images(input.source);
-  const std::vector<std::string> texts = texts_of_items(input.data(), images.items);
-  LayerPass pass(models);
-  pass.run_images(input, images.items);
+  const std::vector<Tower> towers = common_towers(models);
+  require_same_towers(models, towers);
+  const bool has_images = towers.front() == Tower::kImage;
+  const ImageFeatures images = has_images
+                                   ? input.encoder.images(input.source)
+                                   : ImageFeatures{{}, first_indices(input.source.count), {}};
+  std::vector<std::string> texts;
+  if (towers.back() == Tower::kText) texts = texts_of_items(input.data(), images.items);
+  if (texts.empty() && !has_images) {
+    throw UsageError(cat("layers: ", input.source.dataset.spec(),
+                         " has neither captions nor classes, and the models embed only texts"));
+  }
+  LayerPass pass(models, towers);
+  if (has_images) pass.run_images(input, images.items);
   pass.run_texts(models, texts);
   TaskReport report;
   report.items = static_cast<std::int64_t>(images.items.size());
@@ -145,17 +160,18 @@ TaskReport run_layers(const TaskInput& input) {
                      {"computed", "simulated block by block, every image and text by itself"}};
   for (std::size_t i = 0; i < models.size(); ++i) {
     Measurement& measurement = report.models.emplace_back();
-    add_depth(measurement, Tower::kImage, pass.image()[i]);
-    if (!texts.empty()) add_depth(measurement, Tower::kText, pass.text()[i]);
-    measurement.details["weights"] = weight_histograms(*models[0].model, *models[i].model);
+    if (has_images) add_depth(measurement, Tower::kImage, pass.drift(Tower::kImage)[i]);
+    if (!texts.empty()) add_depth(measurement, Tower::kText, pass.drift(Tower::kText)[i]);
+    measurement.details["weights"] = weight_histograms(with_towers(*models[0].model, towers),
+                                                       with_towers(*models[i].model, towers));
     const Quantization* quantization = models[i].quantization;
     if (quantization == nullptr) continue;
     measurement.details["quantizers"] = quantizer_rows(*quantization);
     measurement.details["gelu_ranges"] = gelu_ranges(*quantization, *models[i].model);
   }
   Json& gelu = report.models.front().details["gelu"];
-  gelu["image"] = gelu_json(pass.image_gelu());
-  gelu["text"] = texts.empty() ? Json::array() : gelu_json(pass.text_gelu());
+  gelu["image"] = has_images ? gelu_json(pass.gelu(Tower::kImage)) : Json::array();
+  gelu["text"] = texts.empty() ? Json::array() : gelu_json(pass.gelu(Tower::kText));
   return report;
 }
 

@@ -10,12 +10,22 @@ const std::vector<Task>& tasks() {
       {"zeroshot_classification",
        "top-1, top-5 and mean per-class recall with prompt ensembles; mean average precision for "
        "images with several labels",
-       zeroshot_classification_options(), check_zeroshot_classification,
-       run_zeroshot_classification},
-      {"zeroshot_retrieval", "recall@K of images by captions and of captions by images",
-       zeroshot_retrieval_options(), check_zeroshot_retrieval, run_zeroshot_retrieval},
-      {"linear_probe", "accuracy of a logistic regression on image features",
-       linear_probe_options(), check_linear_probe, run_linear_probe},
+       zeroshot_classification_options(),
+       check_zeroshot_classification,
+       run_zeroshot_classification,
+       {Tower::kImage, Tower::kText}},
+      {"zeroshot_retrieval",
+       "recall@K of images by captions and of captions by images",
+       zeroshot_retrieval_options(),
+       check_zeroshot_retrieval,
+       run_zeroshot_retrieval,
+       {Tower::kImage, Tower::kText}},
+      {"linear_probe",
+       "accuracy of a logistic regression on image features",
+       linear_probe_options(),
+       check_linear_probe,
+       run_linear_probe,
+       {Tower::kImage}},
       {"drift",
        "how far embeddings and decisions have moved from the first model's: cosines, agreement, "
        "rank correlation, calibration error",
@@ -23,7 +33,12 @@ const std::vector<Task>& tasks() {
       {"layers",
        "how far each block's output has moved from the first model's; histograms of weights and "
        "GELU outputs; the quantizers",
-       prompt_options(), check_layers, run_layers, /*layer_by_layer=*/true, /*default_limit=*/64},
+       prompt_options(),
+       check_layers,
+       run_layers,
+       {},
+       /*layer_by_layer=*/true,
+       /*default_limit=*/64},
   };
   return table;
 }

@@ -38,10 +38,13 @@ struct Embedder::Model {
              .logs_passes = false}};
   }
 
-  Embeddings none() const { return {0, opened.model.image->config().embed_dim, {}}; }
+  Embeddings none() const { return {0, opened.model.config().embed_dim(), {}}; }
+
+  void require(Tower tower) const { require_tower(opened.model, tower, opened.info.path); }
 
   template <typename Item>
   Embeddings images(std::span<const Item> items) const {
+    require(Tower::kImage);
     if (items.empty()) return none();
     Embeddings out;
     with_own_errors([&] {
@@ -59,9 +62,15 @@ Embedder::Embedder(const std::filesystem::path& file, const EmbedderOptions& opt
   });
 }
 
-std::int64_t Embedder::embed_dim() const { return model_->opened.model.image->config().embed_dim; }
+bool Embedder::has_image_tower() const { return model_->opened.model.has(Tower::kImage); }
+
+bool Embedder::has_text_tower() const { return model_->opened.model.has(Tower::kText); }
+
+std::int64_t Embedder::embed_dim() const { return model_->opened.model.config().embed_dim(); }
 
 float Embedder::logit_scale() const {
+  model_->require(Tower::kImage);
+  model_->require(Tower::kText);
   return std::exp(model_->opened.model.logit_scale.item<float>());
 }
 
@@ -80,6 +89,7 @@ Embeddings Embedder::embed_images(std::span<const EncodedImage> images) const {
 }
 
 Embeddings Embedder::embed_texts(std::span<const std::string> texts) const {
+  model_->require(Tower::kText);
   if (texts.empty()) return model_->none();
   Embeddings out;
   with_own_errors([&] {

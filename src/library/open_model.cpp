@@ -65,7 +65,7 @@ OpenedModel open_artifact(TorchScriptArchive archive, const std::string& where, 
   if (!info.unchecked.empty()) {
     log::warn(cat(where, ": its checkpoint was ", info.unchecked));
   }
-  if (!options.bpe.empty()) {
+  if (!options.bpe.empty() && artifact.quantized.model.text) {
     artifact.tokenizer = read_tokenizer_file(options.bpe, artifact.tokenizer);
   }
   if (!options.simulate) make_native(artifact, info, where, options);
@@ -110,9 +110,7 @@ OpenedModel open_checkpoint(CheckpointContents contents, const std::string& wher
   info.mode = "float";
   info.unchecked = checkpoint.unchecked;
   if (checkpoint.parity) {
-    log::debug(cat(where, ": compared with ", checkpoint.parity->source, ": error ",
-                   checkpoint.parity->image.error, " (image), ", checkpoint.parity->text.error,
-                   " (text)"));
+    log::debug(cat(where, ": compared with the original: ", to_json(*checkpoint.parity).dump()));
   }
   Source source = {std::filesystem::path(where).filename().string(), info.sha256, info.size_bytes,
                    checkpoint.float32_bytes, checkpoint.unchecked};
@@ -121,7 +119,7 @@ OpenedModel open_checkpoint(CheckpointContents contents, const std::string& wher
   ClipModel model = std::exchange(checkpoint.model, ClipModel());
   const std::optional<Tokenizer> own = checkpoint.tokenizer;
   Tokenizer tokenizer = or_standard(own);
-  if (checkpoint.sample_texts) {
+  if (model.text && checkpoint.sample_texts) {
     require_same_ids(tokenizer, *checkpoint.sample_texts, model.text->config().causal, where);
   }
   return {.model = std::move(model),

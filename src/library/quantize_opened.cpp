@@ -69,6 +69,14 @@ CalibrationInput input_on(std::unique_ptr<Dataset> data, const OpenedModel& open
   return input;
 }
 
+/// What of the wanted component the model has. Throws UsageError if that is nothing.
+Component present_component(const ClipModel& model, Component wanted, const std::string& name) {
+  if (wanted == Component::kBoth && model.image && model.text) return wanted;
+  if (wanted == Component::kBoth) return model.image ? Component::kImage : Component::kText;
+  require_tower(model, wanted == Component::kImage ? Tower::kImage : Tower::kText, name);
+  return wanted;
+}
+
 Artifact artifact_of(QuantizedModel quantized, const OpenedModel& opened,
                      const QuantizationPlan& plan) {
   Quantization& quantization = quantized.quantization;
@@ -103,8 +111,9 @@ QuantizationPlan plan_quantization(OpenedModel& opened, Recipe recipe, Component
     throw InputError(cat(opened.info.path, " is already quantized (recipe ",
                          opened.quantization->recipe_name, "); pass the float checkpoint"));
   }
-  Placement placement = place_quantizers(opened.model, recipe, component);
-  return {std::move(recipe), component, std::move(placement)};
+  const Component present = present_component(opened.model, component, opened.info.path);
+  Placement placement = place_quantizers(opened.model, recipe, present);
+  return {std::move(recipe), present, std::move(placement)};
 }
 
 CalibrationInput calibration_input(const OpenedModel& opened, const QuantizationPlan& plan,

@@ -1,8 +1,11 @@
 #include "clipq/model/clip_config.h"
 
+#include <algorithm>
+
 #include "clipq/core/error.h"
 #include "clipq/core/strings.h"
 #include "clipq/model/attention_pooled_vit.h"
+#include "clipq/model/parts.h"
 #include "clipq/model/transformer_text_tower.h"
 #include "clipq/model/vit_tower.h"
 
@@ -74,6 +77,8 @@ void validate_tower(const TowerConfig& config, Tower tower, const std::string& w
 }
 
 void validate_image(const ImageTowerConfig& config, const std::string& where) {
+  for (const std::int64_t size : {config.resolution, config.patch_size}) require_size(size, where);
+  validate_tower(config, Tower::kImage, where);
   if (config.pooling == ImagePooling::kAttention && config.embed_dim != config.width) {
     throw InputError(cat(where, ": images are embedded in ", config.embed_dim,
                          " dimensions, expected ", config.width,
@@ -86,6 +91,10 @@ void validate_image(const ImageTowerConfig& config, const std::string& where) {
 }
 
 void validate_text(const TextTowerConfig& config, const std::string& where) {
+  for (const std::int64_t size : {config.context_length, config.vocab_size}) {
+    require_size(size, where);
+  }
+  validate_tower(config, Tower::kText, where);
   if (config.vocab_size < 4 || config.context_length < 2) {
     throw InputError(cat(where, ": a vocabulary of ", config.vocab_size, " and texts of ",
                          config.context_length, " tokens; expected at least 4 and 2"));
@@ -121,65 +130,88 @@ void read_text(TextTowerConfig& config, const Json& json, const std::string& whe
 
 }  // namespace
 
+std::vector<Tower> ClipConfig::towers() const {
+  std::vector<Tower> towers;
+  for (const Tower tower : kTowers) {
+    if (has(tower)) towers.push_back(tower);
+  }
+  return towers;
+}
+
 const TowerConfig& ClipConfig::tower(Tower tower) const {
-  if (tower == Tower::kImage) return image;
-  return text;
+  if (tower == Tower::kImage) return image.value();
+  return text.value();
 }
 
 TowerConfig& ClipConfig::tower(Tower tower) {
-  if (tower == Tower::kImage) return image;
-  return text;
+  if (tower == Tower::kImage) return image.value();
+  return text.value();
+}
+
+bool has_image_tower(const StateDict& state) {
+  return std::any_of(state.begin(), state.end(),
+                     [](const auto& entry) { return tower_of(entry.first) == Tower::kImage; });
 }
 
 ClipConfig infer_config(const StateDict& state, const std::string& where) {
   if (state.count("visual.layer1.0.conv1.weight") > 0) {
     throw InputError(cat(where, ": its image tower is a ResNet; only ViT towers can be quantized"));
   }
-  return {has_attention_pool(state) ? infer_attention_pooled_vit_config(state, where)
-                                    : infer_vit_config(state, where),
-          infer_text_config(state, where)};
+  ClipConfig config;
+  const bool has_text = has_text_tower(state);
+  if (has_image_tower(state) || !has_text) {
+    config.image = has_attention_pool(state) ? infer_attention_pooled_vit_config(state, where)
+                                             : infer_vit_config(state, where);
+  }
+  if (has_text) config.text = infer_text_config(state, where);
+  return config;
 }
 
 void validate(const ClipConfig& config, const std::string& where) {
-  for (const std::int64_t size : {config.image.resolution, config.image.patch_size,
-                                  config.text.context_length, config.text.vocab_size}) {
-    require_size(size, where);
+  if (config.towers().empty()) throw InputError(cat(where, ": describes no tower"));
+  if (config.image) validate_image(*config.image, where);
+  if (config.text) validate_text(*config.text, where);
+  if (config.image && config.text && config.image->embed_dim != config.text->embed_dim) {
+    throw InputError(cat(where, ": images are embedded in ", config.image->embed_dim,
+                         " dimensions, texts in ", config.text->embed_dim));
   }
-  for (const Tower tower : kTowers) validate_tower(config.tower(tower), tower, where);
-  if (config.image.embed_dim != config.text.embed_dim) {
-    throw InputError(cat(where, ": images are embedded in ", config.image.embed_dim,
-                         " dimensions, texts in ", config.text.embed_dim));
-  }
-  validate_image(config.image, where);
-  validate_text(config.text, where);
 }
 
 Json to_json(const ClipConfig& config) {
-  return {{"embed_dim", config.embed_dim()},
-          {"image_resolution", config.image.resolution},
-          {"vision_patch_size", config.image.patch_size},
-          {"vision_width", config.image.width},
-          {"vision_layers", config.image.layers},
-          {"vision_pooling", name_of(config.image.pooling)},
-          {"vision_settings", settings_to_json(config.image)},
-          {"context_length", config.text.context_length},
-          {"vocab_size", config.text.vocab_size},
-          {"text_width", config.text.width},
-          {"text_layers", config.text.layers},
-          {"text_pooling", name_of(config.text.pooling)},
-          {"text_end_id", config.text.end_id},
-          {"text_causal", config.text.causal},
-          {"text_projection_bias", config.text.projection_bias},
-          {"text_settings", settings_to_json(config.text)}};
+  Json json = {{"embed_dim", config.embed_dim()}};
+  if (config.image) {
+    json.update({{"image_resolution", config.image->resolution},
+                 {"vision_patch_size", config.image->patch_size},
+                 {"vision_width", config.image->width},
+                 {"vision_layers", config.image->layers},
+                 {"vision_pooling", name_of(config.image->pooling)},
+                 {"vision_settings", settings_to_json(*config.image)}});
+  }
+  if (config.text) {
+    json.update({{"context_length", config.text->context_length},
+                 {"vocab_size", config.text->vocab_size},
+                 {"text_width", config.text->width},
+                 {"text_layers", config.text->layers},
+                 {"text_pooling", name_of(config.text->pooling)},
+                 {"text_end_id", config.text->end_id},
+                 {"text_causal", config.text->causal},
+                 {"text_projection_bias", config.text->projection_bias},
+                 {"text_settings", settings_to_json(*config.text)}});
+  }
+  return json;
 }
 
 ClipConfig config_from_json(const Json& json, const std::string& where) {
   ClipConfig config;
   try {
-    read_tower(config.image, json, "vision", where);
-    read_image(config.image, json, where);
-    read_tower(config.text, json, "text", where);
-    read_text(config.text, json, where);
+    if (json.contains("vision_width")) {
+      read_tower(config.image.emplace(), json, "vision", where);
+      read_image(*config.image, json, where);
+    }
+    if (json.contains("text_width")) {
+      read_tower(config.text.emplace(), json, "text", where);
+      read_text(*config.text, json, where);
+    }
   } catch (const UsageError& failure) {
     throw InputError(failure.what(), failure.advice());
   }

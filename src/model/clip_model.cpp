@@ -34,12 +34,31 @@ void require_tokens(const at::Tensor& tokens, const TextTowerConfig& config) {
   }
 }
 
+Cloned<ImageTower> make_image_tower(const ImageTowerConfig& config) {
+  switch (config.pooling) {
+    case ImagePooling::kClassToken:
+      return std::make_unique<VitTower>(config);
+    case ImagePooling::kAttention:
+      return std::make_unique<AttentionPooledVit>(config);
+  }
+  throw InternalError("an image pooling without a tower");
+}
+
 at::Tensor embeddings_of(const TowerNetwork& tower, const at::Tensor& input) {
   const at::Tensor rows = tower.encode(input);
   return tower.config().settings.normalized ? normalize_rows(rows) : rows;
 }
 
 }  // namespace
+
+ClipConfig ClipModel::config() const {
+  ClipConfig config;
+  if (image) config.image = image->config();
+  if (text) config.text = text->config();
+  return config;
+}
+
+std::vector<Tower> ClipModel::towers() const { return config().towers(); }
 
 const TowerNetwork& ClipModel::tower(Tower tower) const {
   if (tower == Tower::kImage) return *image;
@@ -52,16 +71,19 @@ TowerNetwork& ClipModel::tower(Tower tower) {
 }
 
 at::Tensor ClipModel::encode_image(const at::Tensor& pixels) const {
+  require_tower(*this, Tower::kImage, "the model");
   require_images(pixels, image->config());
   return embeddings_of(*image, pixels);
 }
 
 at::Tensor ClipModel::pool_image(const at::Tensor& pixels) const {
+  require_tower(*this, Tower::kImage, "the model");
   require_images(pixels, image->config());
   return image->pool(pixels);
 }
 
 at::Tensor ClipModel::encode_text(const at::Tensor& tokens) const {
+  require_tower(*this, Tower::kText, "the model");
   require_tokens(tokens, text->config());
   return embeddings_of(*text, tokens);
 }
@@ -70,28 +92,59 @@ at::Tensor ClipModel::encode(Tower tower, const at::Tensor& input) const {
   return tower == Tower::kImage ? encode_image(input) : encode_text(input);
 }
 
+void require_tower(const ClipModel& model, Tower tower, const std::string& name) {
+  if (model.has(tower)) return;
+  throw UsageError(cat(name, " has no ", name_of(tower), " tower; it embeds ",
+                       tower == Tower::kImage ? "texts only" : "images only"));
+}
+
 ClipModel make_towers(const ClipConfig& config) {
   ClipModel model;
-  switch (config.image.pooling) {
-    case ImagePooling::kClassToken:
-      model.image = std::make_unique<VitTower>(config.image);
-      break;
-    case ImagePooling::kAttention:
-      model.image = std::make_unique<AttentionPooledVit>(config.image);
-      break;
+  if (config.image) model.image = make_image_tower(*config.image);
+  if (config.text) model.text = std::make_unique<TransformerTextTower>(*config.text);
+  return model;
+}
+
+ClipModel tower_alone(ClipModel model, Tower tower) {
+  if (tower == Tower::kImage) {
+    model.text = {};
+  } else {
+    model.image = {};
   }
-  model.text = std::make_unique<TransformerTextTower>(config.text);
+  model.logit_scale.reset();
   return model;
 }
 
 ModelParts parts_of(ClipModel& model) {
   ModelParts parts;
-  for (const Tower tower : kTowers) model.tower(tower).add_parts(parts);
+  for (const Tower tower : model.towers()) model.tower(tower).add_parts(parts);
   return parts;
 }
 
 ClipModel with_settings(ClipModel model, Tower tower, const TowerSettings& settings) {
   model.tower(tower).apply(settings);
+  return model;
+}
+
+ClipModel with_reading(ClipModel model, const TextReading& reading) {
+  TextTowerConfig config = model.text->config();
+  static_cast<TextReading&>(config) = reading;
+  ClipModel other;
+  other.text = std::make_unique<TransformerTextTower>(config);
+  const ModelParts from = parts_of(model);
+  const ModelParts to = parts_of(other);
+  const std::size_t tensors = from.tensors.size() - to.tensors.size();
+  const std::size_t linears = from.linears.size() - to.linears.size();
+  for (std::size_t i = 0; i < to.tensors.size(); ++i) {
+    *to.tensors[i].tensor = *from.tensors[tensors + i].tensor;
+  }
+  for (std::size_t i = 0; i < to.linears.size(); ++i) {
+    *to.linears[i].layer = *from.linears[linears + i].layer;
+  }
+  for (std::size_t i = 0; i < to.embeddings.size(); ++i) {
+    *to.embeddings[i].layer = *from.embeddings[i].layer;
+  }
+  model.text = std::move(other.text);
   return model;
 }
 

@@ -30,10 +30,11 @@ const at::Tensor& find_tensor(const StateDict& state, const std::string& name,
                               std::int64_t dimensions, const std::string& where) {
   const auto found = state.find(name);
   if (found == state.end()) {
-    throw InputError(cat(where, ": not a CLIP with OpenAI's names: \"", name, "\" is missing (",
-                         state.size(), " tensors",
-                         state.empty() ? "" : cat(", the first is \"", state.begin()->first, "\""),
-                         "); expected a CLIP with a ViT image tower"));
+    throw TensorNamesError(
+        cat(where, ": not a CLIP with OpenAI's names: \"", name, "\" is missing (", state.size(),
+            " tensors", state.empty() ? "" : cat(", the first is \"", state.begin()->first, "\""),
+            "); expected a CLIP with a ViT image tower"),
+        {name}, {});
   }
   if (found->second.dim() != dimensions) {
     throw InputError(

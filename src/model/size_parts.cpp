@@ -41,6 +41,23 @@ const char* part_of(std::string path, const std::map<std::string, const char*>& 
 
 }  // namespace
 
+std::vector<std::pair<std::string, std::int64_t>> parameter_counts(const ModelParts& parts) {
+  std::map<std::string, std::int64_t> counts;
+  for (const TensorPart& part : parts.tensors) {
+    std::int64_t values = 1;
+    for (const std::int64_t size : part.shape) values *= size;
+    counts[part_of(part)] += values;
+  }
+  for (const EmbeddingPart& part : parts.embeddings) counts[kParts[2]] += part.entries * part.width;
+  for (const LinearPart& part : parts.linears) {
+    counts[part_of(part)] += part.out_features * (part.in_features + (part.has_bias() ? 1 : 0));
+  }
+  std::vector<std::pair<std::string, std::int64_t>> out;
+  out.reserve(kParts.size());
+  for (const char* part : kParts) out.emplace_back(part, counts[part]);
+  return out;
+}
+
 TensorBytes tensor_bytes(const StateDict& state) {
   TensorBytes bytes;
   std::set<const void*> seen;

@@ -12,13 +12,44 @@
 
 namespace clipq {
 
+namespace {
+
+constexpr std::size_t kNamesShown = 3;
+
+/// "\"a\", \"b\", \"c\" and 4 more"
+std::string first_names(const std::vector<std::string>& names) {
+  std::vector<std::string> shown;
+  for (std::size_t i = 0; i < std::min(names.size(), kNamesShown); ++i) {
+    shown.push_back(cat("\"", names[i], "\""));
+  }
+  const std::size_t more = names.size() - shown.size();
+  return cat(join(shown, ", "), more > 0 ? cat(" and ", more, " more") : "");
+}
+
+}  // namespace
+
+std::string names_text(const std::vector<std::string>& missing,
+                       const std::vector<std::string>& left_over) {
+  std::vector<std::string> parts;
+  if (!missing.empty()) {
+    parts.push_back(cat(first_names(missing), missing.size() > 1 ? " are missing" : " is missing"));
+  }
+  if (!left_over.empty()) {
+    parts.push_back(cat(first_names(left_over),
+                        left_over.size() > 1 ? " have no place in it" : " has no place in it"));
+  }
+  return join(parts, "; ");
+}
+
 StateDictReader::StateDictReader(StateDict state, std::string where)
     : state_(std::move(state)), where_(std::move(where)) {}
 
 at::Tensor StateDictReader::remove(const std::string& name,
                                    const std::vector<std::int64_t>& shape) {
   const auto found = state_.find(name);
-  if (found == state_.end()) throw InputError(cat(where_, ": \"", name, "\" is missing"));
+  if (found == state_.end()) {
+    throw TensorNamesError(cat(where_, ": ", names_text({name}, {})), {name}, {});
+  }
   at::Tensor tensor = found->second;
   state_.erase(found);
   if (tensor.sizes() != at::IntArrayRef(shape)) {
@@ -61,17 +92,11 @@ at::Tensor StateDictReader::take_codes(const std::string& name,
   return tensor.contiguous();
 }
 
-void StateDictReader::require_empty(const std::vector<std::string>& ignored) const {
+void StateDictReader::require_empty() const {
   std::vector<std::string> left;
-  for (const auto& [name, tensor] : state_) {
-    if (std::find(ignored.begin(), ignored.end(), name) == ignored.end()) left.push_back(name);
-  }
+  for (const auto& [name, tensor] : state_) left.push_back(name);
   if (left.empty()) return;
-  const std::size_t count = left.size();
-  left.resize(std::min<std::size_t>(count, 3));
-  throw InputError(cat(where_, ": ", count,
-                       " tensors have no place in a CLIP with OpenAI's names: ", join(left, ", "),
-                       count > 3 ? ", …" : ""));
+  throw TensorNamesError(cat(where_, ": ", names_text({}, left)), {}, left);
 }
 
 }  // namespace clipq

@@ -53,11 +53,11 @@ std::string describe(const ImageTowerConfig& config) {
                                                      : "ViT pooled by attention";
 }
 
-std::string describe(const TextTowerConfig& config) {
+std::string describe(const TextReading& reading) {
   std::string pooled = "token with the largest id";
-  if (config.pooling == TextPooling::kFirstEnd) pooled = cat("first token ", config.end_id);
-  if (config.pooling == TextPooling::kLast) pooled = "last token";
-  return cat(config.causal ? "" : "not ", "causal, pooled at the ", pooled);
+  if (reading.pooling == TextPooling::kFirstEnd) pooled = cat("first token ", reading.end_id);
+  if (reading.pooling == TextPooling::kLast) pooled = "last token";
+  return cat(reading.causal ? "" : "not ", "causal, pooled at the ", pooled);
 }
 
 }  // namespace clipq

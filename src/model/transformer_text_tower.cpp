@@ -2,6 +2,8 @@
 
 #include <ATen/ops/full.h>
 
+#include <algorithm>
+
 #include "clipq/core/error.h"
 #include "infer_transformer.h"
 #include "tower_parts.h"
@@ -70,6 +72,12 @@ void TransformerTextTower::apply(const TowerSettings& settings) {
   config_.settings = settings;
   last_norm.eps = settings.layer_norm_eps;
   transformer.apply(settings);
+}
+
+bool has_text_tower(const StateDict& state) {
+  return std::any_of(state.begin(), state.end(), [](const auto& entry) {
+    return entry.first.starts_with("token_embedding.") || entry.first.starts_with("transformer.");
+  });
 }
 
 TextTowerConfig infer_text_config(const StateDict& state, const std::string& where) {

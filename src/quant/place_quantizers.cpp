@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <set>
+#include <string_view>
 
 #include "clipq/core/error.h"
 #include "clipq/core/strings.h"
@@ -68,6 +69,16 @@ bool apply(const Rule& rule, Placement& placement, std::set<QuantizerId>& with_f
   return matched;
 }
 
+/// Whether a rule is about a tower that the model doesn't have: only image towers' names begin with
+/// "visual.".
+bool is_about_absent_tower(const Rule& rule, const ClipModel& model) {
+  constexpr std::string_view kVisual = "visual.";
+  const std::string literal = rule.match.substr(0, rule.match.find_first_of("*?[\\"));
+  const bool may_be_visual = kVisual.starts_with(literal) || literal.starts_with(kVisual);
+  const bool may_be_text = !literal.starts_with(kVisual);
+  return (!model.image && !may_be_text) || (!model.text && !may_be_visual);
+}
+
 [[noreturn]] void throw_no_match(const Rule& rule, const Placement& placement,
                                  const Recipe& recipe) {
   std::vector<std::string> words;
@@ -114,7 +125,8 @@ Placement place_quantizers(ClipModel& model, const Recipe& recipe, Component com
   Placement placement = candidates(parts);
   std::set<QuantizerId> with_format;
   for (const Rule& rule : recipe.rules) {
-    if (!apply(rule, placement, with_format) && !rule.optional) {
+    if (!apply(rule, placement, with_format) && !rule.optional &&
+        !is_about_absent_tower(rule, model)) {
       throw_no_match(rule, placement, recipe);
     }
   }

@@ -115,7 +115,7 @@ std::string quantizer_lines(const Quantization& quantization) {
 
 std::string coverage_lines(ClipModel& model, const Quantization& quantization) {
   std::string out;
-  for (const Tower tower : kTowers) {
+  for (const Tower tower : model.towers()) {
     const Coverage coverage = coverage_of(model, quantization, tower);
     out +=
         cat("coverage ", name_of(tower), ": ", coverage.quantizers_on, " of ", coverage.quantizers,

@@ -25,13 +25,15 @@ struct Case {
 
 void PrintTo(const Case& test_case, std::ostream* out) {
   *out << test_case.recipe << " " << join(test_case.overrides, " ") << " "
-       << describe(test_case.config.image);
+       << to_json(test_case.config).dump();
 }
 
 /// The tiny model quantized; its `calibration` is one batch of random inputs.
 Artifact make_artifact(const Case& test_case) {
   Preprocess preprocess;
-  preprocess.size = static_cast<int>(test_case.config.image.resolution);
+  if (test_case.config.image) {
+    preprocess.size = static_cast<int>(test_case.config.image->resolution);
+  }
   ClipModel model =
       build_model(test_case.config, preprocess, testing::random_state(test_case.config), "tiny");
   const Recipe recipe = load_recipe(test_case.recipe, test_case.overrides);
@@ -49,8 +51,8 @@ Artifact make_artifact(const Case& test_case) {
 /// Texts that are pooled at their first token 22.
 ClipConfig first_end_config() {
   ClipConfig config = testing::tiny_config();
-  config.text.pooling = TextPooling::kFirstEnd;
-  config.text.end_id = 22;
+  config.text->pooling = TextPooling::kFirstEnd;
+  config.text->end_id = 22;
   return config;
 }
 
@@ -89,8 +91,18 @@ const std::vector<Case>& cases() {
       {"int8-static", {}, testing::tiny_siglip_config()},
       {"fp8-max", {}, testing::tiny_siglip_config()},
       {"int4-weight-only", {}, testing::tiny_siglip_config()},
+      {"int8-dynamic", {}, testing::tower_alone(testing::tiny_config(), Tower::kImage)},
+      {"int8-dynamic", {}, testing::tower_alone(testing::tiny_config(), Tower::kText)},
+      {"int8-smooth", {}, testing::tower_alone(testing::tiny_config(), Tower::kText)},
+      {"fp8-max", {}, testing::tower_alone(testing::tiny_config(), Tower::kText)},
+      {"int8-static", {}, testing::tower_alone(testing::tiny_siglip_config(), Tower::kImage)},
+      {"fp8-max", {}, testing::tower_alone(testing::tiny_siglip_config(), Tower::kText)},
   };
   return all;
+}
+
+at::Tensor input_of(Tower tower) {
+  return tower == Tower::kImage ? testing::tiny_pixels() : testing::tiny_tokens();
 }
 
 class EveryCase : public ::testing::TestWithParam<Case> {};
@@ -102,12 +114,12 @@ TEST_P(EveryCase, IsRestoredBitForBit) {
   const TorchScriptArchive archive(folder / "q.pt");
   ASSERT_TRUE(is_artifact(archive));
   const Artifact restored = load_artifact(archive, "q.pt");
-  const at::Tensor pixels = testing::tiny_pixels();
-  const at::Tensor tokens = testing::tiny_tokens();
   const ClipModel& a = saved.quantized.model;
   const ClipModel& b = restored.quantized.model;
-  EXPECT_TRUE(a.encode_image(pixels).equal(b.encode_image(pixels)));
-  EXPECT_TRUE(a.encode_text(tokens).equal(b.encode_text(tokens)));
+  EXPECT_EQ(a.towers(), b.towers());
+  for (const Tower tower : a.towers()) {
+    EXPECT_TRUE(a.encode(tower, input_of(tower)).equal(b.encode(tower, input_of(tower))));
+  }
   ASSERT_TRUE(restored.tokenizer);
   EXPECT_EQ(restored.tokenizer->source(), saved.tokenizer->source());
   EXPECT_EQ(restored.source.sha256, "abc");
@@ -122,16 +134,19 @@ TEST_P(EveryCase, ItsOwnTorchScriptGivesTheSameNumbers) {
   testing::TemporaryFolder folder;
   const Artifact saved = make_artifact(GetParam());
   save_artifact(saved, folder / "q.pt");
-  const at::Tensor pixels = testing::tiny_pixels();
-  const at::Tensor tokens = testing::tiny_tokens();
   torch::jit::Module module = torch::jit::load((folder / "q.pt").string());
-  const auto own = [&module](const char* method, const at::Tensor& input) {
-    return module.get_method(method)({input}).toTensor();
+  const auto own = [&module](const char* method, Tower tower) {
+    return module.get_method(method)({input_of(tower)}).toTensor();
   };
   const ClipModel& model = saved.quantized.model;
   // The same operators in the same order: any difference is TorchScript fusing some of them.
-  EXPECT_LT(max_difference(own("encode_image", pixels), model.encode_image(pixels)), 1e-4);
-  EXPECT_LT(max_difference(own("encode_text", tokens), model.encode_text(tokens)), 1e-4);
+  for (const Tower tower : model.towers()) {
+    const char* method = tower == Tower::kImage ? "encode_image" : "encode_text";
+    const at::Tensor ours = model.encode(tower, input_of(tower));
+    EXPECT_LT(max_difference(own(method, tower), ours), 1e-4);
+    if (model.towers().size() > 1) continue;
+    EXPECT_LT(max_difference(own("forward", tower), ours), 1e-4);
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(Formats, EveryCase, ::testing::ValuesIn(cases()));

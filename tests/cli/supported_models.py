@@ -2,6 +2,7 @@
 """Prints README's table of the models that load: a small random model of each family is written in each container, and counts if its
 embeddings through clipq are the model's own. Run it with CLIPQ set to the program."""
 import base64
+import copy
 import json
 import pathlib
 import re
@@ -19,12 +20,17 @@ from test_checkpoint_kinds import (HUGGING_FACE_CONFIG, HUGGING_FACE_PREPROCESSO
                                    save_safetensors, state_of)
 
 SIZE, COUNT = 32, 3
+IMAGE, TEXT = "image", "text"
 MEAN, STD = 0.5, 0.25
 PREPROCESS = {"mean": [MEAN] * 3, "std": [STD] * 3}
 
 
 def custom_text_names(state):
     return {name if name.startswith("visual.") or name == "logit_scale" else f"text.{name}": tensor for name, tensor in state.items()}
+
+
+def is_visual(name):
+    return name.startswith(("visual.", "vision_model.", "visual_projection."))
 
 
 class Tokenizer:
@@ -53,11 +59,28 @@ def siglips_tokenizer():
 class Family:
     """A small model, its tensors as a library names them, its configuration, its tokenizer, and what shapes don't tell."""
 
-    def __init__(self, title, model, names, documents, tokenizer, options):
+    def __init__(self, title, model, names, documents, tokenizer, options, text_options=()):
         self.title, self.model, self.documents, self.options = title, model.eval().requires_grad_(False), documents, options
+        self.text_options = text_options  # what the names of a text tower alone don't tell
         self.tokenizer, self.state = tokenizer, names(state_of(model))
         self.extra = tokenizer.extra | {"clipq_checkpoint.json": json.dumps({"preprocess": PREPROCESS})}
         self.inputs = torch.randn(2, 3, SIZE, SIZE), torch.tensor(list(tokenizer.rows.values()))[:2]
+        self.towers = IMAGE, TEXT
+
+    def tower_alone(self, tower):
+        """The same with the tensors, the documents and the code of one tower."""
+        alone = copy.copy(self)
+        alone.towers = (tower,)
+        alone.state = {name: tensor for name, tensor in self.state.items()
+                       if is_visual(name) == (tower == IMAGE) and not name.startswith("logit_")}
+        config = self.documents.get("config.json")
+        if config:
+            kind = "vision" if tower == IMAGE else "text"
+            own = config[f"{kind}_config"] | {"model_type": f"{config['model_type']}_{kind}_model"}
+            alone.documents = self.documents | {"config.json": own}
+        if tower == TEXT:
+            alone.options += self.text_options
+        return alone
 
 
 def families():
@@ -78,7 +101,8 @@ def families():
         Family("Hugging Face `CLIPModel`", clip, hugging_face_names, hugging_face, bpe, clips),
         Family("Hugging Face `SiglipModel`", siglip, dict, hugging_face_siglip, pieces,
                ("--heads", "image=2,text=4", "--activation", "gelu_tanh")),
-        Family("open_clip SigLIP", timm, open_clip_names, open_clip_siglip, pieces, ("--heads", "image=12,text=4", "--activation", "gelu"))]
+        Family("open_clip SigLIP", timm, open_clip_names, open_clip_siglip, pieces, ("--heads", "image=12,text=4", "--activation", "gelu"),
+               ("--set", "checkpoint.text_causal=false", "--set", "checkpoint.text_pooling=last", "--set", "checkpoint.text_layer_norm_eps=1e-6"))]
 
 
 def module_with(state, module):
@@ -115,6 +139,25 @@ def torchscript(family, folder):
     module = trace(module_with(family.state, Archived(family.model)), *family.inputs)
     torch.jit.save(module, str(folder / "model.pt"), _extra_files=dict(family.extra))
     return folder / "model.pt", family.options
+
+
+class ArchivedTower(Archived):
+    """What people trace for one tower: a forward of its input alone."""
+
+    def __init__(self, model, tower):
+        super().__init__(model)
+        self.tower = tower
+
+    def forward(self, x):
+        return self.encode_image(x) if self.tower == IMAGE else self.encode_text(x)
+
+
+def torchscript_tower(family, folder):
+    tower, = family.towers
+    module = module_with(family.state, ArchivedTower(family.model, tower))
+    archive = torch.jit.trace(module, family.inputs[tower == TEXT], check_trace=False)
+    torch.jit.save(archive, str(folder / "model.pt"), _extra_files=dict(family.extra))
+    return folder / "model.pt", ()
 
 
 def write_tokenizer(family, folder):
@@ -193,9 +236,19 @@ CONTAINERS = {
 }
 
 
-def embeddings_by_clipq(path, options, folder):
+TOWER_CONTAINERS = {
+    "{} tower alone: TorchScript archive": torchscript_tower,
+    "{} tower alone: `.safetensors`": safetensors,
+    "{} tower alone: `torch.save` of a state dict": state_dict,
+    "{} tower alone: folder from a hub": hub_folder,
+}
+
+
+def embeddings_by_clipq(path, options, towers, folder):
     rows = []
-    for source in (("--images", folder / "images"), ("--texts", folder / "texts.txt")):
+    sources = {IMAGE: ("--images", folder / "images"), TEXT: ("--texts", folder / "texts.txt")}
+    for tower in towers:
+        source = sources[tower]
         arguments = [CLIPQ, "embed", path, *source, "-o", folder / "rows.npy", *options]
         process = subprocess.run(list(map(str, arguments)), capture_output=True, text=True, check=False)
         if process.returncode != 0:
@@ -206,31 +259,37 @@ def embeddings_by_clipq(path, options, folder):
 
 def own_embeddings(family, pictures):
     image = torch.from_numpy(pictures).permute(0, 3, 1, 2).float().div(255).sub(MEAN).div(STD)
-    return family.model.encode_image(image), family.model.encode_text(torch.tensor(list(family.tokenizer.rows.values())))
+    own = {IMAGE: family.model.encode_image(image), TEXT: family.model.encode_text(torch.tensor(list(family.tokenizer.rows.values())))}
+    return [own[tower] for tower in family.towers]
 
 
 def is_equal(ours, own):
     return worst_cosine(ours, own) > 0.999999 and np.allclose(np.linalg.norm(ours, axis=1), own.norm(dim=1), rtol=1e-4)
 
 
+def cell(family, write, pictures):
+    with tempfile.TemporaryDirectory() as name:
+        folder = pathlib.Path(name)
+        (folder / "images").mkdir()
+        for i, picture in enumerate(pictures):
+            Image.fromarray(picture).save(folder / "images" / f"{i}.png")
+        (folder / "texts.txt").write_text("".join(text + "\n" for text in family.tokenizer.rows))
+        (folder / "checkpoint").mkdir()
+        path, options = write(family, folder / "checkpoint")
+        pairs = zip(embeddings_by_clipq(path, options, family.towers, folder), own_embeddings(family, pictures))
+        return "yes" if all(is_equal(ours, own) for ours, own in pairs) else "WRONG"
+
+
 def table():
     every = families()
     lines = ["| | " + " | ".join(family.title for family in every) + " |", "|---" * (len(every) + 1) + "|"]
     pictures = np.random.default_rng(2).integers(0, 256, (COUNT, SIZE, SIZE, 3), np.uint8)
-    for title, write in CONTAINERS.items():
-        cells = [title]
-        for family in every:
-            with tempfile.TemporaryDirectory() as name:
-                folder = pathlib.Path(name)
-                (folder / "images").mkdir()
-                for i, picture in enumerate(pictures):
-                    Image.fromarray(picture).save(folder / "images" / f"{i}.png")
-                (folder / "texts.txt").write_text("".join(text + "\n" for text in family.tokenizer.rows))
-                (folder / "checkpoint").mkdir()
-                path, options = write(family, folder / "checkpoint")
-                pairs = zip(embeddings_by_clipq(path, options, folder), own_embeddings(family, pictures))
-                cells.append("yes" if all(is_equal(ours, own) for ours, own in pairs) else "WRONG")
-        lines.append("| " + " | ".join(cells) + " |")
+    rows = [(title, write, every) for title, write in CONTAINERS.items()]
+    for tower in (IMAGE, TEXT):
+        alone = [family.tower_alone(tower) for family in every]
+        rows += [(title.format(tower), write, alone) for title, write in TOWER_CONTAINERS.items()]
+    for title, write, models in rows:
+        lines.append("| " + " | ".join([title] + [cell(model, write, pictures) for model in models]) + " |")
     return "\n".join(lines)
 
 

@@ -149,15 +149,15 @@ TEST(Encoder, LeavesOutAllowedBadPicturesAndCachesNothingThen) {
 TEST(Encoder, EmbedsEachDistinctTextOnceAndInItsPlace) {
   const Tokenizer tokenizer = Tokenizer::from_merges("#version\nr e\nre d</w>\n", "merges");
   ClipConfig config = testing::tiny_config();
-  config.text.vocab_size = tokenizer.vocabulary_size();
+  config.text->vocab_size = tokenizer.vocabulary_size();
   Preprocess preprocess;
-  preprocess.size = static_cast<int>(config.image.resolution);
+  preprocess.size = static_cast<int>(config.image->resolution);
   const ClipModel model = build_model(config, preprocess, testing::random_state(config), "tiny");
   const Encoder encoder({{&model, &tokenizer, "a", "a"}}, {.batch_size = 2});
   const std::vector<std::string> texts = {"red red", "a", "a red one", "red  red", "", "a", "zz"};
   const at::Tensor rows = encoder.texts(texts)[0];
   for (std::size_t i = 0; i < texts.size(); ++i) {
-    const at::Tensor alone = model.encode_text(tokens_of({texts[i]}, tokenizer, config.text));
+    const at::Tensor alone = model.encode_text(tokens_of({texts[i]}, tokenizer, *config.text));
     EXPECT_LT(max_difference(rows[static_cast<std::int64_t>(i)], alone[0]), 2e-6) << texts[i];
   }
   EXPECT_TRUE(rows[1].equal(rows[5]));

@@ -45,14 +45,47 @@ TEST(ClipConfig, IsInferredFromShapes) {
 
 TEST(ClipConfig, OfSiglipIsInferredButForHowTextsAreRead) {
   ClipConfig inferred = infer_config(random_state(tiny_siglip_config()), "file.pt");
-  EXPECT_TRUE(inferred.text.causal);
-  inferred.text.causal = false;
-  inferred.text.pooling = TextPooling::kLast;
+  EXPECT_TRUE(inferred.text->causal);
+  inferred.text->causal = false;
+  inferred.text->pooling = TextPooling::kLast;
   EXPECT_EQ(inferred, tiny_siglip_config());
   EXPECT_EQ(config_from_json(to_json(inferred), "json"), inferred);
   Json json = to_json(inferred);
   json["text_pooling"] = "middle";
   EXPECT_THROW(config_from_json(json, "json"), InputError);
+}
+
+TEST(ClipConfig, OfOneTowerIsInferredAndStored) {
+  for (const ClipConfig& both : {tiny_config(), tiny_siglip_config()}) {
+    const ClipConfig image = testing::tower_alone(both, Tower::kImage);
+    EXPECT_EQ(infer_config(random_state(image), "file.pt"), image);
+    EXPECT_EQ(config_from_json(to_json(image), "json"), image);
+    EXPECT_FALSE(to_json(image).contains("text_width"));
+  }
+  const ClipConfig text = testing::tower_alone(tiny_config(), Tower::kText);
+  EXPECT_EQ(infer_config(random_state(text), "file.pt"), text);
+  EXPECT_EQ(config_from_json(to_json(text), "json"), text);
+  EXPECT_THROW(config_from_json({{"embed_dim", 32}}, "json"), InputError);
+}
+
+TEST(ClipModel, OfOneTowerEmbedsAsTheWholeAndRefusesTheRest) {
+  const ClipModel whole = tiny_clip();
+  for (const Tower tower : kTowers) {
+    const Tower other = tower == Tower::kImage ? Tower::kText : Tower::kImage;
+    const auto input = [](Tower each) {
+      return each == Tower::kImage ? testing::tiny_pixels() : testing::tiny_tokens();
+    };
+    StateDict state = random_state(tiny_config());
+    std::erase_if(state, [other](const auto& entry) { return tower_of(entry.first) == other; });
+    const ClipModel alone =
+        build_model(testing::tower_alone(tiny_config(), tower), whole.preprocess, state, "one");
+    EXPECT_EQ(alone.towers(), std::vector<Tower>{tower});
+    EXPECT_FALSE(alone.logit_scale.defined());
+    for (const ClipModel& model : {alone, tower_alone(whole, tower)}) {
+      EXPECT_TRUE(model.encode(tower, input(tower)).equal(whole.encode(tower, input(tower))));
+      EXPECT_THROW(model.encode(other, input(other)), UsageError);
+    }
+  }
 }
 
 TEST(ClipConfig, OtherModulesAreRefusedByName) {
@@ -119,8 +152,8 @@ TEST(TextTower, IgnoresWhatFollowsTheEndOfText) {
 
 TEST(TextTower, IsPooledAtTheFirstEnd) {
   ClipConfig config = tiny_config();
-  config.text.pooling = TextPooling::kFirstEnd;
-  config.text.end_id = 22;
+  config.text->pooling = TextPooling::kFirstEnd;
+  config.text->end_id = 22;
   const ClipModel model = build_model(config, {}, random_state(config), "tiny");
   const at::Tensor tokens = testing::tiny_tokens();
   EXPECT_TRUE(model.text->lengths(tokens).equal(at::tensor({1, 4}, at::kLong)));
@@ -208,15 +241,15 @@ TEST(ClipModel, CopiesHaveLayersOfTheirOwn) {
   TowerSettings settings = copy.text->config().settings;
   settings.heads = 4;
   copy = with_settings(std::move(copy), Tower::kText, settings);
-  EXPECT_EQ(copy.config().text.settings.heads, 4);
-  EXPECT_EQ(model.config().text.settings.heads, 1);
+  EXPECT_EQ(copy.config().text->settings.heads, 4);
+  EXPECT_EQ(model.config().text->settings.heads, 1);
   const at::Tensor tokens = testing::tiny_tokens();
   EXPECT_GT(max_difference(copy.encode_text(tokens), model.encode_text(tokens)), 1e-3);
 }
 
 TEST(ClipConfig, KeepsAnMlpOfAnotherWidth) {
   ClipConfig config = tiny_config();
-  config.image.mlp_width = 96;
+  config.image->mlp_width = 96;
   EXPECT_EQ(infer_config(random_state(config), "file.pt"), config);
   EXPECT_EQ(config_from_json(to_json(config), "json"), config);
   Json former = to_json(tiny_config());

@@ -1,8 +1,9 @@
 """Damages every kind of input, with fixed seeds, and judges how the program ends: by no signal, without a defect's message, in
 time, with finite numbers if it succeeds, and never with another outcome because a record is damaged.
 
-    python tests/mutation/mutate.py --program build/asan/clipq --count 3000 --seed 0
-    python tests/mutation/mutate.py --program build/dev/clipq --seed 0 --only 1234 --keep /tmp/case    # one of them again
+    python tests/mutation/mutate.py --build build/asan --count 3000 --seed 0
+    python tests/mutation/mutate.py --build build/asan --count 10000 --targets readers
+    python tests/mutation/mutate.py --build build/dev --seed 0 --only 1234 --keep /tmp/case    # one of them again
 """
 import argparse
 import collections
@@ -10,38 +11,27 @@ import concurrent.futures
 import os
 import pathlib
 import random
-import resource
 import shlex
 import shutil
 import subprocess
 import sys
 import tempfile
 
+from runner import ForkServer
+
 
 def parse_arguments():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--program", type=pathlib.Path, required=True, help="clipq, built with sanitizers at best")
+    parser.add_argument("--build", type=pathlib.Path, required=True, help="the build's folder; at best one with sanitizers")
     parser.add_argument("--count", type=int, default=60, help="mutations (default: 60)")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
-    parser.add_argument("--targets", help="only these, comma-separated (default: all)")
+    parser.add_argument("--targets", help="only these, comma-separated, or \"readers\" (default: all)")
     parser.add_argument("--only", type=int, metavar="INDEX", help="one mutation alone")
     parser.add_argument("--keep", type=pathlib.Path, metavar="DIR", help="keep what failed, a folder each")
     parser.add_argument("--seconds", type=float, default=120, help="time limit of a mutation")
     parser.add_argument("--memory", type=float, default=12, help="GiB of address space; 0: no limit, which sanitizers need")
     return parser.parse_args()
-
-
-def run(program, case, options):
-    limit = int(options.memory * 2**30)
-
-    def limited():
-        if limit > 0:
-            resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
-
-    # One thread: mutations run beside each other.
-    return subprocess.run([program, *case.arguments, "--threads", "1"], capture_output=True, text=True, errors="replace",
-                          timeout=options.seconds, preexec_fn=limited, check=False)
 
 
 def judge(index, inputs, options, targets):
@@ -54,9 +44,9 @@ def judge(index, inputs, options, targets):
     case, log = None, ""
     try:
         case = TARGETS[name](rng, inputs, place)
-        process = run(inputs.program, case, options)
-        log = process.stderr
-        wrong = verdict(case, process.returncode, process.stdout, log)
+        outcome = inputs.server.run(case.arguments)
+        log = outcome.stderr
+        wrong = verdict(case, outcome)
     except subprocess.TimeoutExpired:
         wrong = f"takes more than {options.seconds:g} s"
     except (ValueError, OSError, RuntimeError) as failure:
@@ -71,21 +61,24 @@ def judge(index, inputs, options, targets):
 
 def main():
     options = parse_arguments()
-    options.program = options.program.resolve()
-    os.environ["CLIPQ"] = str(options.program)
+    options.build = options.build.resolve()
+    program = options.build / "clipq"
+    os.environ["CLIPQ"] = str(program)  # which the tests' modules want
     os.environ.setdefault("ASAN_OPTIONS", "detect_leaks=0:allocator_may_return_null=0:max_allocation_size_mb=4096")
-    if "asan" in str(options.program):
+    if "asan" in options.build.name:
         options.memory = 0
-    from targets import TARGETS, Inputs
+    from targets import READERS, TARGETS, Inputs
 
-    targets = options.targets.split(",") if options.targets else list(TARGETS)
+    names = options.targets.split(",") if options.targets else list(TARGETS)
+    targets = [each for name in names for each in (READERS if name == "readers" else [name])]
+    server = ForkServer(options.build / "tests" / "clipq_fork_server", options.seconds, int(options.memory * 2**30))
     indices = range(options.count) if options.only is None else [options.only]
     failures, tried = [], collections.Counter()
     with tempfile.TemporaryDirectory(prefix="clipq-mutation-") as folder:
         os.environ["XDG_CACHE_HOME"] = folder
         whole = pathlib.Path(folder) / "whole"
         whole.mkdir()
-        inputs = Inputs(options.program, whole)
+        inputs = Inputs(program, server, whole)
         with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
             judged = pool.map(lambda index: (index, *judge(index, inputs, options, targets)), indices)
             for done, (index, name, wrong) in enumerate(judged, 1):
@@ -95,6 +88,7 @@ def main():
                     print(f"seed {options.seed} index {index} ({name}): {wrong}", flush=True)
                 if done % 100 == 0:
                     print(f"{done} of {len(indices)}, {len(failures)} failures", file=sys.stderr, flush=True)
+    server.close()
     by_target = collections.Counter(name for _, name, _ in failures)
     print(f"{sum(tried.values())} mutations, {len(failures)} failures: "
           + ", ".join(f"{name} {by_target[name]} of {count}" for name, count in sorted(tried.items())))

@@ -44,10 +44,10 @@ TEMPLATES = {"cifar100": ["a photo of a {c}.", "{c}"]}
 class Inputs:
     """Small inputs of every kind, in a folder that mutations read and don't write to."""
 
-    def __init__(self, program, folder):
+    def __init__(self, program, server, folder):
         from support import export, tiny_clip, write_cifar, write_coco
 
-        self.program, self.folder = program, folder
+        self.program, self.server, self.folder = program, server, folder
         self.checkpoint = folder / "tiny.pt"
         extra = {"clipq_checkpoint.json": json.dumps({"activation": "quick_gelu", "vision_heads": 2, "text_heads": 1,
                                                       "preprocess": {"mean": [0.5, 0.5, 0.5], "std": [0.25, 0.25, 0.25]}})}
@@ -65,11 +65,9 @@ class Inputs:
         self.run(*self.with_features(self.features), "-o", folder / "features.json")
 
     def run(self, *arguments):
-        # Threads as the mutations have: sums differ with their number, and ties with the sums.
-        process = subprocess.run([self.program, *map(str, arguments), "--threads", "1"], capture_output=True, text=True,
-                                 check=False)
-        if process.returncode != 0:
-            raise RuntimeError(f"the whole inputs fail: {arguments}: {process.stderr}")
+        outcome = self.server.run(arguments)
+        if outcome.code != 0:
+            raise RuntimeError(f"the whole inputs fail: {arguments}: {outcome.stderr}")
 
     def _write_texts(self):
         self.folder.joinpath("texts.txt").write_text("red\nblue\na red thing\nsomething blue & red\n")
@@ -118,8 +116,22 @@ class Inputs:
         torch.save(state, open_clip / "open_clip_pytorch_model.bin")
         (open_clip / "open_clip_config.json").write_text(json.dumps(kinds.OPEN_CLIP_CONFIG))
         (open_clip / "merges.txt").write_text(MERGES)
+        self._write_towers(kinds, clip, named)
         for kind in ("siglip", "gemma"):
             siglip_torch.folder_with_tokenizer(kind, self.folder / kind, kinds.save_safetensors)
+
+    def _write_towers(self, kinds, clip, named):
+        """The image tower as an archive, the text tower as a folder of Hugging Face's."""
+        from support import MERGES, pixels
+
+        torch = kinds.torch
+        with torch.no_grad():
+            torch.jit.save(torch.jit.trace(clip.visual, pixels(2), check_trace=False), str(self.folder / "image.pt"))
+        text = self.folder / "text"
+        text.mkdir()
+        kinds.save_safetensors({name: tensor for name, tensor in named.items() if name.startswith("text_")}, text / "model.safetensors")
+        (text / "config.json").write_text(json.dumps(kinds.HUGGING_FACE_CONFIG["text_config"] | {"model_type": "clip_text_model"}))
+        (text / "merges.txt").write_text(MERGES)
 
     def told(self):
         """Options that tell what a file without documents doesn't."""
@@ -196,10 +208,21 @@ def without_times(name, content, folder):
     return json.dumps(document)
 
 
+# What commands need besides a model: a batch of pictures, LibTorch's and OpenCV's own.
+WORKING_MEMORY = 48 << 20
+
+
+def allowance(model):
+    """How many bytes may be allocated for a model of that size: its float32 form, and as much again."""
+    files = [model] if model.is_file() else list(model.iterdir())
+    return WORKING_MEMORY + 2 * sum(file.stat().st_size for file in files)
+
+
 class Case:
     """One damaged input: where it lies, and the command to run in a folder of its own."""
 
-    def __init__(self, arguments, outputs=(), whole=None):
+    def __init__(self, arguments, outputs=(), whole=None, model=None):
+        self.model = model      # for which memory is to be bounded
         self.arguments = [str(word) for word in arguments]
         self.outputs = outputs  # files that must be finite at exit 0
         self.whole = whole      # (folder, folder of the outcome without damage): what must be equal at exit 0
@@ -212,6 +235,12 @@ def damage(rng, source, target, mutate):
 
 
 def any_model_command(rng, inputs, model, place, options=()):
+    case = any_command(rng, inputs, model, place, options)
+    case.model = model
+    return case
+
+
+def any_command(rng, inputs, model, place, options):
     return rng.choice((
         lambda: Case(["embed", model, "--texts", inputs.folder / "texts.txt", "-o", place / "e.npy", *options], [place / "e.npy"]),
         lambda: Case(["embed", model, "--images", inputs.coco, "-o", place / "e.npy", *options], [place / "e.npy"]),
@@ -289,6 +318,15 @@ def tokenizers(rng, inputs, place):
     mutate = {"spiece.model": mutators.bytes_of, "model.safetensors": mutators.safetensors}.get(name, mutators.json_or_bytes)
     folder = damaged_folder(rng, inputs.folder / source, place / "model", name, mutate)
     return any_model_command(rng, inputs, folder, place)
+
+
+def towers(rng, inputs, place):
+    """A tower alone: an archive whose forward takes images, and a folder of Hugging Face's."""
+    if rng.random() < 0.5:
+        return any_model_command(rng, inputs, damage(rng, inputs.folder / "image.pt", place / "m.pt", mutators.archive), place)
+    name, mutate = rng.choice((("config.json", mutators.json_or_bytes), ("model.safetensors", mutators.safetensors),
+                               ("merges.txt", mutators.text_or_bytes)))
+    return any_model_command(rng, inputs, damaged_folder(rng, inputs.folder / "text", place / "text", name, mutate), place)
 
 
 def flipped_archive(rng, inputs, place):
@@ -394,8 +432,12 @@ def merges(rng, inputs, place):
 
 
 TARGETS = {each.__name__: each for each in (checkpoint, artifact, safetensors, shards, torch_save, legacy_torch_save, torch_export,
-                                            hub_documents, tokenizers, flipped_archive, recipe, run_file, results, calibration, run_record,
+                                            hub_documents, tokenizers, towers, flipped_archive, recipe, run_file, results, calibration, run_record,
                                             feature_cache, picture, captions, words, texts, merges)}
+
+# What reads models and what belongs to them.
+READERS = ("checkpoint", "artifact", "safetensors", "shards", "torch_save", "legacy_torch_save", "torch_export", "hub_documents",
+           "tokenizers", "towers", "merges")
 
 # What nobody should read in a message.
 RAW = ("internal error", "terminate called", "AddressSanitizer", "runtime error:", "json.exception", "filesystem error", "frame #",
@@ -410,10 +452,13 @@ def finite(value):
     return all(finite(each) for each in value) if isinstance(value, list) else True
 
 
-def verdict(case, code, out, log):
+def verdict(case, outcome):
     """What is wrong with how the command ended; empty if nothing is."""
+    code, out, log = outcome.code, outcome.stdout, outcome.stderr
     if code not in (0, 2, 3, 4):
-        return f"exit code {code}"
+        return f"exit code {code}" if code >= 0 else signal.Signals(-code).name
+    if case.model is not None and outcome.peak > allowance(case.model):
+        return f"allocates {outcome.peak} bytes"
     for words_of_others in RAW:
         if words_of_others in log + out:
             return f'says "{words_of_others}"'

@@ -22,15 +22,15 @@ using testing::random_normal;
 /// Larger than tiny_config(): several heads, odd widths, chunks of more than one item.
 ClipConfig odd_config() {
   ClipConfig config = testing::tiny_config();
-  config.image.resolution = 40;
-  config.image.width = 72;
-  config.image.mlp_width = 288;
-  config.image.settings.heads = 3;
-  config.image.layers = 3;
-  config.text.width = 40;
-  config.text.mlp_width = 160;
-  config.text.settings.heads = 2;
-  config.text.context_length = 30;
+  config.image->resolution = 40;
+  config.image->width = 72;
+  config.image->mlp_width = 288;
+  config.image->settings.heads = 3;
+  config.image->layers = 3;
+  config.text->width = 40;
+  config.text->mlp_width = 160;
+  config.text->settings.heads = 2;
+  config.text->context_length = 30;
   return config;
 }
 
@@ -38,12 +38,12 @@ ClipConfig odd_config() {
 ClipConfig odd_siglip_config() {
   ClipConfig config = odd_config();
   const ClipConfig siglip = testing::tiny_siglip_config();
-  config.image.pooling = siglip.image.pooling;
-  config.image.embed_dim = config.image.width;
-  config.text.embed_dim = config.image.width;
-  config.text.pooling = siglip.text.pooling;
-  config.text.causal = siglip.text.causal;
-  config.text.projection_bias = siglip.text.projection_bias;
+  config.image->pooling = siglip.image->pooling;
+  config.image->embed_dim = config.image->width;
+  config.text->embed_dim = config.image->width;
+  config.text->pooling = siglip.text->pooling;
+  config.text->causal = siglip.text->causal;
+  config.text->projection_bias = siglip.text->projection_bias;
   return config;
 }
 
@@ -54,26 +54,26 @@ std::string identifier(std::string name) {
 }
 
 at::Tensor pixels_for(const ClipConfig& config, std::int64_t count) {
-  return random_normal({count, 3, config.image.resolution, config.image.resolution}, 5);
+  return random_normal({count, 3, config.image->resolution, config.image->resolution}, 5);
 }
 
 /// Texts of many lengths.
 at::Tensor texts_for(const ClipConfig& config, std::int64_t count) {
-  const at::Tensor tokens = random_normal({count, config.text.context_length}, 6)
+  const at::Tensor tokens = random_normal({count, config.text->context_length}, 6)
                                 .abs()
                                 .mul(1e3)
                                 .floor()
-                                .remainder(static_cast<double>(config.text.vocab_size - 2))
+                                .remainder(static_cast<double>(config.text->vocab_size - 2))
                                 .to(at::kLong);
   for (std::int64_t i = 0; i < count; ++i) {
-    tokens[i][(7 * i + 3) % config.text.context_length] = config.text.vocab_size - 1;
+    tokens[i][(7 * i + 3) % config.text->context_length] = config.text->vocab_size - 1;
   }
   return tokens;
 }
 
 ClipModel quantized(const ClipConfig& config, const std::string& recipe_name) {
   Preprocess preprocess;
-  preprocess.size = static_cast<int>(config.image.resolution);
+  preprocess.size = static_cast<int>(config.image->resolution);
   ClipModel model = build_model(config, preprocess, testing::random_state(config), "odd");
   const Recipe recipe = load_recipe(recipe_name, {});
   const Placement placement = place_quantizers(model, recipe, Component::kBoth);
@@ -89,7 +89,7 @@ void expect_same(const ClipModel& native, const ClipModel& simulated, std::int64
   const auto expect_near = [&](const at::Tensor& ours, const at::Tensor& reference) {
     const at::Tensor cosines = row_cosines(ours, reference);
     EXPECT_GT(cosines.min().item<double>(), 0.999);
-    if (config.image.layers > 1 || batch < 10) return;
+    if (config.image->layers > 1 || batch < 10) return;
     EXPECT_GT(cosines.median().item<double>(), 0.999999);
   };
   const at::Tensor pixels = pixels_for(config, batch);
@@ -104,11 +104,11 @@ class NativeEveryRecipe : public ::testing::TestWithParam<std::string> {};
 
 TEST_P(NativeEveryRecipe, NativeEmbedsAsSimulateDoes) {
   ClipConfig one_block = odd_config();
-  one_block.image.layers = 1;
-  one_block.text.layers = 1;
+  one_block.image->layers = 1;
+  one_block.text->layers = 1;
   ClipConfig one_siglip_block = odd_siglip_config();
-  one_siglip_block.image.layers = 1;
-  one_siglip_block.text.layers = 1;
+  one_siglip_block.image->layers = 1;
+  one_siglip_block.text->layers = 1;
   for (const ClipConfig& config :
        {testing::tiny_config(), odd_config(), one_block, odd_siglip_config(), one_siglip_block}) {
     const ClipModel simulated = quantized(config, GetParam());

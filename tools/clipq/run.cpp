@@ -31,7 +31,9 @@ struct RunArguments {
 
 void run_and_print(const RunArguments& arguments, const CommonOptions& common) {
   RunOptions options = arguments.options;
-  options.model = arguments.model.options();
+  ModelArguments model = arguments.model;
+  take_checkpoint_settings(options.settings, model);
+  options.model = model.options();
   options.cache = arguments.cache.folder();
   options.decode_threads = decode_threads(common);
   options.command = from_the_beginning(common.command);
@@ -71,7 +73,8 @@ void add_run(CLI::App& app, const CommonOptions& common) {
       ->add_option("--set", options.settings,
                    "NAME=PATH: where a checkpoint is; data.NAME=PATH (also data.NAME.captions, "
                    ".classnames, .templates, .train): where data are; KEY=VALUE: override a value "
-                   "of the run file, as in bench.seconds=1; may be repeated")
+                   "of the run file, as in bench.seconds=1; checkpoint.KEY=VALUE: set a key of "
+                   "the checkpoints' clipq_checkpoint.json; may be repeated")
       ->type_name(kSettingType)
       ->allow_extra_args(false);
   command->add_option("-o,--output", options.folder, "folder for models, results and report")

@@ -18,8 +18,8 @@ struct Artifact {
 };
 
 /// Writes a TorchScript archive that stock PyTorch loads and runs: methods encode_image,
-/// encode_text and forward(image, text), weights in their quantized storage, the numerics of
-/// simulate() in plain ATen operators. Complete or not at all.
+/// encode_text and forward(image, text), of a single tower its own and forward(x); weights in their
+/// quantized storage, the numerics of simulate() in plain ATen operators. Complete or not at all.
 /// Throws InputError if the file can't be written.
 void save_artifact(const Artifact& artifact, const std::filesystem::path& file);
 

@@ -50,7 +50,7 @@ struct TimedTask {
 };
 
 /// "image", "text" or "text_prompts" of a model at a batch size. Throws UsageError for another name
-/// or if the model has no prompts.
+/// or if the model has no such tower or no prompts.
 TimedTask timed_task(const TimedModel& model, const std::string& what, std::int64_t batch);
 
 /// The time of one run, in milliseconds.
@@ -58,7 +58,7 @@ double milliseconds_of(const std::function<void()>& run);
 
 /// Measures all models, interleaved with each other, on fixed inputs: random pixels, random ids,
 /// and the models' prompts, if all have some, repeated from the first one if a batch is
-/// larger.
+/// larger. A tower is timed if all models have it. Throws UsageError if none is left.
 /// @return one Latencies per model
 std::vector<Latencies> measure_latencies(const std::vector<TimedModel>& models,
                                          const LatencyOptions& options);

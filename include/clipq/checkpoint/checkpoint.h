@@ -1,5 +1,6 @@
 #pragma once
 
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -30,20 +31,22 @@ struct SampleTexts {
 
 /// What the user brought, loaded and checked.
 struct Checkpoint {
-  ClipModel model;                          ///< float32
-  std::string container;                    ///< what it came in
-  std::string dialect;                      ///< the family whose names it has
-  std::optional<Tokenizer> tokenizer;       ///< its own, if its documents have one
-  SettledTowers towers;                     ///< the towers' settings and where they were found
-  std::optional<Parity> parity;             ///< absent if there was nothing to compare with
-  std::string unchecked;                    ///< then: what it was not checked for, in words
-  bool knows_preprocess = false;            ///< whether its documents tell the preprocessing
-  std::optional<SampleTexts> sample_texts;  ///< of its samples, if it has some
-  std::int64_t float32_bytes = 0;           ///< size of all weights in float32
-  TensorBytes stored;                       ///< sizes of the tensors as they are stored
+  ClipModel model;                             ///< float32
+  std::string container;                       ///< what it came in
+  std::string dialect;                         ///< the family whose names it has
+  std::optional<Tokenizer> tokenizer;          ///< its own, if its documents have one
+  SettledTowers towers;                        ///< the towers' settings and where they were found
+  std::optional<Parity> parity;                ///< absent if there was nothing to compare with
+  std::string unchecked;                       ///< then: what it was not checked for, in words
+  bool knows_preprocess = false;               ///< whether its documents tell the preprocessing
+  std::optional<SampleTexts> sample_texts;     ///< of its samples, if it has some
+  std::int64_t float32_bytes = 0;              ///< size of all weights in float32
+  TensorBytes stored;                          ///< sizes of the tensors as they are stored
+  std::map<std::string, std::int64_t> dtypes;  ///< numbers of tensors by dtype, "Half"
 };
 
-/// Makes a CLIP with ViT towers of the contents of a file or folder.
+/// Makes a CLIP with ViT towers, or one of its towers alone, of the contents of a file or folder.
+/// If an archive's code takes only images or only texts, the other tower is left out.
 ///
 /// Heads, activation and LayerNorm eps of each tower are those of `options` if given (of their
 /// `settings` before their `document`), else of the checkpoint's documents, else read off the

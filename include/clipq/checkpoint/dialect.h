@@ -1,6 +1,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "clipq/data/preprocess.h"
@@ -13,11 +14,17 @@ namespace clipq {
 /// How a family of checkpoints names and stores its tensors.
 struct Dialect {
   const char* name;
-  const char* anchor;  ///< a tensor that every model of the family has, and no other family
+  /// Tensors of the image and of the text tower that every model of the family has, and none of a
+  /// family further down in the table; empty: the family has no such tower.
+  std::string_view image_anchor;
+  std::string_view text_anchor;
 
   /// The same tensors with canonical names and layouts; unknown ones stay as they are. Throws
   /// InputError if one that others belong to is missing.
   StateDict (*canonical)(StateDict state, const std::string& where);
+
+  /// What the family calls a canonical name, for messages; null: the same.
+  std::string (*original)(const std::string& canonical) = nullptr;
 
   /// The modules of each tower in an archive of this family; empty: those of the canonical names.
   std::vector<std::string> image_modules = {};
@@ -45,6 +52,9 @@ bool is_canonical(const Dialect& dialect);
 /// The families, the more special ones first.
 const std::vector<Dialect>& dialects();
 
+/// The family's name for a canonical one.
+std::string original_name(const Dialect& dialect, const std::string& canonical);
+
 /// A model's tensors with canonical names.
 struct CanonicalState {
   const Dialect* dialect;
@@ -52,9 +62,10 @@ struct CanonicalState {
   StateDict tensors;
 };
 
-/// Recognises the family by its anchor, below any prefix, and takes what lies below the prefix.
-/// Throws InputError that names the nearest family and what is missing if it is none, or the family
-/// if it is a known one that isn't supported, or the prefixes if there are several models.
+/// Recognises the family by its anchors, of which one is enough, below any prefix, and takes what
+/// lies below the prefix. Throws InputError that names the nearest family and what is missing if it
+/// is none, or the family if it is a known one that isn't supported, or the prefixes if there are
+/// several models.
 CanonicalState to_canonical(StateDict state, const std::string& where);
 
 }  // namespace clipq

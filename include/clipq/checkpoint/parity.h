@@ -1,5 +1,6 @@
 #pragma once
 
+#include <map>
 #include <string>
 
 #include "clipq/checkpoint/reference.h"
@@ -18,29 +19,21 @@ struct TowerParity {
 };
 
 struct Parity {
-  TowerParity image;
-  TowerParity text;
-  std::string source;  ///< what was compared with, as Reference::source
-
-  TowerParity& of(Tower tower) { return tower == Tower::kImage ? image : text; }
+  std::map<Tower, TowerParity> towers;  ///< those that the model has
+  std::string source;                   ///< what was compared with, as Reference::source
 };
 
 Json to_json(const Parity& parity);
 
-/// The two towers as settled.
-struct SettledTowers {
-  SettledTower vision;
-  SettledTower text;
-
-  SettledTower& of(Tower tower) { return tower == Tower::kImage ? vision : text; }
-  const SettledTower& of(Tower tower) const { return tower == Tower::kImage ? vision : text; }
-};
+/// A model's towers as settled.
+using SettledTowers = std::map<Tower, SettledTower>;
 
 /// Compares the model with the reference. Where they differ by more than rounding explains, other
-/// heads, activations and eps are tried: what was assumed or read off the code is replaced by what
-/// fits, and what the user or the metadata said is refused. Embeddings that have length 1 in the
-/// reference become so in the model.
+/// heads, activations, eps and ways to read texts are tried: what was assumed or read off the code
+/// is replaced by what fits, and what the user or the metadata said is refused. Embeddings that
+/// have length 1 in the reference become so in the model.
 /// @param model with the settings of `towers`; both are changed to what fits
+/// @param reference of all towers of the model
 /// Throws InputError that names tower, error and what fits; warns of differences that are small but
 /// more than rounding explains.
 Parity require_parity(ClipModel& model, SettledTowers& towers, const Reference& reference,

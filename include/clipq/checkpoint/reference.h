@@ -19,16 +19,20 @@ const char* name_of(ParityMode mode);
 /// What the original makes of a few images and texts: an archive's own code, of random ones, or
 /// samples that were saved with the weights.
 struct Reference {
-  at::Tensor pixels;         ///< float32 [n, 3, R, R]
-  at::Tensor tokens;         ///< int64 [n, context]
+  at::Tensor pixels;         ///< float32 [n, 3, R, R]; undefined: there are no images
+  at::Tensor tokens;         ///< int64 [n, context]; undefined: there are no texts
   std::string source;        ///< for messages: "the archive's own encode_image and encode_text"
   bool has_lengths = false;  ///< forward's were scaled to length 1
-  at::Tensor image;          ///< float32 [n, embed_dim]; undefined if there are only similarities
+  at::Tensor image;          ///< float32 [n, embed_dim]; undefined if there are only similarities,
+                             ///< or no images
   at::Tensor text;           ///< likewise
   at::Tensor similarities;   ///< float32 [n, n], cosines times the archive's scale; or undefined
 
   /// A tower's embeddings.
   const at::Tensor& of(Tower tower) const { return tower == Tower::kImage ? image : text; }
+
+  /// Whether a tower can be compared with it.
+  bool covers(Tower tower) const { return of(tower).defined() || similarities.defined(); }
 };
 
 /// A reference, or why there is none.

@@ -25,6 +25,7 @@ struct SettledTower {
   Settled<std::int64_t> heads;
   Settled<Activation> activation;
   Settled<double> layer_norm_eps;
+  Settled<TextReading> reading;  ///< of a text tower
 
   /// With embeddings that aren't normalized.
   TowerSettings settings() const;

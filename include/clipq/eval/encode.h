@@ -26,6 +26,9 @@ struct EvaluatedModel {
   const std::string& place() const { return file.empty() ? label : file; }
 };
 
+/// The towers that all of the models have. Throws UsageError if there is none.
+std::vector<Tower> common_towers(const std::vector<EvaluatedModel>& models);
+
 /// What of an image tower.
 enum class ImageFeature {
   kEmbedding,  ///< encode_image's: [embed_dim]
@@ -83,13 +86,14 @@ class Encoder {
   /// Models whose features are cached don't run.
   /// @param name what the features are called where they are saved
   /// Throws InputError that names the pictures if more than skip_bad can't be decoded, or one whose
-  /// features aren't finite.
+  /// features aren't finite; UsageError if a model has no image tower.
   ImageFeatures images(const ImageSource& source, ImageFeature feature = ImageFeature::kEmbedding,
                        const std::string& name = "images") const;
 
   /// Embeddings of texts by all models: float32 [texts, embed_dim] each, not normalized. Each
   /// distinct text is embedded once, beside others of its length, unless the model needs the whole
-  /// batch. Throws InputError that names a text whose embedding isn't finite.
+  /// batch. Throws InputError that names a text whose embedding isn't finite, UsageError if a model
+  /// has no text tower.
   std::vector<at::Tensor> texts(const std::vector<std::string>& texts,
                                 const std::string& name = "texts") const;
 
@@ -97,6 +101,7 @@ class Encoder {
   const EncodeOptions& options() const { return options_; }
 
  private:
+  void require_towers(Tower tower) const;
   void save(const std::vector<at::Tensor>& features, const std::string& name) const;
 
   std::vector<EvaluatedModel> models_;

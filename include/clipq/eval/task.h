@@ -53,6 +53,8 @@ struct Task {
   /// Throws UsageError or InputError if the data or options don't suit the task; cheap.
   void (*check)(const TaskData& data);
   TaskReport (*run)(const TaskInput& input);
+  /// Towers that each model must have; tasks without any take those that all models have.
+  std::vector<Tower> needs = {};
   /// Looks inside the towers: quantized models are simulated, layer by layer.
   bool layer_by_layer = false;
   std::int64_t default_limit = 0;  ///< items if no limit is given; 0: all

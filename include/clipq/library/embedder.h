@@ -24,6 +24,9 @@ struct EmbedderOptions {
   std::optional<std::int64_t> text_heads = {};
   std::string image_activation = {};  ///< "quick_gelu", "gelu" or "gelu_tanh"; empty: as it tells
   std::string text_activation = {};
+  /// A JSON object with keys of clipq_checkpoint.json, which win over those of the file; empty:
+  /// none
+  std::string checkpoint = {};
   std::filesystem::path bpe =
       {};  ///< merges, tokenizer.json or SentencePiece model; empty: the model's own, else OpenAI's
   bool simulate = false;  ///< compute with the reference numerics instead of integer kernels
@@ -47,11 +50,11 @@ struct Embeddings {
   }
 };
 
-/// A CLIP in memory that embeds images and texts: a float checkpoint, or an artifact, which runs on
-/// integer kernels. Cheap to copy; copies share the weights. Every function may be called by
-/// several threads at once and returns what it would return in a single thread. A moved-from
-/// Embedder may only be assigned to or destroyed. Functions throw clipq::Error, or std::bad_alloc
-/// if memory runs out.
+/// A CLIP in memory that embeds images and texts, or one of its towers that embeds either: a float
+/// checkpoint, or an artifact, which runs on integer kernels. Cheap to copy; copies share the
+/// weights. Every function may be called by several threads at once and returns what it would
+/// return in a single thread. A moved-from Embedder may only be assigned to or destroyed. Functions
+/// throw clipq::Error, or std::bad_alloc if memory runs out.
 class CLIPQ_EXPORT Embedder {
  public:
   /// Opens a checkpoint or an artifact. Throws InputError if the file is missing, damaged or not
@@ -62,8 +65,12 @@ class CLIPQ_EXPORT Embedder {
   /// kSkip: open it before other threads use LibTorch. Artifacts never fork.
   explicit Embedder(const std::filesystem::path& file, const EmbedderOptions& options = {});
 
+  bool has_image_tower() const;    ///< whether it embeds images
+  bool has_text_tower() const;     ///< whether it embeds texts
   std::int64_t embed_dim() const;  ///< values of an embedding
-  float logit_scale() const;      ///< the factor of cosines in the model's logits, 100 for OpenAI's
+  /// The factor of cosines in the model's logits, 100 for OpenAI's. Throws UsageError unless the
+  /// model has both towers.
+  float logit_scale() const;
   bool quantized() const;         ///< whether it came from an artifact
   std::string sha256() const;     ///< of the file
   std::string unchecked() const;  ///< what was not compared and is taken on trust; empty: nothing
@@ -72,11 +79,13 @@ class CLIPQ_EXPORT Embedder {
   /// are resized, cropped and normalized as the model expects. Batches of 64 are computed at once.
   /// With recipes that use dynamic per-tensor ranges an embedding depends on the others in its
   /// batch; otherwise only its rounding does. Throws
-  /// UsageError if an image's `rgb` isn't [height, width, 3], InputError if one can't be decoded.
+  /// UsageError if an image's `rgb` isn't [height, width, 3] or the model has no image tower,
+  /// InputError if an image can't be decoded.
   Embeddings embed_images(std::span<const Image> images) const;
   Embeddings embed_images(std::span<const EncodedImage> images) const;
 
-  /// Likewise of texts in UTF-8; those longer than the model's context are truncated.
+  /// Likewise of texts in UTF-8; those longer than the model's context are truncated. Throws
+  /// UsageError if the model has no text tower.
   Embeddings embed_texts(std::span<const std::string> texts) const;
 
  private:

@@ -29,8 +29,9 @@ struct QuantizationPlan {
   bool needs_data() const;
 };
 
-/// Places the recipe's quantizers. Throws InputError if the model is quantized already, UsageError
-/// as place_quantizers() does.
+/// Places the recipe's quantizers in the towers that the model has of the component. Throws
+/// InputError if the model is quantized already, UsageError as place_quantizers() does, or if the
+/// model has no tower of the component.
 QuantizationPlan plan_quantization(OpenedModel& opened, Recipe recipe, Component component);
 
 /// Opens calibration data; empty: there are none.

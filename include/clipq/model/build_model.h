@@ -7,7 +7,9 @@
 namespace clipq {
 
 /// A float model from tensors with OpenAI's names. Every tensor must be there, of the shape that
-/// `config` gives, and finite; none may be left over. Throws InputError that names file and tensor.
+/// `config` gives, and finite; none may be left over. The scale of logits is taken if there are
+/// both towers. Throws InputError that names file and tensor, TensorNamesError if the names don't
+/// fit.
 ClipModel build_model(const ClipConfig& config, const Preprocess& preprocess, StateDict state,
                       const std::string& where);
 

@@ -25,4 +25,7 @@ std::vector<std::pair<std::string, std::int64_t>> size_parts(const ModelParts& p
                                                              const TensorBytes& stored,
                                                              std::int64_t file_bytes);
 
+/// The numbers of a model's parameters by part, as size_parts() names and orders them.
+std::vector<std::pair<std::string, std::int64_t>> parameter_counts(const ModelParts& parts);
+
 }  // namespace clipq

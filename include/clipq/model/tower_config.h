@@ -69,13 +69,19 @@ const char* name_of(TextPooling pooling);
 /// Throws UsageError that names `where` and the valid names.
 TextPooling parse_text_pooling(const std::string& name, const std::string& where);
 
+/// How a text tower reads texts, which no shape tells.
+struct TextReading {
+  TextPooling pooling = TextPooling::kLargestId;
+  std::int64_t end_id = 0;  ///< for TextPooling::kFirstEnd
+  bool causal = true;       ///< whether a token attends only to itself and those before it
+
+  bool operator==(const TextReading&) const = default;
+};
+
 /// A text tower.
-struct TextTowerConfig : TowerConfig {
+struct TextTowerConfig : TowerConfig, TextReading {
   std::int64_t context_length = 0;  ///< tokens
   std::int64_t vocab_size = 0;
-  TextPooling pooling = TextPooling::kLargestId;
-  std::int64_t end_id = 0;       ///< for TextPooling::kFirstEnd
-  bool causal = true;            ///< whether a token attends only to itself and those before it
   bool projection_bias = false;  ///< whether the projection has one
 
   bool operator==(const TextTowerConfig&) const = default;
@@ -85,6 +91,6 @@ struct TextTowerConfig : TowerConfig {
 std::string describe(const ImageTowerConfig& config);
 
 /// The same: "causal, pooled at the token with the largest id".
-std::string describe(const TextTowerConfig& config);
+std::string describe(const TextReading& reading);
 
 }  // namespace clipq

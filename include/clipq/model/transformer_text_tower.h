@@ -46,6 +46,9 @@ class TransformerTextTower final : public TextTower {
   TextTowerConfig config_;
 };
 
+/// Whether a state dict with canonical names has tensors of a text tower.
+bool has_text_tower(const StateDict& state);
+
 /// The config of a text tower as its tensors tell it, pooled and causal as OpenAI's. Throws
 /// InputError that names `where` and what is missing.
 TextTowerConfig infer_text_config(const StateDict& state, const std::string& where);
