@@ -110,10 +110,11 @@ def is_image_tensor(name):
 
 
 def tensors_of(model, tower):
-    """The tensors of the tower, or of both. Those that share memory are stored once each: safetensors knows no views."""
-    tensors = {}
-    for name, tensor in model.state_dict().items():
-        if tower == "both" or (is_image_tensor(name) == (tower == "image") and not name.startswith("logit_")):
+    """The tensors of the tower, or of all that the model has. Those that share memory are stored once each: safetensors knows no views."""
+    state, tensors = model.state_dict(), {}
+    has_both = any(map(is_image_tensor, state)) and not all(map(is_image_tensor, state))
+    for name, tensor in state.items():
+        if tower == "both" or not has_both or (is_image_tensor(name) == (tower == "image") and not name.startswith("logit_")):
             tensors[name] = tensor.detach().clone().contiguous()
     return tensors
 

@@ -87,6 +87,10 @@ std::vector<Result> results_of(TaskReport& report, const ModelStore::Models& ope
   return results;
 }
 
+std::string a_tower(Tower tower) {
+  return cat(tower == Tower::kImage ? "an " : "a ", name_of(tower), " tower");
+}
+
 /// Throws UsageError if a model lacks a tower that the task needs, naming the tasks that it has the
 /// towers for.
 void require_towers(const Task& task, const ModelStore::Models& opened) {
@@ -100,11 +104,12 @@ void require_towers(const Task& task, const ModelStore::Models& opened) {
     for (const Task& other : tasks()) {
       if (suits(other)) suitable.push_back(other.name);
     }
-    throw UsageError(cat(task.name, " needs an image tower",
-                         task.needs.size() > 1 ? " and a text tower" : "", ", but ",
-                         each->info.path, " has only ",
-                         each->model.image ? "an image tower" : "a text tower",
-                         "; it can be evaluated by ", join(suitable, ", ")));
+    std::vector<std::string> needed;
+    for (const Tower tower : task.needs) needed.push_back(a_tower(tower));
+    const Tower own = each->model.towers().front();
+    throw UsageError(cat(task.name, " needs ", join(needed, " and "), ", but ", each->info.path,
+                         " has only ", a_tower(own), "; it can be evaluated by ",
+                         join(suitable, ", ")));
   }
 }
 

@@ -125,16 +125,17 @@ void describe_checkpoint(const OpenedModel& opened, Inspection& out) {
     out.text += cat(name_of(tower), " tower: heads from ", name_of(settled.heads.origin),
                     ", activation from ", name_of(settled.activation.origin),
                     ", LayerNorm eps from ", name_of(settled.layer_norm_eps.origin),
-                    tower == Tower::kText
-                        ? cat(", pooling and causality from ", name_of(settled.reading.origin))
-                        : "",
+                    tower == Tower::kText ? cat(", pooling from ", name_of(settled.pooling.origin),
+                                                ", causality from ", name_of(settled.causal.origin))
+                                          : "",
                     "\n");
     out.json["settings_from"][name_of(tower)] = {
         {"heads", name_of(settled.heads.origin)},
         {"activation", name_of(settled.activation.origin)},
         {"layer_norm_eps", name_of(settled.layer_norm_eps.origin)}};
     if (tower == Tower::kText) {
-      out.json["settings_from"]["text"]["reading"] = name_of(settled.reading.origin);
+      out.json["settings_from"]["text"]["pooling"] = name_of(settled.pooling.origin);
+      out.json["settings_from"]["text"]["causal"] = name_of(settled.causal.origin);
     }
   }
   out.text += cat("weights in float32: ", mebibytes(checkpoint.float32_bytes), "\n");

@@ -122,7 +122,7 @@ QuantizeReport quantize(const QuantizeOptions& options) {
   if (options.dry_run) {
     artifact = rehearse(opened, plan);
     stages.finish("quantize");
-    report.output_bytes = artifact_bytes(artifact);
+    report.output_bytes = artifact_bytes(artifact, options.output);
   } else {
     artifact = quantize_and_save(opened, plan, options, stages);
     report.output_bytes = static_cast<std::int64_t>(std::filesystem::file_size(options.output));

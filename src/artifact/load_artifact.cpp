@@ -27,8 +27,8 @@ std::vector<std::int64_t> scales_shape(const QuantizerSpec& spec,
 
 class Restorer {
  public:
-  Restorer(const TorchScriptArchive& archive, const Placement& placement, std::string where)
-      : where_(where), reader_(archive.state_dict(), std::move(where)), placement_(placement) {}
+  Restorer(StateDict tensors, const Placement& placement, std::string where)
+      : where_(where), reader_(std::move(tensors), std::move(where)), placement_(placement) {}
 
   void restore(const LinearPart& part) {
     auto weight = take_weight(part.name, {part.out_features, part.in_features});
@@ -119,39 +119,48 @@ class Restorer {
 };
 
 /// Artifacts of clipq 0.1 have no digest.
-void require_digest(const TorchScriptArchive& archive, const Manifest& manifest,
-                    const std::string& where) {
-  if (manifest.tensors_sha256.empty() ||
-      sha256_of(archive.state_dict()) == manifest.tensors_sha256) {
-    return;
-  }
+void require_digest(const StateDict& tensors, const Manifest& manifest, const std::string& where) {
+  if (manifest.tensors_sha256.empty() || sha256_of(tensors) == manifest.tensors_sha256) return;
   throw InputError(cat(where,
                        ": its tensors aren't those that clipq wrote (their SHA-256 isn't the "
                        "manifest's tensors_sha256); quantize the checkpoint again"));
 }
 
-}  // namespace
-
-bool is_artifact(const TorchScriptArchive& archive) {
-  return archive.extra("clipq.json").has_value();
+void require_digest(const Documents& documents, const Manifest& manifest,
+                    const std::string& where) {
+  if (manifest.tokenizer_sha256.empty() ||
+      tokenizer_digest(documents, where) == manifest.tokenizer_sha256) {
+    return;
+  }
+  throw InputError(cat(where,
+                       ": its tokenizer isn't the one that clipq wrote (its SHA-256 isn't the "
+                       "manifest's tokenizer_sha256); quantize the checkpoint again"));
 }
 
-Artifact load_artifact(const TorchScriptArchive& archive, const std::string& where) {
-  const std::string place = where + ": extra/clipq.json";
+}  // namespace
+
+bool is_artifact(const CheckpointContents& contents) {
+  return contents.documents.count(kManifestDocument) > 0;
+}
+
+Artifact load_artifact(CheckpointContents contents, const std::string& where) {
+  contents.archive.reset();  // tensors are freed one by one as their layers are made
+  const std::string place = cat(where, ": ", kManifestDocument);
   Manifest manifest =
-      manifest_from_json(parse_json(archive.extra("clipq.json").value_or(""), place), place);
-  require_digest(archive, manifest, where);
+      manifest_from_json(parse_json(contents.documents[kManifestDocument], place), place);
+  require_digest(contents.tensors, manifest, where);
+  require_digest(contents.documents, manifest, where);
   Placement placement;
   for (const QuantizerRecord& record : manifest.quantization.quantizers) {
     placement.push_back(record.placed);
   }
   Artifact artifact;
   artifact.source = manifest.source;
-  artifact.tokenizer = read_extra_files(archive, where);
+  artifact.tokenizer = tokenizer_of(contents.documents, where);
   ClipModel& model = artifact.quantized.model;
   model = make_towers(manifest.config);
   model.preprocess = manifest.preprocess;
-  Restorer restorer(archive, placement, where);
+  Restorer restorer(std::exchange(contents.tensors, {}), placement, where);
   const ModelParts parts = parts_of(model);
   for (const EmbeddingPart& part : parts.embeddings) restorer.restore(part);
   for (const AttentionPart& part : parts.attentions) restorer.restore(part);

@@ -89,6 +89,7 @@ Manifest parse(const Json& json, const std::string& where) {
   manifest.source.size_bytes = json_value<std::int64_t>(source, "size_bytes", 0, where);
   manifest.source.float32_bytes = json_value<std::int64_t>(source, "float32_bytes", 0, where);
   manifest.tensors_sha256 = json_value<std::string>(json, "tensors_sha256", "", where);
+  manifest.tokenizer_sha256 = json_value<std::string>(json, "tokenizer_sha256", "", where);
   manifest.source.unchecked = json_value<std::string>(source, "unchecked", "", where);
   Quantization& quantization = manifest.quantization;
   quantization.recipe = json_value(json, "recipe", empty, where);
@@ -124,6 +125,7 @@ Json to_json(const Manifest& manifest) {
   };
   if (manifest.config.image) json["preprocess"] = to_json(manifest.preprocess);
   if (!manifest.tensors_sha256.empty()) json["tensors_sha256"] = manifest.tensors_sha256;
+  if (!manifest.tokenizer_sha256.empty()) json["tokenizer_sha256"] = manifest.tokenizer_sha256;
   if (!manifest.source.unchecked.empty()) json["source"]["unchecked"] = manifest.source.unchecked;
   if (quantization.calibration) json["calibration"] = to_json(*quantization.calibration);
   if (!quantization.warnings.empty()) json["warnings"] = quantization.warnings;

@@ -60,7 +60,7 @@ std::vector<std::string> timed_kinds(const std::vector<TimedModel>& models,
   if (options.text && all_have(Tower::kText)) kinds.emplace_back("text");
   if (options.text && all_have_prompts) kinds.emplace_back("text_prompts");
   if (!kinds.empty()) return kinds;
-  throw UsageError("bench: none of the towers to be timed is one that all models have");
+  throw UsageError("bench: the models have none of the towers to be timed in common");
 }
 
 }  // namespace

@@ -52,7 +52,10 @@ CheckpointContents read_torchscript(const fs::path& file) {
   contents.container = "TorchScript archive";
   contents.archive.emplace(file);
   contents.tensors = contents.archive->state_dict();
-  for (const std::string& name : extra_document_names()) {
+  std::vector<std::string> names = extra_document_names();
+  names.insert(names.end(),
+               {kManifestDocument, kTokenizerSettingsDocument, kTokenizerVocabularyDocument});
+  for (const std::string& name : names) {
     if (auto text = contents.archive->extra(name)) contents.documents[name] = std::move(*text);
   }
   return contents;

@@ -77,9 +77,9 @@ CheckpointMetadata read_library(const Documents& documents, const Dialect& diale
   const bool hugging_face = has_hugging_face_config(documents);
   const bool is_theirs = hugging_face && (dialect.is_hugging_face || !open_clip);
   if (is_theirs) {
-    metadata = read_hugging_face_documents(documents, where);
+    metadata = read_hugging_face_documents(documents, config, where);
   } else if (open_clip) {
-    metadata = read_open_clip_documents(documents, where);
+    metadata = read_open_clip_documents(documents, config, where);
   }
   // open_clip's text towers are alike in all families.
   const bool tells_family = dialect.is_hugging_face || config.image;

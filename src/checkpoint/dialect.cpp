@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <array>
+#include <functional>
+#include <optional>
 #include <set>
 #include <utility>
 
@@ -34,32 +36,59 @@ constexpr std::array<Unsupported, 6> kUnsupported = {{
     {"attn.logit_scale", "an open_clip model with scaled cosine attention"},
 }};
 
-/// The longest anchor that the name is, or ends with behind a prefix; empty: none.
-std::string_view anchor_in(std::string_view name) {
-  std::string_view longest;
+/// What it tells that a tensor is missing, by canonical name.
+struct Explanation {
+  std::string_view missing;
+  const char* hint;
+};
+
+constexpr std::array<Explanation, 3> kExplanations = {{
+    {"visual.ln_pre.weight",
+     "; if there is no norm before its first block, as in CLIPA, clipq doesn't support it"},
+    {"visual.proj",
+     "; without its projection a tower doesn't give CLIP's embeddings (of transformers' classes, "
+     "export CLIPVisionModelWithProjection)"},
+    {"text_projection",
+     "; without its projection a tower doesn't give CLIP's embeddings (of transformers' classes, "
+     "export CLIPTextModelWithProjection)"},
+}};
+
+using Names = std::set<std::string, std::less<>>;
+
+/// What stands before the longest anchor that the name ends with; empty: it ends with none.
+std::optional<std::string> prefix_of(std::string_view name, const Names& names) {
+  std::size_t longest = 0;
+  std::optional<std::string> found;
   for (const Dialect& dialect : dialects()) {
-    for (const std::string_view anchor : {dialect.image_anchor, dialect.text_anchor}) {
-      if (anchor.size() <= longest.size() || !name.ends_with(anchor)) continue;
-      const std::string_view prefix = name.substr(0, name.size() - anchor.size());
-      if (prefix.empty() || prefix.ends_with('.')) longest = anchor;
+    for (const Anchor& anchor : {dialect.image_anchor, dialect.text_anchor}) {
+      if (anchor.name.size() <= longest || !name.ends_with(anchor.name)) continue;
+      std::string prefix(name.substr(0, name.size() - anchor.name.size()));
+      if (!prefix.empty() && !prefix.ends_with('.')) continue;
+      const bool is_alone =
+          !anchor.companion.empty() && names.count(cat(prefix, anchor.companion)) == 0;
+      if (is_alone) continue;
+      longest = anchor.name.size();
+      found = std::move(prefix);
     }
   }
-  return longest;
+  return found;
 }
 
 /// What stands before the families' anchors.
 std::set<std::string> prefixes_of(const std::vector<std::string>& names) {
+  const Names all(names.begin(), names.end());
   std::set<std::string> prefixes;
   for (const std::string& name : names) {
-    const std::string_view anchor = anchor_in(name);
-    if (!anchor.empty()) prefixes.insert(name.substr(0, name.size() - anchor.size()));
+    if (auto prefix = prefix_of(name, all)) prefixes.insert(std::move(*prefix));
   }
   return prefixes;
 }
 
-bool has_anchor(const StateDict& state, const Dialect& dialect) {
-  return state.count(std::string(dialect.image_anchor)) > 0 ||
-         state.count(std::string(dialect.text_anchor)) > 0;
+bool has(const StateDict& state, const Anchor& anchor) {
+  const auto contains = [&state](std::string_view name) {
+    return state.count(std::string(name)) > 0;
+  };
+  return contains(anchor.name) && (anchor.companion.empty() || contains(anchor.companion));
 }
 
 std::vector<std::string> names_of(const StateDict& state) {
@@ -79,7 +108,8 @@ StateDict below(StateDict state, const std::string& prefix) {
 
 void refuse(const StateDict& state, const Unsupported& family, const std::string& where) {
   for (const auto& [name, tensor] : state) {
-    if (name.find(family.part) == std::string::npos) continue;
+    const bool is_tower_alone = cat("visual.", name).starts_with(family.part);
+    if (name.find(family.part) == std::string::npos && !is_tower_alone) continue;
     throw InputError(
         cat(where, ": ", family.family, " (it has \"", name, "\"), which clipq doesn't support"));
   }
@@ -88,24 +118,37 @@ void refuse(const StateDict& state, const Unsupported& family, const std::string
 void refuse_unsupported(const StateDict& state, const std::string& where) {
   for (const Unsupported& each : kUnsupported) refuse(state, each, where);
   // SigLIP's is the one of timm's towers that is known.
-  if (state.count("visual.trunk.attn_pool.latent") == 0) {
+  if (state.count("visual.trunk.attn_pool.latent") + state.count("trunk.attn_pool.latent") == 0) {
     refuse(state, {"visual.trunk.", "an open_clip model with one of timm's image towers"}, where);
   }
+}
+
+/// What to do with transformers' towers whose classes have no projection, and no prefix in memory.
+std::string hint_for_bare_tower(const StateDict& state) {
+  for (const auto& [name, tensor] : state) {
+    const bool is_vision = name.ends_with("embeddings.class_embedding");
+    if (!is_vision && !name.ends_with("embeddings.token_embedding.weight")) continue;
+    const char* kind = is_vision ? "Vision" : "Text";
+    return cat(". If it is transformers' CLIP", kind, "Model, it lacks the projection; export CLIP",
+               kind, "ModelWithProjection");
+  }
+  return "";
 }
 
 [[noreturn]] void throw_unknown(const StateDict& state, const std::string& where) {
   std::vector<std::string> anchors;
   for (const Dialect& dialect : dialects()) {
-    const std::string_view anchor =
-        dialect.image_anchor.empty() ? dialect.text_anchor : dialect.image_anchor;
-    anchors.push_back(cat("\"", anchor, "\" (", dialect.name, ")"));
+    for (const Anchor& anchor : {dialect.image_anchor, dialect.text_anchor}) {
+      if (!anchor.name.empty())
+        anchors.push_back(cat("\"", anchor.name, "\" (", dialect.name, ")"));
+    }
   }
   std::vector<std::string> shown = names_of(state);
   const std::size_t count = shown.size();
   shown.resize(std::min<std::size_t>(count, 3));
   throw InputError(cat(where, ": no CLIP that clipq knows: none of its ", count,
                        " tensors is named ", join(anchors, " or "), "; the first are ",
-                       join(shown, ", ")));
+                       join(shown, ", "), hint_for_bare_tower(state)));
 }
 
 }  // namespace
@@ -113,8 +156,8 @@ void refuse_unsupported(const StateDict& state, const std::string& where) {
 const std::vector<Dialect>& dialects() {
   static const std::vector<Dialect> all = {
       {.name = "Hugging Face SiglipModel",
-       .image_anchor = "vision_model.head.probe",
-       .text_anchor = "text_model.head.weight",
+       .image_anchor = {"vision_model.head.probe"},
+       .text_anchor = {"text_model.head.weight"},
        .canonical = canonical_hugging_face_siglip,
        .original = original_hugging_face_siglip,
        .image_modules = {"vision_model"},
@@ -124,8 +167,8 @@ const std::vector<Dialect>& dialects() {
        .settle = settle_siglip,
        .preprocess = siglip_preprocess()},
       {.name = "Hugging Face CLIPModel",
-       .image_anchor = "vision_model.embeddings.class_embedding",
-       .text_anchor = "text_model.embeddings.token_embedding.weight",
+       .image_anchor = {"vision_model.embeddings.class_embedding"},
+       .text_anchor = {"text_model.embeddings.token_embedding.weight"},
        .canonical = canonical_hugging_face_clip,
        .original = original_hugging_face_clip,
        .image_modules = {"vision_model", "visual_projection"},
@@ -133,8 +176,8 @@ const std::vector<Dialect>& dialects() {
        .is_hugging_face = true,
        .preprocess = {.crop_offset = CropOffset::kFloor}},
       {.name = "open_clip SigLIP",
-       .image_anchor = "visual.trunk.attn_pool.latent",
-       .text_anchor = "",
+       .image_anchor = {"visual.trunk.attn_pool.latent"},
+       .text_anchor = {},
        .canonical = canonical_open_clip_siglip,
        .original = original_open_clip_siglip,
        .image_modules = {"visual"},
@@ -143,39 +186,72 @@ const std::vector<Dialect>& dialects() {
        .settle = settle_siglip,
        .preprocess = siglip_preprocess()},
       {.name = "open_clip CustomTextCLIP",
-       .image_anchor = "",
-       .text_anchor = "text.token_embedding.weight",
+       .image_anchor = {},
+       .text_anchor = {"text.token_embedding.weight", "text.positional_embedding"},
        .canonical = canonical_open_clip_custom_text,
        .original = original_open_clip_custom_text,
        .image_modules = {"visual"},
        .text_modules = {"text"}},
       {.name = "OpenAI CLIP",
-       .image_anchor = "visual.class_embedding",
-       .text_anchor = "token_embedding.weight",
+       .image_anchor = {"visual.class_embedding"},
+       .text_anchor = {"token_embedding.weight", "positional_embedding"},
        .canonical = canonical_openai_clip},
       {.name = "OpenAI CLIP's visual",
-       .image_anchor = "class_embedding",
-       .text_anchor = "",
+       .image_anchor = {"class_embedding", "conv1.weight"},
+       .text_anchor = {},
        .canonical = canonical_openai_visual,
        .original = original_openai_visual,
        .image_modules = {"conv1", "transformer", "ln_post"}},
       {.name = "open_clip SigLIP's visual",
-       .image_anchor = "trunk.attn_pool.latent",
-       .text_anchor = "",
+       .image_anchor = {"trunk.attn_pool.latent"},
+       .text_anchor = {},
        .canonical = canonical_open_clip_siglip_visual,
        .original = original_open_clip_siglip_visual,
        .image_modules = {"trunk"},
        .family = "siglip",
        .settle = settle_siglip,
        .preprocess = siglip_preprocess()},
+      {.name = "Hugging Face SiglipVisionModel",
+       .image_anchor = {"head.probe", "embeddings.patch_embedding.weight"},
+       .text_anchor = {},
+       .canonical = canonical_siglip_vision_model,
+       .original = original_siglip_vision_model,
+       .image_modules = {"embeddings", "encoder", "post_layernorm", "head"},
+       .family = "siglip",
+       .is_hugging_face = true,
+       .settle = settle_siglip,
+       .preprocess = siglip_preprocess()},
+      {.name = "Hugging Face SiglipTextModel",
+       .image_anchor = {},
+       .text_anchor = {"embeddings.token_embedding.weight", "head.weight"},
+       .canonical = canonical_siglip_text_model,
+       .original = original_siglip_text_model,
+       .text_modules = {"embeddings", "encoder", "final_layer_norm", "head"},
+       .family = "siglip",
+       .is_hugging_face = true,
+       .settle = settle_siglip},
   };
   return all;
 }
 
 bool is_canonical(const Dialect& dialect) { return dialect.canonical == canonical_openai_clip; }
 
-std::string original_name(const Dialect& dialect, const std::string& canonical) {
-  return dialect.original == nullptr ? canonical : dialect.original(canonical);
+void throw_in_own_names(const Dialect& dialect, const TensorNamesError& failure,
+                        const std::string& where) {
+  const auto originals = [&dialect](std::vector<std::string> names) {
+    for (std::string& name : names) {
+      if (dialect.original != nullptr) name = dialect.original(name);
+    }
+    return names;
+  };
+  std::string hint;
+  for (const Explanation& each : kExplanations) {
+    const std::vector<std::string>& missing = failure.missing();
+    if (std::find(missing.begin(), missing.end(), each.missing) != missing.end()) hint = each.hint;
+  }
+  throw InputError(cat(where, ": its tensors are those of ", dialect.name, ", but ",
+                       names_text(originals(failure.missing()), originals(failure.left_over())),
+                       hint));
 }
 
 std::string dialect_prefix(const std::vector<std::string>& names, const std::string& where) {
@@ -202,7 +278,8 @@ void warn_of_unused(const std::vector<std::string>& names, const std::string& pr
   const std::size_t count = unused.size();
   unused.resize(std::min<std::size_t>(count, kNamesShown));
   log::warn(cat(where, ": ", count, count == 1 ? " tensor" : " tensors", " outside of \"", prefix,
-                "\" aren't used: ", join(unused, ", "), count > kNamesShown ? ", …" : ""));
+                count == 1 ? "\" isn't used: " : "\" aren't used: ", join(unused, ", "),
+                count > kNamesShown ? ", …" : ""));
 }
 
 CanonicalState to_canonical(StateDict state, const std::string& where) {
@@ -212,8 +289,12 @@ CanonicalState to_canonical(StateDict state, const std::string& where) {
   state = below(std::move(state), prefix);
   refuse_unsupported(state, where);
   for (const Dialect& dialect : dialects()) {
-    if (!has_anchor(state, dialect)) continue;
-    return {&dialect, prefix, dialect.canonical(std::move(state), where)};
+    if (!has(state, dialect.image_anchor) && !has(state, dialect.text_anchor)) continue;
+    try {
+      return {&dialect, prefix, dialect.canonical(std::move(state), where)};
+    } catch (const TensorNamesError& failure) {
+      throw_in_own_names(dialect, failure, where);
+    }
   }
   throw_unknown(state, where);
 }

@@ -31,7 +31,7 @@ StateDict canonical_hugging_face_clip(StateDict state, const std::string& where)
 }
 
 std::string original_hugging_face_clip(const std::string& canonical) {
-  return separate_projection(original_name(canonical, {kNames, kHuggingFaceBlockNames}));
+  return separate_projection(undo_renaming(canonical, {kNames, kHuggingFaceBlockNames}));
 }
 
 }  // namespace clipq

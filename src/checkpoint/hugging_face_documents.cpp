@@ -159,11 +159,12 @@ void read_text(const TowerDocument& text, const Defaults& defaults, CheckpointMe
   if (defaults.model_type != "siglip") read_pooling(config, place, metadata);
 }
 
-void read_config(const Json& config, const std::string& place, CheckpointMetadata& metadata) {
-  const ModelDocument document = model_document(config, place);
+void read_config(const Json& json, const ClipConfig& config, const std::string& place,
+                 CheckpointMetadata& metadata) {
+  const ModelDocument document = model_document(json, place);
   metadata.family = document.defaults->model_type;
-  if (document.vision) read_vision(*document.vision, *document.defaults, metadata);
-  if (document.text) read_text(*document.text, *document.defaults, metadata);
+  if (document.vision && config.image) read_vision(*document.vision, *document.defaults, metadata);
+  if (document.text && config.text) read_text(*document.text, *document.defaults, metadata);
 }
 
 /// A size that is a number, or an object with `key`, or one with equal height and width; 0:
@@ -278,12 +279,12 @@ bool has_hugging_face_config(const std::map<std::string, std::string>& documents
 }
 
 CheckpointMetadata read_hugging_face_documents(const std::map<std::string, std::string>& documents,
-                                               const std::string& where) {
+                                               const ClipConfig& config, const std::string& where) {
   CheckpointMetadata metadata;
   const std::string place = cat(where, ": ", kConfig);
-  const Json config = parse_json(documents.at(kConfig), place);
-  if (!config.is_object()) throw InputError(cat(place, ": expected an object"));
-  read_config(config, place, metadata);
+  const Json model = parse_json(documents.at(kConfig), place);
+  if (!model.is_object()) throw InputError(cat(place, ": expected an object"));
+  read_config(model, config, place, metadata);
   metadata.preprocess.crop_offset = CropOffset::kFloor;
   if (!metadata.image_size) return metadata;
   std::string images = where;

@@ -14,7 +14,8 @@ bool has_hugging_face_config(const std::map<std::string, std::string>& documents
 /// are absent have the values of transformers' classes. Throws UsageError or InputError that names
 /// `where`, the document and the key if they say something that clipq can't do: another pooling,
 /// resizing or cropping.
+/// @param config as the tensors tell it: what concerns only a tower that isn't there is passed over
 CheckpointMetadata read_hugging_face_documents(const std::map<std::string, std::string>& documents,
-                                               const std::string& where);
+                                               const ClipConfig& config, const std::string& where);
 
 }  // namespace clipq

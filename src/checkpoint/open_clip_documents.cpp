@@ -107,25 +107,13 @@ ImageSettings image_settings_of(const Json& model, const Json& vision, const std
   return {width / head_width, activation_of(model, vision, place), eps_of(vision, place)};
 }
 
-void read_settings(CheckpointMetadata& metadata, const Json& model, const std::string& place) {
+void read_vision(CheckpointMetadata& metadata, const Json& model, const std::string& place) {
   const Json vision = object_at(model, "vision_cfg", place);
-  const Json text = object_at(model, "text_cfg", place);
   require_supported(vision, vision_requirements(), place + ": vision_cfg");
-  require_supported(text, text_requirements(), place + ": text_cfg");
   const ImageSettings image = image_settings_of(model, vision, place);
-  metadata.settings = {.heads = {image.heads, json_value(text, "heads", kTextHeads, place)},
-                       .activation = {image.activation, activation_of(model, text, place)},
-                       .layer_norm_eps = {image.eps, eps_of(text, place)}};
-  metadata.text_pooling = text_pooling_of(text, place + ": text_cfg");
-  if (*metadata.text_pooling == TextPooling::kFirstEnd) {
-    metadata.text_end_id = json_value(text, "eos_id", kEndId, place);
-  }
-  metadata.text_causal = !json_value(text, "no_causal_mask", false, place);
-}
-
-void read_sizes(CheckpointMetadata& metadata, const Json& model, const std::string& place) {
-  const Json vision = object_at(model, "vision_cfg", place);
-  const Json text = object_at(model, "text_cfg", place);
+  metadata.settings.heads.vision = image.heads;
+  metadata.settings.activation.vision = image.activation;
+  metadata.settings.layer_norm_eps.vision = image.eps;
   const Json size = json_value(vision, "image_size", Json(kImageSize), place);
   const bool is_square = size.is_array() && size.size() == 2 && size[0] == size[1];
   metadata.image_size = whole_number(is_square ? size[0] : size);
@@ -137,6 +125,19 @@ void read_sizes(CheckpointMetadata& metadata, const Json& model, const std::stri
   if (!has_timm_tower(vision)) {
     metadata.patch_size = json_value<std::int64_t>(vision, "patch_size", kPatchSize, place);
   }
+}
+
+void read_text(CheckpointMetadata& metadata, const Json& model, const std::string& place) {
+  const Json text = object_at(model, "text_cfg", place);
+  require_supported(text, text_requirements(), place + ": text_cfg");
+  metadata.settings.heads.text = json_value(text, "heads", kTextHeads, place);
+  metadata.settings.activation.text = activation_of(model, text, place);
+  metadata.settings.layer_norm_eps.text = eps_of(text, place);
+  metadata.text_pooling = text_pooling_of(text, place + ": text_cfg");
+  if (*metadata.text_pooling == TextPooling::kFirstEnd) {
+    metadata.text_end_id = json_value(text, "eos_id", kEndId, place);
+  }
+  metadata.text_causal = !json_value(text, "no_causal_mask", false, place);
   metadata.context_length = json_value<std::int64_t>(text, "context_length", kContext, place);
   metadata.vocab_size = json_value<std::int64_t>(text, "vocab_size", kVocabulary, place);
 }
@@ -160,18 +161,18 @@ bool has_open_clip_config(const std::map<std::string, std::string>& documents) {
 }
 
 CheckpointMetadata read_open_clip_documents(const std::map<std::string, std::string>& documents,
-                                            const std::string& where) {
+                                            const ClipConfig& config, const std::string& where) {
   const std::string place = cat(where, ": ", kConfig);
-  const Json config = parse_json(documents.at(kConfig), place);
-  if (!config.is_object()) throw InputError(cat(place, ": expected an object"));
-  const bool is_bare = !config.contains("model_cfg") && config.contains("vision_cfg");
-  const Json model = is_bare ? config : object_at(config, "model_cfg", place);
+  const Json document = parse_json(documents.at(kConfig), place);
+  if (!document.is_object()) throw InputError(cat(place, ": expected an object"));
+  const bool is_bare = !document.contains("model_cfg") && document.contains("vision_cfg");
+  const Json model = is_bare ? document : object_at(document, "model_cfg", place);
   CheckpointMetadata metadata;
-  read_settings(metadata, model, place);
-  read_sizes(metadata, model, place);
-  metadata.knows_preprocess = config.contains("preprocess_cfg");
+  if (config.image) read_vision(metadata, model, place);
+  if (config.text) read_text(metadata, model, place);
+  metadata.knows_preprocess = document.contains("preprocess_cfg");
   if (metadata.knows_preprocess) {
-    metadata.preprocess = preprocess_of(object_at(config, "preprocess_cfg", place), place);
+    metadata.preprocess = preprocess_of(object_at(document, "preprocess_cfg", place), place);
   }
   return metadata;
 }

@@ -67,7 +67,7 @@ StateDict canonical_openai_visual(StateDict state, const std::string& where) {
 }
 
 std::string original_openai_visual(const std::string& canonical) {
-  return canonical.starts_with(kVisual) ? canonical.substr(kVisual.size()) : canonical;
+  return without_prefix(canonical, kVisual);
 }
 
 }  // namespace clipq

@@ -30,7 +30,7 @@ constexpr double kLengthTolerance = 1e-3;
 constexpr std::int64_t kNarrowestHead = 8;
 constexpr std::int64_t kWidestHead = 256;
 constexpr double kUsualEps[] = {1e-5, 1e-6, 1e-12};
-constexpr int kMostRounds = 3;
+constexpr int kMostRounds = 5;  // as many as there are settings
 
 at::Tensor encode(const ClipModel& model, Tower tower, const Reference& reference) {
   return model.encode(tower, tower == Tower::kImage ? reference.pixels : reference.tokens);
@@ -186,7 +186,8 @@ class Comparison {
 std::string value_text(std::int64_t heads) { return cat(heads); }
 std::string value_text(double eps) { return cat(eps); }
 std::string value_text(Activation activation) { return name_of(activation); }
-std::string value_text(const TextReading& reading) { return describe(reading); }
+std::string value_text(TextPooling pooling) { return name_of(pooling); }
+std::string value_text(bool is_true) { return is_true ? "true" : "false"; }
 
 /// Takes over what fits, or throws if the user or the metadata said otherwise.
 template <typename T>
@@ -214,7 +215,8 @@ void take_over(SettledTower& settled, const ClipModel& fitting, Tower tower,
   take_over(settled.layer_norm_eps, settings.layer_norm_eps, "LayerNorm eps", tower, where);
   if (tower != Tower::kText) return;
   const TextReading& reading = fitting.text->config();
-  take_over(settled.reading, reading, "how texts are read", tower, where);
+  take_over(settled.pooling, reading.pooling, "pooling", tower, where);
+  take_over(settled.causal, reading.causal, "causal", tower, where);
 }
 
 std::string difference_text(const TowerParity& parity) {
@@ -235,12 +237,15 @@ void judge_misfit(const TowerParity& parity, Tower tower, const ClipConfig& conf
         found, "; the difference is small, but check that this is the model you meant to export"));
     return;
   }
-  throw InputError(cat(
-      found,
-      ". No other number of heads, activation, LayerNorm eps, causality or pooling explains it, "
-      "so its architecture isn't what its names say: ",
-      tower == Tower::kText || together ? cat("a text tower that is ", describe(*config.text))
-                                        : cat("a pre-norm ", describe(*config.image))));
+  const bool is_text = tower == Tower::kText || together;
+  throw InputError(
+      cat(found, ". No other number of heads, activation or LayerNorm eps explains it",
+          is_text ? ", nor another pooling or causality (a text tower that is pooled at its first "
+                    "end token needs \"text_pooling\" and \"text_end_id\")"
+                  : "",
+          "; its architecture isn't what its names say: ",
+          is_text ? cat("a text tower that is ", describe(*config.text))
+                  : cat("a pre-norm ", describe(*config.image))));
 }
 
 /// @param what of the reference the rows are, "image and text"
@@ -315,7 +320,7 @@ Parity require_parity(ClipModel& model, SettledTowers& towers, const Reference& 
     }
     take_over(towers[tower], taken.model(), tower, where);
     if (tower == Tower::kText) {
-      model = with_reading(std::move(model), towers[tower].reading.value);
+      model = with_reading(std::move(model), taken.model().text->config());
     }
     model = with_settings(std::move(model), tower, towers[tower].settings());
     if (reference.has_lengths) {

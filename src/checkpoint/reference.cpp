@@ -75,22 +75,31 @@ class AnswerReader {
     answer.kind = static_cast<ArchiveAnswer::Kind>(kind);
     if (kind < static_cast<char>(Kind::kEmbeddings) ||
         kind > static_cast<char>(Kind::kSimilarities)) {
-      throw InputError("its own code gave an answer of no kind");
+      throw InputError("its own code gave an answer of the wrong kind");
     }
     answer.image = tensor();
     answer.text = tensor();
-    const bool is_pair = answer.image.defined() && answer.text.defined();
-    const bool is_one = answer.image.defined() != answer.text.defined();
-    const bool is_complete = answer.kind == Kind::kSimilarities ? answer.image.defined() && is_one
-                             : answer.kind == Kind::kFeatures   ? is_pair
-                             : answer.kind == Kind::kForwardEmbeddings ? is_one
-                                                                       : is_pair || is_one;
-    if (!is_complete) throw InputError("its own code gave an answer that is cut");
+    if (!is_complete(answer)) throw InputError("its own code gave an answer of the wrong kind");
     return answer;
   }
 
  private:
   using Kind = ArchiveAnswer::Kind;
+
+  static bool is_complete(const ArchiveAnswer& answer) {
+    const bool has_image = answer.image.defined();
+    const bool has_text = answer.text.defined();
+    switch (answer.kind) {
+      case Kind::kEmbeddings:
+      case Kind::kForwardEmbeddings:
+        return has_image || has_text;
+      case Kind::kFeatures:
+        return has_image && has_text;
+      case Kind::kSimilarities:
+        return has_image && !has_text;
+    }
+    return false;
+  }
 
   void take(void* target, std::size_t count) {
     if (count > bytes_.size() - at_) throw InputError("its own code gave an answer that is cut");
@@ -173,7 +182,7 @@ ReferenceResult run_reference(const std::filesystem::path& file, const ClipConfi
       [&] {
         // The thread pool isn't there in a child process.
         at::set_num_threads(1);
-        return to_bytes(run_archive(file, reference.pixels, reference.tokens));
+        return to_bytes(run_archive(file, reference.pixels, reference.tokens, config.embed_dim()));
       },
       limits);
   switch (outcome.kind) {

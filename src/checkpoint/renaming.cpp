@@ -39,7 +39,7 @@ StateDict renamed(StateDict state, const Names& names, const std::string& where)
   return canonical;
 }
 
-std::string original_name(const std::string& canonical, const Names& names) {
+std::string undo_renaming(const std::string& canonical, const Names& names) {
   const Renaming* longest = nullptr;
   for (const Renaming& each : names.beginnings) {
     if (!canonical.starts_with(each.canonical)) continue;
@@ -54,6 +54,10 @@ std::string original_name(const std::string& canonical, const Names& names) {
   return name;
 }
 
+std::string without_prefix(const std::string& name, std::string_view prefix) {
+  return name.starts_with(prefix) ? name.substr(prefix.size()) : name;
+}
+
 StateDict prefixed(StateDict state, const std::string& prefix) {
   StateDict out;
   while (!state.empty()) {
@@ -66,7 +70,9 @@ StateDict prefixed(StateDict state, const std::string& prefix) {
 
 at::Tensor take_tensor(StateDict& state, const std::string& name, const std::string& where) {
   const auto found = state.find(name);
-  if (found == state.end()) throw InputError(cat(where, ": \"", name, "\" is missing"));
+  if (found == state.end()) {
+    throw TensorNamesError(cat(where, ": \"", name, "\" is missing"), {name}, {});
+  }
   at::Tensor tensor = std::move(found->second);
   state.erase(found);
   return tensor;

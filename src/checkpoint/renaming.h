@@ -26,7 +26,10 @@ struct Names {
 StateDict renamed(StateDict state, const Names& names, const std::string& where);
 
 /// The family's name for a canonical one; one that the family has none for stays as it is.
-std::string original_name(const std::string& canonical, const Names& names);
+std::string undo_renaming(const std::string& canonical, const Names& names);
+
+/// The name without the prefix, if it has it.
+std::string without_prefix(const std::string& name, std::string_view prefix);
 
 /// The tensors with `prefix` before their names.
 StateDict prefixed(StateDict state, const std::string& prefix);

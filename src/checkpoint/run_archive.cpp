@@ -13,6 +13,7 @@
 #include "clipq/core/error.h"
 #include "clipq/core/memory.h"
 #include "clipq/core/strings.h"
+#include "clipq/model/tower.h"
 
 namespace clipq {
 namespace {
@@ -101,6 +102,10 @@ std::string sentence_of(const std::string& reason) {
     if (last.starts_with("RuntimeError: ") || last.starts_with("torch.jit.Error: ")) break;
     begin = end + 1;
   }
+  for (const char* defect : {"INTERNAL ASSERT", "PytorchStreamReader"}) {
+    if (last.find(defect) != std::string::npos)
+      return "LibTorch can't read it; the file is damaged";
+  }
   const std::size_t colon = last.find("Error: ");
   return colon == std::string::npos ? last : last.substr(colon + std::string("Error: ").size());
 }
@@ -167,23 +172,29 @@ std::vector<at::Tensor> tensors_of(const c10::IValue& value) {
 /// Embeddings of one tower, of all rows at once or row by row.
 /// @param call the code, from some rows of the input to what it returns
 template <typename Call>
-at::Tensor embeddings_of(const std::string& what, const at::Tensor& input, const Call& call) {
+at::Tensor embeddings_of(const std::string& what, const at::Tensor& input, std::int64_t embed_dim,
+                         const Call& call) {
   return at_once_or_one_by_one(what, input.size(0), [&](std::int64_t first, std::int64_t count) {
     const std::vector<at::Tensor> outputs =
         in_one_sentence(what, [&] { return tensors_of(call(input.narrow(0, first, count))); });
-    for (const at::Tensor& output : outputs) {
-      if (output.dim() == 2 && output.size(0) == count) return output.to(at::kFloat);
-    }
+    const auto find = [&](bool of_any_width) {
+      return std::find_if(outputs.begin(), outputs.end(), [&](const at::Tensor& output) {
+        return output.dim() == 2 && output.size(0) == count &&
+               (of_any_width || output.size(1) == embed_dim);
+      });
+    };
+    auto found = find(/*of_any_width=*/false);
+    if (found == outputs.end()) found = find(/*of_any_width=*/true);
+    if (found != outputs.end()) return found->to(at::kFloat);
     throw InputError(cat(
         what, " gives ",
         outputs.empty() ? cat("no tensor") : cat("embeddings of shape ", outputs.front().sizes()),
-        ", expected [", count, ", embedding]"));
+        ", expected [", count, ", ", embed_dim, "]"));
   });
 }
 
-at::Tensor encode(torch::jit::Module& module, const char* name, const at::Tensor& input) {
-  return embeddings_of(cat("its own ", name), input,
-                       [&](const at::Tensor& rows) { return module.get_method(name)({rows}); });
+const char* method_of(Tower tower) {
+  return tower == Tower::kImage ? "encode_image" : "encode_text";
 }
 
 using Inputs = std::vector<c10::IValue>;
@@ -260,65 +271,94 @@ ArchiveAnswer answer_of_pairs(torch::jit::Module& module, const at::Tensor& pixe
   }
 }
 
-/// Embeddings by a forward that takes nothing but images, or texts with or without their mask.
-ArchiveAnswer answer_of_one_tower(torch::jit::Module& module, const at::Tensor& pixels,
-                                  const at::Tensor& tokens) {
-  const auto kind = ArchiveAnswer::Kind::kForwardEmbeddings;
-  const auto call = [&](const at::Tensor& rows) { return module.forward({rows}); };
-  const auto call_with_mask = [&](const at::Tensor& rows) {
-    return module.forward({rows, at::ones_like(rows)});
-  };
-  if (pixels.defined()) {
-    try {
-      return {kind, embeddings_of(kForward, pixels, call), {}};
-    } catch (const InputError&) {
-      if (!tokens.defined()) throw;
-    }
-  }
-  try {
-    return {kind, {}, embeddings_of(kForward, tokens, call)};
-  } catch (const InputError& failure) {
-    try {
-      return {kind, {}, embeddings_of(kForward, tokens, call_with_mask)};
-    } catch (const InputError&) {
-      throw failure;
-    }
-  }
+/// How many inputs forward needs, or may be given; 0: there is no forward.
+std::size_t inputs_of_forward(const torch::jit::Module& module) {
+  const auto forward = module.find_method("forward");
+  return forward ? forward->function().getSchema().arguments().size() - 1 : 0;
 }
 
-/// What forward gives: of pairs, else of either.
-ArchiveAnswer answer_of_any_forward(torch::jit::Module& module, const at::Tensor& pixels,
-                                    const at::Tensor& tokens) {
-  if (!pixels.defined() || !tokens.defined()) return answer_of_one_tower(module, pixels, tokens);
-  try {
-    return answer_of_pairs(module, pixels, tokens);
-  } catch (const InputError& failure) {
+/// What code that takes one kind of input makes of it.
+class OneTower {
+ public:
+  OneTower(torch::jit::Module& module, std::int64_t embed_dim)
+      : module_(module), embed_dim_(embed_dim) {}
+
+  /// Embeddings by the archive's own method, else by a forward that takes nothing else. Undefined
+  /// if it has neither; then reason() may say why.
+  at::Tensor embed(const at::Tensor& input, Tower tower) {
+    if (!input.defined()) return {};
+    const char* method = method_of(tower);
+    if (!module_.find_method(method)) return forward(input, tower);
+    has_method_ = true;
+    return embeddings_of(
+        "its own " + std::string(method), input, embed_dim_,
+        [&](const at::Tensor& rows) { return module_.get_method(method)({rows}); });
+  }
+
+  bool has_method() const { return has_method_; }
+  const std::string& reason() const { return reason_; }
+
+ private:
+  /// forward of images, or of texts and perhaps their mask.
+  at::Tensor forward(const at::Tensor& input, Tower tower) {
+    const std::size_t inputs = inputs_of_forward(module_);
+    const bool takes_mask = tower == Tower::kText && inputs == 2;
+    if (inputs != 1 && !takes_mask) return {};
     try {
-      return answer_of_one_tower(module, pixels, tokens);
-    } catch (const InputError&) {
-      throw failure;
+      return embeddings_of(kForward, input, embed_dim_, [&](const at::Tensor& rows) {
+        return takes_mask ? module_.forward({rows, at::ones_like(rows)}) : module_.forward({rows});
+      });
+    } catch (const InputError& failure) {
+      reason_ = failure.what();
+      return {};
     }
   }
+
+  torch::jit::Module& module_;
+  std::int64_t embed_dim_;
+  bool has_method_ = false;
+  std::string reason_;
+};
+
+/// Embeddings of those towers that the archive's code embeds by themselves. Throws InputError if
+/// that is none.
+/// @param reason why it gives none of pairs; empty: it wasn't asked for any
+ArchiveAnswer answer_of_towers(torch::jit::Module& module, const at::Tensor& pixels,
+                               const at::Tensor& tokens, std::int64_t embed_dim,
+                               std::string reason) {
+  OneTower code(module, embed_dim);
+  const at::Tensor image = code.embed(pixels, Tower::kImage);
+  const at::Tensor text = code.embed(tokens, Tower::kText);
+  if (image.defined() || text.defined()) {
+    return {code.has_method() ? ArchiveAnswer::Kind::kEmbeddings
+                              : ArchiveAnswer::Kind::kForwardEmbeddings,
+            image, text};
+  }
+  if (reason.empty()) reason = code.reason();
+  if (!reason.empty()) throw InputError(reason);
+  throw InputError(inputs_of_forward(module) > 0
+                       ? "its own forward takes something else than images or token ids"
+                       : "it has no encode_image or encode_text, and no forward");
 }
 
 }  // namespace
 
 ArchiveAnswer run_archive(const std::filesystem::path& file, const at::Tensor& pixels,
-                          const at::Tensor& tokens) {
+                          const at::Tensor& tokens, std::int64_t embed_dim) {
   const at::NoGradGuard no_grad;
   torch::jit::Module module = load(file);
-  const bool has_image = pixels.defined() && module.find_method("encode_image").has_value();
-  const bool has_text = tokens.defined() && module.find_method("encode_text").has_value();
-  const bool has_all = has_image == pixels.defined() && has_text == tokens.defined();
-  if (!has_all && module.find_method("forward")) {
-    return answer_of_any_forward(module, pixels, tokens);
+  std::string reason;
+  const bool has_methods = module.find_method(method_of(Tower::kImage)).has_value() &&
+                           module.find_method(method_of(Tower::kText)).has_value();
+  const bool needs_pairs = pixels.defined() && tokens.defined() && !has_methods;
+  if (needs_pairs && inputs_of_forward(module) > 0) {
+    try {
+      return answer_of_pairs(module, pixels, tokens);
+    } catch (const InputError& failure) {
+      reason = failure.what();
+    }
   }
-  if (!has_image && !has_text) {
-    throw InputError("it has no encode_image and encode_text, and no forward");
-  }
-  return {ArchiveAnswer::Kind::kEmbeddings,
-          has_image ? encode(module, "encode_image", pixels) : at::Tensor(),
-          has_text ? encode(module, "encode_text", tokens) : at::Tensor()};
+  return answer_of_towers(module, pixels, tokens, embed_dim, reason);
 }
 
 }  // namespace clipq

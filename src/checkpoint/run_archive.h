@@ -2,6 +2,7 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <cstdint>
 #include <filesystem>
 
 namespace clipq {
@@ -29,7 +30,8 @@ struct ArchiveAnswer {
 /// out. Not for archives that aren't trusted, unless in a sandbox.
 /// @param pixels float32 [n, 3, R, R]; undefined if the archive has no image tower
 /// @param tokens int64 [n, context]; undefined if it has no text tower
+/// @param embed_dim by which embeddings are told from other outputs
 ArchiveAnswer run_archive(const std::filesystem::path& file, const at::Tensor& pixels,
-                          const at::Tensor& tokens);
+                          const at::Tensor& tokens, std::int64_t embed_dim);
 
 }  // namespace clipq

@@ -16,6 +16,7 @@
 #include "clipq/core/json.h"
 #include "clipq/core/strings.h"
 #include "clipq/core/text_file.h"
+#include "safetensors_types.h"
 #include "stored_tensors.h"
 
 namespace clipq {
@@ -23,25 +24,6 @@ namespace {
 
 /// The format's own limit.
 constexpr std::uint64_t kLongestHeader = 100'000'000;
-constexpr const char* kMetadata = "__metadata__";
-
-struct StoredType {
-  const char* name;
-  at::ScalarType type;
-};
-
-constexpr std::array<StoredType, 12> kTypes = {{{"F32", at::kFloat},
-                                                {"F16", at::kHalf},
-                                                {"BF16", at::kBFloat16},
-                                                {"F64", at::kDouble},
-                                                {"I64", at::kLong},
-                                                {"I32", at::kInt},
-                                                {"I16", at::kShort},
-                                                {"I8", at::kChar},
-                                                {"U8", at::kByte},
-                                                {"BOOL", at::kBool},
-                                                {"F8_E4M3", at::kFloat8_e4m3fn},
-                                                {"F8_E5M2", at::kFloat8_e5m2}}};
 
 class SafetensorsReader {
  public:
@@ -55,7 +37,7 @@ class SafetensorsReader {
   void read_into(CheckpointContents& contents) {
     std::vector<std::pair<std::uint64_t, std::uint64_t>> ranges;
     for (const auto& [name, entry] : header_.items()) {
-      if (name == kMetadata) {
+      if (name == kSafetensorsMetadata) {
         read_documents(entry, contents);
       } else {
         ranges.push_back(range_of(name, entry));
@@ -63,7 +45,7 @@ class SafetensorsReader {
     }
     require_whole(std::move(ranges));
     for (const auto& [name, entry] : header_.items()) {
-      if (name != kMetadata) read_tensor(name, entry, contents);
+      if (name != kSafetensorsMetadata) read_tensor(name, entry, contents);
     }
   }
 
@@ -156,9 +138,10 @@ class SafetensorsReader {
         entry.is_object() && entry.contains("dtype") && entry["dtype"].is_string();
     if (!has_type) fail(name, "has no dtype");
     const auto wanted = entry["dtype"].get<std::string>();
-    const auto found = std::find_if(kTypes.begin(), kTypes.end(),
-                                    [&](const StoredType& each) { return wanted == each.name; });
-    if (found == kTypes.end()) {
+    const auto found =
+        std::find_if(kSafetensorsTypes.begin(), kSafetensorsTypes.end(),
+                     [&](const SafetensorsType& each) { return wanted == each.name; });
+    if (found == kSafetensorsTypes.end()) {
       throw InputError(cat(where_, ": tensor \"", name, "\" is of type ", wanted,
                            ", which has no place in a CLIP"));
     }

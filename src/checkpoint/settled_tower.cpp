@@ -59,7 +59,8 @@ SettledTower settle_tower(const TowerConfig& config, Tower tower, const SettingC
                  assumed.activation),
           settle(options.layer_norm_eps.of(tower), metadata.layer_norm_eps.of(tower),
                  code.layer_norm_eps, assumed.layer_norm_eps),
-          /*reading=*/{}};
+          /*pooling=*/{},
+          /*causal=*/{}};
 }
 
 }  // namespace clipq

@@ -17,6 +17,8 @@ namespace {
 constexpr double kEps = 1e-6;
 constexpr const char* kPool = "visual.attn_pool.";
 constexpr std::string_view kVisual = "visual.";
+constexpr std::string_view kVisionModel = "vision_model.";
+constexpr std::string_view kTextModel = "text_model.";
 
 constexpr std::array<Renaming, 17> kHuggingFaceNames = {
     {{"vision_model.embeddings.patch_embedding.", "visual.conv1."},
@@ -118,19 +120,35 @@ StateDict canonical_open_clip_siglip_visual(StateDict state, const std::string& 
 std::string original_hugging_face_siglip(const std::string& canonical) {
   if (canonical == cat(kPool, "query")) return "vision_model.head.probe";
   if (canonical.starts_with(cat(kPool, "kv."))) return "vision_model.head.attention.in_proj_weight";
-  return separate_projection(original_name(canonical, {kHuggingFaceNames, kHuggingFaceBlockNames}));
+  return separate_projection(undo_renaming(canonical, {kHuggingFaceNames, kHuggingFaceBlockNames}));
+}
+
+StateDict canonical_siglip_vision_model(StateDict state, const std::string& where) {
+  return canonical_hugging_face_siglip(prefixed(std::move(state), std::string(kVisionModel)),
+                                       where);
+}
+
+StateDict canonical_siglip_text_model(StateDict state, const std::string& where) {
+  return canonical_hugging_face_siglip(prefixed(std::move(state), std::string(kTextModel)), where);
+}
+
+std::string original_siglip_vision_model(const std::string& canonical) {
+  return without_prefix(original_hugging_face_siglip(canonical), kVisionModel);
+}
+
+std::string original_siglip_text_model(const std::string& canonical) {
+  return without_prefix(original_hugging_face_siglip(canonical), kTextModel);
 }
 
 std::string original_open_clip_siglip(const std::string& canonical) {
   if (canonical == cat(kPool, "query")) return "visual.trunk.attn_pool.latent";
   const bool visual = tower_of(canonical) == Tower::kImage;
-  return visual ? original_name(canonical, {kTimmNames, kTimmBlockNames})
+  return visual ? undo_renaming(canonical, {kTimmNames, kTimmBlockNames})
                 : original_open_clip_custom_text(canonical);
 }
 
 std::string original_open_clip_siglip_visual(const std::string& canonical) {
-  const std::string name = original_open_clip_siglip(canonical);
-  return tower_of(name) == Tower::kImage ? name.substr(kVisual.size()) : name;
+  return without_prefix(original_open_clip_siglip(canonical), kVisual);
 }
 
 void settle_siglip(ClipConfig& config) {

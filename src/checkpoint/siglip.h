@@ -17,8 +17,15 @@ StateDict canonical_open_clip_siglip(StateDict state, const std::string& where);
 /// open_clip's image tower alone, whose names begin with "trunk.".
 StateDict canonical_open_clip_siglip_visual(StateDict state, const std::string& where);
 
+/// `SiglipVisionModel` and `SiglipTextModel` as transformers 5 has them in memory, without
+/// prefixes.
+StateDict canonical_siglip_vision_model(StateDict state, const std::string& where);
+StateDict canonical_siglip_text_model(StateDict state, const std::string& where);
+
 /// The libraries' names for canonical ones.
 std::string original_hugging_face_siglip(const std::string& canonical);
+std::string original_siglip_vision_model(const std::string& canonical);
+std::string original_siglip_text_model(const std::string& canonical);
 std::string original_open_clip_siglip(const std::string& canonical);
 std::string original_open_clip_siglip_visual(const std::string& canonical);
 

@@ -27,7 +27,6 @@ constexpr const char* kVocabulary = "vocab.json";
 constexpr const char* kTokenizer = "tokenizer.json";
 constexpr const char* kUnigram = "spiece.model";
 constexpr const char* kSentencePieceBpe = "tokenizer.model";
-constexpr const char* kEncoded = ".base64";  ///< ending of a document where bytes can't be held
 
 constexpr const char* kClipStart = "<|startoftext|>";
 constexpr const char* kClipEnd = "<|endoftext|>";
@@ -95,7 +94,7 @@ class TokenizerReader {
 
   std::optional<std::string> document(const std::string& name) const {
     if (const auto found = documents_.find(name); found != documents_.end()) return found->second;
-    const auto found = documents_.find(name + kEncoded);
+    const auto found = documents_.find(name + kEncodedEnding);
     if (found == documents_.end()) return std::nullopt;
     return from_base64(found->second, place(found->first));
   }
@@ -224,8 +223,8 @@ const std::vector<std::string>& tokenizer_document_names() {
                                                  kTokenizer,
                                                  kUnigram,
                                                  kSentencePieceBpe,
-                                                 std::string(kUnigram) + kEncoded,
-                                                 std::string(kSentencePieceBpe) + kEncoded,
+                                                 std::string(kUnigram) + kEncodedEnding,
+                                                 std::string(kSentencePieceBpe) + kEncodedEnding,
                                                  "tokenizer_config.json",
                                                  "special_tokens_map.json"};
   return names;
@@ -240,7 +239,7 @@ void replace_tokenizer(Documents& documents, const std::filesystem::path& file) 
   for (const char* name :
        {kOwnMerges, kMerges, kVocabulary, kTokenizer, kUnigram, kSentencePieceBpe}) {
     documents.erase(name);
-    documents.erase(std::string(name) + kEncoded);
+    documents.erase(std::string(name) + kEncodedEnding);
   }
   const std::string where = file.string();
   std::string bytes = read_file(file);

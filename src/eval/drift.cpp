@@ -227,22 +227,15 @@ TaskReport run_drift(const TaskInput& input) {
     throw UsageError("drift compares models: pass the float model first, then the others");
   }
   require_same_width(input.encoder.models());
-  const std::vector<Tower> towers = common_towers(input.encoder.models());
-  const bool has_images = towers.front() == Tower::kImage;
-  const ImageFeatures images = has_images
-                                   ? input.encoder.images(input.source)
-                                   : ImageFeatures{{}, first_indices(input.source.count), {}};
+  const Component towers = common_towers(input.encoder.models());
+  const ImageFeatures images = images_or_items(input, towers);
   TaskReport report;
   report.models.resize(input.encoder.models().size());
   report.items = static_cast<std::int64_t>(images.items.size());
   report.skipped = images.skipped;
   add_cosines(report, Tower::kImage, images.rows);
-  if (towers.back() != Tower::kText) return report;
+  if (!includes(towers, Tower::kText)) return report;
   const TextSource texts = text_source(input.source.dataset);
-  if (texts == TextSource::kNone && !has_images) {
-    throw UsageError(cat("drift: ", input.source.dataset.spec(),
-                         " has neither captions nor classes, and the models embed only texts"));
-  }
   if (texts == TextSource::kCaptions) measure_captioned(report, input, images);
   if (texts == TextSource::kPrompts) measure_labelled(report, input, images);
   return report;

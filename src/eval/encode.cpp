@@ -215,17 +215,26 @@ at::Tensor encode_tokens(const EvaluatedModel& model, const at::Tensor& tokens,
 
 }  // namespace
 
-std::vector<Tower> common_towers(const std::vector<EvaluatedModel>& models) {
-  std::vector<Tower> towers(kTowers.begin(), kTowers.end());
-  for (const EvaluatedModel& each : models) {
-    std::erase_if(towers, [&each](Tower tower) { return !each.model->has(tower); });
-  }
-  if (towers.empty()) {
+Component common_towers(const std::vector<EvaluatedModel>& models) {
+  const auto count = [&models](Tower tower) {
+    return std::count_if(models.begin(), models.end(),
+                         [tower](const EvaluatedModel& each) { return each.model->has(tower); });
+  };
+  const auto all = static_cast<std::ptrdiff_t>(models.size());
+  const bool image = count(Tower::kImage) == all;
+  const bool text = count(Tower::kText) == all;
+  if (!image && !text) {
     throw UsageError(
         "some of the models embed only images and the others only texts; compare "
         "models that have a tower in common");
   }
-  return towers;
+  for (const Tower tower : kTowers) {
+    const std::ptrdiff_t has = count(tower);
+    if (has == 0 || has == all) continue;
+    log::info(cat(has, " of ", all, " models have ", tower == Tower::kText ? "a text" : "an image",
+                  " tower; only what all of them have is compared"));
+  }
+  return image && text ? Component::kBoth : image ? Component::kImage : Component::kText;
 }
 
 ImageFeature parse_image_feature(const std::string& name, const std::string& where) {

@@ -40,15 +40,18 @@ Json gelu_json(const Histograms& histograms) {
 /// depend on how items are batched.
 class LayerPass {
  public:
-  LayerPass(const std::vector<EvaluatedModel>& models, const std::vector<Tower>& towers) {
+  LayerPass(const std::vector<EvaluatedModel>& models, Component towers) {
     for (const EvaluatedModel& each : models) {
       models_.push_back(*each.model);
       places_.push_back(each.place());
-      for (const Tower tower : towers) {
+      for (const Tower tower : kTowers) {
+        if (!includes(towers, tower)) continue;
         drift_[tower].emplace_back(each.model->tower(tower).config().layers);
       }
     }
-    for (const Tower tower : towers) gelu_[tower] = count_activations(models_.front(), tower);
+    for (const Tower tower : kTowers) {
+      if (includes(towers, tower)) gelu_[tower] = count_activations(models_.front(), tower);
+    }
   }
 
   void run_images(const TaskInput& input, const std::vector<std::int64_t>& items) {
@@ -113,17 +116,19 @@ void add_depth(Measurement& measurement, Tower tower, const BlockDrift& drift) {
 }
 
 /// The model with these towers alone.
-ClipModel with_towers(const ClipModel& model, const std::vector<Tower>& towers) {
-  return towers.size() == kTowers.size() ? model : tower_alone(model, towers.front());
+ClipModel with_towers(const ClipModel& model, Component towers) {
+  if (towers == Component::kBoth) return model;
+  return tower_alone(model, towers == Component::kImage ? Tower::kImage : Tower::kText);
 }
 
 /// Throws UsageError unless all models have towers of the same shapes.
-void require_same_towers(const std::vector<EvaluatedModel>& models,
-                         const std::vector<Tower>& towers) {
+void require_same_towers(const std::vector<EvaluatedModel>& models, Component towers) {
   const ClipConfig base = with_towers(*models.front().model, towers).config();
   for (const EvaluatedModel& each : models) {
     ClipConfig config = with_towers(*each.model, towers).config();
-    for (const Tower tower : towers) config.tower(tower).settings = base.tower(tower).settings;
+    for (const Tower tower : config.towers()) {
+      config.tower(tower).settings = base.tower(tower).settings;
+    }
     if (config == base) continue;
     throw UsageError(cat("layers: ", each.label, " has another architecture than ",
                          models.front().label, "; compare models of one checkpoint"));
@@ -138,18 +143,12 @@ void check_layers(const TaskData& data) {
 
 TaskReport run_layers(const TaskInput& input) {
   const std::vector<EvaluatedModel>& models = input.encoder.models();
-  const std::vector<Tower> towers = common_towers(models);
+  const Component towers = common_towers(models);
   require_same_towers(models, towers);
-  const bool has_images = towers.front() == Tower::kImage;
-  const ImageFeatures images = has_images
-                                   ? input.encoder.images(input.source)
-                                   : ImageFeatures{{}, first_indices(input.source.count), {}};
+  const bool has_images = includes(towers, Tower::kImage);
+  const ImageFeatures images = images_or_items(input, towers);
   std::vector<std::string> texts;
-  if (towers.back() == Tower::kText) texts = texts_of_items(input.data(), images.items);
-  if (texts.empty() && !has_images) {
-    throw UsageError(cat("layers: ", input.source.dataset.spec(),
-                         " has neither captions nor classes, and the models embed only texts"));
-  }
+  if (includes(towers, Tower::kText)) texts = texts_of_items(input.data(), images.items);
   LayerPass pass(models, towers);
   if (has_images) pass.run_images(input, images.items);
   pass.run_texts(models, texts);

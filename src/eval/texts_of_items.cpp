@@ -1,5 +1,7 @@
 #include "texts_of_items.h"
 
+#include "clipq/core/error.h"
+#include "clipq/core/strings.h"
 #include "labelled_prompts.h"
 
 namespace clipq {
@@ -7,6 +9,15 @@ namespace clipq {
 TextSource text_source(const Dataset& dataset) {
   if (!dataset.captions(0).empty()) return TextSource::kCaptions;
   return dataset.label(0) >= 0 ? TextSource::kPrompts : TextSource::kNone;
+}
+
+ImageFeatures images_or_items(const TaskInput& input, Component wanted) {
+  if (includes(wanted, Tower::kImage)) return input.encoder.images(input.source);
+  if (text_source(input.source.dataset) == TextSource::kNone) {
+    throw UsageError(cat(input.source.dataset.spec(),
+                         " has neither captions nor classes, and the models embed only texts"));
+  }
+  return {{}, first_indices(input.source.count), {}};
 }
 
 std::vector<std::string> texts_of_items(const TaskData& data,

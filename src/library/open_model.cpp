@@ -1,5 +1,6 @@
 #include "clipq/library/open_model.h"
 
+#include <numeric>
 #include <utility>
 
 #include "clipq/checkpoint/tokenizer_documents.h"
@@ -14,6 +15,11 @@
 
 namespace clipq {
 namespace {
+
+std::int64_t total_bytes(const TensorBytes& stored) {
+  return std::accumulate(stored.begin(), stored.end(), std::int64_t{0},
+                         [](std::int64_t sum, const auto& entry) { return sum + entry.second; });
+}
 
 Tokenizer or_standard(const std::optional<Tokenizer>& own) {
   return own ? *own : Tokenizer::standard();
@@ -53,11 +59,9 @@ void make_native(Artifact& artifact, ModelInfo& info, const std::string& where,
   log::info(cat(where, ": integer kernels: ", info.kernels));
 }
 
-OpenedModel open_artifact(TorchScriptArchive archive, const std::string& where, ModelInfo info,
+OpenedModel open_artifact(CheckpointContents contents, const std::string& where, ModelInfo info,
                           const ModelOptions& options) {
-  // The archive ends here: its tensors are freed one by one as the layers that share them are
-  // packed.
-  Artifact artifact = load_artifact(TorchScriptArchive(std::move(archive)), where);
+  Artifact artifact = load_artifact(std::move(contents), where);
   info.recipe = artifact.quantized.quantization.recipe_name;
   info.component = artifact.quantized.quantization.component;
   info.mode = "simulate";
@@ -112,10 +116,10 @@ OpenedModel open_checkpoint(CheckpointContents contents, const std::string& wher
   if (checkpoint.parity) {
     log::debug(cat(where, ": compared with the original: ", to_json(*checkpoint.parity).dump()));
   }
-  Source source = {std::filesystem::path(where).filename().string(), info.sha256, info.size_bytes,
-                   checkpoint.float32_bytes, checkpoint.unchecked};
   info.float32_bytes = checkpoint.float32_bytes;
-  info.source_bytes = info.size_bytes;
+  info.source_bytes = checkpoint.is_part_of_file ? total_bytes(checkpoint.stored) : info.size_bytes;
+  Source source = {std::filesystem::path(where).filename().string(), info.sha256, info.source_bytes,
+                   checkpoint.float32_bytes, checkpoint.unchecked};
   ClipModel model = std::exchange(checkpoint.model, ClipModel());
   const std::optional<Tokenizer> own = checkpoint.tokenizer;
   Tokenizer tokenizer = or_standard(own);
@@ -155,14 +159,14 @@ OpenedModel open_model(const std::filesystem::path& file, const ModelOptions& op
   info.path = where;
   info.size_bytes = total_bytes(files);
   info.sha256 = sha256_of(files);
-  if (!contents.archive || !is_artifact(*contents.archive)) {
+  if (!is_artifact(contents)) {
     OpenedModel opened = open_checkpoint(std::move(contents), where, std::move(info), options);
     opened.info.parts =
         size_parts(parts_of(opened.model), opened.checkpoint->stored, opened.info.size_bytes);
     return opened;
   }
-  const TensorBytes stored = tensor_bytes(std::exchange(contents.tensors, {}));
-  OpenedModel opened = open_artifact(std::move(*contents.archive), where, std::move(info), options);
+  const TensorBytes stored = tensor_bytes(contents.tensors);
+  OpenedModel opened = open_artifact(std::move(contents), where, std::move(info), options);
   opened.info.parts = size_parts(parts_of(opened.model), stored, opened.info.size_bytes);
   return opened;
 }

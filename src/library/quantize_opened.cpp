@@ -42,10 +42,12 @@ CalibrationInput input_on(std::unique_ptr<Dataset> data, const OpenedModel& open
       plan_calibration(dataset, std::move(decodable.items), wanted, feed.text);
   if (chosen.captions.empty() && feed.text) {
     if (plan.needs_data(Tower::kText)) {
-      throw UsageError(
-          cat("recipe ", plan.recipe.name, " calibrates the text tower, but ", dataset.spec(),
-              " has no captions; pass data with captions, or ", "quantize only the image tower"),
-          {{Setting::kCalibrationCaptions}, {Setting::kComponent, "image"}});
+      std::vector<Advice> advice = {{Setting::kCalibrationCaptions}};
+      if (opened.model.image) advice.push_back({Setting::kComponent, "image"});
+      throw UsageError(cat("recipe ", plan.recipe.name, " calibrates the text tower, but ",
+                           dataset.spec(), " has no captions; pass data with captions",
+                           opened.model.image ? ", or quantize only the image tower" : ""),
+                       std::move(advice));
     }
     feed.text = false;
   }
@@ -113,6 +115,10 @@ QuantizationPlan plan_quantization(OpenedModel& opened, Recipe recipe, Component
   }
   const Component present = present_component(opened.model, component, opened.info.path);
   Placement placement = place_quantizers(opened.model, recipe, present);
+  if (!has_quantizers(placement, Tower::kImage) && !has_quantizers(placement, Tower::kText)) {
+    log::warn(cat("recipe ", recipe.name, " leaves every quantizer of ", opened.info.path,
+                  " off: nothing is quantized"));
+  }
   return {std::move(recipe), present, std::move(placement)};
 }
 

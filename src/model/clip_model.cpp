@@ -127,24 +127,7 @@ ClipModel with_settings(ClipModel model, Tower tower, const TowerSettings& setti
 }
 
 ClipModel with_reading(ClipModel model, const TextReading& reading) {
-  TextTowerConfig config = model.text->config();
-  static_cast<TextReading&>(config) = reading;
-  ClipModel other;
-  other.text = std::make_unique<TransformerTextTower>(config);
-  const ModelParts from = parts_of(model);
-  const ModelParts to = parts_of(other);
-  const std::size_t tensors = from.tensors.size() - to.tensors.size();
-  const std::size_t linears = from.linears.size() - to.linears.size();
-  for (std::size_t i = 0; i < to.tensors.size(); ++i) {
-    *to.tensors[i].tensor = *from.tensors[tensors + i].tensor;
-  }
-  for (std::size_t i = 0; i < to.linears.size(); ++i) {
-    *to.linears[i].layer = *from.linears[linears + i].layer;
-  }
-  for (std::size_t i = 0; i < to.embeddings.size(); ++i) {
-    *to.embeddings[i].layer = *from.embeddings[i].layer;
-  }
-  model.text = std::move(other.text);
+  model.text->apply(reading);
   return model;
 }
 

@@ -55,6 +55,12 @@ void Transformer::add_parts(ModelParts& parts, const PartPlace& place) {
   }
 }
 
+void Transformer::set_causal(bool causal) {
+  for (Block& block : blocks) {
+    block.attention = std::make_shared<FloatAttention>(block.attention->heads(), causal);
+  }
+}
+
 void Transformer::apply(const TowerSettings& settings) {
   for (Block& block : blocks) block.apply(settings);
 }

@@ -74,6 +74,11 @@ void TransformerTextTower::apply(const TowerSettings& settings) {
   transformer.apply(settings);
 }
 
+void TransformerTextTower::apply(const TextReading& reading) {
+  static_cast<TextReading&>(config_) = reading;
+  transformer.set_causal(reading.causal);
+}
+
 bool has_text_tower(const StateDict& state) {
   return std::any_of(state.begin(), state.end(), [](const auto& entry) {
     return entry.first.starts_with("token_embedding.") || entry.first.starts_with("transformer.");

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <set>
-#include <string_view>
 
 #include "clipq/core/error.h"
 #include "clipq/core/strings.h"
@@ -69,14 +68,39 @@ bool apply(const Rule& rule, Placement& placement, std::set<QuantizerId>& with_f
   return matched;
 }
 
-/// Whether a rule is about a tower that the model doesn't have: only image towers' names begin with
-/// "visual.".
-bool is_about_absent_tower(const Rule& rule, const ClipModel& model) {
-  constexpr std::string_view kVisual = "visual.";
-  const std::string literal = rule.match.substr(0, rule.match.find_first_of("*?[\\"));
-  const bool may_be_visual = kVisual.starts_with(literal) || literal.starts_with(kVisual);
-  const bool may_be_text = !literal.starts_with(kVisual);
-  return (!model.image && !may_be_text) || (!model.text && !may_be_visual);
+/// More blocks than any tower has, for names of towers that aren't there.
+constexpr std::int64_t kManyBlocks = 64;
+
+/// Places of all kinds of towers that the model doesn't have.
+Placement absent_candidates(const ClipModel& model) {
+  Placement absent;
+  const auto add = [&absent](const ClipConfig& config) {
+    ClipModel towers = make_towers(config);
+    const Placement places = candidates(parts_of(towers));
+    absent.insert(absent.end(), places.begin(), places.end());
+  };
+  TowerConfig sizes = {1, 1, kManyBlocks, 1, {}};
+  sizes.settings.heads = 1;
+  if (!model.image) {
+    for (const ImagePooling pooling : {ImagePooling::kClassToken, ImagePooling::kAttention}) {
+      ImageTowerConfig image = {sizes, 1, 1, pooling};
+      add({image, std::nullopt});
+    }
+  }
+  if (!model.text) {
+    TextTowerConfig text;
+    static_cast<TowerConfig&>(text) = sizes;
+    text.context_length = 1;
+    text.vocab_size = 1;
+    add({std::nullopt, text});
+  }
+  return absent;
+}
+
+bool matches_any(const Rule& rule, const Placement& placement) {
+  return std::any_of(placement.begin(), placement.end(), [&rule](const PlacedQuantizer& quantizer) {
+    return matches(rule.match, quantizer.name());
+  });
 }
 
 [[noreturn]] void throw_no_match(const Rule& rule, const Placement& placement,
@@ -124,9 +148,9 @@ Placement place_quantizers(ClipModel& model, const Recipe& recipe, Component com
   const ModelParts parts = parts_of(model);
   Placement placement = candidates(parts);
   std::set<QuantizerId> with_format;
+  const Placement absent = absent_candidates(model);
   for (const Rule& rule : recipe.rules) {
-    if (!apply(rule, placement, with_format) && !rule.optional &&
-        !is_about_absent_tower(rule, model)) {
+    if (!apply(rule, placement, with_format) && !rule.optional && !matches_any(rule, absent)) {
       throw_no_match(rule, placement, recipe);
     }
   }

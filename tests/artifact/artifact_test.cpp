@@ -25,7 +25,8 @@ struct Case {
 
 void PrintTo(const Case& test_case, std::ostream* out) {
   *out << test_case.recipe << " " << join(test_case.overrides, " ") << " "
-       << to_json(test_case.config).dump();
+       << (test_case.config.image ? describe(*test_case.config.image) : "no images") << " "
+       << (test_case.config.text ? describe(*test_case.config.text) : "no texts");
 }
 
 /// The tiny model quantized; its `calibration` is one batch of random inputs.
@@ -107,13 +108,10 @@ at::Tensor input_of(Tower tower) {
 
 class EveryCase : public ::testing::TestWithParam<Case> {};
 
-TEST_P(EveryCase, IsRestoredBitForBit) {
-  testing::TemporaryFolder folder;
-  const Artifact saved = make_artifact(GetParam());
-  save_artifact(saved, folder / "q.pt");
-  const TorchScriptArchive archive(folder / "q.pt");
-  ASSERT_TRUE(is_artifact(archive));
-  const Artifact restored = load_artifact(archive, "q.pt");
+void expect_restored(const Artifact& saved, const std::filesystem::path& file) {
+  CheckpointContents contents = read_contents(file);
+  ASSERT_TRUE(is_artifact(contents));
+  const Artifact restored = load_artifact(std::move(contents), file.string());
   const ClipModel& a = saved.quantized.model;
   const ClipModel& b = restored.quantized.model;
   EXPECT_EQ(a.towers(), b.towers());
@@ -128,6 +126,17 @@ TEST_P(EveryCase, IsRestoredBitForBit) {
                             artifact.quantized.quantization, artifact.source});
   };
   EXPECT_EQ(manifest(saved), manifest(restored));
+}
+
+TEST_P(EveryCase, IsRestoredBitForBit) {
+  testing::TemporaryFolder folder;
+  const Artifact saved = make_artifact(GetParam());
+  for (const char* file : {"q.pt", "q.safetensors"}) {
+    save_artifact(saved, folder / file);
+    expect_restored(saved, folder / file);
+    EXPECT_EQ(static_cast<std::uintmax_t>(artifact_bytes(saved, file)),
+              std::filesystem::file_size(folder / file));
+  }
 }
 
 TEST_P(EveryCase, ItsOwnTorchScriptGivesTheSameNumbers) {
@@ -159,6 +168,38 @@ TEST(Artifact, DamagedManifestIsAnInputError) {
   } catch (const InputError& failure) {
     EXPECT_THAT(failure.what(), HasSubstr("another version of clipq"));
   }
+}
+
+TEST(SafetensorsArtifact, KeepsAVocabularyOfAnyBytes) {
+  testing::TemporaryFolder folder;
+  Artifact saved = make_artifact({"int8-dynamic", {}});
+  TokenizerSource source = saved.tokenizer->source();
+  source.settings.added.push_back({.text = "<extra>", .id = 3});
+  saved.tokenizer = Tokenizer(source, "tokenizer");
+  save_artifact(saved, folder / "q.safetensors");
+  const CheckpointContents contents = read_contents(folder / "q.safetensors");
+  EXPECT_EQ(contents.documents.count("tokenizer_vocabulary.base64"), 1U);
+  expect_restored(saved, folder / "q.safetensors");
+}
+
+TEST(SafetensorsArtifact, WhoseTensorsWereChangedIsRefused) {
+  testing::TemporaryFolder folder;
+  save_artifact(make_artifact({"int8-dynamic", {}}), folder / "q.safetensors");
+  std::string bytes = read_file(folder / "q.safetensors");
+  bytes[bytes.size() - 5] = static_cast<char>(bytes[bytes.size() - 5] ^ 1);
+  write_file(folder / "q.safetensors", bytes);
+  CheckpointContents contents = read_contents(folder / "q.safetensors");
+  EXPECT_THAT([&] { load_artifact(std::move(contents), "q.safetensors"); },
+              ::testing::ThrowsMessage<InputError>(HasSubstr("its tensors aren't those")));
+}
+
+TEST(SafetensorsArtifact, WhoseTokenizerWasChangedIsRefused) {
+  testing::TemporaryFolder folder;
+  save_artifact(make_artifact({"int8-dynamic", {}}), folder / "q.safetensors");
+  CheckpointContents contents = read_contents(folder / "q.safetensors");
+  contents.documents["bpe_vocab"] += "a a\n";
+  EXPECT_THAT([&] { load_artifact(std::move(contents), "q.safetensors"); },
+              ::testing::ThrowsMessage<InputError>(HasSubstr("its tokenizer isn't the one")));
 }
 
 TEST(TorchScriptArchive, FilesThatAreNoneAreToldApart) {

@@ -157,7 +157,7 @@ def torchscript_tower(family, folder):
     module = module_with(family.state, ArchivedTower(family.model, tower))
     archive = torch.jit.trace(module, family.inputs[tower == TEXT], check_trace=False)
     torch.jit.save(archive, str(folder / "model.pt"), _extra_files=dict(family.extra))
-    return folder / "model.pt", ()
+    return folder / "model.pt", family.options
 
 
 def write_tokenizer(family, folder):

@@ -114,14 +114,18 @@ class Parity(CliTest):
             self.assertEqual(found["config"]["vision_settings"]["heads"], 4, kind.__name__)
             self.assert_equal_to_own(found)
 
-    def test_wrong_pooling_and_masks_are_refused(self):
-        self.fails(3, "text tower's embeddings aren't those of the archive's own.*pooled at the token with the largest id",
-                   "inspect", trace_forward(LastToken(tiny_clip()), self.folder / "last.pt"))
+    def test_pooling_and_masks_are_tried(self):
+        found = self.inspect(trace_forward(LastToken(tiny_clip()), self.folder / "last.pt"))
+        self.assertEqual((found["config"]["text_pooling"], found["config"]["text_causal"]), ("last", True))
+        self.assert_equal_to_own(found)
         clip = tiny_clip()
         for block in clip.transformer.resblocks:
             block.attn.causal = False
-        self.fails(3, "text tower's embeddings aren't those of the archive's own.*causal",
-                   "inspect", trace_forward(Forward(clip), self.folder / "open.pt"))
+        found = self.inspect(trace_forward(Forward(clip), self.folder / "open.pt"))
+        self.assertEqual((found["config"]["text_pooling"], found["config"]["text_causal"]), ("largest_id", False))
+        self.assert_equal_to_own(found)
+        self.fails(3, "text tower: causal: false fits, true is what an explicit setting says", "inspect", self.folder / "open.pt", "--set",
+                   "checkpoint.text_causal=true")
 
     def test_heads_are_tried_and_named(self):
         clip = with_heads(tiny_clip(width=320, text_width=96), 10, 6)

@@ -1,5 +1,6 @@
 """Towers alone: an image or a text tower loads however it was saved, and every command works on it, or says what it lacks."""
 import json
+import typing
 import unittest
 
 import numpy as np
@@ -9,7 +10,8 @@ from torch import nn
 from torch.nn import functional as F
 
 from siglip_torch import Siglip, open_clip_names
-from support import MERGES, CliTest, export, pixels, tiny_clip, tokens, worst_cosine, write_cifar, write_coco
+from supported_models import module_with
+from support import MERGES, CliTest, clipq, export, pixels, tokens, worst_cosine, write_cifar, write_coco
 from test_checkpoint_kinds import (HEADS, HUGGING_FACE_CONFIG, HUGGING_FACE_PREPROCESSOR, hugging_face_names, random_clip,
                                    save_safetensors, state_of)
 
@@ -195,24 +197,25 @@ class LoadsTest(TowerTest):
             def __init__(self):
                 super().__init__()
                 self.models = [model]
-                for name, tensor in without("text.", open_clip_names(state_of(model))).items():
-                    *path, last = name.split(".")
-                    parent = self
-                    for part in path:
-                        if part not in parent._modules:
-                            parent.add_module(part, nn.Module())
-                        parent = parent._modules[part]
-                    parent.register_buffer(last, tensor)
 
             def forward(self, text):
                 return self.models[0].encode_text(text)
 
-        found = self.assert_is_alone(self.traced(Text(), model.samples()[1]), TEXT)
+        named = module_with(without("text.", open_clip_names(state_of(model))), Text())
+        found = self.assert_is_alone(self.traced(named, model.samples()[1]), TEXT)
         self.assertEqual((found["config"]["text_causal"], found["config"]["text_pooling"], found["config"]["text_settings"]["activation"]),
                          (False, "last", "gelu"))
-        self.assertEqual(found["settings_from"]["text"]["reading"], "tried against the original's embeddings")
-        self.fails(3, "how texts are read: not causal, pooled at the last token fits, causal, .* is what an explicit setting says",
-                   "inspect", self.folder / "traced.pt", "--set", "checkpoint.text_causal=true")
+        self.assertEqual(found["settings_from"]["text"]["pooling"], "tried against the original's embeddings")
+        self.fails(3, "text tower: causal: false fits, true is what an explicit setting says", "inspect", self.folder / "traced.pt", "--set",
+                   "checkpoint.text_causal=true")
+        found = self.inspected(self.folder / "traced.pt", "--set", "checkpoint.text_pooling=last")  # of which the other half isn't said
+        self.assertEqual((found["config"]["text_causal"], found["settings_from"]["text"]["causal"]),
+                         (False, "tried against the original's embeddings"))
+        told = ("--heads", "4", "--activation", "gelu", "--parity", "skip")
+        self.fails(2, "can't be told.*--set checkpoint.text_causal=false, --set checkpoint.text_pooling=last", "inspect",
+                   self.folder / "traced.pt", *told)
+        self.fails(2, "can't be told", "inspect", self.folder / "traced.pt", *told, "--set", "checkpoint.text_pooling=last")
+        self.inspected(self.folder / "traced.pt", *told, "--set", "checkpoint.text_pooling=last", "--set", "checkpoint.text_causal=false")
 
     def test_code_that_embeds_one_kind_of_input_of_a_whole_model(self):
         """get_image_features and get_text_features, traced."""
@@ -226,6 +229,77 @@ class LoadsTest(TowerTest):
         self.assert_embeds_as(archive, self.whole(), TEXT)
         masked = self.traced(Wrapper(self.clip, "encode_text", takes_mask=True), (tokens(2), torch.ones_like(tokens(2))), "masked.pt")
         self.assert_embeds_as(masked, self.whole(), TEXT)
+
+    def test_code_of_both_towers_is_used(self):
+        """A forward of images beside an encode_text, and a forward whose second half fails."""
+        class Both(nn.Module):
+            def __init__(self, model):
+                super().__init__()
+                self.model = model
+
+            def forward(self, image):
+                return self.model.encode_image(image)
+
+            def encode_text(self, text):
+                return self.model.encode_text(text)
+
+        with torch.no_grad():
+            archive = torch.jit.trace_module(Both(self.clip), {"forward": (pixels(2),), "encode_text": (tokens(2),)}, check_trace=False)
+        torch.jit.save(archive, str(self.folder / "both.pt"), _extra_files={"bpe_vocab": MERGES})
+        self.assertEqual(sorted(self.inspected(self.folder / "both.pt")["parity"]), ["image", "source", "text"])
+
+        class Optional(nn.Module):
+            def __init__(self, image):
+                super().__init__()
+                self.image = image
+
+            def forward(self, image: typing.Optional[torch.Tensor] = None, text: typing.Optional[torch.Tensor] = None):
+                if text is not None:
+                    raise RuntimeError("texts can't be embedded here")
+                assert image is not None
+                return self.image(image)
+
+        image = torch.jit.trace(Wrapper(self.clip, "encode_image"), pixels(2), check_trace=False)
+        torch.jit.save(torch.jit.script(Optional(image)), str(self.folder / "optional.pt"), _extra_files={"bpe_vocab": MERGES})
+        self.fails(3, "texts can't be embedded here", "inspect", self.folder / "optional.pt")
+
+    def test_outputs_before_the_embedding(self):
+        class First(Wrapper):
+            def forward(self, x):
+                return x.mean((2, 3)), self.embed(x)
+
+        self.assert_is_alone(self.traced(First(self.clip, "encode_image"), pixels(2)), IMAGE)
+
+    def test_siglip_towers_of_transformers_5(self):
+        """Which have no prefix in memory."""
+        model = Siglip().eval().requires_grad_(False)
+        state = state_of(model)
+        image, text = model.samples()
+        samples = {"clipq_samples.pixels": image, "clipq_samples.image": model.encode_image(image)}
+        path = save_safetensors(without("vision_model.", state) | samples, self.folder / "vision.safetensors")
+        self.assertEqual(self.assert_is_alone(path, IMAGE)["dialect"], "Hugging Face SiglipVisionModel")
+        samples = {"clipq_samples.tokens": text, "clipq_samples.text": model.encode_text(text)}
+        path = save_safetensors(without("text_model.", state) | samples, self.folder / "text.safetensors")
+        self.assertEqual(self.assert_is_alone(path, TEXT, *self.merges())["dialect"], "Hugging Face SiglipTextModel")
+        broken = without("vision_model.", state)
+        del broken["post_layernorm.bias"]
+        self.fails(3, '"post_layernorm.bias" is missing', "inspect", save_safetensors(broken, self.folder / "a.safetensors"))
+
+    def test_towers_that_are_refused_by_name(self):
+        state = hugging_face_names(state_of(self.clip))
+        for prefix, name in (("vision_model.", "CLIPVisionModelWithProjection"), ("text_model.", "CLIPTextModelWithProjection")):
+            path = save_safetensors(without(prefix, state), self.folder / "bare.safetensors")
+            self.fails(3, f"export {name}", "inspect", path)
+            path = save_safetensors(starting_with(prefix, state), self.folder / "prefixed.safetensors")
+            self.fails(3, f"projection.weight\" is missing.*export {name}", "inspect", path)
+        for name, family in (("layer1.0.conv1.weight", "ResNet"), ("attn_pool.query", "CoCa")):
+            path = save_safetensors({name: torch.zeros(2, 2), "class_embedding": torch.zeros(4), "conv1.weight": torch.zeros(4, 3, 8, 8)},
+                                    self.folder / "other.safetensors")
+            self.fails(3, family, "inspect", path)
+        path = save_safetensors({"decoder.token_embedding.weight": torch.zeros(4, 4)}, self.folder / "whisper.safetensors")
+        self.fails(3, "no CLIP that clipq knows", "inspect", path)
+        whole = {f"module.{name}": tensor for name, tensor in state_of(self.clip).items()} | {"aux.token_embedding.weight": torch.zeros(4, 4)}
+        self.inspected(save_safetensors(whole, self.folder / "aux.safetensors"), *HEADS, *self.merges())
 
     def test_whole_models_whose_forward_takes_a_mask(self):
         class Masked(nn.Module):
@@ -297,9 +371,14 @@ class CommandsTest(TowerTest):
         self.ok("quantize", self.vision, "--component", "image", "-o", self.folder / "q.pt")
 
     def test_rules_about_the_other_tower_do_nothing_and_typing_errors_are_found(self):
-        self.ok("quantize", self.text, "--dry-run", "--set", "visual.conv1.enable=false")
+        self.ok("quantize", self.text, "--dry-run", "--set", "visual.conv1.*.enable=false")
         self.fails(2, "matches no quantizer", "quantize", self.text, "--dry-run", "--set", "*.imput_quantizer.enable=false")
-        self.fails(2, "matches no quantizer", "quantize", self.vision, "--dry-run", "--set", "visual.convv*.enable=false")
+        for typo in ("visual.convv*", "visaul.conv1.*", "transformer.resblock.0.*", "foo*"):
+            self.fails(2, "matches no quantizer", "quantize", self.vision, "--dry-run", "--set", f"{typo}.enable=false")
+        self.fails(2, "matches no quantizer", "quantize", self.text, "--dry-run", "--set", "visual.conv2.*.enable=false")
+        self.ok("quantize", self.vision, "--dry-run", "--set", "transformer.resblocks.11.mlp.*.enable=false")
+        process = clipq("quantize", self.text, "--recipe", "fp16", "--dry-run", "--set", "*.enable=false")
+        self.assertRegex(process.stderr, "leaves every quantizer of .*text.pt off")
 
     def test_bench_times_what_all_models_have(self):
         fast = ("--batch-size", "1", "--seconds", "0.01", "--warm-up", "0")
@@ -308,8 +387,8 @@ class CommandsTest(TowerTest):
             for result in self.results("bench", *models, *fast):
                 self.assertLessEqual(set(result["latency"]), timed)
                 self.assertIn(sorted(timed)[0], result["latency"])
-        self.fails(2, "none of the towers to be timed is one that all models have", "bench", self.vision, self.text, *fast)
-        self.fails(2, "none of the towers", "bench", self.vision, "--tower", "text", *fast)
+        self.fails(2, "the models have none of the towers to be timed in common", "bench", self.vision, self.text, *fast)
+        self.fails(2, "none of the towers to be timed", "bench", self.vision, "--tower", "text", *fast)
 
     def test_linear_probe_of_an_image_tower(self):
         train = write_cifar(self.folder / "cifar", labels=[i % 3 for i in range(60)], name="train.bin")

@@ -17,7 +17,7 @@ import subprocess
 import sys
 import tempfile
 
-from runner import ForkServer
+from runner import CommandServer
 
 
 def parse_arguments():
@@ -71,7 +71,7 @@ def main():
 
     names = options.targets.split(",") if options.targets else list(TARGETS)
     targets = [each for name in names for each in (READERS if name == "readers" else [name])]
-    server = ForkServer(options.build / "tests" / "clipq_fork_server", options.seconds, int(options.memory * 2**30))
+    server = CommandServer(options.build / "tests" / "clipq_command_server", options.seconds, int(options.memory * 2**30))
     indices = range(options.count) if options.only is None else [options.only]
     failures, tried = [], collections.Counter()
     with tempfile.TemporaryDirectory(prefix="clipq-mutation-") as folder:

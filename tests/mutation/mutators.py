@@ -1,4 +1,5 @@
 """Ways of damaging files. Each takes the random generator and the file's bytes and returns other bytes."""
+import copy
 import io
 import json
 import pickletools
@@ -82,7 +83,7 @@ def _change(rng, document):
     """The document with one value, or one key, changed."""
     paths = [path for path in _paths(document) if path]
     if not paths:
-        return rng.choice(VALUES)
+        return copy.deepcopy(rng.choice(VALUES))
     # Values deep within long lists are many and alike.
     depth = rng.choice(sorted({len(path) for path in paths}))
     *parents, last = rng.choice([path for path in paths if len(path) == depth])
@@ -102,7 +103,7 @@ def _change(rng, document):
     elif how == "same type" and isinstance(holder[last], str):
         holder[last] = rng.choice((holder[last][:-1], holder[last] * 50, holder[last][::-1], " " + holder[last], "/" + holder[last]))
     else:
-        holder[last] = rng.choice(VALUES)
+        holder[last] = copy.deepcopy(rng.choice(VALUES))
     return document
 
 

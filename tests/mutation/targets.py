@@ -58,6 +58,7 @@ class Inputs:
         self._write_containers()
         self._write_pictures()
         self.artifacts = [self._quantized(recipe) for recipe in ("int8-dynamic", "int8-static", "fp8-max", "int4-weight-only")]
+        self.safetensors_artifact = self._quantized("int8-dynamic", "safetensors")
         self._write_results()
         self.calibration = self._cut_calibration()
         self._write_run()
@@ -147,8 +148,8 @@ class Inputs:
     def calibrated(self):
         return ["--calib-data", f"coco:{self.coco}", "--calib-captions", self.coco / "captions.json"]
 
-    def _quantized(self, recipe):
-        output = self.folder / f"{recipe}.pt"
+    def _quantized(self, recipe, ending="pt"):
+        output = self.folder / f"{recipe}.{ending}"
         self.run("quantize", self.checkpoint, "--recipe", recipe, *self.calibrated(), "-o", output)
         return output
 
@@ -261,7 +262,9 @@ def checkpoint(rng, inputs, place):
 
 
 def artifact(rng, inputs, place):
-    model = damage(rng, rng.choice(inputs.artifacts), place / "m.pt", mutators.archive)
+    source = rng.choice([*inputs.artifacts, inputs.safetensors_artifact])
+    is_archive = source.suffix == ".pt"
+    model = damage(rng, source, place / f"m{source.suffix}", mutators.archive if is_archive else mutators.safetensors)
     return any_model_command(rng, inputs, model, place)
 
 
@@ -331,11 +334,11 @@ def towers(rng, inputs, place):
 
 def flipped_archive(rng, inputs, place):
     """A bit within the archive: its CRCs tell, or it changes nothing."""
-    source = rng.choice([inputs.checkpoint, *inputs.artifacts])
-    model = damage(rng, source, place / "m.pt", mutators.flip_bits)
+    source = rng.choice([inputs.checkpoint, *inputs.artifacts, inputs.safetensors_artifact])
+    model = damage(rng, source, place / f"m{source.suffix}", mutators.flip_bits)
     output = place / "out"
     output.mkdir()
-    whole = inputs.folder / f"whole {source.stem}"
+    whole = inputs.folder / f"whole {source.name}"
     arguments = ["embed", model, "--images", inputs.coco, "-o"]
     if not whole.exists():
         whole.mkdir()

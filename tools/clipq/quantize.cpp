@@ -12,7 +12,9 @@ void add_quantize(CLI::App& app, const CommonOptions& common) {
   auto* command = app.add_subcommand("quantize", "quantize a checkpoint into an artifact");
   auto options = std::make_shared<QuantizeOptions>();
   auto model = std::make_shared<ModelArguments>();
-  add_models_argument(*command, "checkpoint", options->checkpoint, "CLIP checkpoint: a TorchScript archive, safetensors, torch.save, or a folder");
+  add_models_argument(
+      *command, "checkpoint", options->checkpoint,
+      "CLIP checkpoint: a TorchScript archive, safetensors, torch.save, or a folder");
   command->add_option("--recipe", options->recipe, "recipe name (clipq list recipes) or JSON file")
       ->type_name("RECIPE")
       ->capture_default_str();
@@ -39,7 +41,8 @@ void add_quantize(CLI::App& app, const CommonOptions& common) {
       ->allow_extra_args(false);
   command
       ->add_option("-o,--output", options->output,
-                   "artifact to write (.pt); required unless --dry-run")
+                   "artifact to write: a TorchScript archive, or safetensors if its name ends in "
+                   ".safetensors; required unless --dry-run")
       ->type_name(kFileType);
   command->add_flag(
       "--dry-run", options->dry_run,

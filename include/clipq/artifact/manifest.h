@@ -16,13 +16,14 @@ struct Source {
   std::string unchecked = {};      ///< as Checkpoint's; empty: it was checked
 };
 
-/// What an artifact's extra file clipq.json holds.
+/// What an artifact's document clipq.json holds.
 struct Manifest {
   ClipConfig config;
   Preprocess preprocess;
   Quantization quantization;
   Source source;
-  std::string tensors_sha256 = {};  ///< sha256_of the archive's tensors; empty: not known
+  std::string tensors_sha256 = {};    ///< sha256_of the archive's tensors; empty: not known
+  std::string tokenizer_sha256 = {};  ///< of the tokenizer's documents; empty: not known, or none
 };
 
 Json to_json(const Manifest& manifest);

@@ -31,17 +31,18 @@ struct SampleTexts {
 
 /// What the user brought, loaded and checked.
 struct Checkpoint {
-  ClipModel model;                             ///< float32
-  std::string container;                       ///< what it came in
-  std::string dialect;                         ///< the family whose names it has
-  std::optional<Tokenizer> tokenizer;          ///< its own, if its documents have one
-  SettledTowers towers;                        ///< the towers' settings and where they were found
-  std::optional<Parity> parity;                ///< absent if there was nothing to compare with
-  std::string unchecked;                       ///< then: what it was not checked for, in words
-  bool knows_preprocess = false;               ///< whether its documents tell the preprocessing
-  std::optional<SampleTexts> sample_texts;     ///< of its samples, if it has some
-  std::int64_t float32_bytes = 0;              ///< size of all weights in float32
-  TensorBytes stored;                          ///< sizes of the tensors as they are stored
+  ClipModel model;                          ///< float32
+  std::string container;                    ///< what it came in
+  std::string dialect;                      ///< the family whose names it has
+  std::optional<Tokenizer> tokenizer;       ///< its own, if its documents have one
+  SettledTowers towers;                     ///< the towers' settings and where they were found
+  std::optional<Parity> parity;             ///< absent if there was nothing to compare with
+  std::string unchecked;                    ///< then: what it was not checked for, in words
+  bool knows_preprocess = false;            ///< whether its documents tell the preprocessing
+  std::optional<SampleTexts> sample_texts;  ///< of its samples, if it has some
+  bool is_part_of_file = false;    ///< whether the file also holds a tower that was left out
+  std::int64_t float32_bytes = 0;  ///< size of all weights in float32
+  TensorBytes stored;              ///< sizes of the tensors as they are stored
   std::map<std::string, std::int64_t> dtypes;  ///< numbers of tensors by dtype, "Half"
 };
 

@@ -21,6 +21,12 @@ struct CheckpointContents {
   std::optional<TorchScriptArchive> archive;  ///< if it has code
 };
 
+/// The documents that only artifacts of clipq have, which a TorchScript archive holds as extra
+/// files and safetensors as metadata, bytes in base64 and named so.
+inline constexpr const char* kManifestDocument = "clipq.json";
+inline constexpr const char* kTokenizerSettingsDocument = "clipq_tokenizer.json";
+inline constexpr const char* kTokenizerVocabularyDocument = "tokenizer_vocabulary";
+
 /// Reads a TorchScript archive, a .safetensors file, the index of sharded ones, a torch.save file
 /// of any PyTorch, a program of torch.export, or a folder as Hugging Face and open_clip lay it out.
 /// Throws InputError if it is missing, damaged, or something else, and then says what.

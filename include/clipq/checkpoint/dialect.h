@@ -11,13 +11,19 @@
 
 namespace clipq {
 
+/// Tensors of a tower that every model of a family has, and none of a family further down in the
+/// table.
+struct Anchor {
+  std::string_view name = {};
+  std::string_view companion = {};  ///< another one, where the name isn't enough; may be empty
+};
+
 /// How a family of checkpoints names and stores its tensors.
 struct Dialect {
   const char* name;
-  /// Tensors of the image and of the text tower that every model of the family has, and none of a
-  /// family further down in the table; empty: the family has no such tower.
-  std::string_view image_anchor;
-  std::string_view text_anchor;
+  /// Of the image and of the text tower; empty: the family has no such tower.
+  Anchor image_anchor;
+  Anchor text_anchor;
 
   /// The same tensors with canonical names and layouts; unknown ones stay as they are. Throws
   /// InputError if one that others belong to is missing.
@@ -52,8 +58,10 @@ bool is_canonical(const Dialect& dialect);
 /// The families, the more special ones first.
 const std::vector<Dialect>& dialects();
 
-/// The family's name for a canonical one.
-std::string original_name(const Dialect& dialect, const std::string& canonical);
+/// Throws InputError that says which family it is and which of its tensors, as it names them, are
+/// missing or left over.
+[[noreturn]] void throw_in_own_names(const Dialect& dialect, const TensorNamesError& failure,
+                                     const std::string& where);
 
 /// A model's tensors with canonical names.
 struct CanonicalState {

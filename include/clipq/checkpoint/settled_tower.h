@@ -25,7 +25,8 @@ struct SettledTower {
   Settled<std::int64_t> heads;
   Settled<Activation> activation;
   Settled<double> layer_norm_eps;
-  Settled<TextReading> reading;  ///< of a text tower
+  Settled<TextPooling> pooling;  ///< of a text tower
+  Settled<bool> causal;          ///< likewise
 
   /// With embeddings that aren't normalized.
   TowerSettings settings() const;

@@ -13,6 +13,9 @@ namespace clipq {
 /// Contents of files beside a checkpoint's tensors by name.
 using Documents = std::map<std::string, std::string>;
 
+/// The ending of a document's name where bytes can't be held: it is in base64.
+inline constexpr const char* kEncodedEnding = ".base64";
+
 /// The documents that a tokenizer is read from.
 const std::vector<std::string>& tokenizer_document_names();
 

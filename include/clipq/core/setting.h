@@ -13,7 +13,7 @@ enum class Setting : int {
   kHeads,                ///< attention heads of the towers
   kMerges,               ///< the tokenizer's merges
   kMode,                 ///< native or simulate
-  kOverrides,            ///< changes to a recipe
+  kOverrides,            ///< changes to a recipe, or to what a checkpoint's documents say
   kParity,               ///< how a checkpoint is compared with its own code
   kResume,               ///< whether an interrupted calibration is continued
   kSizeReference,        ///< what sizes are compared with

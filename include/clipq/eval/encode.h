@@ -26,8 +26,9 @@ struct EvaluatedModel {
   const std::string& place() const { return file.empty() ? label : file; }
 };
 
-/// The towers that all of the models have. Throws UsageError if there is none.
-std::vector<Tower> common_towers(const std::vector<EvaluatedModel>& models);
+/// The towers that all of the models have. Says which are left out because some lack them; throws
+/// UsageError if none is left.
+Component common_towers(const std::vector<EvaluatedModel>& models);
 
 /// What of an image tower.
 enum class ImageFeature {

@@ -70,6 +70,10 @@ class TextTower : public TowerNetwork {
 
   const TextTowerConfig& config() const override = 0;
 
+  /// Reads texts in another way. Its attention must be float.
+  virtual void apply(const TextReading& reading) = 0;
+  using TowerNetwork::apply;
+
   /// How many of its first tokens each text's embedding depends on.
   /// @param tokens int64 or int32 [batch, length]
   /// @return int64 [batch], each in [1, length]

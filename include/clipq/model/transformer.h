@@ -62,6 +62,9 @@ struct Transformer {
 
   /// Takes on other settings. Its attention must be float.
   void apply(const TowerSettings& settings);
+
+  /// Likewise.
+  void set_causal(bool causal);
 };
 
 }  // namespace clipq

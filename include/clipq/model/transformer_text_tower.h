@@ -28,6 +28,7 @@ class TransformerTextTower final : public TextTower {
   bool needs_whole_batch() const override;
   void add_parts(ModelParts& parts) override;
   void apply(const TowerSettings& settings) override;
+  void apply(const TextReading& reading) override;
   void accept(TowerVisitor& visitor) const override { visitor.visit(*this); }
 
   std::shared_ptr<const Embedding> token_table;  ///< [vocab_size, width]
