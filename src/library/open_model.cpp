@@ -114,7 +114,8 @@ OpenedModel open_checkpoint(CheckpointContents contents, const std::string& wher
   info.mode = "float";
   info.unchecked = checkpoint.unchecked;
   if (checkpoint.parity) {
-    log::debug(cat(where, ": compared with the original: ", to_json(*checkpoint.parity).dump()));
+    log::debug(cat(where, ": compared with ", checkpoint.parity->source, ": ",
+                   to_json(*checkpoint.parity).dump()));
   }
   info.float32_bytes = checkpoint.float32_bytes;
   info.source_bytes = checkpoint.is_part_of_file ? total_bytes(checkpoint.stored) : info.size_bytes;
