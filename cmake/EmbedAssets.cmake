@@ -26,6 +26,7 @@ file(GLOB _prompts CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/assets/prompts/*")
 file(GLOB _configs CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/configs/recipes/*.json"
      "${PROJECT_SOURCE_DIR}/configs/templates/*.json" "${PROJECT_SOURCE_DIR}/configs/runs/*.json")
 file(GLOB _scripts CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/src/artifact/torchscript/*.py")
+file(GLOB _python CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/src/onnx/python/*.py")
 file(GLOB _report_page CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/src/report/html/*.html"
      "${PROJECT_SOURCE_DIR}/src/report/html/*.css" "${PROJECT_SOURCE_DIR}/src/report/html/js/*.js")
 set(_echarts "${PROJECT_SOURCE_DIR}/assets/echarts/echarts.min.js" "${PROJECT_SOURCE_DIR}/assets/echarts/LICENSE"
@@ -40,6 +41,7 @@ file(GLOB _demo CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/demo/*.pt")
 clipq_embed("" "${PROJECT_SOURCE_DIR}/assets" "${_bpe}" ${_prompts} ${_echarts})
 clipq_embed("" "${PROJECT_SOURCE_DIR}/configs" ${_configs})
 clipq_embed("" "${PROJECT_SOURCE_DIR}/src/artifact" ${_scripts})
+clipq_embed("" "${PROJECT_SOURCE_DIR}/src/onnx" ${_python})
 clipq_embed("" "${PROJECT_SOURCE_DIR}/src/report" ${_report_page})
 clipq_embed("" "${PROJECT_SOURCE_DIR}/tools/clipq" ${_completion})
 clipq_embed("" "${PROJECT_SOURCE_DIR}" ${_demo})

@@ -5,9 +5,9 @@ import pathlib
 import re
 import sys
 
-ORDER = ["core", "result", "data", "text", "numerics", "kernels", "model", "checkpoint", "quant", "native", "artifact", "eval", "bench",
+ORDER = ["core", "result", "data", "text", "onnx_graph", "numerics", "kernels", "model", "checkpoint", "quant", "native", "artifact", "onnx", "eval", "bench",
          "report", "library", "app"]
-TORCH_FREE = {"core", "result", "data", "text", "report"}
+TORCH_FREE = {"core", "result", "data", "text", "onnx_graph", "report"}
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 OPTION = re.compile(r'"[^"]*(?<![\w-])-(?:-[a-z]|[a-z]\b)')
 INCLUDE = re.compile(r'^\s*#include\s+["<]([^">]+)[">]')

@@ -66,7 +66,7 @@ Json embed(const EmbedOptions& options) {
   const at::Tensor rows = embeddings.rows.contiguous();
   AtomicFile names(names_file);
   names.write(join(embeddings.names, "\n") + "\n");
-  write_npy(options.output, rows.const_data_ptr<float>(), rows.size(0), rows.size(1));
+  write_npy(options.output, rows.const_data_ptr<float>(), rows.sizes().vec());
   names.commit();
   return {{"embeddings", options.output.string()},
           {"names", names_file.string()},

@@ -79,6 +79,7 @@ ExitCode code_of(const Error& error) {
   if (is<UsageError>(error)) return ExitCode::kUsage;
   if (is<InputError>(error)) return ExitCode::kInput;
   if (is<GateError>(error)) return ExitCode::kGate;
+  if (is<ExportError>(error)) return ExitCode::kExport;
   if (is<Interrupted>(error)) return ExitCode::kInterrupted;
   return ExitCode::kInternal;
 }

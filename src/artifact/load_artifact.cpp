@@ -6,7 +6,7 @@
 #include "clipq/model/state_digest.h"
 #include "clipq/numerics/stored_values.h"
 #include "clipq/quant/simulated_layers.h"
-#include "tokenizer_files.h"
+#include "clipq/artifact/tokenizer_files.h"
 
 namespace clipq {
 namespace {

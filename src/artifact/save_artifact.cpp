@@ -12,7 +12,7 @@
 #include "clipq/core/memory.h"
 #include "clipq/core/strings.h"
 #include "clipq/model/state_digest.h"
-#include "tokenizer_files.h"
+#include "clipq/artifact/tokenizer_files.h"
 #include "torchscript_writer.h"
 
 namespace clipq {

@@ -1,4 +1,4 @@
-#include "tokenizer_files.h"
+#include "clipq/artifact/tokenizer_files.h"
 
 #include <utility>
 

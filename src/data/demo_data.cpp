@@ -92,15 +92,18 @@ void draw_image_folder(const fs::path& folder, int images, DemoDifficulty diffic
   }
 }
 
+DemoScene make_coco_scene(DemoRandom& random) {
+  return random.below(2) == 0 ? make_single_scene(random.below(kDemoClasses), kCocoLeft, random)
+                              : make_double_scene(kCocoLeft, random);
+}
+
 void draw_coco(const fs::path& folder, int images, DemoDifficulty difficulty, DemoRandom random) {
   make_folder(folder / "val");
   Json captions = {{"info", {{"description", "shapes drawn by clipq"}}},
                    {"images", Json::array()},
                    {"annotations", Json::array()}};
   for (int id = 1; id <= images; ++id) {
-    const DemoScene scene = random.below(2) == 0
-                                ? make_single_scene(random.below(kDemoClasses), kCocoLeft, random)
-                                : make_double_scene(kCocoLeft, random);
+    const DemoScene scene = make_coco_scene(random);
     const std::string name = padded(id, 12) + ".jpg";
     write_image(folder / "val" / name,
                 render_scene(scene, kPictureHeight, kCocoWidth, difficulty, random));
@@ -139,6 +142,18 @@ void draw_demo_data(const fs::path& folder, std::uint64_t seed, int images_per_c
   for (const char* set : {"cifar-100-binary", "imagefolder", "coco"}) {
     write_file(folder / set / "clipq_dataset.json", json_text({{"name", "clipq_shapes"}}));
   }
+}
+
+std::vector<DemoSample> draw_demo_samples(std::uint64_t seed, int count) {
+  DemoRandom random(seed);
+  std::vector<DemoSample> samples;
+  for (int i = 0; i < count; ++i) {
+    const DemoScene scene = make_coco_scene(random);
+    Image image =
+        render_scene(scene, kPictureHeight, kCocoWidth, DemoDifficulty::kPlain, random);
+    samples.push_back({std::move(image), demo_captions(scene, random).front()});
+  }
+  return samples;
 }
 
 }  // namespace clipq

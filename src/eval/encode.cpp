@@ -345,7 +345,7 @@ void Encoder::save(const std::vector<at::Tensor>& features, const std::string& n
   for (std::size_t i = 0; i < features.size(); ++i) {
     const at::Tensor rows = features[i].contiguous();
     write_npy(options_.save_folder / cat(models_[i].label, "-", name, ".npy"),
-              rows.const_data_ptr<float>(), rows.size(0), rows.size(1));
+              rows.const_data_ptr<float>(), rows.sizes().vec());
   }
 }
 

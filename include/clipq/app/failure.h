@@ -15,11 +15,17 @@ enum class ExitCode : int {
   kInput = 3,     ///< a file or folder missing, unreadable, full, or not what it should be; memory
                   ///< or threads don't suffice
   kGate = 4,      ///< a gate of `compare` not met
+  kExport = 5,    ///< verification of an export failed
   kInterrupted = 130  ///< Ctrl-C
 };
 
 /// A gate of `compare` is not met; the message says which, what was got and what was expected.
 class GateError : public Error {
+  using Error::Error;
+};
+
+/// An export doesn't compute what the model does; the files are left.
+class ExportError : public Error {
   using Error::Error;
 };
 

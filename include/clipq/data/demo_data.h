@@ -2,6 +2,10 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <string>
+#include <vector>
+
+#include "clipq/data/image.h"
 
 namespace clipq {
 
@@ -24,5 +28,14 @@ enum class DemoDifficulty {
 /// Throws UsageError if images_per_class is less than 1, InputError if a file can't be written.
 void draw_demo_data(const std::filesystem::path& folder, std::uint64_t seed, int images_per_class,
                     DemoDifficulty difficulty = DemoDifficulty::kPlain);
+
+/// A picture of the data set's kind and a sentence about it.
+struct DemoSample {
+  Image image;
+  std::string caption;
+};
+
+/// That many of them, one or two objects each. The same seed gives the same.
+std::vector<DemoSample> draw_demo_samples(std::uint64_t seed, int count);
 
 }  // namespace clipq

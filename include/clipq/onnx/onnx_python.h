@@ -1,0 +1,18 @@
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <string>
+
+#include "clipq/core/json.h"
+
+namespace clipq {
+
+/// A Python that has numpy and ONNX Runtime: that of the environment variable CLIPQ_PYTHON, else
+/// python3 or python on PATH. Empty if none has them. Throws InputError if the variable's hasn't.
+std::optional<std::string> find_onnx_python();
+
+/// The verdict of verify.py on an exported folder, as JSON. Throws InputError if it can't run.
+Json verify_export(const std::string& python, const std::filesystem::path& folder);
+
+}  // namespace clipq

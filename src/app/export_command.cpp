@@ -1,0 +1,131 @@
+#include "clipq/app/export_command.h"
+
+#include "clipq/app/failure.h"
+#include "clipq/core/error.h"
+#include "clipq/core/files.h"
+#include "clipq/core/log.h"
+#include "clipq/core/strings.h"
+#include "clipq/onnx/onnx_python.h"
+#include "clipq/report/table.h"
+
+namespace clipq {
+namespace {
+
+constexpr const char* kNoPython =
+    "no Python with numpy and onnxruntime was found (pip install numpy onnxruntime, or set "
+    "CLIPQ_PYTHON)";
+
+/// Before long work: that it will be possible.
+std::optional<std::string> python_for(VerifyMode mode) {
+  if (mode == VerifyMode::kNever) return std::nullopt;
+  const std::optional<std::string> python = find_onnx_python();
+  if (!python && mode == VerifyMode::kAlways) {
+    throw InputError(cat("the export can't be verified: ", kNoPython));
+  }
+  return python;
+}
+
+ExportSource source_of(const OpenedModel& opened) {
+  return {opened.model,
+          opened.tokenizer,
+          opened.own_tokenizer.has_value(),
+          opened.quantization ? opened.quantization->recipe_name : "",
+          opened.source,
+          opened.info.sha256};
+}
+
+std::string failed_graphs(const Json& verification) {
+  std::vector<std::string> failed;
+  for (const Json& graph : verification["graphs"]) {
+    if (graph["passed"].get<bool>()) continue;
+    std::string text = graph["file"];
+    if (graph.contains("error")) text += cat(": ", graph["error"].get<std::string>());
+    failed.push_back(std::move(text));
+  }
+  return join(failed, "; ");
+}
+
+void verify(ExportReport& report, const std::string& python) {
+  log::info(cat("verifying ", report.folder.string(), " in ONNX Runtime"));
+  report.verification = verify_export(python, report.folder);
+  write_file(report.folder / "clipq" / "verification.json", json_text(report.verification));
+}
+
+std::string verification_text(const ExportReport& report) {
+  if (report.verification.is_null()) return cat("not verified: ", report.not_verified, "\n");
+  std::string text = cat("verified in ", report.verification["runtime"].get<std::string>(),
+                         ", compared with clipq's embeddings:\n");
+  for (const Json& graph : report.verification["graphs"]) {
+    text += cat("  ", graph["file"].get<std::string>(), ": ",
+                graph["passed"].get<bool>() ? "passed" : "FAILED");
+    if (!graph.contains("checks")) {
+      text += "\n";
+      continue;
+    }
+    for (const auto& [name, check] : graph["checks"].items()) {
+      if (!check.contains("least_cosine")) continue;
+      text += cat(", ", name, " cosine at least ", check["least_cosine"].dump());
+    }
+    text += cat(", ", fixed(graph["milliseconds"].get<double>(), 1), " ms a single input\n");
+  }
+  return text;
+}
+
+}  // namespace
+
+VerifyMode parse_verify_mode(const std::string& name) {
+  if (name == "auto") return VerifyMode::kAuto;
+  if (name == "always") return VerifyMode::kAlways;
+  if (name == "never") return VerifyMode::kNever;
+  throw UsageError(cat("--verify is \"", name, "\"; expected auto, always or never"));
+}
+
+void ExportReport::require_success() const {
+  if (verification.is_null() || verification["passed"].get<bool>()) return;
+  throw ExportError(cat(folder.string(), " was written, but its verification failed: ",
+                        failed_graphs(verification), " (", folder.string(),
+                        "/clipq/verification.json has the whole verdict)"));
+}
+
+ExportReport export_model(const ExportOptions& options) {
+  require_export_target(options.output);
+  const std::optional<std::string> python = python_for(options.verify);
+  ModelOptions model = options.model;
+  model.simulate = true;  // native layers don't keep what graphs are made of
+  const OpenedModel opened = open_model(options.model_file, model);
+  ExportReport report;
+  report.folder = options.output;
+  report.float32_bytes = opened.info.float32_bytes;
+  report.files = export_onnx(source_of(opened), options.onnx, options.output);
+  if (python) {
+    verify(report, *python);
+  } else {
+    report.not_verified = options.verify == VerifyMode::kNever ? "not asked for" : kNoPython;
+    if (options.verify == VerifyMode::kAuto) log::warn(cat("not verified: ", kNoPython));
+  }
+  return report;
+}
+
+std::string to_text(const ExportReport& report) {
+  std::string text = cat("exported to ", report.folder.string(), ":\n");
+  for (const ExportedFile& file : report.files) {
+    if (file.path.begin()->string() == "clipq") continue;
+    text += cat("  ", file.path.string(), "  ", mebibytes(file.bytes), "\n");
+  }
+  return text + verification_text(report);
+}
+
+Json to_json(const ExportReport& report) {
+  Json files = Json::array();
+  for (const ExportedFile& file : report.files) {
+    files.push_back({{"path", file.path.string()}, {"bytes", file.bytes}});
+  }
+  Json json = {{"folder", report.folder.string()},
+               {"files", files},
+               {"float32_bytes", report.float32_bytes},
+               {"verification", report.verification}};
+  if (!report.not_verified.empty()) json["not_verified"] = report.not_verified;
+  return json;
+}
+
+}  // namespace clipq

@@ -1,0 +1,27 @@
+#pragma once
+
+#include <filesystem>
+
+#include "clipq/model/clip_model.h"
+#include "clipq/text/tokenizer.h"
+
+namespace clipq {
+
+/// Sample inputs of a model and its own embeddings of them; those of a tower that it lacks are
+/// undefined.
+struct ExportSamples {
+  at::Tensor pixels;   ///< float32 [n, 3, R, R], preprocessed
+  at::Tensor tokens;   ///< int64 [n, context]
+  at::Tensor lengths;  ///< int64 [n]: first tokens that the embeddings depend on
+  at::Tensor image;    ///< float32 [n, embed_dim]
+  at::Tensor text;     ///< likewise
+};
+
+/// Of drawn pictures and sentences, the shortest of one word and the longest filling the context.
+/// @param normalize whether embeddings are scaled to length 1
+ExportSamples make_samples(const ClipModel& model, const Tokenizer& tokenizer, bool normalize);
+
+/// As pixel_values.npy, input_ids.npy, lengths.npy, image_embeds.npy and text_embeds.npy.
+void write_samples(const ExportSamples& samples, const std::filesystem::path& folder);
+
+}  // namespace clipq

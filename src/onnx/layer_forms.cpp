@@ -1,0 +1,254 @@
+#include "layer_forms.h"
+
+#include <cmath>
+
+#include "clipq/core/error.h"
+#include "clipq/quant/quantizer_id.h"
+#include "clipq/quant/simulated_layers.h"
+#include "quantizer_forms.h"
+
+namespace clipq {
+namespace {
+
+using Scope = GraphBuilder::Scope;
+using Quantizer = std::optional<ActivationQuantizer>;
+
+std::string write_linear(GraphBuilder& graph, const std::string& name, const std::string& x,
+                         const std::shared_ptr<const Linear>& layer, const OnnxOptions& options) {
+  const Scope scope(graph, name);
+  return clipq::write_linear(graph, x, *layer, options);
+}
+
+bool is_fp8(const Quantizer& quantizer) {
+  if (!quantizer) return false;
+  const FormatInfo& format = format_info(quantizer->spec().format);
+  return format.is_float && format.scaled;
+}
+
+/// Queries, keys and values of an attention as the graph has them.
+struct Operands {
+  std::string q;  ///< [batch, heads, queries, head width]
+  std::string k;  ///< [batch, heads, tokens, head width]
+  std::string v;  ///< likewise
+  std::string mask;
+};
+
+/// What the attention of a block computes with.
+class AttentionWriter {
+ public:
+  AttentionWriter(GraphBuilder& graph, const Attention& attention, std::int64_t width,
+                  const OnnxOptions& options)
+      : graph_(graph),
+        options_(options),
+        score_scale_(
+            1 / std::sqrt(static_cast<double>(width) / static_cast<double>(attention.heads()))) {
+    if (attention.quantizers() != nullptr) quantizers_ = *attention.quantizers();
+  }
+
+  /// [batch, heads, queries, head width]
+  std::string write(const Operands& operands) {
+    std::string probabilities = graph_.add("Softmax", {scores(operands)},
+                                           {{"axis", std::int64_t{-1}}});
+    probabilities = quantized(Role::kSoftmax, quantizers_.softmax, probabilities);
+    if (is_fp8(quantizers_.softmax) && is_fp8(quantizers_.v)) {
+      throw UsageError(graph_.scope() +
+                       ": softmax and values both in FP8 have no form that ONNX Runtime loads; "
+                       "quantize with fp8-max, which leaves the softmax float");
+    }
+    return graph_.add("MatMul", {probabilities, quantized(Role::kVBmm, quantizers_.v, operands.v)});
+  }
+
+  std::string quantized_output(const std::string& x) {
+    return quantized(Role::kBmm2Output, quantizers_.output, x);
+  }
+
+  const Quantizer& output() const { return quantizers_.output; }
+
+ private:
+  std::string scores(const Operands& operands) {
+    std::string q = quantized(Role::kQBmm, quantizers_.q, operands.q);
+    const std::string k = graph_.transpose(
+        quantized(Role::kKBmm, quantizers_.k, operands.k), {0, 1, 3, 2});
+    // Between an integer product and its operands nothing may stand. Between one of FP8 and its
+    // operands something must: ONNX Runtime takes it for one of integers, and fails.
+    const bool integers = quantizers_.q && quantizers_.k && !is_fp8(quantizers_.q);
+    const auto scaled = [this](const std::string& x) {
+      return graph_.add("Mul", {x, graph_.scalar(score_scale_)});
+    };
+    if (!integers) q = scaled(q);
+    std::string out = graph_.add("MatMul", {q, k});
+    if (integers) out = scaled(out);
+    return operands.mask.empty() ? out : graph_.add("Add", {out, operands.mask});
+  }
+
+  std::string quantized(Role role, const Quantizer& quantizer, const std::string& x) {
+    if (!quantizer) return x;
+    const Scope scope(graph_, QuantizerId{graph_.scope(), role}.name());
+    require_fit(graph_, quantizer->spec(), options_);
+    return simulate(graph_, x, *quantizer);
+  }
+
+  GraphBuilder& graph_;
+  const OnnxOptions& options_;
+  double score_scale_;
+  AttentionQuantizers quantizers_;
+};
+
+/// Rows [n, width] as [batch, heads, tokens, head width].
+std::string in_heads(GraphBuilder& graph, const std::string& rows, const std::string& shape) {
+  return graph.transpose(graph.reshape(rows, shape), {0, 2, 1, 3});
+}
+
+std::string as_rows(GraphBuilder& graph, const std::string& heads, std::int64_t width) {
+  return graph.reshape(graph.transpose(heads, {0, 2, 1, 3}), graph.ints({-1, width}));
+}
+
+/// The mask's rows of the pooled tokens: [batch, 1, 1, tokens].
+std::string pooled_mask(GraphBuilder& graph, const RowLayout& layout, const PooledToken& pooled) {
+  if (layout.mask.empty()) return {};
+  const std::string rows = graph.add("Gather", {layout.mask, pooled.positions});
+  return graph.add("Unsqueeze", {rows, graph.ints({1, 2})});
+}
+
+std::string head_shape(GraphBuilder& graph, const Block& block, std::int64_t tokens) {
+  const std::int64_t heads = block.attention->heads();
+  return graph.ints({-1, tokens, heads, block.width / heads});
+}
+
+std::string write_mlp(GraphBuilder& graph, const BlockNames& names, const Block& block,
+                      const std::string& x, const OnnxOptions& options) {
+  std::string y = write_layer_norm(graph, names.mlp_norm, x, block.mlp_norm);
+  y = write_linear(graph, names.mlp_hidden, y, block.mlp_hidden, options);
+  y = write_activation(graph, y, block.activation);
+  y = write_linear(graph, names.mlp_output, y, block.mlp_output, options);
+  return graph.add("Add", {x, y});
+}
+
+/// @param pooled null: of all tokens
+std::string write_block(GraphBuilder& graph, const std::string& name, const std::string& x,
+                        const Block& block, const RowLayout& layout, const PooledToken* pooled,
+                        const OnnxOptions& options) {
+  const BlockNames names(name);
+  std::string y = write_layer_norm(graph, names.attention_norm, x, block.attention_norm);
+  y = write_linear(graph, names.qkv, y, block.qkv, options);
+  std::string residual = x;
+  {
+    const Scope scope(graph, names.attention);
+    const std::int64_t width = block.width;
+    std::vector<std::string> parts =
+        graph.add_multiple("Split", {y, graph.ints({width, width, width})}, 3,
+                           {{"axis", std::int64_t{1}}});
+    Operands operands;
+    operands.mask = layout.mask;
+    if (pooled == nullptr) {
+      operands.q = in_heads(graph, parts[0], layout.heads);
+    } else {
+      residual = pick(graph, x, layout, *pooled);
+      operands.q = in_heads(graph, pick(graph, parts[0], layout, *pooled),
+                            head_shape(graph, block, 1));
+      operands.mask = pooled_mask(graph, layout, *pooled);
+    }
+    operands.k = in_heads(graph, parts[1], layout.heads);
+    operands.v = in_heads(graph, parts[2], layout.heads);
+    AttentionWriter attention(graph, *block.attention, width, options);
+    y = attention.quantized_output(as_rows(graph, attention.write(operands), width));
+  }
+  y = write_linear(graph, names.attention_output, y, block.attention_output, options);
+  const Scope scope(graph, name);
+  return write_mlp(graph, names, block, graph.add("Add", {residual, y}), options);
+}
+
+}  // namespace
+
+std::string pick(GraphBuilder& graph, const std::string& rows, const RowLayout& layout,
+                 const PooledToken& pooled) {
+  const std::string items = graph.reshape(rows, layout.items);
+  if (pooled.positions.empty()) {
+    return graph.add("Gather", {items, graph.scalar(std::int64_t{0}, at::kLong)},
+                     {{"axis", std::int64_t{1}}});
+  }
+  const std::string indices = graph.add("Unsqueeze", {pooled.positions, graph.ints({1})});
+  return graph.add("GatherND", {items, graph.cast(indices, OnnxType::kInt64)},
+                   {{"batch_dims", std::int64_t{1}}});
+}
+
+std::string write_layer_norm(GraphBuilder& graph, const std::string& name, const std::string& x,
+                             const LayerNorm& norm) {
+  const Scope scope(graph, name);
+  return graph.add("LayerNormalization",
+                   {x, graph.constant("weight", norm.weight), graph.constant("bias", norm.bias)},
+                   {{"axis", std::int64_t{-1}}, {"epsilon", static_cast<float>(norm.eps)}});
+}
+
+std::string write_activation(GraphBuilder& graph, const std::string& x, Activation activation) {
+  const auto times = [&graph](const std::string& a, double b) {
+    return graph.add("Mul", {a, graph.scalar(b)});
+  };
+  const auto gated = [&](const std::string& gate) {
+    return times(graph.add("Mul", {x, graph.add("Add", {gate, graph.scalar(1.0)})}), 0.5);
+  };
+  switch (activation) {
+    case Activation::kQuickGelu:
+      return graph.add("Mul", {x, graph.add("Sigmoid", {times(x, 1.702)})});
+    case Activation::kGelu:
+      return gated(
+          graph.add("Erf", {graph.add("Div", {x, graph.scalar(std::sqrt(2.0))})}));
+    case Activation::kGeluTanh: {
+      const std::string cube = graph.add("Mul", {x, graph.add("Mul", {x, x})});
+      const std::string inner = graph.add("Add", {x, times(cube, 0.044715)});
+      return gated(graph.add("Tanh", {times(inner, std::sqrt(2 / M_PI))}));
+    }
+  }
+  throw InternalError("an activation without a form in ONNX");
+}
+
+std::string write_transformer(GraphBuilder& graph, const std::string& name, const std::string& x,
+                              const Transformer& transformer, const RowLayout& layout,
+                              const OnnxOptions& options) {
+  std::string y = x;
+  for (std::size_t i = 0; i < transformer.blocks.size(); ++i) {
+    y = write_block(graph, block_name(name, i), y, transformer.blocks[i], layout, nullptr, options);
+  }
+  return y;
+}
+
+std::string write_transformer(GraphBuilder& graph, const std::string& name, const std::string& x,
+                              const Transformer& transformer, const RowLayout& layout,
+                              const PooledToken& pooled, const OnnxOptions& options) {
+  const std::size_t count = transformer.blocks.size();
+  if (transformer.needs_whole_batch() || options.per_tensor_ranges || count == 0) {
+    return pick(graph, write_transformer(graph, name, x, transformer, layout, options), layout,
+                pooled);
+  }
+  std::string y = x;
+  for (std::size_t i = 0; i < count; ++i) {
+    y = write_block(graph, block_name(name, i), y, transformer.blocks[i], layout,
+                    i + 1 == count ? &pooled : nullptr, options);
+  }
+  return y;
+}
+
+std::string write_attention_pool(GraphBuilder& graph, const std::string& name, const std::string& x,
+                                 const AttentionPool& pool, std::int64_t tokens,
+                                 const OnnxOptions& options) {
+  const std::int64_t width = pool.width;
+  const std::int64_t heads = pool.attention->heads();
+  std::string y = write_linear(graph, name + ".kv", x, pool.kv, options);
+  const Scope scope(graph, name);
+  const std::vector<std::string> parts = graph.add_multiple(
+      "Split", {y, graph.ints({width, width})}, 2, {{"axis", std::int64_t{1}}});
+  const std::string shape = graph.ints({-1, tokens, heads, width / heads});
+  AttentionWriter attention(graph, *pool.attention, width, options);
+  const Operands operands = {
+      graph.constant("query", pool.query.view({1, heads, 1, width / heads})),
+      in_heads(graph, parts[0], shape), in_heads(graph, parts[1], shape), ""};
+  y = as_rows(graph, attention.write(operands), width);
+  const std::string pooled = write_linear(graph, name + ".out_proj", y, pool.output, options);
+  y = write_layer_norm(graph, name + ".ln", pooled, pool.norm);
+  y = write_linear(graph, name + ".mlp.c_fc", y, pool.mlp_hidden, options);
+  y = write_activation(graph, y, pool.activation);
+  y = write_linear(graph, name + ".mlp.c_proj", y, pool.mlp_output, options);
+  return graph.add("Add", {pooled, y});
+}
+
+}  // namespace clipq

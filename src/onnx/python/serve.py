@@ -1,0 +1,41 @@
+"""Embeds for clipq: python serve.py FILE INPUT OUTPUT THREADS. Reads requests "SHAPE…\n" and float32 or int64 values, answers
+"SHAPE…\n" and float32 values, or "error REASON\n". The first answer, "ready VERSION\n", says that the file is loaded."""
+import sys
+
+import numpy as np
+import onnxruntime
+
+TYPES = {"tensor(float)": (np.float32, np.float32), "tensor(int64)": (np.int64, np.int64), "tensor(int32)": (np.int64, np.int32)}
+
+
+def answer(text):
+    sys.stdout.buffer.write((" ".join(str(text).split()) + "\n").encode())
+
+
+def main():
+    file, input_name, output_name, threads = sys.argv[1:]
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = int(threads)
+    try:
+        session = onnxruntime.InferenceSession(file, options, providers=["CPUExecutionProvider"])
+        sent, taken = TYPES[next(each.type for each in session.get_inputs() if each.name == input_name)]
+    except Exception as failure:
+        answer(f"error {failure}")
+        return
+    answer(f"ready {onnxruntime.__version__}")
+    sys.stdout.flush()
+    while line := sys.stdin.buffer.readline():
+        shape = [int(size) for size in line.split()]
+        data = sys.stdin.buffer.read(int(np.prod(shape)) * np.dtype(sent).itemsize)
+        try:
+            values = np.frombuffer(data, sent).reshape(shape).astype(taken)
+            (rows,) = session.run([output_name], {input_name: values})
+            rows = np.ascontiguousarray(rows, np.float32)
+            answer(" ".join(str(size) for size in rows.shape))
+            sys.stdout.buffer.write(rows.tobytes())
+        except Exception as failure:
+            answer(f"error {failure}")
+        sys.stdout.flush()
+
+
+main()

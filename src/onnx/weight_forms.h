@@ -1,0 +1,37 @@
+#pragma once
+
+#include <string>
+
+#include "clipq/numerics/quantize.h"
+#include "graph_builder.h"
+
+namespace clipq {
+
+/// The values of a weight [out, in] as float32: its codes and a DequantizeLinear, of float16 a Cast.
+/// @param transposed whether as [in, out]
+std::string weight_values(GraphBuilder& graph, const QuantizedTensor& weight, bool transposed);
+
+/// The codes of an int8 weight with symmetric scales, transposed: int8 [in, out].
+std::string transposed_codes(GraphBuilder& graph, const QuantizedTensor& weight);
+
+/// Its scales: [out], or a scalar.
+std::string channel_scales(GraphBuilder& graph, const QuantizedTensor& weight);
+
+/// Whether the codes can be an operand of an integer product.
+bool has_integer_codes(const QuantizedTensor& weight);
+
+/// Whether ONNX Runtime's MatMulNBits takes the weight.
+bool fits_mat_mul_n_bits(const QuantizedTensor& weight);
+
+/// x [rows, in] times the weight [out, in] by that operator: [rows, out].
+std::string mat_mul_n_bits(GraphBuilder& graph, const std::string& x,
+                           const QuantizedTensor& weight);
+
+/// The rows of a table [entries, width] that ids [batch, tokens] name: float32 [batch, tokens,
+/// width]. Only those are dequantized.
+std::string look_up(GraphBuilder& graph, const QuantizedTensor& table, const std::string& ids);
+
+/// The lowest opset that has the weight's form.
+int opset_of(const QuantizerSpec& weight);
+
+}  // namespace clipq
