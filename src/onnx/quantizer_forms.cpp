@@ -19,6 +19,11 @@ at::ScalarType code_type(const QuantizerSpec& spec) {
   return is_affine(spec) ? at::kByte : spec.code_dtype();
 }
 
+/// Whether QuantizeLinear itself keeps to the codes. Symmetric int8 has no code -128.
+bool fills_type(const QuantizerSpec& spec) {
+  return is_float(spec) || (is_affine(spec) && spec.bits == 8);
+}
+
 void require_no_groups(const GraphBuilder& graph, const QuantizerSpec& spec) {
   if (spec.granularity != Granularity::kGroup) return;
   throw UsageError(cat(graph.scope(), ": an activation with ", granularity_text(spec),
@@ -39,7 +44,7 @@ std::string simulate_static(GraphBuilder& graph, std::string x,
   const Scales& scales = quantizer.scales();
   const double zero_point = is_affine(spec) ? number(scales.zero_point) : 0;
   const double scale = number(scales.scale);
-  if (!is_float(spec) && spec.bits < 8) {
+  if (!fills_type(spec)) {
     const double low = is_affine(spec) ? 0 : -spec.max_code();
     x = graph.clip(x, (low - zero_point) * scale, (spec.max_code() - zero_point) * scale);
   }
@@ -56,10 +61,8 @@ std::string simulate_twin(GraphBuilder& graph, const std::string& x,
   const std::string zero = graph.scalar(std::int64_t{0}, at::kChar);
   const auto half = [&](const char* side, const at::Tensor& scale, double sign) {
     std::string part = graph.add(side, {x, graph.scalar(0.0)});
-    if (spec.bits < 8) {
-      const double end = sign * spec.max_code() * number(scale);
-      part = graph.clip(part, std::min(end, 0.0), std::max(end, 0.0));
-    }
+    const double end = sign * spec.max_code() * number(scale);
+    part = graph.clip(part, std::min(end, 0.0), std::max(end, 0.0));
     return quantize_dequantize(graph, part, graph.scalar(number(scale)), zero);
   };
   return graph.add("Add", {half("Max", quantizer.scales().scale, 1),
@@ -157,7 +160,7 @@ DynamicCodes dynamic_codes(GraphBuilder& graph, const std::string& x, const Quan
   }
   out.codes = graph.add("QuantizeLinear", {x, as_row_values(scales.scale), zero_point},
                         {{"axis", std::int64_t{0}}});
-  if (spec.bits < 8) {
+  if (!fills_type(spec)) {
     const at::ScalarType type = code_type(spec);
     const auto largest = static_cast<std::int64_t>(spec.max_code());
     out.codes = graph.add("Clip", {out.codes,
