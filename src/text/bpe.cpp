@@ -1,6 +1,7 @@
 #include "clipq/text/bpe.h"
 
 #include <sstream>
+#include <utility>
 
 #include "clipq/core/error.h"
 #include "clipq/core/strings.h"
@@ -60,21 +61,34 @@ void require_known(const std::unordered_map<std::string, std::int32_t>& symbols,
   }
 }
 
-}  // namespace
+struct ByteSymbol {
+  std::size_t byte;
+  std::string symbol;
+};
 
-void Bpe::add_bytes(Symbols& symbols) {
-  std::int32_t next_id = 0;
+/// In the order of their ids.
+std::vector<ByteSymbol> byte_symbols() {
+  std::vector<ByteSymbol> all;
   for (const bool printing : {true, false}) {
     char32_t stand_in = kBytes;
     for (int byte = 0; byte < kBytes; ++byte) {
       if (prints(byte) != printing) continue;
       const char32_t character = printing ? static_cast<char32_t>(byte) : stand_in++;
-      const std::string symbol = to_utf8({&character, 1});
-      byte_ids_[static_cast<std::size_t>(byte)] = next_id;
-      symbols[symbol] = next_id;
-      symbols[symbol + kWordEnd] = kBytes + next_id;
-      ++next_id;
+      all.push_back({static_cast<std::size_t>(byte), to_utf8({&character, 1})});
     }
+  }
+  return all;
+}
+
+}  // namespace
+
+void Bpe::add_bytes(Symbols& symbols) {
+  std::int32_t next_id = 0;
+  for (const auto& [byte, symbol] : byte_symbols()) {
+    byte_ids_[byte] = next_id;
+    symbols[symbol] = next_id;
+    symbols[symbol + kWordEnd] = kBytes + next_id;
+    ++next_id;
   }
 }
 
@@ -108,6 +122,19 @@ Bpe::Bpe(std::string_view merges, const std::string& where) {
 const Bpe::Merge* Bpe::find(std::int32_t left, std::int32_t right) const {
   const auto found = merges_.find(pair_key(left, right));
   return found == merges_.end() ? nullptr : &found->second;
+}
+
+std::vector<std::string> Bpe::symbols() const {
+  std::vector<std::string> all;
+  for (const char* ending : {"", kWordEnd}) {
+    for (const auto& [byte, symbol] : byte_symbols()) all.push_back(symbol + ending);
+  }
+  std::string header;
+  for (std::string line : merge_lines(text_, header)) {
+    line.erase(line.find(' '), 1);
+    all.push_back(std::move(line));
+  }
+  return all;
 }
 
 void Bpe::encode(std::string_view word, std::vector<std::int32_t>& ids) const {

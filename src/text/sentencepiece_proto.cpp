@@ -4,6 +4,7 @@
 #include <cstring>
 #include <set>
 #include <unordered_set>
+#include <utility>
 
 #include "clipq/core/error.h"
 #include "clipq/core/strings.h"
@@ -23,11 +24,14 @@ constexpr std::uint32_t kPieceType = 3;
 constexpr std::uint32_t kCharsmap = 2;
 constexpr std::uint32_t kAddDummyPrefix = 3;
 constexpr std::uint32_t kRemoveExtraSpaces = 4;
+constexpr std::uint32_t kEscapeSpaces = 5;
 constexpr std::uint32_t kModelType = 3;
+constexpr std::uint32_t kSpaceAsSuffix = 24;
 constexpr std::uint32_t kByteFallback = 35;
 constexpr std::uint64_t kUnigram = 1;
 constexpr std::uint64_t kNormalPiece = 1;
 constexpr std::uint64_t kUnknownPiece = 2;
+constexpr std::uint64_t kControlPiece = 3;
 constexpr std::uint64_t kBytePiece = 6;
 
 enum WireType : std::uint32_t { kVarint = 0, kFixed64 = 1, kBytes = 2, kFixed32 = 5 };
@@ -205,6 +209,79 @@ bool is_byte_piece(const std::string& text) {
   return text.size() == 6 && text.starts_with("<0x") && text.back() == '>';
 }
 
+/// Reads what to_sentencepiece() writes, and what the library's own training does.
+class UnigramReader {
+ public:
+  explicit UnigramReader(const std::string& where) : where_(where) {}
+
+  UnigramPieces read(std::string_view model) {
+    MessageReader reader(model, where_);
+    for (Field field; reader.next(field);) {
+      if (field.type != kBytes) continue;
+      if (field.number == kPieces) read_piece(field.bytes);
+      if (field.number == kTrainerSpec) read_trainer(field.bytes);
+      if (field.number == kNormalizerSpec) read_normalizer(field.bytes);
+    }
+    return std::move(pieces_);
+  }
+
+ private:
+  void read_piece(std::string_view message) {
+    UnigramPieces::Piece piece;
+    std::uint64_t type = kNormalPiece;
+    MessageReader reader(message, where_);
+    for (Field field; reader.next(field);) {
+      if (field.number == kPieceText && field.type == kBytes) piece.text = field.bytes;
+      if (field.number == kPieceScore && field.type == kFixed32) {
+        std::memcpy(&piece.score, field.bytes.data(), sizeof(piece.score));
+      }
+      if (field.number == kPieceType && field.type == kVarint) type = field.value;
+    }
+    if (type == kUnknownPiece) pieces_.unknown = static_cast<std::int64_t>(pieces_.pieces.size());
+    piece.is_control = type == kControlPiece;
+    if (type != kNormalPiece && type != kUnknownPiece && type != kControlPiece &&
+        type != kBytePiece) {
+      throw_unsupported(cat("the piece \"", piece.text, "\" is user-defined or unused"));
+    }
+    pieces_.pieces.push_back(std::move(piece));
+  }
+
+  void read_trainer(std::string_view message) {
+    MessageReader reader(message, where_);
+    for (Field field; reader.next(field);) {
+      if (field.type != kVarint) continue;
+      if (field.number == kByteFallback) pieces_.byte_fallback = field.value != 0;
+      if (field.number == kModelType && field.value != kUnigram) {
+        throw_unsupported("it isn't a unigram model");
+      }
+      if (field.number == kSpaceAsSuffix && field.value != 0) {
+        throw_unsupported("its blanks are at the ends of words");
+      }
+    }
+  }
+
+  void read_normalizer(std::string_view message) {
+    MessageReader reader(message, where_);
+    for (Field field; reader.next(field);) {
+      if (field.number == kCharsmap && field.type == kBytes) pieces_.charsmap = field.bytes;
+      if (field.type != kVarint) continue;
+      if (field.number == kAddDummyPrefix) pieces_.adds_prefix = field.value != 0;
+      if (field.number == kRemoveExtraSpaces) pieces_.collapses_spaces = field.value != 0;
+      if (field.number == kEscapeSpaces && field.value == 0) {
+        throw_unsupported("its blanks aren't written as U+2581");
+      }
+    }
+  }
+
+  [[noreturn]] void throw_unsupported(const std::string& what) const {
+    throw UsageError(cat(
+        where_, ": only a plain unigram model can be written for other libraries, ", "but ", what));
+  }
+
+  const std::string& where_;
+  UnigramPieces pieces_;
+};
+
 }  // namespace
 
 void require_sound_sentencepiece(std::string_view model, const std::string& where) {
@@ -232,13 +309,14 @@ bool is_unigram(std::string_view model, const std::string& where) {
 std::string to_sentencepiece(const UnigramPieces& model) {
   std::string out;
   std::int64_t index = 0;
-  for (const auto& [text, score] : model.pieces) {
+  for (const auto& [text, score, is_control] : model.pieces) {
     std::string piece;
     append_bytes(piece, kPieceText, text);
     append_float(piece, kPieceScore, score);
     const bool is_byte = model.byte_fallback && is_byte_piece(text);
     append_number(piece, kPieceType,
                   index++ == model.unknown ? kUnknownPiece
+                  : is_control             ? kControlPiece
                   : is_byte                ? kBytePiece
                                            : kNormalPiece);
     append_bytes(out, kPieces, piece);
@@ -253,6 +331,10 @@ std::string to_sentencepiece(const UnigramPieces& model) {
   append_number(normalizer, kRemoveExtraSpaces, model.collapses_spaces ? 1 : 0);
   append_bytes(out, kNormalizerSpec, normalizer);
   return out;
+}
+
+UnigramPieces unigram_pieces(std::string_view model, const std::string& where) {
+  return UnigramReader(where).read(model);
 }
 
 }  // namespace clipq

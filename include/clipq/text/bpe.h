@@ -29,6 +29,9 @@ class Bpe {
   /// The header and the merges in use, one per line: recreates the same Bpe.
   const std::string& merges() const { return text_; }
 
+  /// What ids 0 to start_id() - 1 stand for, in the spelling of merges files.
+  std::vector<std::string> symbols() const;
+
  private:
   struct Merge {
     std::int32_t rank;

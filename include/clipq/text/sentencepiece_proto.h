@@ -24,6 +24,7 @@ struct UnigramPieces {
   struct Piece {
     std::string text;
     float score = 0;
+    bool is_control = false;  ///< never found in texts
   };
   std::vector<Piece> pieces;
   std::int64_t unknown = 0;  ///< index of the piece for what has none
@@ -35,5 +36,10 @@ struct UnigramPieces {
 
 /// The model as SentencePieceModel takes it.
 std::string to_sentencepiece(const UnigramPieces& model);
+
+/// The inverse. Throws InputError that names `where` if the bytes are no sentencepiece.ModelProto,
+/// UsageError if it isn't a unigram model or has what UnigramPieces lacks: pieces that a user
+/// defined, blanks at the ends of words.
+UnigramPieces unigram_pieces(std::string_view model, const std::string& where);
 
 }  // namespace clipq

@@ -1,0 +1,25 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "clipq/text/tokenizer.h"
+
+namespace clipq {
+
+/// Hugging Face's documents of a tokenizer.
+struct TokenizerFiles {
+  std::string tokenizer;  ///< tokenizer.json
+  std::string config;     ///< tokenizer_config.json
+  /// What of clipq's tokenizer they can't express, in words; texts that need it get other ids.
+  /// Empty: there is nothing.
+  std::vector<std::string> inexpressible;
+};
+
+/// What makes the library `tokenizers` give the rows of Tokenizer::tokenize(): cleaning, start,
+/// end, truncation and padding included. Throws UsageError if its models can't split texts as this
+/// one does, or if context_length is too short for start and end.
+TokenizerFiles write_tokenizer(const Tokenizer& tokenizer, std::int64_t context_length);
+
+}  // namespace clipq
