@@ -96,7 +96,9 @@ ExportReport export_model(const ExportOptions& options) {
   ExportReport report;
   report.folder = options.output;
   report.float32_bytes = opened.info.float32_bytes;
-  report.files = export_onnx(source_of(opened), options.onnx, options.output);
+  OnnxExport exported = export_onnx(source_of(opened), options.onnx, options.output);
+  report.files = std::move(exported.files);
+  report.notes = std::move(exported.notes);
   if (python) {
     verify(report, *python);
   } else {
@@ -112,6 +114,7 @@ std::string to_text(const ExportReport& report) {
     if (file.path.begin()->string() == "clipq") continue;
     text += cat("  ", file.path.string(), "  ", mebibytes(file.bytes), "\n");
   }
+  for (const std::string& note : report.notes) text += cat("note: ", note, "\n");
   return text + verification_text(report);
 }
 
@@ -122,6 +125,7 @@ Json to_json(const ExportReport& report) {
   }
   Json json = {{"folder", report.folder.string()},
                {"files", files},
+               {"notes", report.notes},
                {"float32_bytes", report.float32_bytes},
                {"verification", report.verification}};
   if (!report.not_verified.empty()) json["not_verified"] = report.not_verified;

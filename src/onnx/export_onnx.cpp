@@ -13,6 +13,7 @@
 #include "clipq/data/preprocess_json.h"
 #include "clipq/quant/simulated_layers.h"
 #include "export_samples.h"
+#include "layout_documents.h"
 
 namespace clipq {
 namespace {
@@ -24,8 +25,14 @@ constexpr const char* kPartialEnding = ".partial";
 constexpr double kLeastCosine = 0.9999;
 /// The same where products of 8 bits by 8 saturate on processors without VNNI.
 constexpr double kLeastSaturatedCosine = 0.9995;
+/// The same where runtimes quantize the inputs of weight-only layers by themselves.
+constexpr double kLeastWeightOnlyCosine = 0.9995;
 /// The same where ranges that are each row's are taken over all rows.
 constexpr double kLeastPerTensorCosine = 0.98;
+
+/// How much farther from the model a runtime may be than the model is from itself after rounding:
+/// it rounds everywhere, not only once.
+constexpr double kRoundingFactor = 4;
 
 struct LayoutRow {
   ExportLayout layout;
@@ -105,16 +112,25 @@ OnnxOptions graph_options(const OnnxExportOptions& options) {
   return out;
 }
 
-/// Whether a layer multiplies 8-bit codes by 8-bit codes.
-bool may_saturate(ClipModel model) {
+/// How far a runtime's kernels for the layer may be from simulate() by design.
+double least_cosine(const LinearContents& contents) {
+  if (contents.quantized == nullptr) return kLeastCosine;
+  const QuantizerSpec& weight = contents.quantized->spec;
+  if (format_info(weight.format).is_float) return kLeastCosine;
+  if (contents.input == nullptr) return kLeastWeightOnlyCosine;
+  return weight.bits == 8 && contents.input->spec().bits == 8 ? kLeastSaturatedCosine
+                                                              : kLeastCosine;
+}
+
+double least_cosine(ClipModel model) {
+  double least = kLeastCosine;
   const ModelParts parts = parts_of(model);
-  return std::any_of(parts.linears.begin(), parts.linears.end(), [](const LinearPart& part) {
-    const auto contents = (*part.layer)->contents();
-    return contents && contents->input != nullptr && contents->quantized != nullptr &&
-           contents->quantized->spec.format == Format::kInt8 &&
-           contents->quantized->spec.bits == 8 &&
-           contents->input->spec().format == Format::kInt8 && contents->input->spec().bits == 8;
-  });
+  for (const LinearPart& part : parts.linears) {
+    if (const auto contents = (*part.layer)->contents()) {
+      least = std::min(least, least_cosine(*contents));
+    }
+  }
+  return least;
 }
 
 bool needs_whole_batch(const ClipModel& model) {
@@ -123,12 +139,16 @@ bool needs_whole_batch(const ClipModel& model) {
                      [&model](Tower tower) { return model.tower(tower).needs_whole_batch(); });
 }
 
-Json checks_of(const ClipModel& model, const OnnxExportOptions& options) {
-  double least_cosine = may_saturate(model) ? kLeastSaturatedCosine : kLeastCosine;
-  if (options.per_tensor_ranges) least_cosine = kLeastPerTensorCosine;
+/// What verify.py holds the graphs to.
+Json checks_of(const ClipModel& model, const OnnxExportOptions& options,
+               const ExportSamples& samples) {
+  const double rounding = cosine_after_rounding(model, samples);
+  const double kernels = options.per_tensor_ranges ? kLeastPerTensorCosine : least_cosine(model);
+  const double least = std::min(kernels, 1 - kRoundingFactor * (1 - rounding));
   const bool cut = model.text && model.text->config().causal &&
                    model.text->config().pooling != TextPooling::kLast;
-  return {{"least_cosine", least_cosine},
+  return {{"least_cosine", least},
+          {"cosine_after_rounding", rounding},
           {"items_are_independent", !needs_whole_batch(model) && !options.per_tensor_ranges},
           {"texts_may_be_cut", cut}};
 }
@@ -171,7 +191,6 @@ Json describe(const ExportSource& source, const OnnxExportOptions& options) {
   if (!source.source.unchecked.empty()) json["source"]["unchecked"] = source.source.unchecked;
   if (model.image) json["preprocess"] = to_json(model.preprocess);
   if (model.image && model.text) json["logit_scale"] = model.logit_scale.exp().item<double>();
-  json["checks"] = checks_of(model, options);
   return json;
 }
 
@@ -255,11 +274,15 @@ void require_export_target(const fs::path& folder) {
                        "into a new folder"));
 }
 
-std::vector<ExportedFile> export_onnx(const ExportSource& source, const OnnxExportOptions& options,
-                                        const fs::path& folder) {
+OnnxExport export_onnx(const ExportSource& source, const OnnxExportOptions& options,
+                       const fs::path& folder) {
   const OnnxOptions graph_settings = graph_options(options);
-  const std::vector<GraphFile> graphs = graph_files(source.model, options);
   Json description = describe(source, options);
+  const std::vector<GraphFile> graphs = graph_files(source.model, options);
+  const ExportSamples samples =
+      make_samples(source.model, source.tokenizer, graph_settings.normalize);
+  description["checks"] = checks_of(source.model, options, samples);
+  const LayoutDocuments documents = layout_documents(source.model, source.tokenizer, options.layout);
   AtomicFolder out(folder);
   const fs::path own = out.path() / "clipq";
   make_folder(own);
@@ -275,11 +298,12 @@ std::vector<ExportedFile> export_onnx(const ExportSource& source, const OnnxExpo
   description["graphs"] = std::move(described);
   write_file(own / "export.json", json_text(description));
   write_tokenizer(source, own);
-  write_samples(make_samples(source.model, source.tokenizer, graph_settings.normalize), own);
+  write_samples(samples, own);
   write_file(out.path() / "verify.py", asset("python/verify.py"));
-  std::vector<ExportedFile> files = files_in(out.path());
+  for (const auto& [name, text] : documents.files) write_file(out.path() / name, text);
+  OnnxExport exported = {files_in(out.path()), documents.notes};
   out.commit();
-  return files;
+  return exported;
 }
 
 }  // namespace clipq

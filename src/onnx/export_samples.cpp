@@ -1,8 +1,11 @@
 #include "export_samples.h"
 
 #include <ATen/core/grad_mode.h>
+#include <ATen/ops/arange.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/tensor.h>
+
+#include <algorithm>
 
 #include "clipq/core/npy.h"
 #include "clipq/core/strings.h"
@@ -14,6 +17,8 @@ namespace {
 
 constexpr std::uint64_t kSeed = 17;
 constexpr int kSamples = 7;
+/// Relative, of a product over a thousand terms.
+constexpr double kRounding = 1e-6;
 
 at::Tensor preprocessed(const std::vector<DemoSample>& samples, const Preprocess& settings) {
   const at::Tensor pixels =
@@ -37,6 +42,13 @@ std::vector<std::string> texts_of(const std::vector<DemoSample>& samples) {
 
 at::Tensor maybe_normalized(const at::Tensor& rows, bool normalize) {
   return (normalize ? normalize_rows(rows) : rows).contiguous();
+}
+
+/// Every other value a little larger, the rest a little smaller.
+at::Tensor rounded_otherwise(const at::Tensor& x) {
+  const at::Tensor signs =
+      at::arange(x.numel(), at::kFloat).remainder(2).mul(2).sub(1).view(x.sizes());
+  return x.mul(signs.mul(kRounding).add(1));
 }
 
 void write(const std::filesystem::path& file, const at::Tensor& tensor) {
@@ -66,6 +78,22 @@ ExportSamples make_samples(const ClipModel& model, const Tokenizer& tokenizer, b
     samples.text = maybe_normalized(model.encode_text(samples.tokens), normalize);
   }
   return samples;
+}
+
+double cosine_after_rounding(const ClipModel& model, const ExportSamples& samples) {
+  const at::NoGradGuard no_grad;
+  ClipModel noisy = model;
+  const ModelParts parts = parts_of(noisy);
+  for (const TensorPart& part : parts.tensors) {
+    if (part.use == TensorUse::kPositions) *part.tensor = rounded_otherwise(*part.tensor);
+  }
+  double least = 1;
+  const auto compare = [&least](const at::Tensor& a, const at::Tensor& b) {
+    least = std::min(least, row_cosines(a, b).min().item<double>());
+  };
+  if (model.image) compare(noisy.encode_image(samples.pixels), samples.image);
+  if (model.text) compare(noisy.encode_text(samples.tokens), samples.text);
+  return least;
 }
 
 void write_samples(const ExportSamples& samples, const std::filesystem::path& folder) {

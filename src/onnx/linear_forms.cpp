@@ -21,6 +21,13 @@ std::string add_bias(GraphBuilder& graph, const std::string& x, const at::Tensor
   return bias.defined() ? graph.add("Add", {x, graph.constant("bias", bias)}) : x;
 }
 
+/// As add_bias(), for integer products: ONNX Runtime would fuse a MatMul and an Add into a Gemm, for
+/// whose float bias it has no integer kernel.
+std::string subtract_negative_bias(GraphBuilder& graph, const std::string& x,
+                                   const at::Tensor& bias) {
+  return bias.defined() ? graph.add("Sub", {x, graph.constant("negative_bias", bias.neg())}) : x;
+}
+
 /// One node where the runtime can't take product and bias for a quantized layer whose bias and
 /// output are integers.
 std::string add_gemm(GraphBuilder& graph, const std::string& x, const std::string& weight,
@@ -107,7 +114,9 @@ std::string write_linear(GraphBuilder& graph, const std::string& x, const Linear
     return add_gemm(graph, input, values, contents);
   }
   if (contents.is_float() && contents.bias.defined()) return add_gemm(graph, input, values, contents);
-  return add_bias(graph, graph.add("MatMul", {input, values}), contents.bias);
+  const std::string product = graph.add("MatMul", {input, values});
+  return contents.input == nullptr ? add_bias(graph, product, contents.bias)
+                                   : subtract_negative_bias(graph, product, contents.bias);
 }
 
 std::string write_embedding(GraphBuilder& graph, const std::string& ids, const Embedding& layer) {

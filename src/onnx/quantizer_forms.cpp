@@ -19,9 +19,32 @@ at::ScalarType code_type(const QuantizerSpec& spec) {
   return is_affine(spec) ? at::kByte : spec.code_dtype();
 }
 
-/// Whether QuantizeLinear itself keeps to the codes. Symmetric int8 has no code -128.
-bool fills_type(const QuantizerSpec& spec) {
-  return is_float(spec) || (is_affine(spec) && spec.bits == 8);
+/// The least and greatest code.
+struct CodeRange {
+  double low;
+  double high;
+};
+
+CodeRange codes_of(const QuantizerSpec& spec) {
+  return {is_affine(spec) ? 0 : -spec.max_code(), spec.max_code()};
+}
+
+/// Those that QuantizeLinear keeps to by itself.
+CodeRange codes_of_type(const QuantizerSpec& spec) {
+  if (is_float(spec)) return codes_of(spec);
+  return is_affine(spec) ? CodeRange{0, 255} : CodeRange{-128, 127};
+}
+
+/// x kept to what the quantizer's codes can stand for, where their type has more of them. By Min
+/// and Max: OpenVINO 2026.4 computes a Clip before a QuantizeLinear wrongly.
+std::string within_codes(GraphBuilder& graph, std::string x, const QuantizerSpec& spec,
+                         double scale, double zero_point) {
+  const CodeRange codes = codes_of(spec);
+  const CodeRange all = codes_of_type(spec);
+  const auto end = [&](double code) { return graph.scalar((code - zero_point) * scale); };
+  if (codes.high < all.high) x = graph.add("Min", {x, end(codes.high)});
+  if (codes.low > all.low) x = graph.add("Max", {x, end(codes.low)});
+  return x;
 }
 
 void require_no_groups(const GraphBuilder& graph, const QuantizerSpec& spec) {
@@ -38,18 +61,14 @@ std::string quantize_dequantize(GraphBuilder& graph, const std::string& x, const
   return graph.add("DequantizeLinear", {codes, scale, zero_point});
 }
 
-std::string simulate_static(GraphBuilder& graph, std::string x,
+std::string simulate_static(GraphBuilder& graph, const std::string& x,
                             const ActivationQuantizer& quantizer) {
   const QuantizerSpec& spec = quantizer.spec();
   const Scales& scales = quantizer.scales();
   const double zero_point = is_affine(spec) ? number(scales.zero_point) : 0;
   const double scale = number(scales.scale);
-  if (!fills_type(spec)) {
-    const double low = is_affine(spec) ? 0 : -spec.max_code();
-    x = graph.clip(x, (low - zero_point) * scale, (spec.max_code() - zero_point) * scale);
-  }
   return quantize_dequantize(
-      graph, x, graph.scalar(scale),
+      graph, within_codes(graph, x, spec, scale, zero_point), graph.scalar(scale),
       graph.constant("zero_point", at::Tensor(scales.scale.new_full({}, zero_point))
                                        .to(code_type(spec))));
 }
@@ -59,14 +78,13 @@ std::string simulate_twin(GraphBuilder& graph, const std::string& x,
                           const ActivationQuantizer& quantizer) {
   const QuantizerSpec& spec = quantizer.spec();
   const std::string zero = graph.scalar(std::int64_t{0}, at::kChar);
-  const auto half = [&](const char* side, const at::Tensor& scale, double sign) {
-    std::string part = graph.add(side, {x, graph.scalar(0.0)});
-    const double end = sign * spec.max_code() * number(scale);
-    part = graph.clip(part, std::min(end, 0.0), std::max(end, 0.0));
-    return quantize_dequantize(graph, part, graph.scalar(number(scale)), zero);
+  const auto half = [&](const char* side, const at::Tensor& scale) {
+    const std::string part = graph.add(side, {x, graph.scalar(0.0)});
+    return quantize_dequantize(graph, within_codes(graph, part, spec, number(scale), 0),
+                               graph.scalar(number(scale)), zero);
   };
-  return graph.add("Add", {half("Max", quantizer.scales().scale, 1),
-                           half("Min", quantizer.scales().negative_scale, -1)});
+  return graph.add("Add", {half("Max", quantizer.scales().scale),
+                           half("Min", quantizer.scales().negative_scale)});
 }
 
 /// The smallest and largest value of each row, or of all of x, widened to zero.
@@ -145,29 +163,17 @@ bool has_integer_codes(const QuantizerSpec& spec) {
 
 DynamicCodes dynamic_codes(GraphBuilder& graph, const std::string& x, const QuantizerSpec& spec) {
   const DynamicScales scales = dynamic_scales(graph, x, spec);
-  const bool per_row = spec.granularity == Granularity::kToken;
-  const auto as_row_values = [&](const std::string& value) {
-    return per_row ? graph.reshape(value, graph.ints({-1})) : value;
-  };
-  DynamicCodes out = {"", scales.scale, ""};
-  std::string zero_point = graph.scalar(std::int64_t{0}, at::kChar);
-  if (is_affine(spec)) {
-    out.zero_point = graph.cast(scales.zero_point, OnnxType::kInt32);
-    zero_point = as_row_values(graph.cast(scales.zero_point, OnnxType::kUint8));
-  } else if (per_row) {
-    zero_point = as_row_values(graph.cast(
-        graph.add("Mul", {scales.scale, graph.scalar(0.0)}), OnnxType::kInt8));
-  }
-  out.codes = graph.add("QuantizeLinear", {x, as_row_values(scales.scale), zero_point},
-                        {{"axis", std::int64_t{0}}});
-  if (!fills_type(spec)) {
-    const at::ScalarType type = code_type(spec);
-    const auto largest = static_cast<std::int64_t>(spec.max_code());
-    out.codes = graph.add("Clip", {out.codes,
-                                   graph.scalar(is_affine(spec) ? std::int64_t{0} : -largest, type),
-                                   graph.scalar(largest, type)});
-  }
-  return out;
+  // A QuantizeLinear with a scale for each row would do, but OpenVINO takes none whose number is
+  // known at run time only.
+  std::string codes = graph.add("Div", {x, scales.scale});
+  if (is_affine(spec)) codes = graph.add("Add", {codes, scales.zero_point});
+  const at::ScalarType type = code_type(spec);
+  codes = graph.add("QuantizeLinear", {codes, graph.scalar(1.0), graph.scalar(std::int64_t{0}, type)});
+  // By construction no code is below the lowest; rounding may take one above the highest.
+  const auto largest = static_cast<std::int64_t>(spec.max_code());
+  if (spec.bits < 8) codes = graph.add("Min", {codes, graph.scalar(largest, type)});
+  return {codes, scales.scale,
+          is_affine(spec) ? graph.cast(scales.zero_point, OnnxType::kInt32) : ""};
 }
 
 std::string simulate(GraphBuilder& graph, const std::string& x,

@@ -34,6 +34,7 @@ struct ExportOptions {
 struct ExportReport {
   std::filesystem::path folder;
   std::vector<ExportedFile> files;
+  std::vector<std::string> notes;
   std::int64_t float32_bytes = 0;  ///< of the weights
   Json verification;               ///< verify.py's verdict; null: it wasn't run
   std::string not_verified;        ///< then: why

@@ -51,6 +51,12 @@ struct ExportedFile {
   int opset = 0;  ///< of a graph; else 0
 };
 
+/// What was exported.
+struct OnnxExport {
+  std::vector<ExportedFile> files;
+  std::vector<std::string> notes;  ///< what the layout's documents can't tell, in words
+};
+
 /// Where in an exported folder its description is.
 inline constexpr const char* kExportDescription = "clipq/export.json";
 inline constexpr const char* kExportSchema = "clipq.export/1";
@@ -62,7 +68,7 @@ void require_export_target(const std::filesystem::path& folder);
 /// Writes the folder: graphs, the documents of its layout, verify.py, and in clipq/ a description,
 /// sample inputs and the model's embeddings of them. It gets its name when it is complete. Throws
 /// UsageError if layout, target and model don't fit each other, InputError if it can't be written.
-std::vector<ExportedFile> export_onnx(const ExportSource& source, const OnnxExportOptions& options,
-                                        const std::filesystem::path& folder);
+OnnxExport export_onnx(const ExportSource& source, const OnnxExportOptions& options,
+                       const std::filesystem::path& folder);
 
 }  // namespace clipq
