@@ -11,6 +11,7 @@
 #include "clipq/core/strings.h"
 #include "clipq/model/size_parts.h"
 #include "clipq/native/native_model.h"
+#include "clipq/onnx/onnx_folder.h"
 #include "clipq/text/tokenizer_source.h"
 
 namespace clipq {
@@ -136,6 +137,28 @@ OpenedModel open_checkpoint(CheckpointContents contents, const std::string& wher
           .source = std::move(source)};
 }
 
+OpenedModel open_exported(const std::filesystem::path& folder) {
+  OnnxFolder exported = open_onnx_folder(folder);
+  ModelInfo info;
+  info.path = folder.string();
+  info.sha256 = exported.sha256;
+  info.size_bytes = exported.size_bytes;
+  info.recipe = exported.recipe;
+  info.mode = "onnx";
+  info.kernels = exported.runtime;
+  info.float32_bytes = exported.source.float32_bytes;
+  info.source_bytes = exported.source.size_bytes;
+  info.unchecked = exported.source.unchecked;
+  log::info(cat(info.path, ": runs in ", info.kernels));
+  return {.model = std::move(exported.model),
+          .tokenizer = or_standard(exported.tokenizer),
+          .info = std::move(info),
+          .own_tokenizer = std::move(exported.tokenizer),
+          .checkpoint = std::nullopt,
+          .quantization = std::nullopt,
+          .source = std::move(exported.source)};
+}
+
 }  // namespace
 
 EvaluatedModel evaluated(const OpenedModel& opened) {
@@ -153,6 +176,7 @@ void warn_of_unchecked(Result& result) {
 }
 
 OpenedModel open_model(const std::filesystem::path& file, const ModelOptions& options) {
+  if (is_onnx_folder(file)) return open_exported(file);
   const std::string where = file.string();
   CheckpointContents contents = read_contents(file);  // first: what can't be read isn't hashed
   const std::vector<std::filesystem::path> files = checkpoint_files(file);

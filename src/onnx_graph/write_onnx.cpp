@@ -169,7 +169,7 @@ std::vector<std::filesystem::path> write_onnx(const OnnxModel& model,
   std::vector<std::filesystem::path> written = {file};
   std::optional<DataFile> data;
   if (bytes_of_constants(model) > most_inline_bytes) {
-    written.emplace_back(file.string() + "_data");
+    written.emplace_back(file.string() + kExternalDataEnding);
     data.emplace(written.back());
   }
   AtomicFile out(file);
