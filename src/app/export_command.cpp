@@ -5,8 +5,9 @@
 #include "clipq/core/files.h"
 #include "clipq/core/log.h"
 #include "clipq/core/strings.h"
+#include "clipq/onnx/export_samples.h"
+#include "clipq/onnx/onnx_folder.h"
 #include "clipq/onnx/onnx_python.h"
-#include "clipq/report/table.h"
 
 namespace clipq {
 namespace {
@@ -14,6 +15,9 @@ namespace {
 constexpr const char* kNoPython =
     "no Python with numpy and onnxruntime was found (pip install numpy onnxruntime, or set "
     "CLIPQ_PYTHON)";
+
+constexpr const char* kNotAskedFor = "not asked for";
+constexpr const char* kSafetensorsFile = "model.safetensors";
 
 /// Before long work: that it will be possible.
 std::optional<std::string> python_for(VerifyMode mode) {
@@ -66,12 +70,75 @@ std::string verification_text(const ExportReport& report) {
       if (!check.contains("least_cosine")) continue;
       text += cat(", ", name, " cosine at least ", check["least_cosine"].dump());
     }
-    text += cat(", ", fixed(graph["milliseconds"].get<double>(), 1), " ms a single input\n");
+    if (graph.contains("milliseconds")) {
+      text += cat(", ", fixed(graph["milliseconds"].get<double>(), 1), " ms a single input");
+    }
+    text += "\n";
   }
   return text;
 }
 
+/// Whether what was written gives the same embeddings, bit for bit, when it is read back.
+Json verify_safetensors(const OpenedModel& opened, const ExportOptions& options,
+                        const std::filesystem::path& file) {
+  const ExportSamples samples = make_samples(opened.model, opened.tokenizer, /*normalize=*/false);
+  ModelOptions as_written = options.model;
+  as_written.simulate = true;
+  const OpenedModel read = open_model(file, as_written);
+  const ExportSamples again = make_samples(read.model, read.tokenizer, /*normalize=*/false);
+  Json checks = Json::object();
+  bool passed = true;
+  for (const Tower tower : opened.model.towers()) {
+    const bool image = tower == Tower::kImage;
+    const at::Tensor& ours = image ? samples.image : samples.text;
+    const at::Tensor& theirs = image ? again.image : again.text;
+    const bool same = ours.equal(theirs);
+    checks[cat(name_of(tower), ".embeddings")] = {
+        {"least_cosine", row_cosines(ours, theirs).min().item<double>()}, {"passed", same}};
+    passed = passed && same;
+  }
+  return {{"runtime", "clipq, read back"},
+          {"graphs", {{{"file", kSafetensorsFile}, {"checks", checks}, {"passed", passed}}}},
+          {"passed", passed}};
+}
+
+void export_safetensors(const OpenedModel& opened, const ExportOptions& options,
+                        ExportReport& report) {
+  make_folder(options.output);
+  const std::filesystem::path file = options.output / kSafetensorsFile;
+  require_writable_target(file);
+  save_artifact({{opened.model, opened.quantization.value_or(Quantization())},
+                 opened.source,
+                 opened.own_tokenizer},
+                file);
+  report.files = {{kSafetensorsFile, static_cast<std::int64_t>(std::filesystem::file_size(file))}};
+  if (options.verify == VerifyMode::kNever) {
+    report.not_verified = kNotAskedFor;
+  } else {
+    report.verification = verify_safetensors(opened, options, file);
+  }
+}
+
+void export_graphs(const OpenedModel& opened, const ExportOptions& options,
+                   const std::optional<std::string>& python, ExportReport& report) {
+  OnnxExport exported = export_onnx(source_of(opened), options.onnx, options.output);
+  report.files = std::move(exported.files);
+  report.notes = std::move(exported.notes);
+  if (python) {
+    verify(report, *python);
+  } else {
+    report.not_verified = options.verify == VerifyMode::kNever ? kNotAskedFor : kNoPython;
+    if (options.verify == VerifyMode::kAuto) log::warn(cat("not verified: ", kNoPython));
+  }
+}
+
 }  // namespace
+
+ExportFormat parse_export_format(const std::string& name) {
+  if (name == "onnx") return ExportFormat::kOnnx;
+  if (name == "safetensors") return ExportFormat::kSafetensors;
+  throw UsageError(cat("--format is \"", name, "\"; expected onnx or safetensors"));
+}
 
 VerifyMode parse_verify_mode(const std::string& name) {
   if (name == "auto") return VerifyMode::kAuto;
@@ -88,22 +155,23 @@ void ExportReport::require_success() const {
 }
 
 ExportReport export_model(const ExportOptions& options) {
-  require_export_target(options.output);
-  const std::optional<std::string> python = python_for(options.verify);
+  require_no_onnx_folder(options.model_file);
+  const bool onnx = options.format == ExportFormat::kOnnx;
+  std::optional<std::string> python;
+  if (onnx) {
+    require_export_target(options.output);
+    python = python_for(options.verify);
+  }
   ModelOptions model = options.model;
   model.simulate = true;  // native layers don't keep what graphs are made of
   const OpenedModel opened = open_model(options.model_file, model);
   ExportReport report;
   report.folder = options.output;
   report.float32_bytes = opened.info.float32_bytes;
-  OnnxExport exported = export_onnx(source_of(opened), options.onnx, options.output);
-  report.files = std::move(exported.files);
-  report.notes = std::move(exported.notes);
-  if (python) {
-    verify(report, *python);
+  if (onnx) {
+    export_graphs(opened, options, python, report);
   } else {
-    report.not_verified = options.verify == VerifyMode::kNever ? "not asked for" : kNoPython;
-    if (options.verify == VerifyMode::kAuto) log::warn(cat("not verified: ", kNoPython));
+    export_safetensors(opened, options, report);
   }
   return report;
 }

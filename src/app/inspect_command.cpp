@@ -210,6 +210,12 @@ void describe_artifact(OpenedModel& opened, Inspection& out) {
   out.json["manifest"] = to_json(manifest);
 }
 
+const char* kind_of(const OpenedModel& opened) {
+  if (opened.quantization) return "artifact";
+  if (opened.checkpoint) return "checkpoint";
+  return opened.info.mode == "onnx" ? "exported folder" : "exported float model";
+}
+
 }  // namespace
 
 Inspection inspect(const std::filesystem::path& file, const ModelOptions& options) {
@@ -219,10 +225,10 @@ Inspection inspect(const std::filesystem::path& file, const ModelOptions& option
   OpenedModel opened = open_model(file, as_stored);
   Inspection out;
   out.text =
-      cat(file.string(), ": ", opened.quantization ? "clipq artifact" : "CLIP checkpoint", ", ",
-          mebibytes(opened.info.size_bytes), "\n", config_lines(opened.model.config()));
+      cat(file.string(), ": ", kind_of(opened), ", ", mebibytes(opened.info.size_bytes), "\n",
+          config_lines(opened.model.config()));
   out.json = {{"path", file.string()},
-              {"kind", opened.quantization ? "artifact" : "checkpoint"},
+              {"kind", kind_of(opened)},
               {"sha256", opened.info.sha256},
               {"size_bytes", opened.info.size_bytes},
               {"config", to_json(opened.model.config())}};
@@ -232,7 +238,7 @@ Inspection inspect(const std::filesystem::path& file, const ModelOptions& option
   }
   if (opened.model.text) describe_tokenizer(opened, out);
   if (opened.checkpoint) describe_checkpoint(opened, out);
-  describe_parts(opened, out);
+  if (!opened.info.parts.empty()) describe_parts(opened, out);
   if (opened.quantization) describe_artifact(opened, out);
   return out;
 }

@@ -11,6 +11,7 @@
 #include "clipq/core/stopwatch.h"
 #include "clipq/core/strings.h"
 #include "clipq/library/quantize_opened.h"
+#include "clipq/onnx/onnx_folder.h"
 #include "clipq/quant/quantize_model.h"
 #include "clipq/quant/summary.h"
 
@@ -18,6 +19,7 @@ namespace clipq {
 namespace {
 
 void check_options(const QuantizeOptions& options) {
+  require_no_onnx_folder(options.checkpoint);
   checkpoint_files(options.checkpoint);  // before long work: that it is there
   if (options.dry_run) return;
   if (options.output.empty())

@@ -12,7 +12,7 @@
 #include "clipq/core/version.h"
 #include "clipq/data/preprocess_json.h"
 #include "clipq/quant/simulated_layers.h"
-#include "export_samples.h"
+#include "clipq/onnx/export_samples.h"
 #include "layout_documents.h"
 
 namespace clipq {

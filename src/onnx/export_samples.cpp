@@ -1,4 +1,4 @@
-#include "export_samples.h"
+#include "clipq/onnx/export_samples.h"
 
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/arange.h>

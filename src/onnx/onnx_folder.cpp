@@ -131,6 +131,12 @@ bool is_onnx_folder(const fs::path& path) {
   return fs::is_regular_file(path / kExportDescription, ignored);
 }
 
+void require_no_onnx_folder(const fs::path& path) {
+  if (!is_onnx_folder(path)) return;
+  throw InputError(cat(path.string(), " is an export, which can only embed; pass the checkpoint or ",
+                       "artifact that it was exported from"));
+}
+
 OnnxFolder open_onnx_folder(const fs::path& folder) {
   const std::optional<std::string> python = find_onnx_python();
   if (!python) {

@@ -10,12 +10,14 @@ namespace {
 
 /// As they are typed.
 struct ExportArguments {
+  std::string format = "onnx";
   std::string layout = "plain";
   std::string target = "any";
   std::string verify = "auto";
   std::string dynamic_range = "token";
 
   void apply(ExportOptions& options) const {
+    options.format = parse_export_format(format);
     options.onnx.layout = parse_export_layout(layout);
     options.onnx.target = parse_onnx_target(target);
     options.verify = parse_verify_mode(verify);
@@ -56,13 +58,15 @@ void add_graph_options(CLI::App& command, ExportOptions& options, ExportArgument
 }  // namespace
 
 void add_export(CLI::App& app, const CommonOptions& common) {
-  auto* command = app.add_subcommand("export", "write a model as ONNX for other runtimes");
+  auto* command = app.add_subcommand("export", "write a model for other runtimes, as ONNX");
   auto options = std::make_shared<ExportOptions>();
   auto model = std::make_shared<ModelArguments>();
   auto arguments = std::make_shared<ExportArguments>();
   add_models_argument(*command, "model", options->model_file, "checkpoint or artifact");
-  command->add_option("--format", options->format, "format of the export")
-      ->type_name("{onnx}")
+  command
+      ->add_option("--format", arguments->format,
+                   "onnx: graphs for other runtimes; safetensors: one file that clipq reads back")
+      ->type_name("{onnx,safetensors}")
       ->capture_default_str();
   command->add_option("-o,--output", options->output, "folder to write; an earlier export is replaced")
       ->type_name(kFolderType)

@@ -10,6 +10,11 @@
 
 namespace clipq {
 
+enum class ExportFormat { kOnnx, kSafetensors };
+
+/// Throws UsageError with the valid names: "onnx", "safetensors".
+ExportFormat parse_export_format(const std::string& name);
+
 /// Whether an export is run in ONNX Runtime before the command ends.
 enum class VerifyMode {
   kAuto,    ///< if a Python with ONNX Runtime is found
@@ -23,7 +28,7 @@ VerifyMode parse_verify_mode(const std::string& name);
 /// clipq export.
 struct ExportOptions {
   std::filesystem::path model_file;
-  std::string format = "onnx";   ///< or "safetensors"
+  ExportFormat format = ExportFormat::kOnnx;
   std::filesystem::path output;  ///< a folder
   OnnxExportOptions onnx;
   VerifyMode verify = VerifyMode::kAuto;

@@ -25,6 +25,9 @@ struct OnnxFolder {
 /// Whether `path` is a folder that export_onnx() wrote.
 bool is_onnx_folder(const std::filesystem::path& path);
 
+/// Throws InputError if it is one: for what needs the layers of a model.
+void require_no_onnx_folder(const std::filesystem::path& path);
+
 /// Throws InputError if the folder is damaged, no Python with ONNX Runtime is found, or the runtime
 /// doesn't load a graph.
 OnnxFolder open_onnx_folder(const std::filesystem::path& folder);
