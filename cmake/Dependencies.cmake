@@ -20,9 +20,7 @@ pkg_check_modules(WEBP REQUIRED IMPORTED_TARGET libwebpdemux libwebp)
 pkg_check_modules(LBFGS REQUIRED IMPORTED_TARGET liblbfgs)
 pkg_check_modules(LIBZIP REQUIRED IMPORTED_TARGET libzip)
 pkg_check_modules(SECCOMP REQUIRED IMPORTED_TARGET libseccomp)
-
-# Before Torch, which has headers of another Protobuf.
-find_package(Protobuf REQUIRED)
+find_path(PROTOZERO_INCLUDE protozero/pbf_builder.hpp REQUIRED)
 
 # A LibTorch on CMAKE_PREFIX_PATH (variable or environment) wins; else the wheel in .venv.
 find_package(Torch QUIET)

@@ -13,11 +13,12 @@ packages=(g++ cmake ninja-build ccache pkg-config python3-venv libcli11-dev libs
           nlohmann-json3-dev libopencv-dev libjpeg62-turbo-dev libwebp-dev libgif-dev
           libtiff-dev libcsv-dev libicu-dev zlib1g-dev libssl-dev
           liblbfgs-dev libhwy-dev libzip-dev libseccomp-dev libsentencepiece-dev
-          libprotobuf-dev protobuf-compiler)
+          libprotozero-dev)
 pip_packages=(numpy==2.4.6)
 if [[ ${1:-} == --tests ]]; then
   packages+=(libgtest-dev libgmock-dev chromium zsh)
-  pip_packages+=(pillow==13.0.0 jsonschema==4.26.0 scikit-learn==1.9.1 playwright==1.65.2)
+  pip_packages+=(pillow==13.0.0 jsonschema==4.26.0 scikit-learn==1.9.1 playwright==1.65.2
+                 onnx==1.23.2 onnxruntime==1.32.0 openvino==2026.4.1 tokenizers==0.23.3)
 fi
 
 # npm only fetches report.html's charting library; any version will do.
@@ -88,8 +89,6 @@ mkdir -p assets/prompts
     assets/prompts/en_zeroshot_classification_templates.json
 [[ -f assets/prompts/imagenet_wnids.txt ]] ||
   fetch timm==1.0.20 timm/data/_info/imagenet_synsets.txt assets/prompts/imagenet_wnids.txt
-# ONNX's schema, of which protoc makes what writes .onnx files.
-[[ -f assets/onnx.proto ]] || fetch onnx==1.23.2 onnx/onnx.proto assets/onnx.proto
 # Apache ECharts, which draws the charts of report.html, with its licence.
 if [[ ! -f assets/echarts/echarts.min.js ]]; then
   folder=$(mktemp -d)

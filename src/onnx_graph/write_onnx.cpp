@@ -1,19 +1,20 @@
 #include "clipq/onnx_graph/write_onnx.h"
 
-#include <google/protobuf/io/coded_stream.h>
-#include <google/protobuf/io/zero_copy_stream_impl_lite.h>
-
 #include <optional>
+#include <protozero/pbf_builder.hpp>
 #include <type_traits>
 
 #include "clipq/core/atomic_file.h"
 #include "clipq/core/error.h"
 #include "clipq/core/strings.h"
 #include "clipq/core/version.h"
-#include "onnx.pb.h"
+#include "onnx_messages.h"
 
 namespace clipq {
 namespace {
+
+using namespace onnx_messages;
+using protozero::pbf_builder;
 
 /// Smaller constants stay in the graph: shape inference needs the values of some.
 constexpr std::size_t kLeastExternalBytes = 1024;
@@ -28,49 +29,62 @@ int ir_version_of(int opset) {
   throw InternalError(cat("opset ", opset, " has no IR version here"));
 }
 
-void fill(onnx::ValueInfoProto& proto, const OnnxValue& value) {
-  proto.set_name(value.name);
-  auto& type = *proto.mutable_type()->mutable_tensor_type();
-  type.set_elem_type(static_cast<int>(value.type));
+template <typename Parent, typename Field>
+void add_entry(pbf_builder<Parent>& parent, Field field, const std::string& key,
+               const std::string& value) {
+  pbf_builder<Entry> entry(parent, field);
+  entry.add_string(Entry::kKey, key);
+  entry.add_string(Entry::kValue, value);
+}
+
+void add_value(pbf_builder<Graph>& graph, Graph field, const OnnxValue& value) {
+  pbf_builder<Value> info(graph, field);
+  info.add_string(Value::kName, value.name);
+  pbf_builder<Type> type(info, Value::kType);
+  pbf_builder<TensorType> tensor(type, Type::kTensorType);
+  tensor.add_int32(TensorType::kElementType, static_cast<int>(value.type));
+  pbf_builder<Shape> shape(tensor, TensorType::kShape);
   for (const OnnxDimension& dimension : value.shape) {
-    auto& dim = *type.mutable_shape()->add_dim();
+    pbf_builder<Dimension> dim(shape, Shape::kDim);
     if (const auto* size = std::get_if<std::int64_t>(&dimension)) {
-      dim.set_dim_value(*size);
+      dim.add_int64(Dimension::kValue, *size);
     } else {
-      dim.set_dim_param(std::get<std::string>(dimension));
+      dim.add_string(Dimension::kParameter, std::get<std::string>(dimension));
     }
   }
 }
 
-void fill(onnx::AttributeProto& proto, const std::string& name, const OnnxAttribute& attribute) {
-  proto.set_name(name);
-  std::visit(
-      [&proto](const auto& value) {
-        using Value = std::decay_t<decltype(value)>;
-        if constexpr (std::is_same_v<Value, std::int64_t>) {
-          proto.set_type(onnx::AttributeProto::INT);
-          proto.set_i(value);
-        } else if constexpr (std::is_same_v<Value, float>) {
-          proto.set_type(onnx::AttributeProto::FLOAT);
-          proto.set_f(value);
-        } else if constexpr (std::is_same_v<Value, std::string>) {
-          proto.set_type(onnx::AttributeProto::STRING);
-          proto.set_s(value);
-        } else {
-          proto.set_type(onnx::AttributeProto::INTS);
-          for (const std::int64_t each : value) proto.add_ints(each);
-        }
-      },
-      attribute);
+void add_attribute(pbf_builder<Node>& node, const std::string& name, const OnnxAttribute& value) {
+  pbf_builder<Attribute> attribute(node, Node::kAttribute);
+  attribute.add_string(Attribute::kName, name);
+  const auto add_type = [&attribute](AttributeType type) {
+    attribute.add_enum(Attribute::kType, static_cast<int>(type));
+  };
+  if (const auto* whole = std::get_if<std::int64_t>(&value)) {
+    attribute.add_int64(Attribute::kInt, *whole);
+    add_type(AttributeType::kInt);
+  } else if (const auto* number = std::get_if<float>(&value)) {
+    attribute.add_float(Attribute::kFloat, *number);
+    add_type(AttributeType::kFloat);
+  } else if (const auto* text = std::get_if<std::string>(&value)) {
+    attribute.add_bytes(Attribute::kString, *text);
+    add_type(AttributeType::kString);
+  } else {
+    for (const std::int64_t each : std::get<std::vector<std::int64_t>>(value)) {
+      attribute.add_int64(Attribute::kInts, each);
+    }
+    add_type(AttributeType::kInts);
+  }
 }
 
-void fill(onnx::NodeProto& proto, const OnnxNode& node) {
-  proto.set_op_type(node.operation);
-  proto.set_name(node.name);
-  if (!node.domain.empty()) proto.set_domain(node.domain);
-  for (const std::string& input : node.inputs) proto.add_input(input);
-  for (const std::string& output : node.outputs) proto.add_output(output);
-  for (const auto& [name, value] : node.attributes) fill(*proto.add_attribute(), name, value);
+void add_node(pbf_builder<Graph>& graph, const OnnxNode& node) {
+  pbf_builder<Node> out(graph, Graph::kNode);
+  for (const std::string& input : node.inputs) out.add_string(Node::kInput, input);
+  for (const std::string& output : node.outputs) out.add_string(Node::kOutput, output);
+  out.add_string(Node::kName, node.name);
+  out.add_string(Node::kOperation, node.operation);
+  for (const auto& [name, value] : node.attributes) add_attribute(out, name, value);
+  if (!node.domain.empty()) out.add_string(Node::kDomain, node.domain);
 }
 
 /// The file that takes large constants.
@@ -79,20 +93,15 @@ class DataFile {
   explicit DataFile(const std::filesystem::path& path)
       : location_(path.filename().string()), file_(path) {}
 
-  void add(onnx::TensorProto& proto, std::string_view bytes) {
+  void add(pbf_builder<Tensor>& tensor, std::string_view bytes) {
     const std::int64_t padding = (kAlignment - offset_ % kAlignment) % kAlignment;
     file_.write(std::string(static_cast<std::size_t>(padding), '\0'));
     offset_ += padding;
     file_.write(bytes);
-    proto.set_data_location(onnx::TensorProto::EXTERNAL);
-    const auto entry = [&proto](const char* key, const std::string& value) {
-      auto& added = *proto.add_external_data();
-      added.set_key(key);
-      added.set_value(value);
-    };
-    entry("location", location_);
-    entry("offset", cat(offset_));
-    entry("length", cat(bytes.size()));
+    add_entry(tensor, Tensor::kExternalData, "location", location_);
+    add_entry(tensor, Tensor::kExternalData, "offset", cat(offset_));
+    add_entry(tensor, Tensor::kExternalData, "length", cat(bytes.size()));
+    tensor.add_enum(Tensor::kDataLocation, kExternal);
     offset_ += static_cast<std::int64_t>(bytes.size());
   }
 
@@ -104,30 +113,33 @@ class DataFile {
   std::int64_t offset_ = 0;
 };
 
-void fill(onnx::TensorProto& proto, const std::string& name, const OnnxTensor& tensor,
-          DataFile* data) {
-  proto.set_name(name);
-  proto.set_data_type(static_cast<int>(tensor.type));
-  for (const std::int64_t size : tensor.shape) proto.add_dims(size);
-  if (data != nullptr && tensor.bytes.size() >= kLeastExternalBytes) {
-    data->add(proto, tensor.bytes);
+void add_constant(pbf_builder<Graph>& graph, const std::string& name, const OnnxTensor& constant,
+                  DataFile* data) {
+  pbf_builder<Tensor> tensor(graph, Graph::kInitializer);
+  for (const std::int64_t size : constant.shape) tensor.add_int64(Tensor::kDims, size);
+  tensor.add_int32(Tensor::kDataType, static_cast<int>(constant.type));
+  tensor.add_string(Tensor::kName, name);
+  if (data != nullptr && constant.bytes.size() >= kLeastExternalBytes) {
+    data->add(tensor, constant.bytes);
   } else {
-    proto.set_raw_data(tensor.bytes.data(), tensor.bytes.size());
+    tensor.add_bytes(Tensor::kRawData, constant.bytes.data(), constant.bytes.size());
   }
 }
 
-void fill_versions(onnx::ModelProto& proto, const OnnxModel& model) {
-  proto.set_ir_version(ir_version_of(model.opset));
-  proto.set_producer_name("clipq");
-  proto.set_producer_version(kVersion);
-  auto& standard = *proto.add_opset_import();
-  standard.set_domain("");
-  standard.set_version(model.opset);
+void add_opset(pbf_builder<Model>& model, const char* domain, int version) {
+  pbf_builder<Opset> opset(model, Model::kOpsetImport);
+  opset.add_string(Opset::kDomain, domain);
+  opset.add_int64(Opset::kVersion, version);
+}
+
+void add_versions(pbf_builder<Model>& out, const OnnxModel& model) {
+  out.add_int64(Model::kIrVersion, ir_version_of(model.opset));
+  out.add_string(Model::kProducerName, "clipq");
+  out.add_string(Model::kProducerVersion, kVersion);
+  add_opset(out, "", model.opset);
   for (const OnnxNode& node : model.nodes) {
     if (node.domain != kContribDomain) continue;
-    auto& contrib = *proto.add_opset_import();
-    contrib.set_domain(kContribDomain);
-    contrib.set_version(1);
+    add_opset(out, kContribDomain, 1);
     break;
   }
 }
@@ -140,25 +152,22 @@ std::int64_t bytes_of_constants(const OnnxModel& model) {
   return total;
 }
 
-/// What protobuf writes goes to the file piece by piece.
-class FileStream final : public google::protobuf::io::CopyingOutputStream {
- public:
-  explicit FileStream(AtomicFile& file) : file_(file) {}
-  bool Write(const void* buffer, int size) override {
-    file_.try_write(buffer, static_cast<std::size_t>(size));
-    return true;
+/// The model as a message.
+/// @param data what large constants go to; null: they stay in it
+std::string message_of(const OnnxModel& model, DataFile* data) {
+  std::string message;
+  pbf_builder<Model> out(message);
+  add_versions(out, model);
+  {
+    pbf_builder<Graph> graph(out, Model::kGraph);
+    for (const OnnxNode& node : model.nodes) add_node(graph, node);
+    graph.add_string(Graph::kName, model.name);
+    for (const auto& [name, tensor] : model.constants) add_constant(graph, name, tensor, data);
+    for (const OnnxValue& input : model.inputs) add_value(graph, Graph::kInput, input);
+    for (const OnnxValue& output : model.outputs) add_value(graph, Graph::kOutput, output);
   }
-
- private:
-  AtomicFile& file_;
-};
-
-void write_message(const onnx::ModelProto& proto, AtomicFile& file) {
-  FileStream stream(file);
-  google::protobuf::io::CopyingOutputStreamAdaptor adaptor(&stream);
-  if (!proto.SerializeToZeroCopyStream(&adaptor) || !adaptor.Flush()) {
-    throw InternalError("an ONNX model that protobuf can't write");
-  }
+  for (const auto& [key, value] : model.metadata) add_entry(out, Model::kMetadata, key, value);
+  return message;
 }
 
 }  // namespace
@@ -173,22 +182,7 @@ std::vector<std::filesystem::path> write_onnx(const OnnxModel& model,
     data.emplace(written.back());
   }
   AtomicFile out(file);
-  onnx::ModelProto proto;
-  fill_versions(proto, model);
-  for (const auto& [key, value] : model.metadata) {
-    auto& entry = *proto.add_metadata_props();
-    entry.set_key(key);
-    entry.set_value(value);
-  }
-  auto& graph = *proto.mutable_graph();
-  graph.set_name(model.name);
-  for (const OnnxValue& input : model.inputs) fill(*graph.add_input(), input);
-  for (const OnnxValue& output : model.outputs) fill(*graph.add_output(), output);
-  for (const auto& [name, tensor] : model.constants) {
-    fill(*graph.add_initializer(), name, tensor, data ? &*data : nullptr);
-  }
-  for (const OnnxNode& node : model.nodes) fill(*graph.add_node(), node);
-  write_message(proto, out);
+  out.write(message_of(model, data ? &*data : nullptr));
   if (data) data->commit();
   out.commit();
   return written;

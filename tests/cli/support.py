@@ -18,6 +18,7 @@ from clip_torch import Clip, QuickGelu, Sizes, trace
 CLIPQ = os.environ["CLIPQ"]
 CACHE = tempfile.TemporaryDirectory()  # no test may find features that another run left
 os.environ["XDG_CACHE_HOME"] = CACHE.name
+os.environ["CLIPQ_PYTHON"] = sys.executable  # which has onnxruntime
 GOLDEN = pathlib.Path(__file__).resolve().parents[1] / "golden"
 SHARED = pathlib.Path(__file__).resolve().parents[2].parent / "shared"
 MERGES = "#version: test\nr e\nre d</w>\nb l\nbl u\nblu e</w>\n"

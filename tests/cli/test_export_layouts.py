@@ -1,14 +1,15 @@
 """Exported folders as Immich and transformers.js read them: the tokenizer's ids by Hugging Face's `tokenizers`, the documents, and
 the graphs by ONNX Runtime, loaded the way Immich does it."""
 import html
-import importlib.util
 import json
 import re
 import unittest
 
 import numpy as np
+import onnxruntime
 import torch
 from PIL import Image
+from tokenizers import Tokenizer
 
 from siglip_torch import folder_with_tokenizer
 from support import GOLDEN, CliTest, export, pixels, tiny_clip, worst_cosine
@@ -16,7 +17,6 @@ from test_checkpoint_kinds import save_safetensors
 
 from clip_torch import Clip, QuickGelu, Sizes, trace
 
-HAS_RUNTIMES = all(importlib.util.find_spec(name) for name in ("onnxruntime", "tokenizers"))
 CONTEXT, VOCABULARY, START, END = 77, 49408, 49406, 49407
 # What tokenizer.json can't express of open_clip's cleaning: ligatures, full width, C1 controls, terminal escapes, and HTML references
 # in capitals; others are told by `html.unescape`.
@@ -39,9 +39,6 @@ class Immich:
     """Its CLIP encoders' way from files to embeddings."""
 
     def __init__(self, folder):
-        import onnxruntime
-        from tokenizers import Tokenizer
-
         text = read(folder, "config.json")["text_cfg"]
         self.canonicalizes = (text.get("tokenizer_kwargs") or {}).get("clean") == "canonicalize"
         pad = read(folder, "textual", "tokenizer_config.json")["pad_token"]
@@ -106,7 +103,6 @@ class LayoutTest(CliTest):
         return np.load(self.folder / "rows.npy")
 
 
-@unittest.skipUnless(HAS_RUNTIMES, "needs the Python packages onnxruntime and tokenizers")
 class ImmichLayout(LayoutTest):
     def test_ids_of_openais_vocabulary(self):
         immich = Immich(self.exported(self.openai_vocabulary(), "immich"))
@@ -154,7 +150,6 @@ class ImmichLayout(LayoutTest):
         self.assertEqual((preprocess["size"], preprocess["interpolation"], preprocess["resize_mode"]), ([32, 32], "bicubic", "shortest"))
 
 
-@unittest.skipUnless(HAS_RUNTIMES, "needs the Python packages onnxruntime and tokenizers")
 class TransformersJsLayout(LayoutTest):
     def test_files(self):
         path = self.folder / "tiny.pt"
@@ -169,9 +164,6 @@ class TransformersJsLayout(LayoutTest):
         self.assertEqual(read(folder, "tokenizer_config.json")["model_max_length"], 16)
 
     def test_embeddings(self):
-        import onnxruntime
-        from tokenizers import Tokenizer
-
         path = self.folder / "tiny.pt"
         export(tiny_clip(), path)
         folder = self.exported(path, "transformers.js")
@@ -186,9 +178,9 @@ class TransformersJsLayout(LayoutTest):
         ids = np.array([tokenizer.encode(each).ids for each in TEXTS], dtype=np.int64)
         rows = text.run(["text_embeds"], {"input_ids": ids})[0]
         self.assertGreater(worst_cosine(rows, self.embedded(path, "--texts", self.folder / "texts.txt")), 0.9999)
-        padding = tokenizer.padding["pad_id"]
+        end = tokenizer.padding["pad_id"]  # pads, too
         for row, expected in zip(ids, rows, strict=True):  # it pads to the longest text only
-            shorter = row[:1 + np.flatnonzero(row != padding)[-1]][None]
+            shorter = row[:1 + np.flatnonzero(row == end)[0]][None]
             np.testing.assert_allclose(text.run(["text_embeds"], {"input_ids": shorter})[0][0], expected, atol=1e-4)
 
 
