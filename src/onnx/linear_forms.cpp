@@ -38,14 +38,22 @@ std::string add_gemm(GraphBuilder& graph, const std::string& x, const std::strin
   return graph.add("Gemm", {x, weight, graph.constant("bias", bias)});
 }
 
+/// @param zero_point of all codes; empty: 0
+std::string multiply(GraphBuilder& graph, const std::string& codes, const std::string& zero_point,
+                     const IntegerWeight& weight) {
+  std::vector<std::string> inputs = {codes, weight.codes};
+  if (!zero_point.empty() || !weight.zero_point.empty()) inputs.push_back(zero_point);
+  if (!weight.zero_point.empty()) inputs.push_back(weight.zero_point);
+  return graph.add("MatMulInteger", std::move(inputs));
+}
+
 /// What DynamicQuantizeLinear and MatMulInteger are fused from: 8 bits, one range for all of x.
 std::string write_dynamic_per_tensor(GraphBuilder& graph, const std::string& x,
                                      const LinearContents& contents) {
+  const IntegerWeight weight = integer_weight(graph, *contents.quantized);
   const std::vector<std::string> input = graph.add_multiple("DynamicQuantizeLinear", {x}, 3);
-  const std::string product = graph.add(
-      "MatMulInteger", {input[0], transposed_codes(graph, *contents.quantized), input[2]});
-  const std::string scale =
-      graph.add("Mul", {input[1], channel_scales(graph, *contents.quantized)});
+  const std::string product = multiply(graph, input[0], input[2], weight);
+  const std::string scale = graph.add("Mul", {input[1], weight.scale});
   const std::string y = graph.add("Mul", {graph.cast(product, OnnxType::kFloat32), scale});
   return add_bias(graph, y, contents.bias);
 }
@@ -53,17 +61,14 @@ std::string write_dynamic_per_tensor(GraphBuilder& graph, const std::string& x,
 /// An integer product whose rows have ranges of their own: (codes W - zero_point sum(W)) scale.
 std::string write_dynamic(GraphBuilder& graph, const std::string& x,
                           const LinearContents& contents) {
-  const QuantizedTensor& weight = *contents.quantized;
+  const IntegerWeight weight = integer_weight(graph, *contents.quantized);
   const DynamicCodes input = dynamic_codes(graph, x, contents.input->spec());
-  std::string product = graph.add("MatMulInteger", {input.codes, transposed_codes(graph, weight)});
+  std::string product = multiply(graph, input.codes, "", weight);
   if (!input.zero_point.empty()) {
-    const at::Tensor sums = weight.codes.sum(at::IntArrayRef{1}, false, at::kInt);
-    product = graph.add(
-        "Sub", {product,
-                graph.add("Mul", {input.zero_point, graph.constant("weight_sum", sums)})});
+    const std::string sums = graph.constant("weight_sum", weight.sums);
+    product = graph.add("Sub", {product, graph.add("Mul", {input.zero_point, sums})});
   }
-  std::string y =
-      graph.add("Mul", {graph.cast(product, OnnxType::kFloat32), channel_scales(graph, weight)});
+  std::string y = graph.add("Mul", {graph.cast(product, OnnxType::kFloat32), weight.scale});
   y = graph.add("Mul", {y, input.scale});
   return add_bias(graph, y, contents.bias);
 }

@@ -41,7 +41,10 @@ class FolderReader {
       validate(out.model.preprocess, where_);
     }
     const bool whole = !json_value(value("checks"), "items_are_independent", true, where_);
-    for (const Json& graph : json_value(json_, "graphs", Json::array(), where_)) {
+    const Json graphs = json_value(json_, "graphs", Json(Json::array()), where_);
+    if (!graphs.is_array()) throw InputError(cat(where_, ": \"graphs\" is no list"));
+    for (const Json& graph : graphs) {
+      if (!graph.is_object()) throw InputError(cat(where_, ": a graph is no object"));
       start(graph, config, whole, out);
     }
     require_towers(out.model, config);

@@ -128,7 +128,7 @@ std::string simulate_dynamic(GraphBuilder& graph, const std::string& x, const Qu
   const double largest = spec.max_code();
   if (is_float(spec)) {
     const std::string one = graph.scalar(1.0);
-    codes = quantize_dequantize(graph, graph.clip(codes, -largest, largest), one,
+    codes = quantize_dequantize(graph, codes, one,
                                 graph.scalar(std::int64_t{0}, spec.code_dtype()));
     return graph.add("Mul", {codes, scales.scale});
   }

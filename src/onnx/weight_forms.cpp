@@ -90,17 +90,25 @@ std::string weight_values(GraphBuilder& graph, const QuantizedTensor& weight, bo
   return graph.add("DequantizeLinear", std::move(inputs), std::move(attributes));
 }
 
-std::string transposed_codes(GraphBuilder& graph, const QuantizedTensor& weight) {
-  return graph.constant("weight", weight.codes.t().contiguous());
-}
-
-std::string channel_scales(GraphBuilder& graph, const QuantizedTensor& weight) {
-  return graph.constant("weight_scale", scales_as_input(weight.scales.scale, /*transposed=*/true));
+IntegerWeight integer_weight(GraphBuilder& graph, const QuantizedTensor& weight) {
+  const auto as_input = [](const at::Tensor& scales) {
+    return scales_as_input(scales, /*transposed=*/true);
+  };
+  at::Tensor values = weight.codes.to(at::kInt);
+  IntegerWeight out;
+  out.codes = graph.constant("weight", weight.codes.t().contiguous());
+  out.scale = graph.constant("weight_scale", as_input(weight.scales.scale));
+  if (is_affine(weight.spec)) {
+    const at::Tensor& zero_point = weight.scales.zero_point;
+    out.zero_point = graph.constant("weight_zero_point", as_input(zero_point).to(at::kByte));
+    values = values.sub(zero_point.to(at::kInt));
+  }
+  out.sums = values.sum(at::IntArrayRef{1}, false, at::kInt);
+  return out;
 }
 
 bool has_integer_codes(const QuantizedTensor& weight) {
-  const QuantizerSpec& spec = weight.spec;
-  return spec.format == Format::kInt8 && spec.scheme == Scheme::kSymmetric && !has_groups(weight);
+  return weight.spec.format == Format::kInt8 && !has_groups(weight);
 }
 
 bool fits_mat_mul_n_bits(const QuantizedTensor& weight) {

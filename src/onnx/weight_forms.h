@@ -11,11 +11,16 @@ namespace clipq {
 /// @param transposed whether as [in, out]
 std::string weight_values(GraphBuilder& graph, const QuantizedTensor& weight, bool transposed);
 
-/// The codes of an int8 weight with symmetric scales, transposed: int8 [in, out].
-std::string transposed_codes(GraphBuilder& graph, const QuantizedTensor& weight);
+/// A weight as an operand of integer products.
+struct IntegerWeight {
+  std::string codes;       ///< int8 or uint8 [in, out]
+  std::string scale;       ///< [out], or a scalar
+  std::string zero_point;  ///< of the codes' type and the scale's shape; empty: symmetric
+  at::Tensor sums;         ///< int32 [out], over a column of codes less their zero point
+};
 
-/// Its scales: [out], or a scalar.
-std::string channel_scales(GraphBuilder& graph, const QuantizedTensor& weight);
+/// @param weight one that has_integer_codes()
+IntegerWeight integer_weight(GraphBuilder& graph, const QuantizedTensor& weight);
 
 /// Whether the codes can be an operand of an integer product.
 bool has_integer_codes(const QuantizedTensor& weight);
