@@ -47,6 +47,23 @@ std::string multiply(GraphBuilder& graph, const std::string& codes, const std::s
   return graph.add("MatMulInteger", std::move(inputs));
 }
 
+/// ONNX Runtime's own: an integer product, scales and bias in one go.
+/// @param input codes with one scale; an empty zero point: 0
+std::string multiply_to_float(GraphBuilder& graph, const StaticCodes& input,
+                              const IntegerWeight& weight, const at::Tensor& bias) {
+  std::vector<std::string> inputs = {input.codes, weight.codes,     input.scale,
+                                     weight.scale, input.zero_point, weight.zero_point};
+  if (bias.defined()) inputs.push_back(graph.constant("bias", bias));
+  while (inputs.back().empty()) inputs.pop_back();
+  return graph.add("MatMulIntegerToFloat", std::move(inputs), {}, kContribDomain);
+}
+
+std::string write_static(GraphBuilder& graph, const std::string& x,
+                         const LinearContents& contents) {
+  const StaticCodes input = static_codes(graph, x, *contents.input);
+  return multiply_to_float(graph, input, integer_weight(graph, *contents.quantized), contents.bias);
+}
+
 /// What DynamicQuantizeLinear and MatMulInteger are fused from: 8 bits, one range for all of x.
 std::string write_dynamic_per_tensor(GraphBuilder& graph, const std::string& x,
                                      const LinearContents& contents) {
@@ -58,18 +75,29 @@ std::string write_dynamic_per_tensor(GraphBuilder& graph, const std::string& x,
   return add_bias(graph, y, contents.bias);
 }
 
-/// An integer product whose rows have ranges of their own: (codes W - zero_point sum(W)) scale.
-std::string write_dynamic(GraphBuilder& graph, const std::string& x,
-                          const LinearContents& contents) {
+/// scale zero_point sum(W): [rows, out], or [out].
+std::string write_correction(GraphBuilder& graph, const DynamicCodes& input,
+                             const IntegerWeight& weight) {
+  const std::string amounts = graph.add("Mul", {input.scale, input.zero_point});
+  return graph.add("Mul", {amounts, graph.constant("weight_sum", weight.sums)});
+}
+
+/// An integer product whose rows have ranges of their own: (codes - zero_point) W scale + bias.
+std::string write_dynamic(GraphBuilder& graph, const std::string& x, const LinearContents& contents,
+                          OnnxTarget target) {
   const IntegerWeight weight = integer_weight(graph, *contents.quantized);
   const DynamicCodes input = dynamic_codes(graph, x, contents.input->spec());
-  std::string product = multiply(graph, input.codes, "", weight);
-  if (!input.zero_point.empty()) {
-    const std::string sums = graph.constant("weight_sum", weight.sums);
-    product = graph.add("Sub", {product, graph.add("Mul", {input.zero_point, sums})});
+  std::string y;
+  if (target == OnnxTarget::kOnnxRuntime) {
+    y = multiply_to_float(graph, {input.codes, graph.scalar(1.0), ""}, weight, {});
+  } else {
+    const std::string product = multiply(graph, input.codes, "", weight);
+    y = graph.add("Mul", {graph.cast(product, OnnxType::kFloat32), weight.scale});
   }
-  std::string y = graph.add("Mul", {graph.cast(product, OnnxType::kFloat32), weight.scale});
   y = graph.add("Mul", {y, input.scale});
+  if (!input.zero_point.empty()) {
+    y = graph.add("Sub", {y, write_correction(graph, input, weight)});
+  }
   return add_bias(graph, y, contents.bias);
 }
 
@@ -83,9 +111,8 @@ std::string write_float16(GraphBuilder& graph, const std::string& x,
 }
 
 bool has_integer_product(const LinearContents& contents) {
-  return contents.input != nullptr && contents.input->spec().range == RangeKind::kDynamic &&
-         has_integer_codes(contents.input->spec()) && contents.quantized != nullptr &&
-         has_integer_codes(*contents.quantized);
+  return contents.input != nullptr && has_integer_codes(contents.input->spec()) &&
+         contents.quantized != nullptr && has_integer_codes(*contents.quantized);
 }
 
 LinearContents contents_of(const Linear& layer) {
@@ -101,13 +128,17 @@ std::string write_linear(GraphBuilder& graph, const std::string& x, const Linear
   const LinearContents contents = contents_of(layer);
   const QuantizedTensor* weight = contents.quantized;
   require_fit(graph, contents, options);
+  const bool for_onnx_runtime = options.target == OnnxTarget::kOnnxRuntime;
   if (has_integer_product(contents)) {
-    return options.per_tensor_ranges ? write_dynamic_per_tensor(graph, x, contents)
-                                     : write_dynamic(graph, x, contents);
+    if (contents.input->spec().range == RangeKind::kDynamic) {
+      return options.per_tensor_ranges ? write_dynamic_per_tensor(graph, x, contents)
+                                       : write_dynamic(graph, x, contents, options.target);
+    }
+    if (for_onnx_runtime) return write_static(graph, x, contents);
   }
   if (contents.input == nullptr && weight != nullptr) {
     if (weight->spec.format == Format::kFp16) return write_float16(graph, x, contents);
-    if (options.target == OnnxTarget::kOnnxRuntime && fits_mat_mul_n_bits(*weight)) {
+    if (for_onnx_runtime && fits_mat_mul_n_bits(*weight)) {
       return add_bias(graph, mat_mul_n_bits(graph, x, *weight), contents.bias);
     }
   }
@@ -150,12 +181,11 @@ void require_fit(const GraphBuilder& graph, const QuantizerSpec& activation,
                  const OnnxOptions& options) {
   if (options.target != OnnxTarget::kTensorRt) return;
   if (activation.scheme == Scheme::kSymmetric && activation.range == RangeKind::kStatic &&
-      activation.granularity == Granularity::kTensor) {
+      activation.granularity == Granularity::kTensor && format_info(activation.format).is_float) {
     return;
   }
-  throw UsageError(cat(graph.scope(), ": TensorRT takes activations quantized symmetrically with ",
-                       "one fixed scale only, here is \"", activation.describe(),
-                       "\"; quantize with fp8-max"));
+  throw UsageError(cat(graph.scope(), ": TensorRT takes activations in FP8 with one fixed scale ",
+                       "here, not \"", activation.describe(), "\"; quantize with fp8-max"));
 }
 
 }  // namespace clipq

@@ -35,16 +35,18 @@ CodeRange codes_of_type(const QuantizerSpec& spec) {
   return is_affine(spec) ? CodeRange{0, 255} : CodeRange{-128, 127};
 }
 
-/// x kept to what the quantizer's codes can stand for, where their type has more of them. By Min
-/// and Max: OpenVINO 2026.4 computes a Clip before a QuantizeLinear wrongly.
-std::string within_codes(GraphBuilder& graph, std::string x, const QuantizerSpec& spec,
-                         double scale, double zero_point) {
-  const CodeRange codes = codes_of(spec);
+/// Codes kept to those that the quantizer has, where their type has more. By Min and Max of codes:
+/// of values they would be more bytes, and OpenVINO 2026.4 computes a Clip before a QuantizeLinear
+/// wrongly.
+std::string within_codes(GraphBuilder& graph, std::string codes, const QuantizerSpec& spec) {
+  const CodeRange range = codes_of(spec);
   const CodeRange all = codes_of_type(spec);
-  const auto end = [&](double code) { return graph.scalar((code - zero_point) * scale); };
-  if (codes.high < all.high) x = graph.add("Min", {x, end(codes.high)});
-  if (codes.low > all.low) x = graph.add("Max", {x, end(codes.low)});
-  return x;
+  const auto end = [&](double code) {
+    return graph.scalar(static_cast<std::int64_t>(code), code_type(spec));
+  };
+  if (range.high < all.high) codes = graph.add("Min", {codes, end(range.high)});
+  if (range.low > all.low) codes = graph.add("Max", {codes, end(range.low)});
+  return codes;
 }
 
 void require_no_groups(const GraphBuilder& graph, const QuantizerSpec& spec) {
@@ -54,34 +56,26 @@ void require_no_groups(const GraphBuilder& graph, const QuantizerSpec& spec) {
                        "granularity, as int8-dynamic and int8-smooth do"));
 }
 
-/// QuantizeLinear and DequantizeLinear with one scale.
-std::string quantize_dequantize(GraphBuilder& graph, const std::string& x, const std::string& scale,
-                                const std::string& zero_point) {
-  const std::string codes = graph.add("QuantizeLinear", {x, scale, zero_point});
-  return graph.add("DequantizeLinear", {codes, scale, zero_point});
+StaticCodes quantize(GraphBuilder& graph, const std::string& x, double scale, double zero_point,
+                     const QuantizerSpec& spec) {
+  StaticCodes out;
+  out.scale = graph.scalar(scale);
+  out.zero_point = graph.scalar(static_cast<std::int64_t>(zero_point), code_type(spec));
+  const std::string codes = graph.add("QuantizeLinear", {x, out.scale, out.zero_point});
+  out.codes = within_codes(graph, codes, spec);
+  return out;
 }
 
-std::string simulate_static(GraphBuilder& graph, const std::string& x,
-                            const ActivationQuantizer& quantizer) {
-  const QuantizerSpec& spec = quantizer.spec();
-  const Scales& scales = quantizer.scales();
-  const double zero_point = is_affine(spec) ? number(scales.zero_point) : 0;
-  const double scale = number(scales.scale);
-  return quantize_dequantize(
-      graph, within_codes(graph, x, spec, scale, zero_point), graph.scalar(scale),
-      graph.constant("zero_point", at::Tensor(scales.scale.new_full({}, zero_point))
-                                       .to(code_type(spec))));
+std::string dequantize(GraphBuilder& graph, const StaticCodes& quantized) {
+  return graph.add("DequantizeLinear", {quantized.codes, quantized.scale, quantized.zero_point});
 }
 
 /// Each half of the numbers has a scale of its own.
 std::string simulate_twin(GraphBuilder& graph, const std::string& x,
                           const ActivationQuantizer& quantizer) {
-  const QuantizerSpec& spec = quantizer.spec();
-  const std::string zero = graph.scalar(std::int64_t{0}, at::kChar);
   const auto half = [&](const char* side, const at::Tensor& scale) {
     const std::string part = graph.add(side, {x, graph.scalar(0.0)});
-    return quantize_dequantize(graph, within_codes(graph, part, spec, number(scale), 0),
-                               graph.scalar(number(scale)), zero);
+    return dequantize(graph, quantize(graph, part, number(scale), 0, quantizer.spec()));
   };
   return graph.add("Add", {half("Max", quantizer.scales().scale),
                            half("Min", quantizer.scales().negative_scale)});
@@ -127,10 +121,8 @@ std::string simulate_dynamic(GraphBuilder& graph, const std::string& x, const Qu
   std::string codes = graph.add("Div", {x, scales.scale});
   const double largest = spec.max_code();
   if (is_float(spec)) {
-    const std::string one = graph.scalar(1.0);
-    codes = quantize_dequantize(graph, codes, one,
-                                graph.scalar(std::int64_t{0}, spec.code_dtype()));
-    return graph.add("Mul", {codes, scales.scale});
+    const std::string rounded = dequantize(graph, quantize(graph, codes, 1, 0, spec));
+    return graph.add("Mul", {rounded, scales.scale});
   }
   codes = graph.add("Round", {codes});
   if (!is_affine(spec)) {
@@ -167,13 +159,14 @@ DynamicCodes dynamic_codes(GraphBuilder& graph, const std::string& x, const Quan
   // known at run time only.
   std::string codes = graph.add("Div", {x, scales.scale});
   if (is_affine(spec)) codes = graph.add("Add", {codes, scales.zero_point});
-  const at::ScalarType type = code_type(spec);
-  codes = graph.add("QuantizeLinear", {codes, graph.scalar(1.0), graph.scalar(std::int64_t{0}, type)});
-  // By construction no code is below the lowest; rounding may take one above the highest.
-  const auto largest = static_cast<std::int64_t>(spec.max_code());
-  if (spec.bits < 8) codes = graph.add("Min", {codes, graph.scalar(largest, type)});
-  return {codes, scales.scale,
-          is_affine(spec) ? graph.cast(scales.zero_point, OnnxType::kInt32) : ""};
+  return {quantize(graph, codes, 1, 0, spec).codes, scales.scale, scales.zero_point};
+}
+
+StaticCodes static_codes(GraphBuilder& graph, const std::string& x,
+                         const ActivationQuantizer& quantizer) {
+  const Scales& scales = quantizer.scales();
+  const double zero_point = is_affine(quantizer.spec()) ? number(scales.zero_point) : 0;
+  return quantize(graph, x, number(scales.scale), zero_point, quantizer.spec());
 }
 
 std::string simulate(GraphBuilder& graph, const std::string& x,
@@ -187,7 +180,8 @@ std::string simulate(GraphBuilder& graph, const std::string& x,
   if (spec.range == RangeKind::kDynamic) {
     return twin ? simulate_dynamic_twin(graph, x, spec) : simulate_dynamic(graph, x, spec);
   }
-  return twin ? simulate_twin(graph, x, quantizer) : simulate_static(graph, x, quantizer);
+  return twin ? simulate_twin(graph, x, quantizer)
+              : dequantize(graph, static_codes(graph, x, quantizer));
 }
 
 }  // namespace clipq

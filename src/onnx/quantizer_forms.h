@@ -11,7 +11,14 @@ namespace clipq {
 struct DynamicCodes {
   std::string codes;       ///< uint8 or int8, as the input
   std::string scale;       ///< float32 [rows, 1], or a scalar
-  std::string zero_point;  ///< int32 of scale's shape; empty: symmetric
+  std::string zero_point;  ///< float32 of scale's shape; empty: symmetric
+};
+
+/// The same where the range is fixed.
+struct StaticCodes {
+  std::string codes;       ///< of the quantizer's type, as the input
+  std::string scale;       ///< float32 scalar
+  std::string zero_point;  ///< scalar of the codes' type
 };
 
 /// Whether a quantizer's codes can be the input of an integer product: 8 bits or fewer, and one
@@ -21,8 +28,13 @@ bool has_integer_codes(const QuantizerSpec& spec);
 /// The codes of x [rows, columns].
 DynamicCodes dynamic_codes(GraphBuilder& graph, const std::string& x, const QuantizerSpec& spec);
 
+/// The codes of x, of any shape, by a static quantizer with one scale.
+StaticCodes static_codes(GraphBuilder& graph, const std::string& x,
+                         const ActivationQuantizer& quantizer);
+
 /// x of any shape, quantized and dequantized. Static quantizers are QuantizeLinear and
-/// DequantizeLinear, with a Clip before them where codes have fewer bits than their type.
+/// DequantizeLinear, and between them Min and Max where their type has codes that the quantizer
+/// hasn't.
 std::string simulate(GraphBuilder& graph, const std::string& x,
                      const ActivationQuantizer& quantizer);
 

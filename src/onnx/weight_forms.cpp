@@ -94,16 +94,16 @@ IntegerWeight integer_weight(GraphBuilder& graph, const QuantizedTensor& weight)
   const auto as_input = [](const at::Tensor& scales) {
     return scales_as_input(scales, /*transposed=*/true);
   };
-  at::Tensor values = weight.codes.to(at::kInt);
+  at::Tensor codes = weight.codes.to(at::kInt);
   IntegerWeight out;
   out.codes = graph.constant("weight", weight.codes.t().contiguous());
   out.scale = graph.constant("weight_scale", as_input(weight.scales.scale));
   if (is_affine(weight.spec)) {
     const at::Tensor& zero_point = weight.scales.zero_point;
     out.zero_point = graph.constant("weight_zero_point", as_input(zero_point).to(at::kByte));
-    values = values.sub(zero_point.to(at::kInt));
+    codes = codes.sub(zero_point.to(at::kInt));
   }
-  out.sums = values.sum(at::IntArrayRef{1}, false, at::kInt);
+  out.sums = codes.sum(at::IntArrayRef{1}).to(at::kFloat).mul(as_input(weight.scales.scale));
   return out;
 }
 

@@ -16,7 +16,7 @@ struct IntegerWeight {
   std::string codes;       ///< int8 or uint8 [in, out]
   std::string scale;       ///< [out], or a scalar
   std::string zero_point;  ///< of the codes' type and the scale's shape; empty: symmetric
-  at::Tensor sums;         ///< int32 [out], over a column of codes less their zero point
+  at::Tensor sums;         ///< float32 [out], of a column's values
 };
 
 /// @param weight one that has_integer_codes()

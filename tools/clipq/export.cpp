@@ -35,8 +35,8 @@ void add_graph_options(CLI::App& command, ExportOptions& options, ExportArgument
       ->capture_default_str();
   command
       .add_option("--target", arguments.target,
-                  "runtime that graphs are for: any (standard operators), onnxruntime (weight-only "
-                  "layers as MatMulNBits) or tensorrt")
+                  "runtime that graphs are for: any (standard operators), onnxruntime (its own "
+                  "operators where they are faster) or tensorrt")
       ->type_name("{any,onnxruntime,tensorrt}")
       ->capture_default_str();
   command.add_flag("--normalize", options.onnx.normalize, "scale embeddings to length 1");

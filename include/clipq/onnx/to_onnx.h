@@ -12,9 +12,9 @@ namespace clipq {
 /// Which runtimes a graph is for.
 enum class OnnxTarget {
   kAny,          ///< standard operators only
-  kOnnxRuntime,  ///< weight-only layers as ONNX Runtime's MatMulNBits, which keeps them small in
-                 ///< memory
-  kTensorRt      ///< standard operators that TensorRT takes: symmetric, static quantizers
+  kOnnxRuntime,  ///< its own operators where they are faster: MatMulIntegerToFloat, and
+                 ///< MatMulNBits for weight-only layers
+  kTensorRt      ///< standard operators that TensorRT takes: FP8 with one fixed scale, or weights alone
 };
 
 /// "any", "onnxruntime", "tensorrt".
