@@ -5,6 +5,7 @@
 #include "clipq/core/error.h"
 #include "clipq/quant/quantizer_id.h"
 #include "clipq/quant/simulated_layers.h"
+#include "linear_form.h"
 #include "quantizer_forms.h"
 
 namespace clipq {
@@ -19,11 +20,7 @@ std::string write_linear(GraphBuilder& graph, const std::string& name, const std
   return clipq::write_linear(graph, x, *layer, options);
 }
 
-bool is_fp8(const Quantizer& quantizer) {
-  if (!quantizer) return false;
-  const FormatInfo& format = format_info(quantizer->spec().format);
-  return format.is_float && format.scaled;
-}
+bool is_fp8(const Quantizer& quantizer) { return quantizer && is_fp8(quantizer->spec()); }
 
 /// Queries, keys and values of an attention as the graph has them.
 struct Operands {
@@ -124,37 +121,44 @@ std::string write_mlp(GraphBuilder& graph, const BlockNames& names, const Block&
   return graph.add("Add", {x, y});
 }
 
+/// Queries, keys and values of a block's rows.
+/// @param pooled of the queries; null: of all tokens
+Operands write_operands(GraphBuilder& graph, const BlockNames& names, const std::string& x,
+                        const Block& block, const RowLayout& layout, const PooledToken* pooled,
+                        const OnnxOptions& options) {
+  const std::int64_t width = block.width;
+  const OutputRange q = {0, width};
+  const OutputRange k = {width, width};
+  const OutputRange v = {2 * width, width};
+  const Scope scope(graph, names.qkv);
+  if (pooled == nullptr) {
+    const auto parts = clipq::write_linear(graph, x, *block.qkv, {q, k, v}, options);
+    return {in_heads(graph, parts[0], layout.heads), in_heads(graph, parts[1], layout.heads),
+            in_heads(graph, parts[2], layout.heads), layout.mask};
+  }
+  const auto parts = clipq::write_linear(graph, x, *block.qkv, {k, v}, options);
+  const auto query =
+      clipq::write_linear(graph, pick(graph, x, layout, *pooled), *block.qkv, {q}, options);
+  return {in_heads(graph, query[0], head_shape(graph, block, 1)),
+          in_heads(graph, parts[0], layout.heads), in_heads(graph, parts[1], layout.heads),
+          pooled_mask(graph, layout, *pooled)};
+}
+
 /// @param pooled null: of all tokens
 std::string write_block(GraphBuilder& graph, const std::string& name, const std::string& x,
                         const Block& block, const RowLayout& layout, const PooledToken* pooled,
                         const OnnxOptions& options) {
   const BlockNames names(name);
   std::string y = write_layer_norm(graph, names.attention_norm, x, block.attention_norm);
-  y = write_linear(graph, names.qkv, y, block.qkv, options);
-  std::string residual = x;
+  const Operands operands = write_operands(graph, names, y, block, layout, pooled, options);
   {
     const Scope scope(graph, names.attention);
-    const std::int64_t width = block.width;
-    std::vector<std::string> parts =
-        graph.add_multiple("Split", {y, graph.ints({width, width, width})}, 3,
-                           {{"axis", std::int64_t{1}}});
-    Operands operands;
-    operands.mask = layout.mask;
-    if (pooled == nullptr) {
-      operands.q = in_heads(graph, parts[0], layout.heads);
-    } else {
-      residual = pick(graph, x, layout, *pooled);
-      operands.q = in_heads(graph, pick(graph, parts[0], layout, *pooled),
-                            head_shape(graph, block, 1));
-      operands.mask = pooled_mask(graph, layout, *pooled);
-    }
-    operands.k = in_heads(graph, parts[1], layout.heads);
-    operands.v = in_heads(graph, parts[2], layout.heads);
-    AttentionWriter attention(graph, *block.attention, width, options);
-    y = attention.quantized_output(as_rows(graph, attention.write(operands), width));
+    AttentionWriter attention(graph, *block.attention, block.width, options);
+    y = attention.quantized_output(as_rows(graph, attention.write(operands), block.width));
   }
   y = write_linear(graph, names.attention_output, y, block.attention_output, options);
   const Scope scope(graph, name);
+  const std::string residual = pooled == nullptr ? x : pick(graph, x, layout, *pooled);
   return write_mlp(graph, names, block, graph.add("Add", {residual, y}), options);
 }
 
@@ -233,16 +237,18 @@ std::string write_attention_pool(GraphBuilder& graph, const std::string& name, c
                                  const OnnxOptions& options) {
   const std::int64_t width = pool.width;
   const std::int64_t heads = pool.attention->heads();
-  std::string y = write_linear(graph, name + ".kv", x, pool.kv, options);
+  std::vector<std::string> parts;
+  {
+    const Scope scope(graph, name + ".kv");
+    parts = clipq::write_linear(graph, x, *pool.kv, {{0, width}, {width, width}}, options);
+  }
   const Scope scope(graph, name);
-  const std::vector<std::string> parts = graph.add_multiple(
-      "Split", {y, graph.ints({width, width})}, 2, {{"axis", std::int64_t{1}}});
   const std::string shape = graph.ints({-1, tokens, heads, width / heads});
   AttentionWriter attention(graph, *pool.attention, width, options);
   const Operands operands = {
       graph.constant("query", pool.query.view({1, heads, 1, width / heads})),
       in_heads(graph, parts[0], shape), in_heads(graph, parts[1], shape), ""};
-  y = as_rows(graph, attention.write(operands), width);
+  std::string y = as_rows(graph, attention.write(operands), width);
   const std::string pooled = write_linear(graph, name + ".out_proj", y, pool.output, options);
   y = write_layer_norm(graph, name + ".ln", pooled, pool.norm);
   y = write_linear(graph, name + ".mlp.c_fc", y, pool.mlp_hidden, options);

@@ -5,7 +5,7 @@
 
 #include "clipq/model/attention_pool.h"
 #include "clipq/model/transformer.h"
-#include "linear_forms.h"
+#include "write_linear.h"
 
 namespace clipq {
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "clipq/model/embedding.h"
 #include "clipq/model/linear.h"
@@ -13,6 +14,17 @@ namespace clipq {
 /// x [rows, in] through the layer: [rows, out]. The layer's name is the scope.
 std::string write_linear(GraphBuilder& graph, const std::string& x, const Linear& layer,
                          const OnnxOptions& options);
+
+/// Some of a layer's outputs.
+struct OutputRange {
+  std::int64_t first;
+  std::int64_t count;
+};
+
+/// The same for each of some ranges: the input is quantized once.
+std::vector<std::string> write_linear(GraphBuilder& graph, const std::string& x,
+                                      const Linear& layer, const std::vector<OutputRange>& ranges,
+                                      const OnnxOptions& options);
 
 /// The vectors of ids [batch, tokens]: [batch, tokens, width].
 std::string write_embedding(GraphBuilder& graph, const std::string& ids, const Embedding& layer);
