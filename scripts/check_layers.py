@@ -8,6 +8,7 @@ import sys
 ORDER = ["core", "result", "data", "text", "onnx_graph", "numerics", "kernels", "model", "checkpoint", "quant", "native", "artifact", "onnx", "eval", "bench",
          "report", "library", "app"]
 TORCH_FREE = {"core", "result", "data", "text", "onnx_graph", "report"}
+OF_OTHER_PROGRAMS = {"text_file.cpp", "onnx_python.cpp"}  # which name options of iconv and Python
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 OPTION = re.compile(r'"[^"]*(?<![\w-])-(?:-[a-z]|[a-z]\b)')
 INCLUDE = re.compile(r'^\s*#include\s+["<]([^">]+)[">]')
@@ -26,7 +27,7 @@ def problems():
             for number, line in enumerate(path.read_text().splitlines(), 1):
                 if re.search(r"\bstd::(cout|cerr)\b", line):
                     yield f"{where}:{number}: only tools/clipq prints; return the text, or use core/log.h"
-                if module != "app" and OPTION.search(line.split("// ")[0]) and path.name != "text_file.cpp":  # which advises iconv
+                if module != "app" and OPTION.search(line.split("// ")[0]) and path.name not in OF_OTHER_PROGRAMS:
                     yield f"{where}:{number}: only app and tools/clipq name options; attach Advice to the error"
                 found = INCLUDE.match(line)
                 if not found:

@@ -8,6 +8,7 @@
 #include "clipq/core/files.h"
 #include "clipq/core/log.h"
 #include "clipq/core/strings.h"
+#include "clipq/model/whole_batch.h"
 #include "clipq/result/clip_benchmark.h"
 
 namespace clipq {
@@ -51,12 +52,6 @@ void check_overlap(Result& result, const OpenedModel& opened, const ImageSource&
       cat(opened.info.path, ": ", result.calibration->overlap, " of ", source.count,
           " evaluated images were also used to calibrate it; its accuracy may be overestimated"));
   log::warn(result.warnings.back());
-}
-
-bool needs_whole_batch(const ClipModel& model) {
-  const std::vector<Tower> towers = model.towers();
-  return std::any_of(towers.begin(), towers.end(),
-                     [&model](Tower tower) { return model.tower(tower).needs_whole_batch(); });
 }
 
 std::vector<Result> results_of(TaskReport& report, const ModelStore::Models& opened,

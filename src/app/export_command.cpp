@@ -149,9 +149,9 @@ VerifyMode parse_verify_mode(const std::string& name) {
 
 void ExportReport::require_success() const {
   if (verification.is_null() || verification["passed"].get<bool>()) return;
-  throw ExportError(cat(folder.string(), " was written, but its verification failed: ",
-                        failed_graphs(verification), " (", folder.string(),
-                        "/clipq/verification.json has the whole verdict)"));
+  throw ExportError(cat(folder.string(),
+                        " was written, but its verification failed: ", failed_graphs(verification),
+                        " (", folder.string(), "/clipq/verification.json has the whole verdict)"));
 }
 
 ExportReport export_model(const ExportOptions& options) {

@@ -224,9 +224,8 @@ Inspection inspect(const std::filesystem::path& file, const ModelOptions& option
   as_stored.simulate = true;
   OpenedModel opened = open_model(file, as_stored);
   Inspection out;
-  out.text =
-      cat(file.string(), ": ", kind_of(opened), ", ", mebibytes(opened.info.size_bytes), "\n",
-          config_lines(opened.model.config()));
+  out.text = cat(file.string(), ": ", kind_of(opened), ", ", mebibytes(opened.info.size_bytes),
+                 "\n", config_lines(opened.model.config()));
   out.json = {{"path", file.string()},
               {"kind", kind_of(opened)},
               {"sha256", opened.info.sha256},

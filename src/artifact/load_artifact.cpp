@@ -1,12 +1,12 @@
 #include <utility>
 
 #include "clipq/artifact/artifact.h"
+#include "clipq/artifact/tokenizer_files.h"
 #include "clipq/core/error.h"
 #include "clipq/core/strings.h"
 #include "clipq/model/state_digest.h"
 #include "clipq/numerics/stored_values.h"
 #include "clipq/quant/simulated_layers.h"
-#include "clipq/artifact/tokenizer_files.h"
 
 namespace clipq {
 namespace {

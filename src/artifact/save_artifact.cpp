@@ -4,6 +4,7 @@
 #include <functional>
 
 #include "clipq/artifact/artifact.h"
+#include "clipq/artifact/tokenizer_files.h"
 #include "clipq/checkpoint/tokenizer_documents.h"
 #include "clipq/checkpoint/write_safetensors.h"
 #include "clipq/core/atomic_file.h"
@@ -12,7 +13,6 @@
 #include "clipq/core/memory.h"
 #include "clipq/core/strings.h"
 #include "clipq/model/state_digest.h"
-#include "clipq/artifact/tokenizer_files.h"
 #include "torchscript_writer.h"
 
 namespace clipq {

@@ -149,8 +149,7 @@ std::vector<DemoSample> draw_demo_samples(std::uint64_t seed, int count) {
   std::vector<DemoSample> samples;
   for (int i = 0; i < count; ++i) {
     const DemoScene scene = make_coco_scene(random);
-    Image image =
-        render_scene(scene, kPictureHeight, kCocoWidth, DemoDifficulty::kPlain, random);
+    Image image = render_scene(scene, kPictureHeight, kCocoWidth, DemoDifficulty::kPlain, random);
     samples.push_back({std::move(image), demo_captions(scene, random).front()});
   }
   return samples;

@@ -11,8 +11,9 @@
 #include "clipq/core/strings.h"
 #include "clipq/core/version.h"
 #include "clipq/data/preprocess_json.h"
-#include "clipq/quant/simulated_layers.h"
+#include "clipq/model/whole_batch.h"
 #include "clipq/onnx/export_samples.h"
+#include "clipq/quant/simulated_layers.h"
 #include "layout_documents.h"
 
 namespace clipq {
@@ -64,8 +65,7 @@ bool has_weights(ClipModel model, Format format) {
   const ModelParts parts = parts_of(model);
   return std::any_of(parts.linears.begin(), parts.linears.end(), [format](const LinearPart& part) {
     const auto contents = (*part.layer)->contents();
-    return contents && contents->quantized != nullptr &&
-           contents->quantized->spec.format == format;
+    return contents && contents->quantized != nullptr && contents->quantized->spec.format == format;
   });
 }
 
@@ -133,12 +133,6 @@ double least_cosine(ClipModel model) {
   return least;
 }
 
-bool needs_whole_batch(const ClipModel& model) {
-  const std::vector<Tower> towers = model.towers();
-  return std::any_of(towers.begin(), towers.end(),
-                     [&model](Tower tower) { return model.tower(tower).needs_whole_batch(); });
-}
-
 /// What verify.py holds the graphs to.
 Json checks_of(const ClipModel& model, const OnnxExportOptions& options,
                const ExportSamples& samples) {
@@ -197,8 +191,8 @@ Json describe(const ExportSource& source, const OnnxExportOptions& options) {
 /// What a graph says of itself.
 std::map<std::string, std::string> metadata_of(const Json& description) {
   std::map<std::string, std::string> metadata;
-  for (const char* key : {"recipe", "exported_sha256", "source", "config", "preprocess",
-                          "normalized"}) {
+  for (const char* key :
+       {"recipe", "exported_sha256", "source", "config", "preprocess", "normalized"}) {
     const auto found = description.find(key);
     if (found == description.end()) continue;
     metadata[cat("clipq.", key)] = found->is_string() ? found->get<std::string>() : found->dump();
@@ -242,8 +236,8 @@ std::vector<ExportedFile> files_in(const fs::path& folder) {
   std::vector<ExportedFile> files;
   for (const auto& entry : fs::recursive_directory_iterator(folder)) {
     if (!entry.is_regular_file()) continue;
-    files.push_back({fs::relative(entry.path(), folder),
-                     static_cast<std::int64_t>(entry.file_size())});
+    files.push_back(
+        {fs::relative(entry.path(), folder), static_cast<std::int64_t>(entry.file_size())});
   }
   std::sort(files.begin(), files.end(),
             [](const ExportedFile& a, const ExportedFile& b) { return a.path < b.path; });
@@ -282,7 +276,8 @@ OnnxExport export_onnx(const ExportSource& source, const OnnxExportOptions& opti
   const ExportSamples samples =
       make_samples(source.model, source.tokenizer, graph_settings.normalize);
   description["checks"] = checks_of(source.model, options, samples);
-  const LayoutDocuments documents = layout_documents(source.model, source.tokenizer, options.layout);
+  const LayoutDocuments documents =
+      layout_documents(source.model, source.tokenizer, options.layout);
   AtomicFolder out(folder);
   const fs::path own = out.path() / "clipq";
   make_folder(own);

@@ -71,7 +71,8 @@ std::string GraphBuilder::scalar(double value) {
 }
 
 std::string GraphBuilder::scalar(std::int64_t value, at::ScalarType dtype) {
-  return shared(cat("constant/", c10::toString(dtype), "/", value), at::scalar_tensor(value, dtype));
+  return shared(cat("constant/", c10::toString(dtype), "/", value),
+                at::scalar_tensor(value, dtype));
 }
 
 std::string GraphBuilder::ints(const std::vector<std::int64_t>& values) {

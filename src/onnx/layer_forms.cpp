@@ -44,8 +44,8 @@ class AttentionWriter {
 
   /// [batch, heads, queries, head width]
   std::string write(const Operands& operands) {
-    std::string probabilities = graph_.add("Softmax", {scores(operands)},
-                                           {{"axis", std::int64_t{-1}}});
+    std::string probabilities =
+        graph_.add("Softmax", {scores(operands)}, {{"axis", std::int64_t{-1}}});
     probabilities = quantized(Role::kSoftmax, quantizers_.softmax, probabilities);
     if (is_fp8(quantizers_.softmax) && is_fp8(quantizers_.v)) {
       throw UsageError(graph_.scope() +
@@ -64,8 +64,8 @@ class AttentionWriter {
  private:
   std::string scores(const Operands& operands) {
     std::string q = quantized(Role::kQBmm, quantizers_.q, operands.q);
-    const std::string k = graph_.transpose(
-        quantized(Role::kKBmm, quantizers_.k, operands.k), {0, 1, 3, 2});
+    const std::string k =
+        graph_.transpose(quantized(Role::kKBmm, quantizers_.k, operands.k), {0, 1, 3, 2});
     // Between an integer product and its operands nothing may stand. Between one of FP8 and its
     // operands something must: ONNX Runtime takes it for one of integers, and fails.
     const bool integers = quantizers_.q && quantizers_.k && !is_fp8(quantizers_.q);
@@ -195,8 +195,7 @@ std::string write_activation(GraphBuilder& graph, const std::string& x, Activati
     case Activation::kQuickGelu:
       return graph.add("Mul", {x, graph.add("Sigmoid", {times(x, 1.702)})});
     case Activation::kGelu:
-      return gated(
-          graph.add("Erf", {graph.add("Div", {x, graph.scalar(std::sqrt(2.0))})}));
+      return gated(graph.add("Erf", {graph.add("Div", {x, graph.scalar(std::sqrt(2.0))})}));
     case Activation::kGeluTanh: {
       const std::string cube = graph.add("Mul", {x, graph.add("Mul", {x, x})});
       const std::string inner = graph.add("Add", {x, times(cube, 0.044715)});
@@ -245,9 +244,9 @@ std::string write_attention_pool(GraphBuilder& graph, const std::string& name, c
   const Scope scope(graph, name);
   const std::string shape = graph.ints({-1, tokens, heads, width / heads});
   AttentionWriter attention(graph, *pool.attention, width, options);
-  const Operands operands = {
-      graph.constant("query", pool.query.view({1, heads, 1, width / heads})),
-      in_heads(graph, parts[0], shape), in_heads(graph, parts[1], shape), ""};
+  const Operands operands = {graph.constant("query", pool.query.view({1, heads, 1, width / heads})),
+                             in_heads(graph, parts[0], shape), in_heads(graph, parts[1], shape),
+                             ""};
   std::string y = as_rows(graph, attention.write(operands), width);
   const std::string pooled = write_linear(graph, name + ".out_proj", y, pool.output, options);
   y = write_layer_norm(graph, name + ".ln", pooled, pool.norm);

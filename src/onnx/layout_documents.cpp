@@ -48,7 +48,8 @@ class DocumentWriter {
   }
 
   void note(const std::string& file, const std::vector<std::string>& inexpressible) {
-    for (const std::string& each : inexpressible) out_.notes.push_back(cat(file, " can't express ", each));
+    for (const std::string& each : inexpressible)
+      out_.notes.push_back(cat(file, " can't express ", each));
   }
 
   void or_note(const std::string& file, const std::function<void()>& write) {

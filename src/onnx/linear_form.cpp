@@ -15,8 +15,8 @@ std::string add_bias(GraphBuilder& graph, const std::string& x, const at::Tensor
   return bias.defined() ? graph.add("Add", {x, graph.constant("bias", bias)}) : x;
 }
 
-/// As add_bias(), for integer products: ONNX Runtime would fuse a MatMul and an Add into a Gemm, for
-/// whose float bias it has no integer kernel.
+/// As add_bias(), for integer products: ONNX Runtime would fuse a MatMul and an Add into a Gemm,
+/// for whose float bias it has no integer kernel.
 std::string subtract_negative_bias(GraphBuilder& graph, const std::string& x,
                                    const at::Tensor& bias) {
   return bias.defined() ? graph.add("Sub", {x, graph.constant("negative_bias", bias.neg())}) : x;
@@ -94,6 +94,20 @@ class SmallWeightForm final : public LinearForm {
   std::string x_;
 };
 
+/// An FP8 weight alone.
+class Fp8WeightForm final : public LinearForm {
+ public:
+  using LinearForm::LinearForm;
+  void take(const std::string& x) override { x_ = x; }
+  std::string product(const LinearContents& contents) const override {
+    const std::string weight = cast_values(graph_, *contents.quantized);
+    return add_bias(graph_, graph_.add("MatMul", {x_, weight}), contents.bias);
+  }
+
+ private:
+  std::string x_;
+};
+
 /// Quantized and dequantized input and weight, which runtimes fuse with the product.
 class SimulatedForm final : public LinearForm {
  public:
@@ -110,9 +124,9 @@ class SimulatedForm final : public LinearForm {
   std::string x_;
 };
 
-/// The same with an FP8 input. A Gemm with a float bias is the one product of such that ONNX Runtime
-/// doesn't take for one of integers; but where another quantizer follows, it rounds the bias to
-/// integers, so that it is 0, and the layer's own is added.
+/// The same with an FP8 input. A Gemm with a float bias is the one product of such that ONNX
+/// Runtime doesn't take for one of integers; but where another quantizer follows, it rounds the
+/// bias to integers, so that it is 0, and the layer's own is added.
 class Fp8Form final : public LinearForm {
  public:
   Fp8Form(GraphBuilder& graph, const ActivationQuantizer& input)
@@ -122,8 +136,7 @@ class Fp8Form final : public LinearForm {
     const std::string weight = values_of(graph_, contents);
     const at::Tensor& rows =
         contents.quantized == nullptr ? contents.weight : contents.quantized->codes;
-    const std::string zero =
-        graph_.constant("no_bias", at::zeros({rows.size(0)}, at::kFloat));
+    const std::string zero = graph_.constant("no_bias", at::zeros({rows.size(0)}, at::kFloat));
     return add_bias(graph_, graph_.add("Gemm", {x_, weight, zero}), contents.bias);
   }
 
@@ -208,8 +221,11 @@ using FormPointer = std::unique_ptr<LinearForm>;
 FormPointer form_without_input(GraphBuilder& graph, const LinearContents& contents,
                                const OnnxOptions& options) {
   if (contents.quantized != nullptr) {
-    if (contents.quantized->spec.format == Format::kFp16) {
-      return std::make_unique<Float16Form>(graph);
+    const QuantizerSpec& weight = contents.quantized->spec;
+    if (weight.format == Format::kFp16) return std::make_unique<Float16Form>(graph);
+    if (is_fp8(weight) && weight.granularity != Granularity::kGroup &&
+        options.target != OnnxTarget::kTensorRt) {
+      return std::make_unique<Fp8WeightForm>(graph);
     }
     if (options.target == OnnxTarget::kOnnxRuntime && fits_mat_mul_n_bits(*contents.quantized)) {
       return std::make_unique<SmallWeightForm>(graph);

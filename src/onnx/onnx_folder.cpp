@@ -60,9 +60,7 @@ class FolderReader {
   }
 
  private:
-  Json value(const char* key) const {
-    return json_value(json_, key, Json(Json::object()), where_);
-  }
+  Json value(const char* key) const { return json_value(json_, key, Json(Json::object()), where_); }
 
   void start(const Json& graph, const ClipConfig& config, bool whole, OnnxFolder& out) {
     const auto file = json_value<std::string>(graph, "file", "", where_);
@@ -74,8 +72,7 @@ class FolderReader {
       const auto input = json_value<std::string>(inputs, name_of(tower), "", where_);
       const auto output = json_value<std::string>(outputs, name_of(tower), "", where_);
       if (input.empty()) continue;
-      const auto session =
-          std::make_shared<OnnxSession>(python_, files_.back(), input, output);
+      const auto session = std::make_shared<OnnxSession>(python_, files_.back(), input, output);
       out.runtime = cat("ONNX Runtime ", session->version());
       if (tower == Tower::kImage) {
         out.model.image = std::make_unique<OnnxImageTower>(*config.image, session, whole);
@@ -88,8 +85,8 @@ class FolderReader {
   void require_towers(const ClipModel& model, const ClipConfig& config) const {
     for (const Tower tower : config.towers()) {
       if (model.has(tower)) continue;
-      throw InputError(cat(where_, ": no graph has the ", name_of(tower),
-                           " tower; export the model again"));
+      throw InputError(
+          cat(where_, ": no graph has the ", name_of(tower), " tower; export the model again"));
     }
   }
 
@@ -136,7 +133,8 @@ bool is_onnx_folder(const fs::path& path) {
 
 void require_no_onnx_folder(const fs::path& path) {
   if (!is_onnx_folder(path)) return;
-  throw InputError(cat(path.string(), " is an export, which can only embed; pass the checkpoint or ",
+  throw InputError(cat(path.string(),
+                       " is an export, which can only embed; pass the checkpoint or ",
                        "artifact that it was exported from"));
 }
 

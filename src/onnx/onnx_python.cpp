@@ -36,9 +36,15 @@ std::optional<std::string> find_onnx_python() {
   return std::nullopt;
 }
 
+std::vector<std::string> python_command(const std::string& python, const std::string& script,
+                                        const std::vector<std::string>& arguments) {
+  std::vector<std::string> words = {python, "-c", std::string(asset(cat("python/", script)))};
+  words.insert(words.end(), arguments.begin(), arguments.end());
+  return words;
+}
+
 Json verify_export(const std::string& python, const std::filesystem::path& folder) {
-  ChildProcess child(
-      {python, "-c", std::string(asset("python/verify.py")), folder.string(), "--json"});
+  ChildProcess child(python_command(python, "verify.py", {folder.string(), "--json"}));
   const std::string verdict = child.read_all();
   const int code = child.wait();
   if (code > 1) {

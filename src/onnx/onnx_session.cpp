@@ -5,9 +5,9 @@
 
 #include <sstream>
 
-#include "clipq/core/assets.h"
 #include "clipq/core/error.h"
 #include "clipq/core/strings.h"
+#include "clipq/onnx/onnx_python.h"
 
 namespace clipq {
 namespace {
@@ -26,8 +26,8 @@ std::string sizes_text(const at::Tensor& tensor) {
 OnnxSession::OnnxSession(const std::string& python, const std::filesystem::path& file,
                          const std::string& input, const std::string& output)
     : file_(file.string()),
-      child_({python, "-c", std::string(asset("python/serve.py")), file_, input, output,
-              cat(at::get_num_threads())}) {
+      child_(
+          python_command(python, "serve.py", {file_, input, output, cat(at::get_num_threads())})) {
   version_ = answer().substr(kReady.size());
 }
 

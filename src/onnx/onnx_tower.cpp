@@ -15,8 +15,8 @@ namespace {
 
 }  // namespace
 
-OnnxImageTower::OnnxImageTower(const ImageTowerConfig& config,
-                               std::shared_ptr<OnnxSession> session, bool needs_whole_batch)
+OnnxImageTower::OnnxImageTower(const ImageTowerConfig& config, std::shared_ptr<OnnxSession> session,
+                               bool needs_whole_batch)
     : config_(config), session_(std::move(session)), needs_whole_batch_(needs_whole_batch) {}
 
 at::Tensor OnnxImageTower::pool(const at::Tensor& /*pixels*/) const { throw_closed(); }

@@ -34,8 +34,7 @@ std::string normalized(GraphBuilder& graph, const std::string& x) {
 /// Writes the graph of each tower that it visits.
 class TowerWriter final : public TowerVisitor {
  public:
-  TowerWriter(GraphBuilder& graph, const OnnxOptions& options)
-      : graph_(graph), options_(options) {}
+  TowerWriter(GraphBuilder& graph, const OnnxOptions& options) : graph_(graph), options_(options) {}
 
   void visit(const VitTower& tower) override {
     const ImageTowerConfig& config = tower.config();
@@ -48,8 +47,7 @@ class TowerWriter final : public TowerVisitor {
         graph_.add("Pad", {items, graph_.ints({0, 1, 0, 0, 0, 0}), graph_.scalar(0.0)});
     at::Tensor positions = tower.positions.clone();
     positions[0].add_(tower.class_token);
-    std::string x =
-        graph_.add("Add", {padded, graph_.constant("positional_embedding", positions)});
+    std::string x = graph_.add("Add", {padded, graph_.constant("positional_embedding", positions)});
     x = graph_.reshape(x, graph_.ints({-1, config.width}));
     x = write_layer_norm(graph_, "visual.ln_pre", x, tower.first_norm);
     x = write_transformer(graph_, "visual.transformer", x, tower.transformer, layout_of(config), {},
@@ -81,8 +79,8 @@ class TowerWriter final : public TowerVisitor {
     const Scope scope(graph_, "text");
     const RowLayout layout = layout_of(config);
     std::string x = embed(tower, layout);
-    x = write_transformer(graph_, "transformer", x, tower.transformer, layout,
-                          pooled_token(config), options_);
+    x = write_transformer(graph_, "transformer", x, tower.transformer, layout, pooled_token(config),
+                          options_);
     x = write_layer_norm(graph_, "ln_final", x, tower.last_norm);
     add_output(names.text, write("text_projection", x, *tower.projection), config);
     text_ = graph_.model().outputs.back().name;
@@ -110,8 +108,8 @@ class TowerWriter final : public TowerVisitor {
     const std::int64_t grid = config.patches_per_side();
     std::string x = options_.names.pixels;
     if (const std::int64_t covered = grid * patch; covered < config.resolution) {
-      x = graph_.add("Slice", {x, graph_.ints({0, 0}), graph_.ints({covered, covered}),
-                               graph_.ints({2, 3})});
+      x = graph_.add(
+          "Slice", {x, graph_.ints({0, 0}), graph_.ints({covered, covered}), graph_.ints({2, 3})});
     }
     x = graph_.reshape(x, graph_.ints({-1, 3, grid, patch, grid, patch}));
     x = graph_.transpose(x, {0, 2, 4, 1, 3, 5});
@@ -141,12 +139,10 @@ class TowerWriter final : public TowerVisitor {
     layout.items = with_length({config.width});
     layout.heads = with_length({heads, config.width / heads});
     if (config.causal) {
-      const at::Tensor hidden =
-          at::full({config.context_length, config.context_length},
-                   std::numeric_limits<float>::lowest(), at::kFloat)
-              .triu(1);
-      const std::string ends =
-          graph_.add("Concat", {length, length}, {{"axis", std::int64_t{0}}});
+      const at::Tensor hidden = at::full({config.context_length, config.context_length},
+                                         std::numeric_limits<float>::lowest(), at::kFloat)
+                                    .triu(1);
+      const std::string ends = graph_.add("Concat", {length, length}, {{"axis", std::int64_t{0}}});
       layout.mask = graph_.add("Slice", {graph_.constant("causal_mask", hidden),
                                          graph_.ints({0, 0}), ends, graph_.ints({0, 1})});
     }
@@ -179,8 +175,8 @@ class TowerWriter final : public TowerVisitor {
         return {first_largest(names.tokens)};
       case TextPooling::kFirstEnd: {
         const at::ScalarType type = names.token_type == OnnxType::kInt64 ? at::kLong : at::kInt;
-        return {first_largest(
-            graph_.add("Equal", {names.tokens, graph_.scalar(config.end_id, type)}))};
+        return {
+            first_largest(graph_.add("Equal", {names.tokens, graph_.scalar(config.end_id, type)}))};
       }
       case TextPooling::kLast: {
         const std::string last =
@@ -214,8 +210,7 @@ class TowerWriter final : public TowerVisitor {
     }
     OnnxModel& model = graph_.model();
     model.nodes.push_back({"Identity", "", name, {embeddings}, {name}, {}});
-    model.outputs.push_back(
-        {name, OnnxType::kFloat32, {std::string("batch"), config.embed_dim}});
+    model.outputs.push_back({name, OnnxType::kFloat32, {std::string("batch"), config.embed_dim}});
   }
 
   GraphBuilder& graph_;
@@ -255,17 +250,15 @@ int opset_of(ClipModel model, const std::vector<Tower>& towers) {
 /// With rows of length 1: exp(logit_scale) * images * texts^T.
 void add_logits(GraphBuilder& graph, const ClipModel& model, const TowerWriter& towers) {
   const Scope scope(graph, "logits");
-  const std::string scaled =
-      graph.add("Mul", {normalized(graph, towers.image()),
-                        graph.constant("scale", model.logit_scale.exp())});
+  const std::string scaled = graph.add(
+      "Mul", {normalized(graph, towers.image()), graph.constant("scale", model.logit_scale.exp())});
   const std::string texts = graph.transpose(normalized(graph, towers.text()), {1, 0});
   OnnxModel& out = graph.model();
   const auto output = [&out](const char* name, const std::string& operation,
                              std::vector<std::string> inputs, const char* rows,
                              const char* columns) {
     out.nodes.push_back({operation, "", name, std::move(inputs), {name}, {}});
-    out.outputs.push_back(
-        {name, OnnxType::kFloat32, {std::string(rows), std::string(columns)}});
+    out.outputs.push_back({name, OnnxType::kFloat32, {std::string(rows), std::string(columns)}});
   };
   output("logits_per_image", "MatMul", {scaled, texts}, "image_batch", "text_batch");
   output("logits_per_text", "Transpose", {"logits_per_image"}, "text_batch", "image_batch");

@@ -90,6 +90,13 @@ std::string weight_values(GraphBuilder& graph, const QuantizedTensor& weight, bo
   return graph.add("DequantizeLinear", std::move(inputs), std::move(attributes));
 }
 
+std::string cast_values(GraphBuilder& graph, const QuantizedTensor& weight) {
+  const std::string codes = graph.constant("weight", weight.codes.t().contiguous());
+  const at::Tensor scales = scales_as_input(weight.scales.scale, /*transposed=*/true);
+  return graph.add("Mul",
+                   {graph.cast(codes, OnnxType::kFloat32), graph.constant("weight_scale", scales)});
+}
+
 IntegerWeight integer_weight(GraphBuilder& graph, const QuantizedTensor& weight) {
   const auto as_input = [](const at::Tensor& scales) {
     return scales_as_input(scales, /*transposed=*/true);
@@ -156,7 +163,8 @@ std::string look_up(GraphBuilder& graph, const QuantizedTensor& table, const std
   std::string values = graph.cast(rows_of("weight", table.codes), OnnxType::kFloat32);
   if (!format_info(spec.format).scaled) return values;
   if (has_groups(table)) {
-    throw UsageError(cat(graph.scope(), ": an int8 table with scales per group has no form in "
+    throw UsageError(cat(graph.scope(),
+                         ": an int8 table with scales per group has no form in "
                          "ONNX; quantize it with \"channel\" granularity"));
   }
   if (is_affine(spec)) {

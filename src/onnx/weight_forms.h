@@ -7,9 +7,15 @@
 
 namespace clipq {
 
-/// The values of a weight [out, in] as float32: its codes and a DequantizeLinear, of float16 a Cast.
+/// The values of a weight [out, in] as float32: its codes and a DequantizeLinear, of float16 a
+/// Cast.
 /// @param transposed whether as [in, out]
 std::string weight_values(GraphBuilder& graph, const QuantizedTensor& weight, bool transposed);
+
+/// The same, transposed, of an FP8 weight with one scale or one a channel, by a Cast and a Mul.
+/// ONNX Runtime computes them once, when it loads the graph; a DequantizeLinear of FP8 it would
+/// compute each time.
+std::string cast_values(GraphBuilder& graph, const QuantizedTensor& weight);
 
 /// A weight as an operand of integer products.
 struct IntegerWeight {

@@ -12,24 +12,13 @@
 #include "clipq/text/gzip.h"
 #include "clipq/text/tokenizer_source.h"
 #include "temporary_folder.h"
+#include "tokenizer_kinds.h"
 
 namespace clipq {
 namespace {
 
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
-
-constexpr std::int64_t kContext = 24;  ///< of the golden rows
-constexpr const char* kMerges = "#version: small\nc a\nca t</w>\n";
-
-Documents documents_of(const std::string& kind) {
-  Documents documents;
-  for (const auto& entry :
-       std::filesystem::directory_iterator(CLIPQ_TEST_DATA "/tokenizers/" + kind)) {
-    documents[entry.path().filename().string()] = read_file(entry.path());
-  }
-  return documents;
-}
 
 Tokenizer tokenizer_of(const Documents& documents) {
   const auto tokenizer = read_tokenizer(documents, /*is_hugging_face=*/true, "model");
@@ -162,7 +151,8 @@ TEST(TokenizerJson, ContradictionsAndOtherKindsAreErrors) {
          json["normalizer"] = {{"type", "NFKD"}};
        },
        "NFKD"},
-      {"gemma", [](Json& json) { json["model"]["byte_fallback"] = false; }, "its model is BPE, which"},
+      {"gemma", [](Json& json) { json["model"]["byte_fallback"] = false; },
+       "its model is BPE, which"},
       {"clip", [](Json& json) { json["model"]["vocab"]["!"] = 7; }, "\"!\" isn't id 0"},
       {"clip",
        [](Json& json) {

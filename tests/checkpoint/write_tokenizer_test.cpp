@@ -12,6 +12,7 @@
 #include "clipq/core/sorted_json.h"
 #include "clipq/text/sentencepiece_proto.h"
 #include "clipq/text/tokenizer_source.h"
+#include "tokenizer_kinds.h"
 
 namespace clipq {
 namespace {
@@ -19,18 +20,6 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
-
-constexpr std::int64_t kContext = 24;  ///< of the golden rows
-constexpr const char* kMerges = "#version: small\nc a\nca t</w>\n";
-
-Documents documents_of(const std::string& kind) {
-  Documents documents;
-  for (const auto& entry :
-       std::filesystem::directory_iterator(CLIPQ_TEST_DATA "/tokenizers/" + kind)) {
-    documents[entry.path().filename().string()] = read_file(entry.path());
-  }
-  return documents;
-}
 
 Tokenizer read(const Documents& documents) {
   return read_tokenizer(documents, /*is_hugging_face=*/true, "model").value();

@@ -22,8 +22,7 @@ struct ExportArguments {
     options.onnx.target = parse_onnx_target(target);
     options.verify = parse_verify_mode(verify);
     if (dynamic_range != "token" && dynamic_range != "tensor") {
-      throw UsageError(
-          cat("--dynamic-range is \"", dynamic_range, "\"; expected token or tensor"));
+      throw UsageError(cat("--dynamic-range is \"", dynamic_range, "\"; expected token or tensor"));
     }
     options.onnx.per_tensor_ranges = dynamic_range == "tensor";
   }
@@ -68,7 +67,8 @@ void add_export(CLI::App& app, const CommonOptions& common) {
                    "onnx: graphs for other runtimes; safetensors: one file that clipq reads back")
       ->type_name("{onnx,safetensors}")
       ->capture_default_str();
-  command->add_option("-o,--output", options->output, "folder to write; an earlier export is replaced")
+  command
+      ->add_option("-o,--output", options->output, "folder to write; an earlier export is replaced")
       ->type_name(kFolderType)
       ->required();
   add_graph_options(*command, *options, *arguments);

@@ -28,9 +28,9 @@ ExportLayout parse_export_layout(const std::string& name);
 struct OnnxExportOptions {
   ExportLayout layout = ExportLayout::kPlain;
   OnnxTarget target = OnnxTarget::kAny;
-  bool normalize = false;          ///< embeddings of length 1
-  bool joint = false;              ///< one graph with both towers, and logits
-  bool per_tensor_ranges = false;  ///< OnnxOptions's
+  bool normalize = false;                             ///< embeddings of length 1
+  bool joint = false;                                 ///< one graph with both towers, and logits
+  bool per_tensor_ranges = false;                     ///< OnnxOptions's
   std::int64_t most_inline_bytes = kMostInlineBytes;  ///< write_onnx()'s
 };
 

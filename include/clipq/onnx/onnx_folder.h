@@ -13,12 +13,12 @@ namespace clipq {
 /// An exported folder whose graphs run in ONNX Runtime, in Python processes that live as long as
 /// the model.
 struct OnnxFolder {
-  ClipModel model;  ///< embeds; its towers have no parts
+  ClipModel model;                     ///< embeds; its towers have no parts
   std::optional<Tokenizer> tokenizer;  ///< absent: the standard one
   std::string recipe;                  ///< empty: float
   std::string sha256;                  ///< of the graphs' files
   std::int64_t size_bytes = 0;         ///< likewise
-  std::string runtime;                                      ///< "ONNX Runtime 1.32.0"
+  std::string runtime;                 ///< "ONNX Runtime 1.32.0"
   Source source;
 };
 

@@ -14,7 +14,7 @@ enum class OnnxTarget {
   kAny,          ///< standard operators only
   kOnnxRuntime,  ///< its own operators where they are faster: MatMulIntegerToFloat, and
                  ///< MatMulNBits for weight-only layers
-  kTensorRt      ///< standard operators that TensorRT takes: FP8 with one fixed scale, or weights alone
+  kTensorRt  ///< standard operators that TensorRT takes: FP8 with one fixed scale, or weights alone
 };
 
 /// "any", "onnxruntime", "tensorrt".

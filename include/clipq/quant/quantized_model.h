@@ -33,8 +33,8 @@ struct QuantizerRecord {
   std::optional<Diagnosis> diagnosis;
 };
 
-/// What was done to a model, as its artifact's manifest keeps it. Without quantizers: nothing, it is
-/// the float model.
+/// What was done to a model, as its artifact's manifest keeps it. Without quantizers: nothing, it
+/// is the float model.
 struct Quantization {
   Json recipe;  ///< as used, with overrides
   std::string recipe_name;
