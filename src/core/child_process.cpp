@@ -9,7 +9,9 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <chrono>
 #include <cstring>
+#include <thread>
 
 #include "clipq/core/error.h"
 #include "clipq/core/interrupt.h"
@@ -22,6 +24,7 @@ namespace {
 
 constexpr int kSignalledExit = 128;  // as shells count
 constexpr int kPollMilliseconds = 200;
+constexpr std::chrono::milliseconds kWaitStep(10);
 
 /// Waits until the socket is ready. Throws Interrupted if this process is.
 void wait_for(int socket, short events) {
@@ -53,6 +56,24 @@ class SpawnActions {
   posix_spawn_file_actions_t actions_ = {};
 };
 
+/// A process group of its own: Ctrl-C on a terminal is for this process, which then ends it.
+class SpawnAttributes {
+ public:
+  SpawnAttributes() {
+    posix_spawnattr_init(&attributes_);
+    posix_spawnattr_setflags(&attributes_, POSIX_SPAWN_SETPGROUP);
+    posix_spawnattr_setpgroup(&attributes_, 0);
+  }
+  ~SpawnAttributes() { posix_spawnattr_destroy(&attributes_); }
+  SpawnAttributes(const SpawnAttributes&) = delete;
+  SpawnAttributes& operator=(const SpawnAttributes&) = delete;
+
+  const posix_spawnattr_t* get() const { return &attributes_; }
+
+ private:
+  posix_spawnattr_t attributes_ = {};
+};
+
 }  // namespace
 
 ChildProcess::ChildProcess(const std::vector<std::string>& arguments, Errors errors)
@@ -69,6 +90,7 @@ ChildProcess::ChildProcess(const std::vector<std::string>& arguments, Errors err
   }
   words.push_back(nullptr);
   const SpawnActions actions(ends[1], errors);
+  const SpawnAttributes attributes;
   const int failure = posix_spawnp(&pid_, words[0], actions.get(), nullptr, words.data(), environ);
   close(ends[1]);
   if (failure == 0) return;
@@ -80,7 +102,7 @@ ChildProcess::~ChildProcess() {
   close(socket_);
   if (pid_ < 0) return;
   kill(pid_, SIGKILL);
-  wait();
+  has_ended(/*waits=*/true);
 }
 
 void ChildProcess::throw_ended() const {
@@ -134,11 +156,23 @@ std::string ChildProcess::read_all() {
 }
 
 int ChildProcess::wait() {
-  int status = 0;
-  while (waitpid(pid_, &status, 0) < 0 && errno == EINTR) {
+  while (!has_ended(/*waits=*/false)) {
+    throw_if_interrupted();
+    std::this_thread::sleep_for(kWaitStep);
   }
+  return status_;
+}
+
+bool ChildProcess::has_ended(bool waits) {
+  int status = 0;
+  pid_t ended = 0;
+  do {
+    ended = waitpid(pid_, &status, waits ? 0 : WNOHANG);
+  } while (ended < 0 && errno == EINTR);
+  if (ended == 0) return false;
   pid_ = -1;
-  return WIFSIGNALED(status) ? kSignalledExit + WTERMSIG(status) : WEXITSTATUS(status);
+  status_ = WIFSIGNALED(status) ? kSignalledExit + WTERMSIG(status) : WEXITSTATUS(status);
+  return true;
 }
 
 }  // namespace clipq

@@ -2,9 +2,11 @@
 
 #include <algorithm>
 #include <array>
+#include <set>
 
 #include "clipq/artifact/tokenizer_files.h"
 #include "clipq/core/assets.h"
+#include "clipq/core/atomic_folder.h"
 #include "clipq/core/error.h"
 #include "clipq/core/files.h"
 #include "clipq/core/json.h"
@@ -21,19 +23,24 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr const char* kPartialEnding = ".partial";
 /// What a runtime's rounding leaves of simulate()'s numerics.
 constexpr double kLeastCosine = 0.9999;
 /// The same where products of 8 bits by 8 saturate on processors without VNNI.
 constexpr double kLeastSaturatedCosine = 0.9995;
-/// The same where runtimes quantize the inputs of weight-only layers by themselves.
+/// The same where runtimes quantize a layer's input by themselves: its weight alone is quantized,
+/// or has 4 bits or groups.
 constexpr double kLeastWeightOnlyCosine = 0.9995;
 /// The same where ranges that are each row's are taken over all rows.
 constexpr double kLeastPerTensorCosine = 0.98;
 
+/// Whatever rounding does, a runtime that is farther from the model computes something else.
+constexpr double kFloor = 0.99;
 /// How much farther from the model a runtime may be than the model is from itself after rounding:
 /// it rounds everywhere, not only once.
 constexpr double kRoundingFactor = 4;
+
+constexpr const char* kNoLogits =
+    "the joint graph gives no logits: SigLIP's have a bias, which clipq doesn't keep";
 
 struct LayoutRow {
   ExportLayout layout;
@@ -60,7 +67,7 @@ struct GraphFile {
   std::vector<Tower> towers;
 };
 
-/// The formats of a model's weights, without those that are float.
+/// Whether a linear layer's weight has that format.
 bool has_weights(ClipModel model, Format format) {
   const ModelParts parts = parts_of(model);
   return std::any_of(parts.linears.begin(), parts.linears.end(), [format](const LinearPart& part) {
@@ -117,7 +124,10 @@ double least_cosine(const LinearContents& contents) {
   if (contents.quantized == nullptr) return kLeastCosine;
   const QuantizerSpec& weight = contents.quantized->spec;
   if (format_info(weight.format).is_float) return kLeastCosine;
-  if (contents.input == nullptr) return kLeastWeightOnlyCosine;
+  if (contents.input == nullptr || weight.format == Format::kInt4 ||
+      weight.granularity == Granularity::kGroup) {
+    return kLeastWeightOnlyCosine;
+  }
   return weight.bits == 8 && contents.input->spec().bits == 8 ? kLeastSaturatedCosine
                                                               : kLeastCosine;
 }
@@ -133,12 +143,27 @@ double least_cosine(ClipModel model) {
   return least;
 }
 
+/// Throws UsageError unless a layer multiplies integers whose range is taken at run time.
+void require_ranges_at_run_time(ClipModel model) {
+  const ModelParts parts = parts_of(model);
+  const bool any =
+      std::any_of(parts.linears.begin(), parts.linears.end(), [](const LinearPart& part) {
+        const auto contents = (*part.layer)->contents();
+        return contents && contents->input != nullptr &&
+               contents->input->spec().range == RangeKind::kDynamic;
+      });
+  if (any) return;
+  throw UsageError(
+      "ranges over the whole tensor are asked for, but no layer of the model takes its range at "
+      "run time; that is for models quantized with int8-dynamic");
+}
+
 /// What verify.py holds the graphs to.
 Json checks_of(const ClipModel& model, const OnnxExportOptions& options,
                const ExportSamples& samples) {
   const double rounding = cosine_after_rounding(model, samples);
   const double kernels = options.per_tensor_ranges ? kLeastPerTensorCosine : least_cosine(model);
-  const double least = std::min(kernels, 1 - kRoundingFactor * (1 - rounding));
+  const double least = std::min(kernels, std::max(kFloor, 1 - kRoundingFactor * (1 - rounding)));
   const bool cut = model.text && model.text->config().causal &&
                    model.text->config().pooling != TextPooling::kLast;
   return {{"least_cosine", least},
@@ -169,6 +194,16 @@ Json describe_source(const ExportSource& source) {
           {"float32_bytes", source.source.float32_bytes}};
 }
 
+Json describe_tokenizer(const ExportSource& source) {
+  Json json = {{"name", source.tokenizer.name()},
+               {"entries", source.tokenizer.vocabulary_size()},
+               {"standard", !source.own_tokenizer}};
+  if (source.own_tokenizer) {
+    json["sha256"] = tokenizer_digest(to_documents(source.tokenizer), source.source.file);
+  }
+  return json;
+}
+
 /// Everything but the graphs.
 Json describe(const ExportSource& source, const OnnxExportOptions& options) {
   const ClipModel& model = source.model;
@@ -184,48 +219,27 @@ Json describe(const ExportSource& source, const OnnxExportOptions& options) {
                {"config", to_json(model.config())}};
   if (!source.source.unchecked.empty()) json["source"]["unchecked"] = source.source.unchecked;
   if (model.image) json["preprocess"] = to_json(model.preprocess);
+  if (model.text) json["tokenizer"] = describe_tokenizer(source);
   if (model.image && model.text) json["logit_scale"] = model.logit_scale.exp().item<double>();
   return json;
+}
+
+/// Compact; bytes that aren't UTF-8 (of a file's name) are replaced.
+std::string compact(const Json& json) {
+  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
 /// What a graph says of itself.
 std::map<std::string, std::string> metadata_of(const Json& description) {
   std::map<std::string, std::string> metadata;
   for (const char* key :
-       {"recipe", "exported_sha256", "source", "config", "preprocess", "normalized"}) {
+       {"recipe", "exported_sha256", "source", "config", "preprocess", "tokenizer", "normalized"}) {
     const auto found = description.find(key);
     if (found == description.end()) continue;
-    metadata[cat("clipq.", key)] = found->is_string() ? found->get<std::string>() : found->dump();
+    metadata[cat("clipq.", key)] = found->is_string() ? found->get<std::string>() : compact(*found);
   }
   return metadata;
 }
-
-/// A folder that gets its name when it is complete.
-class AtomicFolder {
- public:
-  explicit AtomicFolder(fs::path target)
-      : target_(without_links(std::move(target))), partial_(target_.string() + kPartialEnding) {
-    fs::remove_all(partial_);
-    make_folder(partial_);
-  }
-  ~AtomicFolder() {
-    std::error_code ignored;
-    fs::remove_all(partial_, ignored);
-  }
-  AtomicFolder(const AtomicFolder&) = delete;
-  AtomicFolder& operator=(const AtomicFolder&) = delete;
-
-  const fs::path& path() const { return partial_; }
-
-  void commit() {
-    fs::remove_all(target_);
-    fs::rename(partial_, target_);
-  }
-
- private:
-  fs::path target_;
-  fs::path partial_;
-};
 
 void write_tokenizer(const ExportSource& source, const fs::path& folder) {
   if (!source.own_tokenizer || !source.model.text) return;
@@ -244,6 +258,36 @@ std::vector<ExportedFile> files_in(const fs::path& folder) {
   return files;
 }
 
+/// What the export in that folder consists of; empty: there is none.
+std::set<std::string> exported_files(const fs::path& folder) {
+  const fs::path description = folder / kExportDescription;
+  if (!fs::exists(description)) return {};
+  std::set<std::string> files = {kExportDescription, kExportVerdict};
+  const std::string where = description.string();
+  const Json json = read_json(description);
+  if (!json.is_object()) return files;
+  const std::vector<std::string> none;
+  for (const std::string& file : json_value(json, "files", none, where)) files.insert(file);
+  return files;
+}
+
+/// Their description.
+Json write_graphs(const ClipModel& model, const std::vector<GraphFile>& graphs,
+                  const OnnxExportOptions& options, const Json& description,
+                  const fs::path& folder) {
+  const OnnxOptions settings = graph_options(options);
+  Json described = Json::array();
+  for (const GraphFile& graph : graphs) {
+    OnnxModel written = to_onnx(model, graph.towers, settings);
+    written.metadata = metadata_of(description);
+    const fs::path file = folder / graph.file;
+    make_folder(file.parent_path());
+    write_onnx(written, file, options.most_inline_bytes);
+    described.push_back(describe_graph(graph, settings, written.opset));
+  }
+  return described;
+}
+
 }  // namespace
 
 const char* name_of(ExportLayout layout) { return row_of(layout).name; }
@@ -254,49 +298,55 @@ ExportLayout parse_export_layout(const std::string& name) {
     if (name == row.name) return row.layout;
     names.emplace_back(row.name);
   }
-  throw UsageError(cat("unknown layout \"", name, "\"", suggestion(name, names)));
+  throw UsageError(cat("unknown layout \"", name, "\"; expected ", join(names, ", ")));
 }
 
-void require_export_target(const fs::path& folder) {
-  if (!fs::exists(folder)) {
-    require_folder(folder_of(folder), "folder to export into");
+void require_export_target(const fs::path& folder, const fs::path& model) {
+  const fs::path target = plain_folder(folder);
+  if (!fs::exists(target)) {
+    require_folder(folder_of(target), "folder to export into");
     return;
   }
-  require_folder(folder, "export's folder");
-  if (fs::is_empty(folder) || fs::exists(folder / kExportDescription)) return;
-  throw InputError(cat(folder.string(), " has files that clipq didn't export; they stay: export ",
-                       "into a new folder"));
+  require_folder(target, "export's folder");
+  if (lies_in(fs::current_path(), target)) {
+    throw InputError(cat(folder.string(), " would be replaced, but the current folder is in it; ",
+                         "export into another folder"));
+  }
+  if (lies_in(model, target)) {
+    throw InputError(cat(folder.string(), " would be replaced, but ", model.string(),
+                         " lies in it; export into another folder"));
+  }
+  const std::set<std::string> own = exported_files(target);
+  for (const ExportedFile& file : files_in(target)) {
+    if (own.count(file.path.string()) > 0) continue;
+    throw InputError(cat(folder.string(), " has files that clipq didn't export, ",
+                         file.path.string(), " for one; they stay: export into a new folder"));
+  }
 }
 
 OnnxExport export_onnx(const ExportSource& source, const OnnxExportOptions& options,
                        const fs::path& folder) {
-  const OnnxOptions graph_settings = graph_options(options);
-  Json description = describe(source, options);
+  if (options.per_tensor_ranges) require_ranges_at_run_time(source.model);
   const std::vector<GraphFile> graphs = graph_files(source.model, options);
+  LayoutDocuments documents = layout_documents(source.model, source.tokenizer, options.layout);
+  if (options.joint && !has_logits(source.model.config())) documents.notes.emplace_back(kNoLogits);
   const ExportSamples samples =
-      make_samples(source.model, source.tokenizer, graph_settings.normalize);
+      make_samples(source.model, source.tokenizer, graph_options(options).normalize);
+  Json description = describe(source, options);
   description["checks"] = checks_of(source.model, options, samples);
-  const LayoutDocuments documents =
-      layout_documents(source.model, source.tokenizer, options.layout);
   AtomicFolder out(folder);
   const fs::path own = out.path() / "clipq";
   make_folder(own);
-  Json described = Json::array();
-  for (const GraphFile& graph : graphs) {
-    OnnxModel model = to_onnx(source.model, graph.towers, graph_settings);
-    model.metadata = metadata_of(description);
-    const fs::path file = out.path() / graph.file;
-    make_folder(file.parent_path());
-    write_onnx(model, file, options.most_inline_bytes);
-    described.push_back(describe_graph(graph, graph_settings, model.opset));
-  }
-  description["graphs"] = std::move(described);
-  write_file(own / "export.json", json_text(description));
+  description["graphs"] = write_graphs(source.model, graphs, options, description, out.path());
   write_tokenizer(source, own);
   write_samples(samples, own);
   write_file(out.path() / "verify.py", asset("python/verify.py"));
   for (const auto& [name, text] : documents.files) write_file(out.path() / name, text);
   OnnxExport exported = {files_in(out.path()), documents.notes};
+  for (const ExportedFile& file : exported.files) {
+    description["files"].push_back(file.path.string());
+  }
+  write_file(out.path() / kExportDescription, json_text(description));
   out.commit();
   return exported;
 }

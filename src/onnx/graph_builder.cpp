@@ -18,7 +18,7 @@ constexpr int kAxesAreInputs = 18;
 
 }  // namespace
 
-GraphBuilder::GraphBuilder(int opset) { model_.opset = opset; }
+GraphBuilder::GraphBuilder(int opset, OnnxTarget target) : target_(target) { model_.opset = opset; }
 
 GraphBuilder::Scope::Scope(GraphBuilder& builder, const std::string& name)
     : builder_(builder), outer_(std::exchange(builder.scope_, name)) {}

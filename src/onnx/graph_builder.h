@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "clipq/onnx/to_onnx.h"
 #include "clipq/onnx_graph/onnx_graph.h"
 
 namespace clipq {
@@ -15,9 +16,10 @@ namespace clipq {
 /// being written (scope) and the operation.
 class GraphBuilder {
  public:
-  explicit GraphBuilder(int opset);
+  GraphBuilder(int opset, OnnxTarget target);
 
   int opset() const { return model_.opset; }
+  OnnxTarget target() const { return target_; }
   OnnxModel& model() { return model_; }
   OnnxModel take() { return std::move(model_); }
 
@@ -64,6 +66,7 @@ class GraphBuilder {
   std::string shared(const std::string& name, const at::Tensor& tensor);
 
   OnnxModel model_;
+  OnnxTarget target_;
   std::string scope_;
   std::map<std::string, int> uses_;  ///< of names
   std::map<std::string, bool> shared_;

@@ -47,10 +47,11 @@ class AttentionWriter {
     std::string probabilities =
         graph_.add("Softmax", {scores(operands)}, {{"axis", std::int64_t{-1}}});
     probabilities = quantized(Role::kSoftmax, quantizers_.softmax, probabilities);
-    if (is_fp8(quantizers_.softmax) && is_fp8(quantizers_.v)) {
+    if (is_fp8(quantizers_.softmax) && is_fp8(quantizers_.v) && !for_tensorrt()) {
       throw UsageError(graph_.scope() +
                        ": softmax and values both in FP8 have no form that ONNX Runtime loads; "
-                       "quantize with fp8-max, which leaves the softmax float");
+                       "quantize with fp8-max, which leaves the softmax float, or export for "
+                       "TensorRT");
     }
     return graph_.add("MatMul", {probabilities, quantized(Role::kVBmm, quantizers_.v, operands.v)});
   }
@@ -62,19 +63,32 @@ class AttentionWriter {
   const Quantizer& output() const { return quantizers_.output; }
 
  private:
+  bool for_tensorrt() const { return graph_.target() == OnnxTarget::kTensorRt; }
+
+  /// [batch, heads, head width, tokens]
+  std::string transposed_keys(const std::string& k) {
+    const std::vector<std::int64_t> permutation = {0, 1, 3, 2};
+    // Rows must be whole for a quantizer that takes each by itself. Else nothing should stand
+    // between it and the product.
+    if (quantizers_.k && quantizers_.k->spec().granularity != Granularity::kTensor) {
+      return graph_.transpose(quantized(Role::kKBmm, quantizers_.k, k), permutation);
+    }
+    return quantized(Role::kKBmm, quantizers_.k, graph_.transpose(k, permutation));
+  }
+
   std::string scores(const Operands& operands) {
     std::string q = quantized(Role::kQBmm, quantizers_.q, operands.q);
-    const std::string k =
-        graph_.transpose(quantized(Role::kKBmm, quantizers_.k, operands.k), {0, 1, 3, 2});
-    // Between an integer product and its operands nothing may stand. Between one of FP8 and its
-    // operands something must: ONNX Runtime takes it for one of integers, and fails.
-    const bool integers = quantizers_.q && quantizers_.k && !is_fp8(quantizers_.q);
+    const std::string k = transposed_keys(operands.k);
+    // Between an integer product and its operands nothing may stand, nor for TensorRT. Between one
+    // of FP8 and its operands something must: ONNX Runtime takes it for one of integers, and fails.
+    const bool directly =
+        quantizers_.q && quantizers_.k && (!is_fp8(quantizers_.q) || for_tensorrt());
     const auto scaled = [this](const std::string& x) {
       return graph_.add("Mul", {x, graph_.scalar(score_scale_)});
     };
-    if (!integers) q = scaled(q);
+    if (!directly) q = scaled(q);
     std::string out = graph_.add("MatMul", {q, k});
-    if (integers) out = scaled(out);
+    if (directly) out = scaled(out);
     return operands.mask.empty() ? out : graph_.add("Add", {out, operands.mask});
   }
 

@@ -164,8 +164,8 @@ class FusedIntegerForm final : public LinearForm {
 /// Integers whose rows have ranges of their own: (codes - zero_point) W scale + bias.
 class DynamicForm final : public LinearForm {
  public:
-  DynamicForm(GraphBuilder& graph, const ActivationQuantizer& input, OnnxTarget target)
-      : LinearForm(graph), input_(input), target_(target) {}
+  DynamicForm(GraphBuilder& graph, const ActivationQuantizer& input)
+      : LinearForm(graph), input_(input) {}
   void take(const std::string& x) override {
     codes_ = dynamic_codes(graph_, x, input_.spec());
     if (!codes_.zero_point.empty()) {
@@ -184,7 +184,7 @@ class DynamicForm final : public LinearForm {
 
  private:
   std::string scaled_product(const IntegerWeight& weight) const {
-    if (target_ == OnnxTarget::kOnnxRuntime) {
+    if (graph_.target() == OnnxTarget::kOnnxRuntime) {
       return multiply_to_float(graph_, {codes_.codes, graph_.scalar(1.0), ""}, weight, {});
     }
     const std::string product = multiply_codes(graph_, codes_.codes, "", weight);
@@ -192,7 +192,6 @@ class DynamicForm final : public LinearForm {
   }
 
   const ActivationQuantizer& input_;
-  OnnxTarget target_;
   DynamicCodes codes_;
   std::string offset_;  ///< what zero points stand for
 };
@@ -245,7 +244,7 @@ FormPointer form_of(GraphBuilder& graph, const LinearContents& contents,
                         has_integer_codes(*contents.quantized);
   if (integers && input.spec().range == RangeKind::kDynamic) {
     if (options.per_tensor_ranges) return std::make_unique<PerTensorForm>(graph);
-    return std::make_unique<DynamicForm>(graph, input, options.target);
+    return std::make_unique<DynamicForm>(graph, input);
   }
   if (integers && options.target == OnnxTarget::kOnnxRuntime) {
     return std::make_unique<FusedIntegerForm>(graph, input);

@@ -18,6 +18,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
+constexpr double kMostLogitScale = 1e30;  // a float32
+
 /// Reads the description of a folder and starts its graphs.
 class FolderReader {
  public:
@@ -50,6 +52,10 @@ class FolderReader {
     require_towers(out.model, config);
     if (config.image && config.text) {
       const double scale = json_value(json_, "logit_scale", 1.0, where_);
+      if (!(scale > 0 && scale < kMostLogitScale)) {
+        throw InputError(
+            cat(where_, ": \"logit_scale\" is ", scale, ", expected a positive number"));
+      }
       out.model.logit_scale = at::Tensor(at::scalar_tensor(scale, at::kFloat)).log();
     }
     out.tokenizer = read_tokenizer();
@@ -64,15 +70,22 @@ class FolderReader {
 
   void start(const Json& graph, const ClipConfig& config, bool whole, OnnxFolder& out) {
     const auto file = json_value<std::string>(graph, "file", "", where_);
-    files_.push_back(folder_ / file);
+    const fs::path path(file);
+    if (path.is_absolute() || path.lexically_normal().string().starts_with("..")) {
+      throw InputError(cat(where_, ": \"file\" is \"", file, "\", which isn't in the folder"));
+    }
+    files_.push_back(folder_ / path);
     require_file(files_.back(), "graph");
     const Json inputs = json_value(graph, "inputs", Json(Json::object()), where_);
     const Json outputs = json_value(graph, "outputs", Json(Json::object()), where_);
+    const bool optimized =
+        json_value<std::string>(json_, "target", "", where_) != name_of(OnnxTarget::kTensorRt);
     for (const Tower tower : config.towers()) {
       const auto input = json_value<std::string>(inputs, name_of(tower), "", where_);
       const auto output = json_value<std::string>(outputs, name_of(tower), "", where_);
       if (input.empty()) continue;
-      const auto session = std::make_shared<OnnxSession>(python_, files_.back(), input, output);
+      const auto session =
+          std::make_shared<OnnxSession>(python_, files_.back(), input, output, optimized);
       out.runtime = cat("ONNX Runtime ", session->version());
       if (tower == Tower::kImage) {
         out.model.image = std::make_unique<OnnxImageTower>(*config.image, session, whole);

@@ -35,8 +35,9 @@ OnnxTextTower::OnnxTextTower(const TextTowerConfig& config, std::shared_ptr<Onnx
 
 at::Tensor OnnxTextTower::encode(const at::Tensor& tokens) const {
   const at::Tensor ids = tokens.to(at::kLong);
-  if (needs_whole_batch_ || ids.size(0) == 0) return session_->run(ids);
-  return session_->run(ids.narrow(1, 0, lengths(ids).max().item<std::int64_t>()));
+  if (needs_whole_batch_ || ids.size(0) == 0) return session_->run(ids, config().embed_dim);
+  return session_->run(ids.narrow(1, 0, lengths(ids).max().item<std::int64_t>()),
+                       config().embed_dim);
 }
 
 std::vector<at::Tensor> OnnxTextTower::block_outputs(const at::Tensor& /*tokens*/) const {

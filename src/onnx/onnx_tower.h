@@ -17,7 +17,9 @@ class OnnxImageTower final : public ImageTower {
     return std::make_unique<OnnxImageTower>(*this);
   }
   const ImageTowerConfig& config() const override { return config_; }
-  at::Tensor encode(const at::Tensor& pixels) const override { return session_->run(pixels); }
+  at::Tensor encode(const at::Tensor& pixels) const override {
+    return session_->run(pixels, config_.embed_dim);
+  }
   at::Tensor pool(const at::Tensor& pixels) const override;
   std::vector<at::Tensor> block_outputs(const at::Tensor& pixels) const override;
   bool needs_whole_batch() const override { return needs_whole_batch_; }

@@ -1,6 +1,8 @@
 #include "quantizer_forms.h"
 
 #include <limits>
+#include <utility>
+#include <vector>
 
 #include "clipq/core/error.h"
 #include "clipq/core/strings.h"
@@ -35,18 +37,19 @@ CodeRange codes_of_type(const QuantizerSpec& spec) {
   return is_affine(spec) ? CodeRange{0, 255} : CodeRange{-128, 127};
 }
 
-/// Codes kept to those that the quantizer has, where their type has more. By Min and Max of codes:
-/// of values they would be more bytes, and OpenVINO 2026.4 computes a Clip before a QuantizeLinear
-/// wrongly.
-std::string within_codes(GraphBuilder& graph, std::string codes, const QuantizerSpec& spec) {
+/// Codes kept to those that the quantizer has, where their type has more. By a Clip of codes, not
+/// of values, which OpenVINO 2026.4 computes wrongly before a QuantizeLinear.
+std::string within_codes(GraphBuilder& graph, const std::string& codes, const QuantizerSpec& spec) {
   const CodeRange range = codes_of(spec);
   const CodeRange all = codes_of_type(spec);
-  const auto end = [&](double code) {
-    return graph.scalar(static_cast<std::int64_t>(code), code_type(spec));
+  if (range.low <= all.low && range.high >= all.high) return codes;
+  const auto end = [&](double code, bool needed) {
+    return needed ? graph.scalar(static_cast<std::int64_t>(code), code_type(spec)) : "";
   };
-  if (range.high < all.high) codes = graph.add("Min", {codes, end(range.high)});
-  if (range.low > all.low) codes = graph.add("Max", {codes, end(range.low)});
-  return codes;
+  std::vector<std::string> inputs = {codes, end(range.low, range.low > all.low),
+                                     end(range.high, range.high < all.high)};
+  if (inputs.back().empty()) inputs.pop_back();
+  return graph.add("Clip", std::move(inputs));
 }
 
 void require_no_groups(const GraphBuilder& graph, const QuantizerSpec& spec) {
@@ -56,12 +59,21 @@ void require_no_groups(const GraphBuilder& graph, const QuantizerSpec& spec) {
                        "granularity, as int8-dynamic and int8-smooth do"));
 }
 
+/// Before FP8, something that changes no value but keeps the quantizer where it is: before ONNX
+/// Runtime 1.32 it was moved across a Transpose, which has no kernel for FP8.
+std::string held_back(GraphBuilder& graph, const std::string& x, double scale,
+                      const QuantizerSpec& spec) {
+  if (!is_float(spec) || graph.target() == OnnxTarget::kTensorRt) return x;
+  return graph.add("Min", {x, graph.scalar(scale * spec.max_code())});
+}
+
 StaticCodes quantize(GraphBuilder& graph, const std::string& x, double scale, double zero_point,
                      const QuantizerSpec& spec) {
   StaticCodes out;
   out.scale = graph.scalar(scale);
   out.zero_point = graph.scalar(static_cast<std::int64_t>(zero_point), code_type(spec));
-  const std::string codes = graph.add("QuantizeLinear", {x, out.scale, out.zero_point});
+  const std::string codes =
+      graph.add("QuantizeLinear", {held_back(graph, x, scale, spec), out.scale, out.zero_point});
   out.codes = within_codes(graph, codes, spec);
   return out;
 }
@@ -158,7 +170,9 @@ DynamicCodes dynamic_codes(GraphBuilder& graph, const std::string& x, const Quan
   // A QuantizeLinear with a scale for each row would do, but OpenVINO takes none whose number is
   // known at run time only.
   std::string codes = graph.add("Div", {x, scales.scale});
-  if (is_affine(spec)) codes = graph.add("Add", {codes, scales.zero_point});
+  if (is_affine(spec)) {
+    codes = graph.add("Add", {graph.add("Round", {codes}), scales.zero_point});
+  }
   return {quantize(graph, codes, 1, 0, spec).codes, scales.scale, scales.zero_point};
 }
 

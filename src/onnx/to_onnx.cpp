@@ -279,6 +279,10 @@ void name_batches(OnnxModel& model, const OnnxNames& names) {
 
 }  // namespace
 
+bool has_logits(const ClipConfig& config) {
+  return config.image && config.text && config.image->pooling == ImagePooling::kClassToken;
+}
+
 const char* name_of(OnnxTarget target) {
   switch (target) {
     case OnnxTarget::kAny:
@@ -302,7 +306,7 @@ OnnxTarget parse_onnx_target(const std::string& name) {
 
 OnnxModel to_onnx(const ClipModel& model, const std::vector<Tower>& towers,
                   const OnnxOptions& options) {
-  GraphBuilder graph(opset_of(model, towers));
+  GraphBuilder graph(opset_of(model, towers), options.target);
   TowerWriter writer(graph, options);
   for (const Tower tower : towers) model.tower(tower).accept(writer);
   if (towers.size() == 1) {
@@ -310,7 +314,7 @@ OnnxModel to_onnx(const ClipModel& model, const std::vector<Tower>& towers,
   } else {
     graph.model().name = "clip";
     name_batches(graph.model(), options.names);
-    add_logits(graph, model, writer);
+    if (has_logits(model.config())) add_logits(graph, model, writer);
   }
   return graph.take();
 }

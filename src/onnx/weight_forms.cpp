@@ -152,8 +152,9 @@ std::string mat_mul_n_bits(GraphBuilder& graph, const std::string& x,
 
 std::string look_up(GraphBuilder& graph, const QuantizedTensor& table, const std::string& ids) {
   const QuantizerSpec& spec = table.spec;
-  if (is_packed(spec) || (format_info(spec.format).is_float && format_info(spec.format).scaled)) {
-    // Runtimes have no Gather of these types.
+  const bool is_fp8 = format_info(spec.format).is_float && format_info(spec.format).scaled;
+  if (is_packed(spec) || is_fp8 || has_groups(table)) {
+    // Runtimes have no Gather of these types, nor scales of groups for one.
     return graph.add("Gather", {weight_values(graph, table, /*transposed=*/false), ids});
   }
   const auto rows_of = [&](const char* name, const at::Tensor& tensor) {
@@ -162,11 +163,6 @@ std::string look_up(GraphBuilder& graph, const QuantizedTensor& table, const std
   };
   std::string values = graph.cast(rows_of("weight", table.codes), OnnxType::kFloat32);
   if (!format_info(spec.format).scaled) return values;
-  if (has_groups(table)) {
-    throw UsageError(cat(graph.scope(),
-                         ": an int8 table with scales per group has no form in "
-                         "ONNX; quantize it with \"channel\" granularity"));
-  }
   if (is_affine(spec)) {
     values = graph.add("Sub", {values, rows_of("weight_zero_point", table.scales.zero_point)});
   }

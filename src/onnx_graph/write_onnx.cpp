@@ -172,20 +172,16 @@ std::string message_of(const OnnxModel& model, DataFile* data) {
 
 }  // namespace
 
-std::vector<std::filesystem::path> write_onnx(const OnnxModel& model,
-                                              const std::filesystem::path& file,
-                                              std::int64_t most_inline_bytes) {
-  std::vector<std::filesystem::path> written = {file};
+void write_onnx(const OnnxModel& model, const std::filesystem::path& file,
+                std::int64_t most_inline_bytes) {
   std::optional<DataFile> data;
   if (bytes_of_constants(model) > most_inline_bytes) {
-    written.emplace_back(file.string() + kExternalDataEnding);
-    data.emplace(written.back());
+    data.emplace(file.string() + kExternalDataEnding);
   }
   AtomicFile out(file);
   out.write(message_of(model, data ? &*data : nullptr));
   if (data) data->commit();
   out.commit();
-  return written;
 }
 
 }  // namespace clipq

@@ -1,7 +1,9 @@
 """clipq export: graphs in every recipe's form, run by ONNX Runtime and OpenVINO and compared with the artifact in stock PyTorch."""
 import json
 import os
+import pathlib
 import shutil
+import signal
 import subprocess
 import sys
 import unittest
@@ -26,7 +28,7 @@ import onnxruntime
 computed = onnxruntime.InferenceSession.run
 
 def run(session, names, feeds, options=None):
-    return [rows + np.float32(0.5) * np.roll(rows, 1, -1) for rows in computed(session, names, feeds, options)]
+    return [WRONG for rows in computed(session, names, feeds, options)]
 
 onnxruntime.InferenceSession.run = run
 """
@@ -166,6 +168,20 @@ class Recipes(ExportTest):
                 if not (name == "fp8-dynamic"):
                     self.assert_computes(folder, torch_model.encode_image, torch_model.encode_text)
 
+    def test_older_onnx_runtime(self):
+        """Graphs use only what has been there for years."""
+        older = pathlib.Path(sys.prefix) / "onnxruntime-1.23.2"
+        for recipe in OPSETS:
+            folder, _ = self.exported(self.quantized(recipe), f"{recipe}-onnx")
+            process = subprocess.run([sys.executable, folder / "verify.py", "--json"], capture_output=True, text=True, check=False,
+                                     env=os.environ | {"PYTHONPATH": str(older)})
+            self.assertEqual(process.returncode, 0, process.stdout + process.stderr)
+            self.assertIn("1.23.2", json.loads(process.stdout)["runtime"])
+
+    def test_ranges_over_the_whole_tensor_of_a_model_that_has_none(self):
+        self.fails(2, "no layer of the model takes its range at run time", "export", self.path, "--dynamic-range", "tensor", "-o",
+                   self.folder / "x")
+
     def test_what_a_target_cannot_take(self):
         artifact = self.quantized("int8-smooth")
         self.fails(2, r"visual\.conv1: TensorRT .*fp8-max", "export", artifact, "--target", "tensorrt", "-o", self.folder / "trt")
@@ -178,6 +194,11 @@ class Recipes(ExportTest):
         quantizers = [node for node in onnx.load(str(folder / "image.onnx")).graph.node if node.op_type == "QuantizeLinear"]
         constants = {each.name for each in onnx.load(str(folder / "image.onnx")).graph.initializer}
         self.assertTrue(all(node.input[1] in constants for node in quantizers))
+        self.ok("embed", folder, "--images", self.coco, "-o", self.folder / "rows.npy")
+        softmax = self.quantized("fp8-max", "--set", "*.softmax_quantizer.enable=true", "--set", "*.softmax_quantizer.format=fp8_e4m3",
+                                 name="softmax")
+        self.fails(2, "softmax and values both in FP8", "export", softmax, "-o", self.folder / "softmax-onnx")
+        self.exported(softmax, "softmax-trt", "--target", "tensorrt")
 
 
 class Graphs(ExportTest):
@@ -234,15 +255,40 @@ class Graphs(ExportTest):
 
 class Folders(ExportTest):
     def test_a_wrong_runtime_is_found_out(self):
-        fake = self.folder / "fake"
-        fake.mkdir()
-        (fake / "sitecustomize.py").write_text(WRONG_RUNTIME)
-        folder = self.folder / "out"
-        environment = os.environ | {"PYTHONPATH": str(fake)}
-        process = self.fails(5, "verification failed: image.onnx; text.onnx", "export", self.path, "-o", folder, env=environment)
-        self.assertIn("FAILED", process.stdout)
-        self.assertFalse(json.loads((folder / "clipq" / "verification.json").read_text())["passed"])
-        self.assertTrue((folder / "image.onnx").exists())
+        values = {"rows + np.float32(0.5) * np.roll(rows, 1, -1)": ("image.onnx; text.onnx", "FAILED"),
+                  "rows * np.float32('nan')": ("image.onnx; text.onnx", "values that aren't finite"),
+                  "rows[:, :5]": ("image.onnx; text.onnx", r"shape \[7, 5\], expected \[7, 48\]"),
+                  "exec('raise RuntimeError(\"no\")')": ("image.onnx: no; text.onnx: no", "FAILED"),
+                  "exec('import os; os.abort()')": ("ended with exit code 134 before it had a verdict", "verified in"),
+                  "[print('noise'), rows + np.float32(0.1)][1]": ("image.onnx", "FAILED")}
+        for i, (value, (reason, shown)) in enumerate(values.items()):
+            with self.subTest(value):
+                fake = self.folder / f"fake{i}"
+                fake.mkdir()
+                (fake / "sitecustomize.py").write_text(WRONG_RUNTIME.replace("WRONG", value))
+                folder = self.folder / f"out{i}"
+                environment = os.environ | {"PYTHONPATH": str(fake)}
+                process = self.fails(5, f"verification failed: .*{reason}", "export", self.path, "-o", folder, env=environment)
+                self.assertRegex(process.stdout, shown)
+                self.assertFalse(json.loads((folder / "clipq" / "verification.json").read_text())["passed"])
+                self.assertTrue((folder / "image.onnx").exists())
+
+    def test_modules_of_the_current_folder_are_not_run(self):
+        (self.folder / "numpy.py").write_text("raise SystemExit('run')")
+        self.ok("export", self.path, "-o", self.folder / "out", "--verify", "always", cwd=self.folder)
+        self.ok("embed", self.folder / "out", "--images", self.coco, "-o", self.folder / "rows.npy", cwd=self.folder)
+
+    def test_ctrl_c(self):
+        slow = self.folder / "slow"
+        slow.mkdir()
+        (slow / "sitecustomize.py").write_text(WRONG_RUNTIME.replace("WRONG", "__import__('time').sleep(60)"))
+        process = subprocess.Popen([os.environ["CLIPQ"], "export", self.path, "-o", self.folder / "out"], stderr=subprocess.PIPE, text=True,
+                                   env=os.environ | {"PYTHONPATH": str(slow)})
+        while "verifying" not in process.stderr.readline():
+            pass
+        process.send_signal(signal.SIGINT)
+        self.assertNotIn("Traceback", process.communicate(timeout=20)[1])
+        self.assertEqual(process.returncode, 130)
 
     def test_without_onnx_runtime(self):
         environment = os.environ | {"CLIPQ_PYTHON": "/bin/false"}
@@ -265,18 +311,33 @@ class Folders(ExportTest):
         self.fails(3, "has files that clipq didn't export", "export", self.path, "-o", folder)
         self.assertEqual([each.name for each in folder.iterdir()], ["notes.txt"])
         self.fails(3, "none does not exist", "export", self.path, "-o", self.folder / "none" / "out")
+        self.fails(3, "has files that clipq didn't export", "export", self.path, "-o", f"{folder}/")
         again, _ = self.exported(self.path, "again")
         (again / "image.onnx").write_bytes(b"old")
         self.exported(self.path, "again")
         self.assertGreater((again / "image.onnx").stat().st_size, 1000)
-        self.assertEqual([each.name for each in self.folder.glob("*.partial*")], [])
+        self.exported(self.path, "again/")
+        self.fails(3, "the current folder is in it", "export", self.path, "-o", ".", cwd=again)
+        (again / "mine.txt").write_text("mine")
+        self.fails(3, "mine.txt for one; they stay", "export", self.path, "-o", again)
+        (again / "mine.txt").unlink()
+        shutil.copy(self.path, again / "tiny.pt")
+        self.fails(3, "tiny.pt lies in it", "export", again / "tiny.pt", "-o", again)
+        self.assertEqual(list(self.folder.glob(".*clipq-*")), [])
+
+    def test_a_killed_export_leaves_nothing_for_long(self):
+        abandoned = self.folder / ".out.clipq-abcdef"
+        abandoned.mkdir()
+        (abandoned / "image.onnx").write_bytes(b"half")
+        self.exported(self.path, "out")
+        self.assertFalse(abandoned.exists())
 
     def test_full_disk(self):
         limit = f"ulimit -f 200; exec {os.environ['CLIPQ']} export {self.path} -o {self.folder / 'out'} --verify never"
         process = subprocess.run(["bash", "-c", limit], capture_output=True, text=True, check=False)
         self.assertEqual(process.returncode, 3, process.stderr)
         self.assertFalse((self.folder / "out").exists())
-        self.assertEqual(list(self.folder.glob("*.partial*")), [])
+        self.assertEqual(list(self.folder.glob(".*clipq-*")), [])
 
     def test_is_a_model_like_any_other(self):
         artifact = self.quantized("int8-smooth")
@@ -312,7 +373,10 @@ class Folders(ExportTest):
         self.ok(*embed)
         description = self.description(folder)
         for change, message in (({"schema": "x"}, "schema is \"x\""), ({"graphs": []}, "no graph has the image tower"),
-                                ({"config": {}}, "config|tower"), ({"graphs": 3}, "\"graphs\" is no list"), ({"graphs": [3]}, "a graph is no object")):
+                                ({"config": {}}, "config|tower"), ({"graphs": 3}, "\"graphs\" is no list"), ({"graphs": [3]}, "a graph is no object"),
+                                ({"logit_scale": -3}, "\"logit_scale\" is -3"),
+                                ({"graphs": [description["graphs"][0] | {"file": "../onnx/image.onnx"}]}, "isn't in the folder"),
+                                ({"config": description["config"] | {"embed_dim": 7}}, "its output has the shape")):
             (folder / "clipq" / "export.json").write_text(json.dumps(description | change))
             self.fails(3, message, *embed)
         (folder / "clipq" / "export.json").write_text("{")
@@ -330,6 +394,17 @@ class Safetensors(ExportTest):
                 self.ok("embed", each, "--images", self.coco, "-o", self.folder / "rows.npy")
                 rows.append(np.load(self.folder / "rows.npy"))
             self.assertTrue(np.array_equal(*rows))
+
+    def test_what_it_replaces(self):
+        export = ("export", self.path, "--format", "safetensors", "-o", self.folder / "st")
+        self.ok(*export)
+        self.ok(*export)
+        (self.folder / "hub").mkdir()
+        save_safetensors(self.model.state_dict(), self.folder / "hub" / "model.safetensors")
+        self.fails(3, "isn't an export of another model", "export", self.path, "--format", "safetensors", "-o", self.folder / "hub")
+        exported = self.folder / "st" / "model.safetensors"
+        self.fails(3, "isn't an export of another model", "export", exported, "--format", "safetensors", "-o", self.folder / "st")
+        self.fails(2, "--joint is for --format onnx", *export, "--joint")
 
     def test_of_a_float_model_is_quantized_likewise(self):
         self.ok("export", self.path, "--format", "safetensors", "-o", self.folder / "st")

@@ -54,10 +54,20 @@ void add_graph_options(CLI::App& command, ExportOptions& options, ExportArgument
       ->capture_default_str();
 }
 
+/// Throws UsageError if an option was given that only graphs have.
+void require_none_of_graphs(const CLI::App& command) {
+  for (const char* option : {"--layout", "--target", "--normalize", "--joint", "--dynamic-range",
+                             "--external-data-above"}) {
+    if (command.count(option) == 0) continue;
+    throw UsageError(cat(option, " is for --format onnx; a safetensors file has no graph"));
+  }
+}
+
 }  // namespace
 
 void add_export(CLI::App& app, const CommonOptions& common) {
-  auto* command = app.add_subcommand("export", "write a model for other runtimes, as ONNX");
+  auto* command =
+      app.add_subcommand("export", "write a model as ONNX for other runtimes, or as safetensors");
   auto options = std::make_shared<ExportOptions>();
   auto model = std::make_shared<ModelArguments>();
   auto arguments = std::make_shared<ExportArguments>();
@@ -80,9 +90,10 @@ void add_export(CLI::App& app, const CommonOptions& common) {
       ->capture_default_str();
   add_checkpoint_arguments(*command, *model);
   add_checkpoint_settings(*command, *model);
-  command->callback([options, model, arguments, &common] {
+  command->callback([command, options, model, arguments, &common] {
     arguments->apply(*options);
     options->model = model->options();
+    if (options->format == ExportFormat::kSafetensors) require_none_of_graphs(*command);
     const ExportReport report = export_model(*options);
     std::cout << (common.json ? json_text(to_json(report)) : to_text(report));
     report.require_success();

@@ -31,16 +31,19 @@ class ChildProcess {
   /// All that it still prints. Throws Interrupted.
   std::string read_all();
 
-  /// Waits until it has ended: its exit code, or 128 + the signal that ended it.
+  /// Waits until it has ended: its exit code, or 128 + the signal that ended it. Throws
+  /// Interrupted.
   int wait();
 
  private:
   std::size_t read_some(void* data, std::size_t bytes);
+  bool has_ended(bool waits);
   [[noreturn]] void throw_ended() const;
 
   std::string name_;
   int socket_ = -1;
   int pid_ = -1;
+  int status_ = 0;
 };
 
 }  // namespace clipq

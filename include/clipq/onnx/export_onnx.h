@@ -48,7 +48,6 @@ struct ExportSource {
 struct ExportedFile {
   std::filesystem::path path;  ///< below the folder
   std::int64_t bytes = 0;
-  int opset = 0;  ///< of a graph; else 0
 };
 
 /// What was exported.
@@ -59,11 +58,13 @@ struct OnnxExport {
 
 /// Where in an exported folder its description is.
 inline constexpr const char* kExportDescription = "clipq/export.json";
+/// Where the verdict of its verification is.
+inline constexpr const char* kExportVerdict = "clipq/verification.json";
 inline constexpr const char* kExportSchema = "clipq.export/1";
 
-/// Throws InputError unless the folder can be made, or replaced because it is empty or was
-/// exported. Called before long work.
-void require_export_target(const std::filesystem::path& folder);
+/// Throws InputError unless the folder can be made, or replaced because it has nothing but an
+/// export in it, nor the model. Called before long work.
+void require_export_target(const std::filesystem::path& folder, const std::filesystem::path& model);
 
 /// Writes the folder: graphs, the documents of its layout, verify.py, and in clipq/ a description,
 /// sample inputs and the model's embeddings of them. It gets its name when it is complete. Throws

@@ -17,7 +17,8 @@ std::optional<std::string> find_onnx_python();
 std::vector<std::string> python_command(const std::string& python, const std::string& script,
                                         const std::vector<std::string>& arguments);
 
-/// The verdict of verify.py on an exported folder, as JSON. Throws InputError if it can't run.
+/// The verdict of verify.py on an exported folder, as JSON; a failed one if it ends without. Throws
+/// InputError if it can't be started.
 Json verify_export(const std::string& python, const std::filesystem::path& folder);
 
 }  // namespace clipq

@@ -41,12 +41,15 @@ struct OnnxOptions {
   OnnxNames names = {};
 };
 
+/// Whether a graph with both towers gives logits: SigLIP's have a bias, which a ClipModel hasn't.
+bool has_logits(const ClipConfig& config);
+
 /// The towers as one graph that computes what simulate() does, with every quantizer in the form
 /// that runtimes have integer or FP8 kernels for. Batch and text length are open. Inputs: pixels
 /// float32 [batch, 3, R, R], tokens [batch, length]; outputs float32 [batch, embed_dim] each. With
-/// both towers also logits_per_image and logits_per_text. The lowest opset that has all of it: 17,
-/// 19 for FP8, 21 for 4-bit or grouped weights.
-/// Throws UsageError that names the layer and a recipe that fits if the target can't take it.
+/// both towers, if it has_logits(), also logits_per_image and logits_per_text. The lowest opset
+/// that has all of it: 17, 19 for FP8, 21 for 4-bit or grouped weights. Throws UsageError that
+/// names the layer and a recipe that fits if the target can't take it.
 /// @param towers that the model has
 OnnxModel to_onnx(const ClipModel& model, const std::vector<Tower>& towers,
                   const OnnxOptions& options);

@@ -2,7 +2,6 @@
 
 #include <cstdint>
 #include <filesystem>
-#include <vector>
 
 #include "clipq/onnx_graph/onnx_graph.h"
 
@@ -19,9 +18,7 @@ inline constexpr const char* kExternalDataEnding = "_data";
 /// opset allows. If its constants take more than `most_inline_bytes`, those of at least 1024 bytes
 /// lie in a file beside it, each at a multiple of 4096.
 /// Throws InputError if a file can't be written.
-/// @return the files written
-std::vector<std::filesystem::path> write_onnx(const OnnxModel& model,
-                                              const std::filesystem::path& file,
-                                              std::int64_t most_inline_bytes = kMostInlineBytes);
+void write_onnx(const OnnxModel& model, const std::filesystem::path& file,
+                std::int64_t most_inline_bytes = kMostInlineBytes);
 
 }  // namespace clipq

@@ -3,19 +3,27 @@
 
     python verify.py [FOLDER] [--against FOLDER] [--openvino] [--threads N] [--json]
 
-Needs numpy and onnxruntime (with --openvino, openvino instead). Sessions have default options. Exits with 1 if a
-check fails, 2 if the arguments are wrong, 3 if a package or file is missing.
+Needs numpy and onnxruntime (with --openvino, openvino instead). Sessions have default options; of an export for TensorRT, ONNX
+Runtime's optimizations are off, because it fuses products of FP8 into integer ones. Exits with 1 if a check fails, 2 if the
+arguments are wrong, 3 if a package or file is missing.
 """
 import argparse
 import json
+import os
 import pathlib
 import sys
 import time
 
+
+def stop(message):
+    print(f"verify.py: {message}", file=sys.stderr)
+    sys.exit(3)
+
+
 try:
     import numpy as np
 except ImportError:
-    sys.exit("verify.py needs numpy: pip install numpy onnxruntime")
+    stop("numpy is missing; pip install numpy onnxruntime")
 
 LARGEST_LOGIT_DIFFERENCE = 1e-2
 SECONDS = 1.0  # of timing for each file
@@ -26,10 +34,12 @@ class OnnxRuntime:
 
     name = "onnxruntime"
 
-    def __init__(self, file, threads):
+    def __init__(self, file, threads, optimized):
         import onnxruntime
 
         options = onnxruntime.SessionOptions()
+        if not optimized:
+            options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
         if threads:
             options.intra_op_num_threads = threads
         self.session = onnxruntime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
@@ -50,7 +60,7 @@ class OpenVino:
 
     name = "openvino"
 
-    def __init__(self, file, threads):
+    def __init__(self, file, threads, optimized):
         import openvino
 
         settings = {"INFERENCE_PRECISION_HINT": "f32"}
@@ -85,6 +95,14 @@ class Folder:
         self.path = path
         self.description = json.loads((path / "clipq" / "export.json").read_text(encoding="utf-8"))
         self.checks = self.description["checks"]
+        self.graphs = self.description["graphs"]
+        self.optimized = self.description["target"] != "tensorrt"
+
+    def run_by(self, runtime_type, graph, threads):
+        file = pathlib.PurePath(graph["file"])
+        if file.is_absolute() or ".." in file.parts:
+            stop(f"{self.path}: {file} isn't in the folder")
+        return runtime_type(self.path / file, threads, self.optimized)
 
     def sample(self, name):
         return np.load(self.path / "clipq" / f"{name}.npy")
@@ -106,13 +124,17 @@ class Folder:
 
 
 def compare(got, expected, least_cosine):
-    finite = bool(np.isfinite(got).all())
-    cosine = float(cosines(got, expected).min()) if finite and got.shape == expected.shape else float("nan")
+    if got.shape != expected.shape:
+        return {"error": f"shape {list(got.shape)}, expected {list(expected.shape)}", "passed": False}
+    if not np.isfinite(got).all():
+        return {"error": "values that aren't finite", "passed": False}
+    cosine = float(cosines(got, expected).min())
+    if not np.isfinite(cosine):
+        return {"error": "embeddings of length 0", "passed": False}
     return {
-        "shape": list(got.shape),
         "least_cosine": cosine,
-        "largest_difference": float(np.abs(got - expected).max()) if got.shape == expected.shape else float("nan"),
-        "passed": finite and cosine >= least_cosine,
+        "largest_difference": float(np.abs(got - expected).max()),
+        "passed": cosine >= least_cosine,
     }
 
 
@@ -173,16 +195,16 @@ def times(runs):
 
 
 def same_graph(other, graph):
-    for each in other.description["graphs"]:
+    for each in other.graphs:
         if sorted(each["outputs"]) == sorted(graph["outputs"]):
             return each
-    sys.exit(f"{other.path} has no graph with the towers of {graph['file']}")
+    stop(f"{other.path} has no graph with the towers of {graph['file']}")
 
 
-def verify_graph(folder, graph, runtime_type, arguments):
+def verify_graph(folder, other, graph, runtime_type, threads):
     verdict = {"file": graph["file"]}
     try:
-        runtime = runtime_type(folder.path / graph["file"], arguments.threads)
+        runtime = folder.run_by(runtime_type, graph, threads)
         feeds = folder.inputs_of(graph)
         results = runtime.run(feeds)
         checks = {}
@@ -198,15 +220,14 @@ def verify_graph(folder, graph, runtime_type, arguments):
         verdict["passed"] = False
         return verdict
     runs = [lambda: runtime.run(first_of(feeds))]
-    if arguments.against:
-        other = Folder(arguments.against)
+    if other:
         other_graph = same_graph(other, graph)
-        other_runtime = runtime_type(other.path / other_graph["file"], arguments.threads)
+        other_runtime = other.run_by(runtime_type, other_graph, threads)
         other_feeds = other.inputs_of(other_graph)
         runs.append(lambda: other_runtime.run(first_of(other_feeds)))
     measured = times(runs)
     verdict["milliseconds"] = measured[0]
-    if arguments.against:
+    if other:
         verdict["milliseconds_against"] = measured[1]
         verdict["speedup"] = measured[1] / measured[0]
     return verdict
@@ -214,7 +235,7 @@ def verify_graph(folder, graph, runtime_type, arguments):
 
 def lines_of(verdict):
     mark = "passed" if verdict["passed"] else "FAILED"
-    if "error" in verdict:
+    if "milliseconds" not in verdict:
         return [f"{verdict['file']}: {mark}: {verdict['error']}"]
     time_text = f"{verdict['milliseconds']:.1f} ms a single input"
     if "speedup" in verdict:
@@ -222,6 +243,7 @@ def lines_of(verdict):
     lines = [f"{verdict['file']}: {mark}, {time_text}"]
     for name, check in verdict["checks"].items():
         parts = [f"{key.replace('_', ' ')} {value:.6g}" for key, value in check.items() if isinstance(value, float)]
+        parts += [check["error"]] if "error" in check else []
         lines.append(f"  {name.replace('_', ' ')}: {', '.join(parts)}{'' if check['passed'] else '  FAILED'}")
     return lines
 
@@ -238,20 +260,31 @@ def parse_arguments():
     return parser.parse_args()
 
 
+def open_folder(path):
+    try:
+        return Folder(path)
+    except (OSError, ValueError, KeyError, TypeError) as failure:
+        stop(f"{path} is no folder exported by clipq: {failure!r}")
+
+
+def own_output():
+    """Standard output for the document alone: what libraries print goes to standard error."""
+    output = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+    return output
+
+
 def main():
     arguments = parse_arguments()
+    output = own_output() if arguments.json else sys.stdout
     runtime_type = OpenVino if arguments.openvino else OnnxRuntime
     try:
         version = runtime_type.version()
     except ImportError as failure:
-        print(f"verify.py: {failure}; pip install {runtime_type.name}", file=sys.stderr)
-        sys.exit(3)
-    try:
-        folder = Folder(arguments.folder)
-    except (OSError, ValueError) as failure:
-        print(f"verify.py: {arguments.folder} is no folder exported by clipq: {failure}", file=sys.stderr)
-        sys.exit(3)
-    graphs = [verify_graph(folder, graph, runtime_type, arguments) for graph in folder.description["graphs"]]
+        stop(f"{failure}; pip install {runtime_type.name}")
+    folder = open_folder(arguments.folder)
+    other = open_folder(arguments.against) if arguments.against else None
+    graphs = [verify_graph(folder, other, graph, runtime_type, arguments.threads) for graph in folder.graphs]
     verdict = {
         "runtime": f"{runtime_type.name} {version}",
         "least_cosine": folder.checks["least_cosine"],
@@ -259,9 +292,9 @@ def main():
         "passed": all(graph["passed"] for graph in graphs),
     }
     if arguments.json:
-        print(json.dumps(verdict, indent=2))
+        print(json.dumps(verdict, indent=2, allow_nan=False), file=output, flush=True)
     else:
-        print(f"{verdict['runtime']}, embeddings compared with clipq's, cosine at least {verdict['least_cosine']}")
+        print(f"{verdict['runtime']}; embeddings compared with clipq's: a cosine of {verdict['least_cosine']:.6g} is needed")
         print("\n".join(line for graph in graphs for line in lines_of(graph)))
     sys.exit(0 if verdict["passed"] else 1)
 
