@@ -23,7 +23,7 @@ constexpr const char* kSafetensorsFile = "model.safetensors";
 /// Before long work: that it will be possible.
 std::optional<std::string> python_for(VerifyMode mode) {
   if (mode == VerifyMode::kNever) return std::nullopt;
-  const std::optional<std::string> python = find_onnx_python();
+  std::optional<std::string> python = find_onnx_python();
   if (!python && mode == VerifyMode::kAlways) {
     throw InputError(cat("the export can't be verified: ", kNoPython));
   }

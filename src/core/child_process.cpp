@@ -17,8 +17,6 @@
 #include "clipq/core/interrupt.h"
 #include "clipq/core/strings.h"
 
-extern char** environ;
-
 namespace clipq {
 namespace {
 
@@ -85,6 +83,7 @@ ChildProcess::ChildProcess(const std::vector<std::string>& arguments, Errors err
   }
   socket_ = ends[0];
   std::vector<char*> words;
+  words.reserve(arguments.size() + 1);
   for (const std::string& argument : arguments) {
     words.push_back(const_cast<char*>(argument.c_str()));
   }

@@ -101,6 +101,7 @@ std::vector<GraphFile> graph_files(const ClipModel& model, const OnnxExportOptio
     return {{row.joint + ending, towers}};
   }
   std::vector<GraphFile> files;
+  files.reserve(towers.size());
   for (const Tower tower : towers) {
     files.push_back({(tower == Tower::kImage ? row.image : row.text) + ending, {tower}});
   }

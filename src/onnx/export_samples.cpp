@@ -21,7 +21,7 @@ constexpr int kSamples = 7;
 constexpr double kRounding = 1e-6;
 
 at::Tensor preprocessed(const std::vector<DemoSample>& samples, const Preprocess& settings) {
-  const at::Tensor pixels = at::empty({kSamples, 3, settings.size, settings.size}, at::kFloat);
+  at::Tensor pixels = at::empty({kSamples, 3, settings.size, settings.size}, at::kFloat);
   for (std::size_t i = 0; i < samples.size(); ++i) {
     preprocess(samples[i].image, settings,
                pixels[static_cast<std::int64_t>(i)].mutable_data_ptr<float>());

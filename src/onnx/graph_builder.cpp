@@ -32,7 +32,7 @@ std::string GraphBuilder::unique(const std::string& name) {
 
 std::string GraphBuilder::add(const std::string& operation, std::vector<std::string> inputs,
                               OnnxAttributes attributes, const std::string& domain) {
-  const std::string name = unique(cat(scope_, "/", operation));
+  std::string name = unique(cat(scope_, "/", operation));
   model_.nodes.push_back(
       {operation, domain, name, std::move(inputs), {name}, std::move(attributes)});
   return name;
@@ -54,7 +54,7 @@ std::string GraphBuilder::constant(const std::string& name, const at::Tensor& te
 }
 
 std::string GraphBuilder::constant(const std::string& name, OnnxTensor tensor) {
-  const std::string full = unique(scope_.empty() ? name : cat(scope_, ".", name));
+  std::string full = unique(scope_.empty() ? name : cat(scope_, ".", name));
   model_.constants.emplace_back(full, std::move(tensor));
   return full;
 }

@@ -233,7 +233,7 @@ std::string write_transformer(GraphBuilder& graph, const std::string& name, cons
                               const Transformer& transformer, const RowLayout& layout,
                               const PooledToken& pooled, const OnnxOptions& options) {
   const std::size_t count = transformer.blocks.size();
-  if (transformer.needs_whole_batch() || options.per_tensor_ranges || count == 0) {
+  if (transformer.needs_whole_batch() || count == 0) {
     return pick(graph, write_transformer(graph, name, x, transformer, layout, options), layout,
                 pooled);
   }
