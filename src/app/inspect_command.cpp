@@ -210,10 +210,17 @@ void describe_artifact(OpenedModel& opened, Inspection& out) {
   out.json["manifest"] = to_json(manifest);
 }
 
-const char* kind_of(const OpenedModel& opened) {
-  if (opened.quantization) return "artifact";
-  if (opened.checkpoint) return "checkpoint";
-  return opened.info.mode == "onnx" ? "exported folder" : "exported float model";
+/// What was opened: for programs and for people.
+struct Kind {
+  const char* name;
+  const char* text;
+};
+
+Kind kind_of(const OpenedModel& opened) {
+  if (opened.quantization) return {"artifact", "clipq artifact"};
+  if (opened.checkpoint) return {"checkpoint", "CLIP checkpoint"};
+  if (opened.info.mode == "onnx") return {"exported folder", "exported folder"};
+  return {"exported float model", "exported float model"};
 }
 
 }  // namespace
@@ -224,10 +231,10 @@ Inspection inspect(const std::filesystem::path& file, const ModelOptions& option
   as_stored.simulate = true;
   OpenedModel opened = open_model(file, as_stored);
   Inspection out;
-  out.text = cat(file.string(), ": ", kind_of(opened), ", ", mebibytes(opened.info.size_bytes),
+  out.text = cat(file.string(), ": ", kind_of(opened).text, ", ", mebibytes(opened.info.size_bytes),
                  "\n", config_lines(opened.model.config()));
   out.json = {{"path", file.string()},
-              {"kind", kind_of(opened)},
+              {"kind", kind_of(opened).name},
               {"sha256", opened.info.sha256},
               {"size_bytes", opened.info.size_bytes},
               {"config", to_json(opened.model.config())}};
