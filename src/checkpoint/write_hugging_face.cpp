@@ -24,7 +24,7 @@ enum class Family { kClip, kSiglip };
 
 [[noreturn]] void throw_neither(const std::string& what) {
   throw UsageError(cat(kWhere, ": ", what, ", which neither a CLIPModel nor a SiglipModel has; ",
-                       "write the model without that file"));
+                       "choose a layout without that file, such as plain"));
 }
 
 Family family_of(const ImageTowerConfig& image) {
@@ -89,7 +89,7 @@ std::int64_t pooled_id(const TextTowerConfig& text, const TokenFrame* frame) {
   }
   if (text.end_id != kFormerEndOfText) return text.end_id;
   throw UsageError(cat(kWhere, ": texts are pooled at id 2, by which transformers means the ",
-                       "largest id; write the model without that file"));
+                       "largest id; choose a layout without that file, such as plain"));
 }
 
 Json id_or_null(const std::optional<std::int32_t>& id) { return id ? Json(*id) : Json(); }
@@ -155,7 +155,7 @@ WrittenDocument hugging_face_preprocessor(const Preprocess& preprocess) {
   if (preprocess.resize_mode == ResizeMode::kLongest) {
     throw UsageError(
         "Hugging Face's preprocessor_config.json: images are padded to a square, which the "
-        "processors of CLIP and SigLIP don't do; write the model without that file");
+        "processors of CLIP and SigLIP don't do; choose a layout without that file, such as plain");
   }
   const Json square = {{"height", preprocess.size}, {"width", preprocess.size}};
   Json json = {{"image_processor_type", crops ? "CLIPImageProcessor" : "SiglipImageProcessor"}};

@@ -36,7 +36,9 @@ class DocumentWriter {
     if (model_.image) add("visual/preprocess_cfg.json", immich_preprocess(model_.preprocess));
     if (!model_.text) return;
     if (tokenizer_.frame().pads_left) {
-      throw UsageError("Immich pads texts on the right, the model wants them padded on the left");
+      throw UsageError(
+          "Immich pads texts on the right, the model wants them padded on the left; choose another "
+          "layout");
     }
     add_tokenizer("textual/", tokenizer_);
   }
