@@ -13,10 +13,6 @@
 namespace clipq {
 namespace {
 
-constexpr const char* kNoPython =
-    "no Python with numpy and onnxruntime was found (pip install numpy onnxruntime, or set "
-    "CLIPQ_PYTHON)";
-
 constexpr const char* kNotAskedFor = "not asked for";
 constexpr const char* kSafetensorsFile = "model.safetensors";
 
@@ -25,7 +21,7 @@ std::optional<std::string> python_for(VerifyMode mode) {
   if (mode == VerifyMode::kNever) return std::nullopt;
   std::optional<std::string> python = find_onnx_python();
   if (!python && mode == VerifyMode::kAlways) {
-    throw InputError(cat("the export can't be verified: ", kNoPython));
+    throw InputError(cat("the export can't be verified: ", kNoOnnxPython));
   }
   return python;
 }
@@ -156,8 +152,8 @@ void export_graphs(const OpenedModel& opened, const ExportOptions& options,
   if (python) {
     verify(report, *python);
   } else {
-    report.not_verified = options.verify == VerifyMode::kNever ? kNotAskedFor : kNoPython;
-    if (options.verify == VerifyMode::kAuto) log::warn(cat("not verified: ", kNoPython));
+    report.not_verified = options.verify == VerifyMode::kNever ? kNotAskedFor : kNoOnnxPython;
+    if (options.verify == VerifyMode::kAuto) log::warn(cat("not verified: ", kNoOnnxPython));
   }
 }
 

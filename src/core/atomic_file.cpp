@@ -19,15 +19,12 @@
 #include "clipq/core/error.h"
 #include "clipq/core/files.h"
 #include "clipq/core/strings.h"
+#include "temporary_name.h"
 
 namespace clipq {
 namespace {
 
 namespace fs = std::filesystem;
-
-/// Suffix of a temporary name; the second part is made unique.
-constexpr std::string_view kTemporary = ".clipq-";
-constexpr std::string_view kUnique = "XXXXXX";
 
 constexpr int kAttempts = 100;
 
@@ -38,23 +35,6 @@ InputError write_failure(const fs::path& target, int error) {
                             : "",
                         " (no file was left under that name)"));
 }
-
-std::string temporary_name(const fs::path& target, std::string_view unique) {
-  return (folder_of(target) / cat(".", target.filename().string(), kTemporary, unique)).string();
-}
-
-bool is_temporary(const fs::path& file) {
-  const std::string name = file.filename().string();
-  if (name.size() <= kTemporary.size() + kUnique.size() || name.front() != '.') return false;
-  const std::size_t unique = name.size() - kUnique.size();
-  return std::string_view(name).substr(unique - kTemporary.size(), kTemporary.size()) ==
-             kTemporary &&
-         std::all_of(name.begin() + static_cast<std::ptrdiff_t>(unique), name.end(),
-                     [](unsigned char c) { return std::isalnum(c) != 0; });
-}
-
-/// Marks the file as being written.
-bool lock(int descriptor) { return flock(descriptor, LOCK_EX | LOCK_NB) == 0; }
 
 bool has_name(int descriptor) {
   struct stat status {};

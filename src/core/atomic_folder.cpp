@@ -1,7 +1,6 @@
 #include "clipq/core/atomic_folder.h"
 
 #include <fcntl.h>
-#include <sys/file.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -14,39 +13,32 @@
 #include "clipq/core/error.h"
 #include "clipq/core/files.h"
 #include "clipq/core/strings.h"
+#include "temporary_name.h"
 
 namespace clipq {
 namespace {
 
 namespace fs = std::filesystem;
 
-constexpr const char* kUnique = "XXXXXX";
-
 [[noreturn]] void throw_failure(const fs::path& folder) {
   throw InputError(cat("cannot write ", folder.string(), ": ", std::strerror(errno)));
-}
-
-/// Without the unique part.
-std::string hidden_name(const fs::path& target) {
-  return cat(".", target.filename().string(), ".clipq-");
 }
 
 /// Of a folder that nobody writes any more; -1 if somebody does.
 int try_lock(const fs::path& folder) {
   const int descriptor = open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (descriptor >= 0 && flock(descriptor, LOCK_EX | LOCK_NB) == 0) return descriptor;
+  if (descriptor >= 0 && lock(descriptor)) return descriptor;
   if (descriptor >= 0) close(descriptor);
   return -1;
 }
 
 void remove_abandoned(const fs::path& target) {
-  const std::string prefix = hidden_name(target);
   std::vector<fs::path> found;
   for (const auto& entry : fs::directory_iterator(target.parent_path())) {
-    const std::string name = entry.path().filename().string();
-    if (name.starts_with(prefix) && name.size() == prefix.size() + std::strlen(kUnique)) {
-      found.push_back(entry.path());
-    }
+    const std::string path = entry.path().string();
+    if (!is_temporary(entry.path())) continue;
+    const std::string unique = path.substr(path.size() - kUnique.size());
+    if (entry.path() == temporary_name(target, unique)) found.push_back(entry.path());
   }
   for (const fs::path& folder : found) {
     const int lock = try_lock(folder);
@@ -59,7 +51,7 @@ void remove_abandoned(const fs::path& target) {
 
 /// A new hidden folder beside the target.
 fs::path make_hidden(const fs::path& target) {
-  std::string name = (target.parent_path() / (hidden_name(target) + kUnique)).string();
+  std::string name = temporary_name(target, kUnique);
   if (mkdtemp(name.data()) == nullptr) throw_failure(target);
   fs::permissions(name, fs::perms::owner_all | fs::perms::group_read | fs::perms::group_exec |
                             fs::perms::others_read | fs::perms::others_exec);

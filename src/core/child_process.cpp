@@ -90,7 +90,8 @@ ChildProcess::ChildProcess(const std::vector<std::string>& arguments, Errors err
   words.push_back(nullptr);
   const SpawnActions actions(ends[1], errors);
   const SpawnAttributes attributes;
-  const int failure = posix_spawnp(&pid_, words[0], actions.get(), nullptr, words.data(), environ);
+  const int failure =
+      posix_spawnp(&pid_, words[0], actions.get(), attributes.get(), words.data(), environ);
   close(ends[1]);
   if (failure == 0) return;
   close(socket_);

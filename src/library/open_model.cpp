@@ -60,18 +60,6 @@ void make_native(Artifact& artifact, ModelInfo& info, const std::string& where,
   log::info(cat(where, ": integer kernels: ", info.kernels));
 }
 
-/// An artifact that holds a float model.
-OpenedModel as_float(Artifact artifact, ModelInfo info) {
-  info.mode = "float";
-  return {.model = std::move(artifact.quantized.model),
-          .tokenizer = or_standard(artifact.tokenizer),
-          .info = std::move(info),
-          .own_tokenizer = std::move(artifact.tokenizer),
-          .checkpoint = std::nullopt,
-          .quantization = std::nullopt,
-          .source = std::move(artifact.source)};
-}
-
 OpenedModel open_artifact(CheckpointContents contents, const std::string& where, ModelInfo info,
                           const ModelOptions& options) {
   Artifact artifact = load_artifact(std::move(contents), where);
@@ -84,19 +72,21 @@ OpenedModel open_artifact(CheckpointContents contents, const std::string& where,
   if (!options.bpe.empty() && artifact.quantized.model.text) {
     artifact.tokenizer = read_tokenizer_file(options.bpe, artifact.tokenizer);
   }
-  if (artifact.quantized.quantization.quantizers.empty()) {
-    return as_float(std::move(artifact), std::move(info));
+  info.mode = "float";
+  std::optional<Quantization> quantization;
+  if (!artifact.quantized.quantization.quantizers.empty()) {
+    quantization = std::move(artifact.quantized.quantization);
+    info.recipe = quantization->recipe_name;
+    info.component = quantization->component;
+    info.mode = "simulate";
+    if (!options.simulate) make_native(artifact, info, where, options);
   }
-  info.recipe = artifact.quantized.quantization.recipe_name;
-  info.component = artifact.quantized.quantization.component;
-  info.mode = "simulate";
-  if (!options.simulate) make_native(artifact, info, where, options);
   return {.model = std::move(artifact.quantized.model),
           .tokenizer = or_standard(artifact.tokenizer),
           .info = std::move(info),
           .own_tokenizer = std::move(artifact.tokenizer),
           .checkpoint = std::nullopt,
-          .quantization = std::move(artifact.quantized.quantization),
+          .quantization = std::move(quantization),
           .source = std::move(artifact.source)};
 }
 

@@ -67,25 +67,34 @@ struct GraphFile {
   std::vector<Tower> towers;
 };
 
-/// Whether a linear layer's weight has that format.
-bool has_weights(ClipModel model, Format format) {
+/// What the model's linear layers compute with; the model outlives it.
+std::vector<LinearContents> linear_contents(ClipModel model) {
+  std::vector<LinearContents> all;
   const ModelParts parts = parts_of(model);
-  return std::any_of(parts.linears.begin(), parts.linears.end(), [format](const LinearPart& part) {
-    const auto contents = (*part.layer)->contents();
-    return contents && contents->quantized != nullptr && contents->quantized->spec.format == format;
+  for (const LinearPart& part : parts.linears) {
+    if (const auto contents = (*part.layer)->contents()) all.push_back(*contents);
+  }
+  return all;
+}
+
+/// Whether a linear layer's weight has that format.
+bool has_weights(const std::vector<LinearContents>& layers, Format format) {
+  return std::any_of(layers.begin(), layers.end(), [format](const LinearContents& contents) {
+    return contents.quantized != nullptr && contents.quantized->spec.format == format;
   });
 }
 
 /// How transformers.js tells files of one model apart.
 std::string data_type_ending(const ClipModel& model) {
-  if (has_weights(model, Format::kFp8E4M3) || has_weights(model, Format::kFp8E5M2)) {
+  const std::vector<LinearContents> layers = linear_contents(model);
+  if (has_weights(layers, Format::kFp8E4M3) || has_weights(layers, Format::kFp8E5M2)) {
     throw UsageError(
         "transformers.js runs no FP8; export a model quantized with int8-dynamic, "
         "int4-weight-only or fp16");
   }
-  if (has_weights(model, Format::kInt4)) return "_q4";
-  if (has_weights(model, Format::kInt8)) return "_quantized";
-  return has_weights(model, Format::kFp16) ? "_fp16" : "";
+  if (has_weights(layers, Format::kInt4)) return "_q4";
+  if (has_weights(layers, Format::kInt8)) return "_quantized";
+  return has_weights(layers, Format::kFp16) ? "_fp16" : "";
 }
 
 std::vector<GraphFile> graph_files(const ClipModel& model, const OnnxExportOptions& options) {
@@ -133,27 +142,22 @@ double least_cosine(const LinearContents& contents) {
                                                               : kLeastCosine;
 }
 
-double least_cosine(ClipModel model) {
+double least_cosine(const ClipModel& model) {
   double least = kLeastCosine;
-  const ModelParts parts = parts_of(model);
-  for (const LinearPart& part : parts.linears) {
-    if (const auto contents = (*part.layer)->contents()) {
-      least = std::min(least, least_cosine(*contents));
-    }
+  for (const LinearContents& contents : linear_contents(model)) {
+    least = std::min(least, least_cosine(contents));
   }
   return least;
 }
 
-/// Throws UsageError unless a layer multiplies integers whose range is taken at run time.
-void require_ranges_at_run_time(ClipModel model) {
-  const ModelParts parts = parts_of(model);
-  const bool any =
-      std::any_of(parts.linears.begin(), parts.linears.end(), [](const LinearPart& part) {
-        const auto contents = (*part.layer)->contents();
-        return contents && contents->input != nullptr &&
-               contents->input->spec().range == RangeKind::kDynamic;
-      });
-  if (any) return;
+/// Throws UsageError unless a layer takes the range of its input at run time.
+void require_ranges_at_run_time(const ClipModel& model) {
+  const std::vector<LinearContents> layers = linear_contents(model);
+  if (std::any_of(layers.begin(), layers.end(), [](const LinearContents& contents) {
+        return contents.input != nullptr && contents.input->spec().range == RangeKind::kDynamic;
+      })) {
+    return;
+  }
   throw UsageError(
       "ranges over the whole tensor are asked for, but no layer of the model takes its range at "
       "run time; that is for models quantized with int8-dynamic");
@@ -195,18 +199,18 @@ Json describe_source(const ExportSource& source) {
           {"float32_bytes", source.source.float32_bytes}};
 }
 
-Json describe_tokenizer(const ExportSource& source) {
-  Json json = {{"name", source.tokenizer.name()},
-               {"entries", source.tokenizer.vocabulary_size()},
-               {"standard", !source.own_tokenizer}};
-  if (source.own_tokenizer) {
-    json["sha256"] = tokenizer_digest(to_documents(source.tokenizer), source.source.file);
-  }
+/// @param documents of the tokenizer; empty: it is the standard one
+Json describe_tokenizer(const Tokenizer& tokenizer, const Documents& documents) {
+  Json json = {{"name", tokenizer.name()},
+               {"entries", tokenizer.vocabulary_size()},
+               {"standard", documents.empty()}};
+  if (!documents.empty()) json["sha256"] = tokenizer_digest(documents, "the tokenizer");
   return json;
 }
 
 /// Everything but the graphs.
-Json describe(const ExportSource& source, const OnnxExportOptions& options) {
+Json describe(const ExportSource& source, const OnnxExportOptions& options,
+              const Documents& tokenizer) {
   const ClipModel& model = source.model;
   Json json = {{"schema", kExportSchema},
                {"clipq", kVersion},
@@ -220,7 +224,7 @@ Json describe(const ExportSource& source, const OnnxExportOptions& options) {
                {"config", to_json(model.config())}};
   if (!source.source.unchecked.empty()) json["source"]["unchecked"] = source.source.unchecked;
   if (model.image) json["preprocess"] = to_json(model.preprocess);
-  if (model.text) json["tokenizer"] = describe_tokenizer(source);
+  if (model.text) json["tokenizer"] = describe_tokenizer(source.tokenizer, tokenizer);
   if (model.image && model.text) json["logit_scale"] = model.logit_scale.exp().item<double>();
   return json;
 }
@@ -240,11 +244,6 @@ std::map<std::string, std::string> metadata_of(const Json& description) {
     metadata[cat("clipq.", key)] = found->is_string() ? found->get<std::string>() : compact(*found);
   }
   return metadata;
-}
-
-void write_tokenizer(const ExportSource& source, const fs::path& folder) {
-  if (!source.own_tokenizer || !source.model.text) return;
-  for (const auto& [name, bytes] : to_documents(source.tokenizer)) write_file(folder / name, bytes);
 }
 
 std::vector<ExportedFile> files_in(const fs::path& folder) {
@@ -333,13 +332,15 @@ OnnxExport export_onnx(const ExportSource& source, const OnnxExportOptions& opti
   if (options.joint && !has_logits(source.model.config())) documents.notes.emplace_back(kNoLogits);
   const ExportSamples samples =
       make_samples(source.model, source.tokenizer, graph_options(options).normalize);
-  Json description = describe(source, options);
+  const bool has_own = source.own_tokenizer && source.model.text;
+  const Documents tokenizer = has_own ? to_documents(source.tokenizer) : Documents();
+  Json description = describe(source, options, tokenizer);
   description["checks"] = checks_of(source.model, options, samples);
   AtomicFolder out(folder);
   const fs::path own = out.path() / "clipq";
   make_folder(own);
   description["graphs"] = write_graphs(source.model, graphs, options, description, out.path());
-  write_tokenizer(source, own);
+  for (const auto& [name, bytes] : tokenizer) write_file(own / name, bytes);
   write_samples(samples, own);
   write_file(out.path() / "verify.py", asset("python/verify.py"));
   for (const auto& [name, text] : documents.files) write_file(out.path() / name, text);

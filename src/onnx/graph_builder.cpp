@@ -18,7 +18,9 @@ constexpr int kAxesAreInputs = 18;
 
 }  // namespace
 
-GraphBuilder::GraphBuilder(int opset, OnnxTarget target) : target_(target) { model_.opset = opset; }
+GraphBuilder::GraphBuilder(int opset, const OnnxOptions& options) : options_(options) {
+  model_.opset = opset;
+}
 
 GraphBuilder::Scope::Scope(GraphBuilder& builder, const std::string& name)
     : builder_(builder), outer_(std::exchange(builder.scope_, name)) {}
@@ -60,7 +62,7 @@ std::string GraphBuilder::constant(const std::string& name, OnnxTensor tensor) {
 }
 
 std::string GraphBuilder::shared(const std::string& name, const at::Tensor& tensor) {
-  if (shared_.emplace(name, true).second) model_.constants.emplace_back(name, onnx_tensor(tensor));
+  if (shared_.insert(name).second) model_.constants.emplace_back(name, onnx_tensor(tensor));
   return name;
 }
 

@@ -4,6 +4,7 @@
 
 #include <initializer_list>
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -16,10 +17,12 @@ namespace clipq {
 /// being written (scope) and the operation.
 class GraphBuilder {
  public:
-  GraphBuilder(int opset, OnnxTarget target);
+  /// Keeps a reference to the options.
+  GraphBuilder(int opset, const OnnxOptions& options);
 
   int opset() const { return model_.opset; }
-  OnnxTarget target() const { return target_; }
+  const OnnxOptions& options() const { return options_; }
+  OnnxTarget target() const { return options_.target; }
   OnnxModel& model() { return model_; }
   OnnxModel take() { return std::move(model_); }
 
@@ -66,10 +69,10 @@ class GraphBuilder {
   std::string shared(const std::string& name, const at::Tensor& tensor);
 
   OnnxModel model_;
-  OnnxTarget target_;
+  const OnnxOptions& options_;
   std::string scope_;
   std::map<std::string, int> uses_;  ///< of names
-  std::map<std::string, bool> shared_;
+  std::set<std::string> shared_;
 };
 
 }  // namespace clipq

@@ -15,9 +15,9 @@ using Scope = GraphBuilder::Scope;
 using Quantizer = std::optional<ActivationQuantizer>;
 
 std::string write_linear(GraphBuilder& graph, const std::string& name, const std::string& x,
-                         const std::shared_ptr<const Linear>& layer, const OnnxOptions& options) {
+                         const std::shared_ptr<const Linear>& layer) {
   const Scope scope(graph, name);
-  return clipq::write_linear(graph, x, *layer, options);
+  return clipq::write_linear(graph, x, *layer);
 }
 
 bool is_fp8(const Quantizer& quantizer) { return quantizer && is_fp8(quantizer->spec()); }
@@ -33,10 +33,8 @@ struct Operands {
 /// What the attention of a block computes with.
 class AttentionWriter {
  public:
-  AttentionWriter(GraphBuilder& graph, const Attention& attention, std::int64_t width,
-                  const OnnxOptions& options)
+  AttentionWriter(GraphBuilder& graph, const Attention& attention, std::int64_t width)
       : graph_(graph),
-        options_(options),
         score_scale_(
             1 / std::sqrt(static_cast<double>(width) / static_cast<double>(attention.heads()))) {
     if (attention.quantizers() != nullptr) quantizers_ = *attention.quantizers();
@@ -95,12 +93,11 @@ class AttentionWriter {
   std::string quantized(Role role, const Quantizer& quantizer, const std::string& x) {
     if (!quantizer) return x;
     const Scope scope(graph_, QuantizerId{graph_.scope(), role}.name());
-    require_fit(graph_, quantizer->spec(), options_);
+    require_fit(graph_, quantizer->spec());
     return simulate(graph_, x, *quantizer);
   }
 
   GraphBuilder& graph_;
-  const OnnxOptions& options_;
   double score_scale_;
   AttentionQuantizers quantizers_;
 };
@@ -127,32 +124,30 @@ std::string head_shape(GraphBuilder& graph, const Block& block, std::int64_t tok
 }
 
 std::string write_mlp(GraphBuilder& graph, const BlockNames& names, const Block& block,
-                      const std::string& x, const OnnxOptions& options) {
+                      const std::string& x) {
   std::string y = write_layer_norm(graph, names.mlp_norm, x, block.mlp_norm);
-  y = write_linear(graph, names.mlp_hidden, y, block.mlp_hidden, options);
+  y = write_linear(graph, names.mlp_hidden, y, block.mlp_hidden);
   y = write_activation(graph, y, block.activation);
-  y = write_linear(graph, names.mlp_output, y, block.mlp_output, options);
+  y = write_linear(graph, names.mlp_output, y, block.mlp_output);
   return graph.add("Add", {x, y});
 }
 
 /// Queries, keys and values of a block's rows.
 /// @param pooled of the queries; null: of all tokens
 Operands write_operands(GraphBuilder& graph, const BlockNames& names, const std::string& x,
-                        const Block& block, const RowLayout& layout, const PooledToken* pooled,
-                        const OnnxOptions& options) {
+                        const Block& block, const RowLayout& layout, const PooledToken* pooled) {
   const std::int64_t width = block.width;
   const OutputRange q = {0, width};
   const OutputRange k = {width, width};
   const OutputRange v = {2 * width, width};
   const Scope scope(graph, names.qkv);
   if (pooled == nullptr) {
-    const auto parts = clipq::write_linear(graph, x, *block.qkv, {q, k, v}, options);
+    const auto parts = clipq::write_linear(graph, x, *block.qkv, {q, k, v});
     return {in_heads(graph, parts[0], layout.heads), in_heads(graph, parts[1], layout.heads),
             in_heads(graph, parts[2], layout.heads), layout.mask};
   }
-  const auto parts = clipq::write_linear(graph, x, *block.qkv, {k, v}, options);
-  const auto query =
-      clipq::write_linear(graph, pick(graph, x, layout, *pooled), *block.qkv, {q}, options);
+  const auto parts = clipq::write_linear(graph, x, *block.qkv, {k, v});
+  const auto query = clipq::write_linear(graph, pick(graph, x, layout, *pooled), *block.qkv, {q});
   return {in_heads(graph, query[0], head_shape(graph, block, 1)),
           in_heads(graph, parts[0], layout.heads), in_heads(graph, parts[1], layout.heads),
           pooled_mask(graph, layout, *pooled)};
@@ -160,20 +155,19 @@ Operands write_operands(GraphBuilder& graph, const BlockNames& names, const std:
 
 /// @param pooled null: of all tokens
 std::string write_block(GraphBuilder& graph, const std::string& name, const std::string& x,
-                        const Block& block, const RowLayout& layout, const PooledToken* pooled,
-                        const OnnxOptions& options) {
+                        const Block& block, const RowLayout& layout, const PooledToken* pooled) {
   const BlockNames names(name);
   std::string y = write_layer_norm(graph, names.attention_norm, x, block.attention_norm);
-  const Operands operands = write_operands(graph, names, y, block, layout, pooled, options);
+  const Operands operands = write_operands(graph, names, y, block, layout, pooled);
   {
     const Scope scope(graph, names.attention);
-    AttentionWriter attention(graph, *block.attention, block.width, options);
+    AttentionWriter attention(graph, *block.attention, block.width);
     y = attention.quantized_output(as_rows(graph, attention.write(operands), block.width));
   }
-  y = write_linear(graph, names.attention_output, y, block.attention_output, options);
+  y = write_linear(graph, names.attention_output, y, block.attention_output);
   const Scope scope(graph, name);
   const std::string residual = pooled == nullptr ? x : pick(graph, x, layout, *pooled);
-  return write_mlp(graph, names, block, graph.add("Add", {residual, y}), options);
+  return write_mlp(graph, names, block, graph.add("Add", {residual, y}));
 }
 
 }  // namespace
@@ -220,53 +214,50 @@ std::string write_activation(GraphBuilder& graph, const std::string& x, Activati
 }
 
 std::string write_transformer(GraphBuilder& graph, const std::string& name, const std::string& x,
-                              const Transformer& transformer, const RowLayout& layout,
-                              const OnnxOptions& options) {
+                              const Transformer& transformer, const RowLayout& layout) {
   std::string y = x;
   for (std::size_t i = 0; i < transformer.blocks.size(); ++i) {
-    y = write_block(graph, block_name(name, i), y, transformer.blocks[i], layout, nullptr, options);
+    y = write_block(graph, block_name(name, i), y, transformer.blocks[i], layout, nullptr);
   }
   return y;
 }
 
 std::string write_transformer(GraphBuilder& graph, const std::string& name, const std::string& x,
                               const Transformer& transformer, const RowLayout& layout,
-                              const PooledToken& pooled, const OnnxOptions& options) {
+                              const PooledToken& pooled) {
   const std::size_t count = transformer.blocks.size();
   if (transformer.needs_whole_batch() || count == 0) {
-    return pick(graph, write_transformer(graph, name, x, transformer, layout, options), layout,
-                pooled);
+    return pick(graph, write_transformer(graph, name, x, transformer, layout), layout, pooled);
   }
   std::string y = x;
   for (std::size_t i = 0; i < count; ++i) {
     y = write_block(graph, block_name(name, i), y, transformer.blocks[i], layout,
-                    i + 1 == count ? &pooled : nullptr, options);
+                    i + 1 == count ? &pooled : nullptr);
   }
   return y;
 }
 
 std::string write_attention_pool(GraphBuilder& graph, const std::string& name, const std::string& x,
-                                 const AttentionPool& pool, std::int64_t tokens,
-                                 const OnnxOptions& options) {
+                                 const AttentionPool& pool, std::int64_t tokens) {
   const std::int64_t width = pool.width;
   const std::int64_t heads = pool.attention->heads();
   std::vector<std::string> parts;
   {
     const Scope scope(graph, name + ".kv");
-    parts = clipq::write_linear(graph, x, *pool.kv, {{0, width}, {width, width}}, options);
+    parts = clipq::write_linear(graph, x, *pool.kv, {{0, width}, {width, width}});
   }
   const Scope scope(graph, name);
   const std::string shape = graph.ints({-1, tokens, heads, width / heads});
-  AttentionWriter attention(graph, *pool.attention, width, options);
+  AttentionWriter attention(graph, *pool.attention, width);
   const Operands operands = {graph.constant("query", pool.query.view({1, heads, 1, width / heads})),
                              in_heads(graph, parts[0], shape), in_heads(graph, parts[1], shape),
                              ""};
   std::string y = as_rows(graph, attention.write(operands), width);
-  const std::string pooled = write_linear(graph, name + ".out_proj", y, pool.output, options);
+  const std::string pooled = write_linear(graph, name + ".out_proj", y, pool.output);
   y = write_layer_norm(graph, name + ".ln", pooled, pool.norm);
-  y = write_linear(graph, name + ".mlp.c_fc", y, pool.mlp_hidden, options);
+  y = write_linear(graph, name + ".mlp.c_fc", y, pool.mlp_hidden);
   y = write_activation(graph, y, pool.activation);
-  y = write_linear(graph, name + ".mlp.c_proj", y, pool.mlp_output, options);
+  y = write_linear(graph, name + ".mlp.c_proj", y, pool.mlp_output);
   return graph.add("Add", {pooled, y});
 }
 

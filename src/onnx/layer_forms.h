@@ -11,11 +11,10 @@ namespace clipq {
 
 /// How rows [batch * tokens, width] are items: shapes for Reshape, and what masks need.
 struct RowLayout {
-  std::string items;       ///< int64 [3]: batch, tokens, width
-  std::string heads;       ///< int64 [4]: batch, tokens, heads, head width
-  std::string mask;        ///< float32 [tokens, tokens], added to scores; empty: none
-  std::string mask_table;  ///< float32 [context, context], that the mask is cut from
-  std::string tokens;      ///< int64 [1]; where there is a mask
+  std::string items;   ///< int64 [3]: batch, tokens, width
+  std::string heads;   ///< int64 [4]: batch, tokens, heads, head width
+  std::string mask;    ///< float32 [tokens, tokens], added to scores; empty: none
+  std::string tokens;  ///< int64 [1]; where there is a mask
 };
 
 /// Which token of each item is wanted.
@@ -37,17 +36,15 @@ std::string write_activation(GraphBuilder& graph, const std::string& x, Activati
 /// @param name of the transformer
 std::string write_transformer(GraphBuilder& graph, const std::string& name, const std::string& x,
                               const Transformer& transformer, const RowLayout& layout,
-                              const PooledToken& pooled, const OnnxOptions& options);
+                              const PooledToken& pooled);
 
 /// All tokens [batch * tokens, width] after all blocks.
 std::string write_transformer(GraphBuilder& graph, const std::string& name, const std::string& x,
-                              const Transformer& transformer, const RowLayout& layout,
-                              const OnnxOptions& options);
+                              const Transformer& transformer, const RowLayout& layout);
 
 /// @param x rows [batch * tokens, width]
 /// @return [batch, width]
 std::string write_attention_pool(GraphBuilder& graph, const std::string& name, const std::string& x,
-                                 const AttentionPool& pool, std::int64_t tokens,
-                                 const OnnxOptions& options);
+                                 const AttentionPool& pool, std::int64_t tokens);
 
 }  // namespace clipq

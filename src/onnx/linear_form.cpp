@@ -55,7 +55,8 @@ class FloatForm final : public LinearForm {
   using LinearForm::LinearForm;
   void take(const std::string& x) override { x_ = x; }
   std::string product(const LinearContents& contents) const override {
-    const std::string weight = values_of(graph_, contents);
+    const std::string weight = takes_cast(contents) ? cast_values(graph_, *contents.quantized)
+                                                    : values_of(graph_, contents);
     if (contents.quantized != nullptr || !contents.bias.defined()) {
       return add_bias(graph_, graph_.add("MatMul", {x_, weight}), contents.bias);
     }
@@ -63,6 +64,13 @@ class FloatForm final : public LinearForm {
   }
 
  private:
+  /// FP8, with a scale that needs no blocks; TensorRT knows it by its DequantizeLinear.
+  bool takes_cast(const LinearContents& contents) const {
+    return contents.quantized != nullptr && is_fp8(contents.quantized->spec) &&
+           contents.quantized->spec.granularity != Granularity::kGroup &&
+           graph_.target() != OnnxTarget::kTensorRt;
+  }
+
   std::string x_;
 };
 
@@ -88,20 +96,6 @@ class SmallWeightForm final : public LinearForm {
   void take(const std::string& x) override { x_ = x; }
   std::string product(const LinearContents& contents) const override {
     return add_bias(graph_, mat_mul_n_bits(graph_, x_, *contents.quantized), contents.bias);
-  }
-
- private:
-  std::string x_;
-};
-
-/// An FP8 weight alone.
-class Fp8WeightForm final : public LinearForm {
- public:
-  using LinearForm::LinearForm;
-  void take(const std::string& x) override { x_ = x; }
-  std::string product(const LinearContents& contents) const override {
-    const std::string weight = cast_values(graph_, *contents.quantized);
-    return add_bias(graph_, graph_.add("MatMul", {x_, weight}), contents.bias);
   }
 
  private:
@@ -217,16 +211,11 @@ class PerTensorForm final : public LinearForm {
 
 using FormPointer = std::unique_ptr<LinearForm>;
 
-FormPointer form_without_input(GraphBuilder& graph, const LinearContents& contents,
-                               const OnnxOptions& options) {
+FormPointer form_without_input(GraphBuilder& graph, const LinearContents& contents) {
   if (contents.quantized != nullptr) {
     const QuantizerSpec& weight = contents.quantized->spec;
     if (weight.format == Format::kFp16) return std::make_unique<Float16Form>(graph);
-    if (is_fp8(weight) && weight.granularity != Granularity::kGroup &&
-        options.target != OnnxTarget::kTensorRt) {
-      return std::make_unique<Fp8WeightForm>(graph);
-    }
-    if (options.target == OnnxTarget::kOnnxRuntime && fits_mat_mul_n_bits(*contents.quantized)) {
+    if (graph.target() == OnnxTarget::kOnnxRuntime && fits_mat_mul_n_bits(*contents.quantized)) {
       return std::make_unique<SmallWeightForm>(graph);
     }
   }
@@ -235,18 +224,17 @@ FormPointer form_without_input(GraphBuilder& graph, const LinearContents& conten
 
 }  // namespace
 
-FormPointer form_of(GraphBuilder& graph, const LinearContents& contents,
-                    const OnnxOptions& options) {
-  if (contents.input == nullptr) return form_without_input(graph, contents, options);
+FormPointer form_of(GraphBuilder& graph, const LinearContents& contents) {
+  if (contents.input == nullptr) return form_without_input(graph, contents);
   const ActivationQuantizer& input = *contents.input;
   if (is_fp8(input.spec())) return std::make_unique<Fp8Form>(graph, input);
   const bool integers = has_integer_codes(input.spec()) && contents.quantized != nullptr &&
                         has_integer_codes(*contents.quantized);
   if (integers && input.spec().range == RangeKind::kDynamic) {
-    if (options.per_tensor_ranges) return std::make_unique<PerTensorForm>(graph);
+    if (graph.options().per_tensor_ranges) return std::make_unique<PerTensorForm>(graph);
     return std::make_unique<DynamicForm>(graph, input);
   }
-  if (integers && options.target == OnnxTarget::kOnnxRuntime) {
+  if (integers && graph.target() == OnnxTarget::kOnnxRuntime) {
     return std::make_unique<FusedIntegerForm>(graph, input);
   }
   return std::make_unique<SimulatedForm>(graph, input);

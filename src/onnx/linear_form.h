@@ -27,8 +27,7 @@ class LinearForm {
 };
 
 /// The form that runtimes have the fastest kernels for. The layer outlives it.
-std::unique_ptr<LinearForm> form_of(GraphBuilder& graph, const LinearContents& contents,
-                                    const OnnxOptions& options);
+std::unique_ptr<LinearForm> form_of(GraphBuilder& graph, const LinearContents& contents);
 
 /// Whether values are FP8.
 bool is_fp8(const QuantizerSpec& spec);

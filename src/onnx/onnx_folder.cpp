@@ -154,9 +154,8 @@ void require_no_onnx_folder(const fs::path& path) {
 OnnxFolder open_onnx_folder(const fs::path& folder) {
   const std::optional<std::string> python = find_onnx_python();
   if (!python) {
-    throw InputError(cat(folder.string(), " was exported to ONNX and runs in ONNX Runtime, but no ",
-                         "Python with numpy and onnxruntime was found (pip install numpy ",
-                         "onnxruntime, or set CLIPQ_PYTHON)"));
+    throw InputError(cat(folder.string(), " was exported to ONNX and runs in ONNX Runtime, but ",
+                         kNoOnnxPython));
   }
   return FolderReader(folder, *python).read();
 }

@@ -33,8 +33,7 @@ StaticCodes static_codes(GraphBuilder& graph, const std::string& x,
                          const ActivationQuantizer& quantizer);
 
 /// x of any shape, quantized and dequantized. Static quantizers are QuantizeLinear and
-/// DequantizeLinear, and between them Min and Max where their type has codes that the quantizer
-/// hasn't.
+/// DequantizeLinear, and between them a Clip where their type has codes that the quantizer hasn't.
 std::string simulate(GraphBuilder& graph, const std::string& x,
                      const ActivationQuantizer& quantizer);
 

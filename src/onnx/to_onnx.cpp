@@ -34,7 +34,7 @@ std::string normalized(GraphBuilder& graph, const std::string& x) {
 /// Writes the graph of each tower that it visits.
 class TowerWriter final : public TowerVisitor {
  public:
-  TowerWriter(GraphBuilder& graph, const OnnxOptions& options) : graph_(graph), options_(options) {}
+  explicit TowerWriter(GraphBuilder& graph) : graph_(graph), options_(graph.options()) {}
 
   void visit(const VitTower& tower) override {
     const ImageTowerConfig& config = tower.config();
@@ -50,8 +50,8 @@ class TowerWriter final : public TowerVisitor {
     std::string x = graph_.add("Add", {padded, graph_.constant("positional_embedding", positions)});
     x = graph_.reshape(x, graph_.ints({-1, config.width}));
     x = write_layer_norm(graph_, "visual.ln_pre", x, tower.first_norm);
-    x = write_transformer(graph_, "visual.transformer", x, tower.transformer, layout_of(config), {},
-                          options_);
+    x = write_transformer(graph_, "visual.transformer", x, tower.transformer, layout_of(config),
+                          {});
     x = write_layer_norm(graph_, "visual.ln_post", x, tower.last_norm);
     add_image(write("visual.proj", x, *tower.projection), config);
   }
@@ -64,11 +64,11 @@ class TowerWriter final : public TowerVisitor {
     std::string x = graph_.add("Add", {graph_.reshape(patches, layout.items),
                                        graph_.constant("positional_embedding", tower.positions)});
     x = graph_.reshape(x, graph_.ints({-1, config.width}));
-    x = write_transformer(graph_, "visual.transformer", x, tower.transformer, layout, options_);
+    x = write_transformer(graph_, "visual.transformer", x, tower.transformer, layout);
     x = write_layer_norm(graph_, "visual.ln_post", x, tower.last_norm);
-    add_image(write_attention_pool(graph_, "visual.attn_pool", x, tower.attention_pool,
-                                   config.tokens(), options_),
-              config);
+    add_image(
+        write_attention_pool(graph_, "visual.attn_pool", x, tower.attention_pool, config.tokens()),
+        config);
   }
 
   void visit(const TransformerTextTower& tower) override {
@@ -79,8 +79,8 @@ class TowerWriter final : public TowerVisitor {
     const Scope scope(graph_, "text");
     const RowLayout layout = layout_of(config);
     std::string x = embed(tower, layout);
-    x = write_transformer(graph_, "transformer", x, tower.transformer, layout, pooled_token(config),
-                          options_);
+    x = write_transformer(graph_, "transformer", x, tower.transformer, layout,
+                          pooled_token(config));
     x = write_layer_norm(graph_, "ln_final", x, tower.last_norm);
     add_output(names.text, write("text_projection", x, *tower.projection), config);
     text_ = graph_.model().outputs.back().name;
@@ -93,7 +93,7 @@ class TowerWriter final : public TowerVisitor {
  private:
   std::string write(const std::string& name, const std::string& x, const Linear& layer) {
     const Scope scope(graph_, name);
-    return write_linear(graph_, x, layer, options_);
+    return write_linear(graph_, x, layer);
   }
 
   /// Pixels as rows of patches [batch * patches, 3 * patch * patch], and those through the patch
@@ -114,7 +114,7 @@ class TowerWriter final : public TowerVisitor {
     x = graph_.reshape(x, graph_.ints({-1, 3, grid, patch, grid, patch}));
     x = graph_.transpose(x, {0, 2, 4, 1, 3, 5});
     x = graph_.reshape(x, graph_.ints({-1, 3 * patch * patch}));
-    return write_linear(graph_, x, layer, options_);
+    return write_linear(graph_, x, layer);
   }
 
   RowLayout layout_of(const ImageTowerConfig& config) {
@@ -306,8 +306,8 @@ OnnxTarget parse_onnx_target(const std::string& name) {
 
 OnnxModel to_onnx(const ClipModel& model, const std::vector<Tower>& towers,
                   const OnnxOptions& options) {
-  GraphBuilder graph(opset_of(model, towers), options.target);
-  TowerWriter writer(graph, options);
+  GraphBuilder graph(opset_of(model, towers), options);
+  TowerWriter writer(graph);
   for (const Tower tower : towers) model.tower(tower).accept(writer);
   if (towers.size() == 1) {
     graph.model().name = cat("clip_", name_of(towers.front()));

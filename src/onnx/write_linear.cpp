@@ -31,24 +31,26 @@ QuantizedTensor rows_of(const QuantizedTensor& weight, const OutputRange& range)
            rows_of(scales.negative_scale, range)}};
 }
 
+/// The layer's form, with its input.
+std::unique_ptr<LinearForm> form_with(GraphBuilder& graph, const std::string& x,
+                                      const LinearContents& contents) {
+  require_fit(graph, contents);
+  auto form = form_of(graph, contents);
+  form->take(x);
+  return form;
+}
+
 }  // namespace
 
-std::string write_linear(GraphBuilder& graph, const std::string& x, const Linear& layer,
-                         const OnnxOptions& options) {
+std::string write_linear(GraphBuilder& graph, const std::string& x, const Linear& layer) {
   const LinearContents contents = contents_of(layer);
-  require_fit(graph, contents, options);
-  const auto form = form_of(graph, contents, options);
-  form->take(x);
-  return form->product(contents);
+  return form_with(graph, x, contents)->product(contents);
 }
 
 std::vector<std::string> write_linear(GraphBuilder& graph, const std::string& x,
-                                      const Linear& layer, const std::vector<OutputRange>& ranges,
-                                      const OnnxOptions& options) {
+                                      const Linear& layer, const std::vector<OutputRange>& ranges) {
   const LinearContents contents = contents_of(layer);
-  require_fit(graph, contents, options);
-  const auto form = form_of(graph, contents, options);
-  form->take(x);
+  const auto form = form_with(graph, x, contents);
   std::vector<std::string> products;
   for (const OutputRange& range : ranges) {
     LinearContents part = contents;
@@ -77,18 +79,16 @@ int opset_of(const LinearContents& contents) {
   return opset;
 }
 
-void require_fit(const GraphBuilder& graph, const LinearContents& contents,
-                 const OnnxOptions& options) {
-  if (contents.input != nullptr) require_fit(graph, contents.input->spec(), options);
-  if (options.target != OnnxTarget::kTensorRt || contents.quantized == nullptr) return;
+void require_fit(const GraphBuilder& graph, const LinearContents& contents) {
+  if (contents.input != nullptr) require_fit(graph, contents.input->spec());
+  if (graph.target() != OnnxTarget::kTensorRt || contents.quantized == nullptr) return;
   if (contents.quantized->spec.scheme == Scheme::kSymmetric) return;
   throw UsageError(cat(graph.scope(), ": TensorRT takes symmetric weights only, this one is \"",
                        contents.quantized->spec.describe(), "\"; quantize with fp8-max"));
 }
 
-void require_fit(const GraphBuilder& graph, const QuantizerSpec& activation,
-                 const OnnxOptions& options) {
-  if (options.target != OnnxTarget::kTensorRt) return;
+void require_fit(const GraphBuilder& graph, const QuantizerSpec& activation) {
+  if (graph.target() != OnnxTarget::kTensorRt) return;
   if (activation.scheme == Scheme::kSymmetric && activation.range == RangeKind::kStatic &&
       activation.granularity == Granularity::kTensor && format_info(activation.format).is_float) {
     return;

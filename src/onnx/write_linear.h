@@ -12,8 +12,7 @@
 namespace clipq {
 
 /// x [rows, in] through the layer: [rows, out]. The layer's name is the scope.
-std::string write_linear(GraphBuilder& graph, const std::string& x, const Linear& layer,
-                         const OnnxOptions& options);
+std::string write_linear(GraphBuilder& graph, const std::string& x, const Linear& layer);
 
 /// Some of a layer's outputs.
 struct OutputRange {
@@ -23,8 +22,7 @@ struct OutputRange {
 
 /// The same for each of some ranges: the input is quantized once.
 std::vector<std::string> write_linear(GraphBuilder& graph, const std::string& x,
-                                      const Linear& layer, const std::vector<OutputRange>& ranges,
-                                      const OnnxOptions& options);
+                                      const Linear& layer, const std::vector<OutputRange>& ranges);
 
 /// The vectors of ids [batch, tokens]: [batch, tokens, width].
 std::string write_embedding(GraphBuilder& graph, const std::string& ids, const Embedding& layer);
@@ -33,9 +31,7 @@ std::string write_embedding(GraphBuilder& graph, const std::string& ids, const E
 int opset_of(const LinearContents& contents);
 
 /// Throws UsageError that names the layer (the scope) unless the target takes its quantizers.
-void require_fit(const GraphBuilder& graph, const LinearContents& contents,
-                 const OnnxOptions& options);
-void require_fit(const GraphBuilder& graph, const QuantizerSpec& activation,
-                 const OnnxOptions& options);
+void require_fit(const GraphBuilder& graph, const LinearContents& contents);
+void require_fit(const GraphBuilder& graph, const QuantizerSpec& activation);
 
 }  // namespace clipq

@@ -9,6 +9,11 @@
 
 namespace clipq {
 
+/// What to tell if there is none.
+inline constexpr const char* kNoOnnxPython =
+    "no Python with numpy and onnxruntime was found (pip install numpy onnxruntime, or set "
+    "CLIPQ_PYTHON)";
+
 /// A Python that has numpy and ONNX Runtime: that of the environment variable CLIPQ_PYTHON, else
 /// python3 or python on PATH. Empty if none has them. Throws InputError if the variable's hasn't.
 std::optional<std::string> find_onnx_python();
