@@ -1,5 +1,5 @@
-"""A CLIP with ViT towers in plain PyTorch, with OpenAI's parameter names: written independently of clipq, for the scripts that make
-checkpoints and for the tests."""
+"""A CLIP in plain PyTorch, with a ViT or a ModifiedResNet and OpenAI's parameter names: written independently of clipq, for the
+scripts that make checkpoints and for the tests."""
 import collections
 import dataclasses
 import math
@@ -11,12 +11,13 @@ from torch.nn import functional as F
 
 @dataclasses.dataclass(frozen=True)
 class Sizes:
-    """Of ViT-B/32, unless told otherwise. Heads are 64 wide."""
+    """Of ViT-B/32, unless told otherwise. Heads are 64 wide. Four numbers as `vision_layers` stand for a ModifiedResNet with that
+    many bottlenecks in each stage; `vision_width` is then its stem's, and `patch` is 32, the pixels of a cell of its last grid."""
 
     resolution: int = 224
     patch: int = 32
     vision_width: int = 768
-    vision_layers: int = 12
+    vision_layers: int | tuple[int, int, int, int] = 12
     text_width: int = 512
     text_layers: int = 12
     embedding: int = 512
@@ -89,11 +90,76 @@ class Visual(nn.Module):
         return self.ln_post(self.transformer(self.ln_pre(x))[:, 0]) @ self.proj
 
 
+class Bottleneck(nn.Module):
+    """`width` channels inside, four times as many outside. The stride is an average pool, before the last convolution and before
+    the shortcut's."""
+
+    def __init__(self, inputs, width, stride):
+        super().__init__()
+        outputs = 4 * width
+        self.conv1, self.bn1 = nn.Conv2d(inputs, width, 1, bias=False), nn.BatchNorm2d(width)
+        self.conv2, self.bn2 = nn.Conv2d(width, width, 3, padding=1, bias=False), nn.BatchNorm2d(width)
+        self.pool = nn.AvgPool2d(stride)
+        self.conv3, self.bn3 = nn.Conv2d(width, outputs, 1, bias=False), nn.BatchNorm2d(outputs)
+        self.downsample = nn.Identity()
+        if stride > 1 or inputs != outputs:
+            self.downsample = nn.Sequential(collections.OrderedDict(
+                {"-1": nn.AvgPool2d(stride), "0": nn.Conv2d(inputs, outputs, 1, bias=False), "1": nn.BatchNorm2d(outputs)}))
+
+    def forward(self, x):
+        inside = F.relu(self.bn1(self.conv1(x)))
+        inside = F.relu(self.bn2(self.conv2(inside)))
+        return F.relu(self.bn3(self.conv3(self.pool(inside))) + self.downsample(x))
+
+
+class AttentionPool(nn.Module):
+    """What the mean of all cells gathers from itself and from the cells."""
+
+    def __init__(self, width, cells, embedding):
+        super().__init__()
+        self.positional_embedding = nn.Parameter(torch.randn(cells + 1, width) * width**-0.5)
+        self.q_proj, self.k_proj, self.v_proj = (nn.Linear(width, width) for _ in range(3))
+        self.c_proj = nn.Linear(width, embedding)
+        self.heads = width // 64
+
+    def by_head(self, x):
+        n, length, width = x.shape
+        return x.view(n, length, self.heads, width // self.heads).transpose(1, 2)
+
+    def forward(self, x):
+        x = x.flatten(2).transpose(1, 2)
+        x = torch.cat([x.mean(1, keepdim=True), x], 1) + self.positional_embedding
+        q, k, v = (self.by_head(each) for each in (self.q_proj(x[:, :1]), self.k_proj(x), self.v_proj(x)))
+        return self.c_proj(F.scaled_dot_product_attention(q, k, v).flatten(1))
+
+
+class ModifiedResNet(nn.Module):
+    def __init__(self, sizes):
+        super().__init__()
+        width = sizes.vision_width
+        self.conv1, self.bn1 = nn.Conv2d(3, width // 2, 3, stride=2, padding=1, bias=False), nn.BatchNorm2d(width // 2)
+        self.conv2, self.bn2 = nn.Conv2d(width // 2, width // 2, 3, padding=1, bias=False), nn.BatchNorm2d(width // 2)
+        self.conv3, self.bn3 = nn.Conv2d(width // 2, width, 3, padding=1, bias=False), nn.BatchNorm2d(width)
+        self.pool = nn.AvgPool2d(2)
+        inputs = width
+        for stage, blocks in enumerate(sizes.vision_layers):
+            inside, stride = width * 2**stage, 1 if stage == 0 else 2
+            bottlenecks = [Bottleneck(inputs, inside, stride), *(Bottleneck(4 * inside, inside, 1) for _ in range(blocks - 1))]
+            self.add_module(f"layer{stage + 1}", nn.Sequential(*bottlenecks))
+            inputs = 4 * inside
+        self.attnpool = AttentionPool(inputs, (sizes.resolution // sizes.patch) ** 2, sizes.embedding)
+
+    def forward(self, x):
+        for conv, bn in ((self.conv1, self.bn1), (self.conv2, self.bn2), (self.conv3, self.bn3)):
+            x = F.relu(bn(conv(x)))
+        return self.attnpool(self.layer4(self.layer3(self.layer2(self.layer1(self.pool(x))))))
+
+
 class Clip(nn.Module):
     def __init__(self, sizes, activation=QuickGelu):
         super().__init__()
         width = sizes.text_width
-        self.visual = Visual(sizes, activation)
+        self.visual = Visual(sizes, activation) if isinstance(sizes.vision_layers, int) else ModifiedResNet(sizes)
         self.transformer = Transformer(width, sizes.text_layers, True, activation)
         self.token_embedding = nn.Embedding(sizes.vocabulary, width)
         nn.init.normal_(self.token_embedding.weight, std=0.02)
@@ -117,7 +183,7 @@ class Clip(nn.Module):
 
 
 def initialize_as_openai(clip):
-    """The residual stream's magnitude stays near 1 whatever the depth."""
+    """The residual stream's magnitude stays near 1 whatever the depth. Of a CLIP with ViT towers."""
     for transformer in (clip.visual.transformer, clip.transformer):
         layers = len(transformer.resblocks)
         for block in transformer.resblocks:
