@@ -4,15 +4,15 @@
   .venv/bin/python scripts/make_hard_twin.py CHECKPOINT.pt -o TWIN.pt
   .venv/bin/python scripts/make_hard_twin.py CHECKPOINT.pt -o TWIN.pt --seed 2 --strength 10 100 --share 0.1
 
-In every block of both towers, and before both projections, some channels are multiplied by large factors and their
+In every block of both towers, and before the projections, some channels are multiplied by large factors and their
 consumers divided by the same factors, imitating the outlier channels of large trained models:
 
   ln_1 by in_proj's columns, ln_2 by c_fc's columns, ln_post and ln_final by the rows of visual.proj and text_projection,
-  v by out_proj's columns, q by k
+  v by out_proj's columns, q by k; in a ResNet's stem and bottlenecks bn1 by conv2's input channels, bn2 by conv3's
 
-The checkpoint is a TorchScript CLIP with OpenAI's parameter names and ViT towers, in float32. The resulting archive
-is loaded again, and its encode_image and encode_text are compared with the checkpoint's on random input: if the relative
-difference exceeds 1e-4, no output is written. Extra files are kept. The same seed gives the same file.
+The checkpoint is a TorchScript CLIP with OpenAI's parameter names, its image tower a ViT or a ModifiedResNet, in float32.
+The resulting archive is loaded again, and its encode_image and encode_text are compared with the checkpoint's on random
+input: if the relative difference exceeds 1e-4, no output is written. Extra files are kept. The same seed gives the same file.
 """
 import argparse
 import contextlib
@@ -29,10 +29,13 @@ import torch
 LARGEST_DIFFERENCE = 1e-4
 BATCH = 4
 BLOCK = re.compile(r"(visual\.)?transformer\.resblocks\.\d+")
-REQUIRED = ("visual.conv1.weight", "visual.positional_embedding", "visual.ln_post.weight", "visual.ln_post.bias", "visual.proj",
-            "token_embedding.weight", "positional_embedding", "ln_final.weight", "ln_final.bias", "text_projection")
+BOTTLENECK = re.compile(r"visual\.layer[1-4]\.\d+")
+TEXT_REQUIRED = ("token_embedding.weight", "positional_embedding", "ln_final.weight", "ln_final.bias", "text_projection")
+VIT_REQUIRED = ("visual.conv1.weight", "visual.positional_embedding", "visual.ln_post.weight", "visual.ln_post.bias", "visual.proj")
+RESNET_REQUIRED = ("visual.attnpool.positional_embedding",)
 BLOCK_REQUIRED = ("ln_1.weight", "ln_1.bias", "attn.in_proj_weight", "attn.in_proj_bias", "attn.out_proj.weight",
                   "ln_2.weight", "ln_2.bias", "mlp.c_fc.weight")
+CONVOLUTIONS_REQUIRED = ("bn1.weight", "bn1.bias", "conv2.weight", "bn2.weight", "bn2.bias", "conv3.weight")
 
 
 class Failure(Exception):
@@ -87,15 +90,25 @@ def write(path, content):
 # ---------------------------------------------------------------- model
 
 
-def checked_blocks(state, path):
-    """The names of both towers' blocks; anything but a float32 CLIP is a failure."""
-    blocks = sorted({match.group() for match in map(BLOCK.match, state) if match})
-    for tower in ("visual.transformer", "transformer"):
+def names_in(state, pattern):
+    return sorted({match.group() for match in map(pattern.match, state) if match})
+
+
+def checked_parts(state, path):
+    """The names of the transformers' blocks, and those of the stem and the bottlenecks of a ResNet; anything but a float32 CLIP is
+    a failure."""
+    blocks, bottlenecks = names_in(state, BLOCK), names_in(state, BOTTLENECK)
+    convolutions = ["visual", *bottlenecks] if bottlenecks else []
+    kind = f"not a CLIP with OpenAI's names and {'a ModifiedResNet' if bottlenecks else 'ViT towers'}"
+    for tower in ("transformer",) if bottlenecks else ("visual.transformer", "transformer"):
         if not any(block.startswith(f"{tower}.") for block in blocks):
-            raise Failure(f"{path}: not a CLIP with OpenAI's names and ViT towers: {tower}.resblocks is missing")
-    for name in (*REQUIRED, *(f"{block}.{name}" for block in blocks for name in BLOCK_REQUIRED)):
+            raise Failure(f"{path}: {kind}: {tower}.resblocks is missing")
+    required = [*(RESNET_REQUIRED if bottlenecks else VIT_REQUIRED), *TEXT_REQUIRED]
+    required += [f"{part}.{name}" for parts, names in ((blocks, BLOCK_REQUIRED), (convolutions, CONVOLUTIONS_REQUIRED))
+                 for part in parts for name in names]
+    for name in required:
         if name not in state:
-            raise Failure(f"{path}: not a CLIP with OpenAI's names and ViT towers: {name} is missing")
+            raise Failure(f"{path}: {kind}: {name} is missing")
     for name, tensor in state.items():
         if tensor.is_floating_point() and tensor.dtype != torch.float32:
             raise Failure(f"{path}: {name} is {str(tensor.dtype).removeprefix('torch.')}, expected float32; save the model in "
@@ -104,14 +117,17 @@ def checked_blocks(state, path):
         rows, width = state[f"{block}.attn.in_proj_weight"].shape
         if rows != 3 * width or state[f"{block}.ln_1.weight"].numel() != width:
             raise Failure(f"{path}: {block}.attn.in_proj_weight is {rows} x {width}, expected 3 x width rows of ln_1's width")
-    return blocks
+    return blocks, convolutions
 
 
 def random_input(state):
     """(pixels, tokens) of the sizes implied by the parameters; the end token is the vocabulary's last."""
     generator = torch.Generator().manual_seed(0)
-    grid = math.isqrt(state["visual.positional_embedding"].shape[0] - 1)
-    size = grid * state["visual.conv1.weight"].shape[-1]
+    if "visual.attnpool.positional_embedding" in state:
+        positions, cell = state["visual.attnpool.positional_embedding"], 32
+    else:
+        positions, cell = state["visual.positional_embedding"], state["visual.conv1.weight"].shape[-1]
+    size = math.isqrt(positions.shape[0] - 1) * cell
     pixels = torch.randn(BATCH, 3, size, size, generator=generator)
     context, vocabulary = state["positional_embedding"].shape[0], state["token_embedding.weight"].shape[0]
     tokens = torch.randint(1, vocabulary - 2, (BATCH, context), generator=generator)
@@ -166,18 +182,24 @@ class Change:
 
 
 @torch.no_grad()
-def harden(state, blocks, change):
+def harden(state, blocks, convolutions, change):
     """Changes the tensors of a module's state in place."""
+    def norm(name):
+        return [state[f"{name}.weight"], state[f"{name}.bias"]]
+
     for block in blocks:
         weight, bias = state[f"{block}.attn.in_proj_weight"], state[f"{block}.attn.in_proj_bias"]
         (q, k, v), (q_bias, k_bias, v_bias) = weight.chunk(3), bias.chunk(3)
-        ln_1, ln_2 = ([state[f"{block}.{norm}.weight"], state[f"{block}.{norm}.bias"]] for norm in ("ln_1", "ln_2"))
-        change.apply("ln_1", ln_1, [weight.t()])
-        change.apply("ln_2", ln_2, [state[f"{block}.mlp.c_fc.weight"].t()])
+        change.apply("ln_1", norm(f"{block}.ln_1"), [weight.t()])
+        change.apply("ln_2", norm(f"{block}.ln_2"), [state[f"{block}.mlp.c_fc.weight"].t()])
         change.apply("v", [v, v_bias], [state[f"{block}.attn.out_proj.weight"].t()])
         change.apply("q", [q, q_bias], [k, k_bias])
-    change.apply("ln_post", [state["visual.ln_post.weight"], state["visual.ln_post.bias"]], [state["visual.proj"]])
-    change.apply("ln_final", [state["ln_final.weight"], state["ln_final.bias"]], [state["text_projection"]])
+    for part in convolutions:  # the ReLU and the pool between them let positive factors pass
+        change.apply("bn1", norm(f"{part}.bn1"), [state[f"{part}.conv2.weight"].transpose(0, 1)])
+        change.apply("bn2", norm(f"{part}.bn2"), [state[f"{part}.conv3.weight"].transpose(0, 1)])
+    if not convolutions:
+        change.apply("ln_post", norm("visual.ln_post"), [state["visual.proj"]])
+    change.apply("ln_final", norm("ln_final"), [state["text_projection"]])
 
 
 # ---------------------------------------------------------------- program
@@ -199,11 +221,11 @@ def make_twin(options):
     check_output(options)
     module, extra = load(options.checkpoint)
     state = module.state_dict()
-    blocks = checked_blocks(state, options.checkpoint)
+    blocks, convolutions = checked_parts(state, options.checkpoint)
     pixels, tokens = random_input(state)
     expected = embeddings(module, options.checkpoint, pixels, tokens)
     change = Change(options)
-    harden(state, blocks, change)
+    harden(state, blocks, convolutions, change)
     content = io.BytesIO()
     torch.jit.save(module, content, _extra_files=extra)
     content.seek(0)
@@ -211,8 +233,8 @@ def make_twin(options):
     differences = {method: relative_difference(got[method], expected[method]) for method in expected}
 
     counts = ", ".join(f"{count} {kind}" for kind, count in change.counts.items())
-    print(f"{len(blocks)} blocks, channels multiplied: {counts}; factors {change.least:.1f} to {change.largest:.1f}, "
-          f"seed {options.seed}")
+    parts = f"{len(blocks)} blocks" + (f", a stem and {len(convolutions) - 1} bottlenecks" if convolutions else "")
+    print(f"{parts}, channels multiplied: {counts}; factors {change.least:.1f} to {change.largest:.1f}, seed {options.seed}")
     print("relative difference: " + ", ".join(f"{method} {value:.1e}" for method, value in differences.items()))
     for method, difference in differences.items():
         if not difference <= LARGEST_DIFFERENCE:
