@@ -2,6 +2,8 @@
 
 #include <ATen/ops/zeros.h>
 
+#include <cmath>
+
 #include "clipq/model/build_model.h"
 #include "clipq/model/transformer_text_tower.h"
 #include "clipq/model/vit_tower.h"
@@ -39,6 +41,22 @@ inline ClipConfig tiny_siglip_config() {
   config.text->pooling = TextPooling::kLast;
   config.text->causal = false;
   config.text->projection_bias = true;
+  return config;
+}
+
+/// The same with a ResNet of one or two blocks a stage for images of 64 pixels, so that its last map
+/// has four positions.
+inline ClipConfig tiny_resnet_config() {
+  ClipConfig config = tiny_config();
+  ImageTowerConfig& image = *config.image;
+  image.pooling = ImagePooling::kMeanQuery;
+  image.stages = {4, {1, 2, 1, 1}};
+  image.layers = 5;
+  image.width = ResNetStages::kWidening * image.stages.width;
+  image.mlp_width = 0;
+  image.settings.heads = 2;
+  image.resolution = 2 * ResNetStages::kShrinking;
+  image.patch_size = ResNetStages::kShrinking;
   return config;
 }
 
@@ -80,8 +98,37 @@ inline StateDict random_state(const ClipConfig& config, std::uint64_t seed = 7) 
     add(name + ".weight", {out, in}, 0.12);
     add(name + ".bias", {out}, 0.1);
   };
+  const auto add_convolution = [&](const std::string& name, std::int64_t out, std::int64_t in,
+                                   std::int64_t side) {
+    add(name + ".weight", {out, in, side, side}, 1.2 / std::sqrt(in * side * side));
+    add(name + ".bias", {out}, 0.1);
+  };
+  const auto add_resnet = [&](const ImageTowerConfig& image) {
+    const std::int64_t width = image.stages.width;
+    add_convolution("visual.conv1", width / 2, 3, 3);
+    add_convolution("visual.conv2", width / 2, width / 2, 3);
+    add_convolution("visual.conv3", width, width / 2, 3);
+    std::int64_t in = width;
+    for (std::size_t stage = 0; stage < image.stages.blocks.size(); ++stage) {
+      const std::int64_t channels = width << stage;
+      for (std::int64_t i = 0; i < image.stages.blocks[stage]; ++i) {
+        const std::string block =
+            "visual.layer" + std::to_string(stage + 1) + "." + std::to_string(i);
+        add_convolution(block + ".conv1", channels, in, 1);
+        add_convolution(block + ".conv2", channels, channels, 3);
+        add_convolution(block + ".conv3", 4 * channels, channels, 1);
+        if (i == 0) add_convolution(block + ".downsample.0", 4 * channels, in, 1);
+        in = 4 * channels;
+      }
+    }
+    add("visual.attnpool.positional_embedding", {image.tokens(), in}, 0.2);
+    add("visual.attnpool.in_proj_weight", {3 * in, in}, 0.12);
+    add("visual.attnpool.in_proj_bias", {3 * in}, 0.1);
+    add_linear("visual.attnpool.c_proj", image.embed_dim, in);
+  };
   const auto add_image_tower = [&](const ImageTowerConfig& image) {
     const std::int64_t width = image.width;
+    if (image.is_resnet()) return add_resnet(image);
     add("visual.conv1.weight", {width, 3, image.patch_size, image.patch_size}, 0.1);
     add("visual.positional_embedding", {image.tokens(), width}, 0.2);
     add_norm("visual.ln_post", width);
@@ -110,6 +157,7 @@ inline StateDict random_state(const ClipConfig& config, std::uint64_t seed = 7) 
   if (config.text) add_text_tower(*config.text);
   if (config.image && config.text) add("logit_scale", {}, 0.1, 2.6);
   for (const Tower tower : config.towers()) {
+    if (!config.tower(tower).is_transformer()) continue;
     const std::string name = tower == Tower::kImage ? "visual.transformer" : "transformer";
     for (std::int64_t i = 0; i < config.tower(tower).layers; ++i) {
       add_block(name + ".resblocks." + std::to_string(i), config.tower(tower));
@@ -118,11 +166,15 @@ inline StateDict random_state(const ClipConfig& config, std::uint64_t seed = 7) 
   return state;
 }
 
-inline ClipModel tiny_clip(std::uint64_t seed = 7) {
-  const ClipConfig config = tiny_config();
+inline ClipModel model_of(const ClipConfig& config, std::uint64_t seed = 7) {
   Preprocess preprocess;
-  preprocess.size = static_cast<int>(config.image->resolution);
+  if (config.image) preprocess.size = static_cast<int>(config.image->resolution);
   return build_model(config, preprocess, random_state(config, seed), "tiny");
+}
+
+inline ClipModel tiny_clip(std::uint64_t seed = 7) { return model_of(tiny_config(), seed); }
+inline ClipModel tiny_resnet_clip(std::uint64_t seed = 7) {
+  return model_of(tiny_resnet_config(), seed);
 }
 
 /// The towers of a model as what they are.
@@ -140,6 +192,11 @@ inline const TransformerTextTower& text_tower(const ClipModel& model) {
 /// Random images that fit tiny_config().
 inline at::Tensor tiny_pixels(std::int64_t count = 3, std::uint64_t seed = 11) {
   return random_normal({count, 3, 16, 16}, seed);
+}
+
+/// Random images that fit tiny_resnet_config().
+inline at::Tensor tiny_resnet_pixels(std::int64_t count = 3, std::uint64_t seed = 11) {
+  return random_normal({count, 3, 64, 64}, seed);
 }
 
 /// Texts of different lengths: start 38, ids, end 39, padding 0.

@@ -26,24 +26,41 @@ std::string short_number(double value) {
   return out.str();
 }
 
-std::string settings_text(const TowerSettings& settings) {
+std::string settings_text(const TowerConfig& config) {
+  const TowerSettings& settings = config.settings;
   std::ostringstream out;
-  out << settings.heads << " heads, activation " << name_of(settings.activation)
-      << ", LayerNorm eps " << settings.layer_norm_eps
-      << (settings.normalized ? ", embeddings of length 1" : "");
+  out << settings.heads << " heads";
+  if (config.is_transformer()) {
+    out << ", activation " << name_of(settings.activation) << ", LayerNorm eps "
+        << settings.layer_norm_eps;
+  }
+  out << (settings.normalized ? ", embeddings of length 1" : "");
   return out.str();
 }
 
 std::string tower_text(const TowerConfig& config) {
-  return cat("width ", config.width, ", ", config.layers, " layers, ",
-             settings_text(config.settings), "\n");
+  return cat("width ", config.width, ", ", config.layers, " layers, ", settings_text(config),
+             "\n");
+}
+
+/// "stem 64 wide, 3 + 4 + 6 + 3 blocks"
+std::string stages_text(const ResNetStages& stages) {
+  std::vector<std::string> counts;
+  for (const std::int64_t count : stages.blocks) counts.push_back(cat(count));
+  return cat("stem ", stages.width, " wide, ", join(counts, " + "), " blocks");
+}
+
+std::string image_text(const ImageTowerConfig& config) {
+  const std::string start = cat(describe(config), ", ", config.resolution, " pixels, ");
+  if (!config.is_resnet()) return cat(start, "patch ", config.patch_size, ", ", tower_text(config));
+  return cat(start, stages_text(config.stages), ", attention pool ", config.width, " wide, ",
+             settings_text(config), "\n");
 }
 
 std::string config_lines(const ClipConfig& config) {
   std::string lines;
   if (const auto& image = config.image) {
-    lines += cat("image tower: ", describe(*image), ", ", image->resolution, " pixels, patch ",
-                 image->patch_size, ", ", tower_text(*image));
+    lines += cat("image tower: ", image_text(*image));
   }
   if (const auto& text = config.text) {
     lines += cat("text tower: ", describe(*text), ", context ", text->context_length,
@@ -97,13 +114,19 @@ void describe_parts(OpenedModel& opened, Inspection& out) {
       return std::count_if(places.begin(), places.end(),
                            [tower](const PartPlace& place) { return place.tower == tower; });
     };
-    const auto linears = count(parts.linears);
+    const auto convolutions = std::count_if(
+        parts.linears.begin(), parts.linears.end(),
+        [tower](const LinearPart& part) { return part.tower == tower && part.window.has_value(); });
+    const auto linears = count(parts.linears) - convolutions;
     const auto attentions = count(parts.attentions);
     const auto embeddings = count(parts.embeddings);
-    out.text += cat("quantizable layers of the ", name_of(tower), " tower: ", linears, " linear, ",
-                    attentions, " attention", embeddings > 0 ? ", 1 embedding" : "", "\n");
+    out.text += cat("quantizable layers of the ", name_of(tower),
+                    " tower: ", convolutions > 0 ? cat(convolutions, " convolution, ") : "",
+                    linears, " linear, ", attentions, " attention",
+                    embeddings > 0 ? ", 1 embedding" : "", "\n");
     out.json["quantizable"][name_of(tower)] = {
         {"linear", linears}, {"attention", attentions}, {"embedding", embeddings}};
+    if (convolutions > 0) out.json["quantizable"][name_of(tower)]["convolution"] = convolutions;
   }
 }
 
@@ -122,17 +145,22 @@ void describe_checkpoint(const OpenedModel& opened, Inspection& out) {
   out.json["container"] = checkpoint.container;
   out.json["dialect"] = checkpoint.dialect;
   for (const auto& [tower, settled] : checkpoint.towers) {
+    const bool is_transformer = settled.activation.origin != Origin::kUnused;
     out.text += cat(name_of(tower), " tower: heads from ", name_of(settled.heads.origin),
-                    ", activation from ", name_of(settled.activation.origin),
-                    ", LayerNorm eps from ", name_of(settled.layer_norm_eps.origin),
+                    is_transformer
+                        ? cat(", activation from ", name_of(settled.activation.origin),
+                              ", LayerNorm eps from ", name_of(settled.layer_norm_eps.origin))
+                        : "",
                     tower == Tower::kText ? cat(", pooling from ", name_of(settled.pooling.origin),
                                                 ", causality from ", name_of(settled.causal.origin))
                                           : "",
                     "\n");
-    out.json["settings_from"][name_of(tower)] = {
-        {"heads", name_of(settled.heads.origin)},
-        {"activation", name_of(settled.activation.origin)},
-        {"layer_norm_eps", name_of(settled.layer_norm_eps.origin)}};
+    Json& from = out.json["settings_from"][name_of(tower)];
+    from["heads"] = name_of(settled.heads.origin);
+    if (is_transformer) {
+      from["activation"] = name_of(settled.activation.origin);
+      from["layer_norm_eps"] = name_of(settled.layer_norm_eps.origin);
+    }
     if (tower == Tower::kText) {
       out.json["settings_from"]["text"]["pooling"] = name_of(settled.pooling.origin);
       out.json["settings_from"]["text"]["causal"] = name_of(settled.causal.origin);

@@ -11,6 +11,7 @@
 #include "clipq/core/error.h"
 #include "clipq/core/strings.h"
 #include "clipq/model/attention_pooled_vit.h"
+#include "clipq/model/resnet_tower.h"
 #include "clipq/model/transformer_text_tower.h"
 #include "clipq/model/vit_tower.h"
 #include "clipq/quant/simulated_layers.h"
@@ -133,10 +134,9 @@ auto contents_of(const Layer& layer) {
   return *contents;
 }
 
-Module make_linear(const Linear& layer) {
-  const LinearContents contents = contents_of(layer);
+/// Registers a layer's weight and bias, and returns the expression for the weight's values.
+std::string register_linear(Module& module, const LinearContents& contents) {
   const QuantizedTensor* quantized = contents.quantized;
-  Module module("Linear");
   std::string weight = "self.weight";
   if (quantized != nullptr) {
     register_weight(module, *quantized);
@@ -151,8 +151,30 @@ Module make_linear(const Linear& layer) {
   } else {
     module.register_attribute("bias", c10::OptionalType::ofTensor(), c10::IValue());
   }
+  return weight;
+}
+
+Module make_linear(const Linear& layer) {
+  const LinearContents contents = contents_of(layer);
+  Module module("Linear");
+  const std::string weight = register_linear(module, contents);
   const std::string input = add_quantizer(module, Role::kInput, contents.input, "x");
   module.define(source("linear", {{"input", input}, {"weight", weight}}));
+  return module;
+}
+
+/// A ResNet's; of 1 x 1 it is a linear layer of the map's positions.
+Module make_convolution(const Linear& layer, const ConvolutionWindow& window) {
+  const LinearContents contents = contents_of(layer);
+  Module module("Convolution");
+  const std::string weight = register_linear(module, contents);
+  const std::string items = add_quantizer(module, Role::kInput, contents.input, "x.flatten(1)");
+  module.define(source("convolution",
+                       {{"input", contents.input == nullptr ? "x" : items + ".reshape(x.size())"},
+                        {"weight", weight},
+                        {"side", cat(window.side)},
+                        {"stride", cat(window.stride)},
+                        {"padding", cat(window.padding())}}));
   return module;
 }
 
@@ -187,28 +209,85 @@ Module make_layer_norm(const LayerNorm& norm) {
   return module;
 }
 
-Module make_attention(const Block& block) {
-  const Attention& attention = *block.attention;
+/// Defines `method`, from tokens through both layers around an attention.
+/// @param width of queries, keys or values
+void add_attention(Module& module, const Linear& qkv, const Attention& attention,
+                   std::int64_t width, const Substitutions& names) {
   const AttentionQuantizers quantizers =
       attention.quantizers() == nullptr ? AttentionQuantizers() : *attention.quantizers();
-  Module module("Attention");
-  module.register_module("in_proj", make_linear(*block.qkv));
-  module.register_module("out_proj", make_linear(*block.attention_output));
+  module.register_module("in_proj", make_linear(qkv));
   const std::string q = add_quantizer(module, Role::kQBmm, quantizers.q, "q");
   const std::string k = add_quantizer(module, Role::kKBmm, quantizers.k, "k");
   const std::string v = add_quantizer(module, Role::kVBmm, quantizers.v, "v");
   add_quantizer(module, Role::kSoftmax, quantizers.softmax, "probabilities");
   const std::string output =
       add_quantizer(module, Role::kBmm2Output, quantizers.output, "attended");
-  const std::int64_t head_width = block.width / attention.heads();
+  const std::int64_t head_width = width / attention.heads();
   module.define(
       source(quantizers.softmax ? "attend_softmax" : "attend",
              {{"causal", attention.causal() ? "True" : "False"},
               {"score_scale", number_text(1 / std::sqrt(static_cast<double>(head_width)))}}));
-  module.define(source(
-      "attention",
-      {{"heads", cat(attention.heads())}, {"q", q}, {"k", k}, {"v", v}, {"output", output}}));
+  Substitutions substitutions = {
+      {"heads", cat(attention.heads())}, {"q", q}, {"k", k}, {"v", v}, {"output", output}};
+  substitutions.insert(substitutions.end(), names.begin(), names.end());
+  module.define(source("attention", substitutions));
+}
+
+Module make_attention(const Block& block) {
+  Module module("Attention");
+  module.register_module("out_proj", make_linear(*block.attention_output));
+  add_attention(module, *block.qkv, *block.attention, block.width,
+                {{"method", "forward"}, {"queries", "parts[0]"}, {"output_layer", "out_proj"}});
   return module;
+}
+
+Module make_attention_pool(const AttentionPool2d& pool) {
+  Module module("AttentionPool2d");
+  module.register_buffer("positional_embedding", pool.positions);
+  module.register_module("c_proj", make_linear(*pool.output));
+  add_attention(module, *pool.qkv, *pool.attention, pool.width,
+                {{"method", "attention"},
+                 {"queries", "parts[0].narrow(2, 0, 1)"},
+                 {"output_layer", "c_proj"}});
+  module.define(source("attention_pool_2d"));
+  return module;
+}
+
+Module make_bottleneck(const Bottleneck& block) {
+  Module module("Bottleneck");
+  module.register_module("conv1", make_linear(*block.conv1));
+  module.register_module("conv2", make_convolution(*block.conv2, Bottleneck::kWindow));
+  module.register_module("conv3", make_linear(*block.conv3));
+  if (block.shape.halves) module.define(source("average_pool"));
+  const auto pooled = [&block](const std::string& x) {
+    return block.shape.halves ? cat("self.average_pool(", x, ")") : x;
+  };
+  std::string residual = "x";
+  if (block.downsample) {
+    Module downsample("Downsample");
+    downsample.register_module("0", make_linear(*block.downsample));
+    module.register_module("downsample", downsample);
+    residual = cat("getattr(self.downsample, \"0\").forward(", pooled("x"), ")");
+  }
+  module.define(source("bottleneck", {{"hidden", pooled("hidden")}, {"residual", residual}}));
+  return module;
+}
+
+/// Adds the stages "layer1", … and returns the lines that run their blocks.
+std::string add_stages(Module& module, const ResNet& resnet) {
+  std::string lines;
+  std::vector<Module> stages;
+  for (std::size_t i = 0; i < resnet.blocks.size(); ++i) {
+    const auto [stage, index] = resnet.place_of(i);
+    if (index == 0) stages.emplace_back("Stage");
+    stages.back().register_module(cat(index), make_bottleneck(resnet.blocks[i]));
+    lines += cat(i == 0 ? "" : "\n", "    x = getattr(self.layer", stage, ", \"", index,
+                 "\").forward(x)");
+  }
+  for (std::size_t i = 0; i < stages.size(); ++i) {
+    module.register_module(cat("layer", i + 1), stages[i]);
+  }
+  return lines;
 }
 
 std::string activation_expression(Activation activation) {
@@ -325,6 +404,19 @@ class TowerWriter final : public TowerVisitor {
     module.define(source("patches", patches_of(config)));
     module.define(source("visual_attention_pooled"));
     add_visual(module, config);
+  }
+
+  void visit(const ResNetTower& tower) override {
+    Module module("Visual");
+    for (std::size_t i = 0; i < tower.resnet.stem.size(); ++i) {
+      module.register_module(cat("conv", i + 1),
+                             make_convolution(*tower.resnet.stem[i], stem_window(i)));
+    }
+    const std::string blocks = add_stages(module, tower.resnet);
+    module.register_module("attnpool", make_attention_pool(tower.attention_pool));
+    module.define(source("average_pool"));
+    module.define(source("visual_resnet", {{"blocks", blocks}}));
+    add_visual(module, tower.config());
   }
 
   void visit(const TransformerTextTower& tower) override {

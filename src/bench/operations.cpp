@@ -50,19 +50,20 @@ class MultiplyAdds {
 
   std::int64_t of_linear(const LinearPart& part, std::int64_t tokens) const {
     const std::int64_t weights = part.in_features * part.out_features;
-    if (!part.block) return part.rows * weights;
-    if (!is_pooled(part)) return tokens * weights;
-    // Keys and values are those of all tokens.
     const bool is_qkv =
         std::any_of(parts_.attentions.begin(), parts_.attentions.end(),
                     [&](const AttentionPart& attention) { return attention.qkv == part.layer; });
-    return is_qkv ? (2 * tokens + 1) * (weights / 3) : weights;
+    // Keys and values are those of all tokens.
+    const std::int64_t keys_and_values = (2 * tokens + 1) * (weights / 3);
+    if (!part.block) return is_qkv ? keys_and_values : part.rows * weights;
+    if (is_pooled(part)) return is_qkv ? keys_and_values : weights;
+    return (tower_ == Tower::kImage ? part.rows : tokens) * weights;
   }
 
   std::int64_t of_attention(const AttentionPart& part, std::int64_t tokens) const {
     std::int64_t pairs = tokens * tokens;
     if (part.causal && computed_.hidden_skipped) pairs = tokens * (tokens + 1) / 2;
-    if (is_pooled(part)) pairs = tokens;
+    if (part.pooled || is_pooled(part)) pairs = tokens;
     return 2 * part.width * pairs;
   }
 

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "clipq/model/resnet.h"
 #include "clipq/model/transformer.h"
 #include "clipq/model/wrapped_linear.h"
 
@@ -14,17 +15,13 @@ class ProfiledLinear final : public WrappedLinear {
                  std::shared_ptr<LayerProfile> profile)
       : WrappedLinear(std::move(inner)), name_(std::move(name)), profile_(std::move(profile)) {}
 
-  at::Tensor forward(const at::Tensor& x) const override {
+ private:
+  at::Tensor pass(const at::Tensor& /*x*/,
+                  const std::function<at::Tensor()>& compute) const override {
     const TimedLayer timed(profile_.get(), name_);
-    return inner().forward(x);
-  }
-  at::Tensor forward_part(const at::Tensor& x, std::int64_t first,
-                          std::int64_t count) const override {
-    const TimedLayer timed(profile_.get(), name_);
-    return inner().forward_part(x, first, count);
+    return compute();
   }
 
- private:
   std::string name_;
   std::shared_ptr<LayerProfile> profile_;
 };
@@ -54,6 +51,10 @@ ClipModel profiled(ClipModel model, const std::shared_ptr<LayerProfile>& profile
   const ModelParts parts = parts_of(model);
   for (const TransformerPart& part : parts.transformers) {
     auto& runner = part.transformer->runner;
+    if (runner) runner = runner->profiled(profile);
+  }
+  for (const ResNetPart& part : parts.resnets) {
+    auto& runner = part.resnet->runner;
     if (runner) runner = runner->profiled(profile);
   }
   for (const LinearPart& part : parts.linears) {

@@ -27,8 +27,7 @@ struct Unsupported {
   const char* family;
 };
 
-constexpr std::array<Unsupported, 6> kUnsupported = {{
-    {"visual.layer1.0.conv1.weight", "a CLIP with a ResNet as image tower"},
+constexpr std::array<Unsupported, 5> kUnsupported = {{
     {"text.transformer.embeddings.", "an open_clip model with one of Hugging Face's text towers"},
     {"visual.attn_pool.query", "a CoCa"},
     {"text.cls_emb", "a CoCa"},
@@ -192,6 +191,11 @@ const std::vector<Dialect>& dialects() {
        .original = original_open_clip_custom_text,
        .image_modules = {"visual"},
        .text_modules = {"text"}},
+      {.name = "OpenAI CLIP with a ResNet",
+       .image_anchor = {"visual.layer1.0.conv1.weight"},
+       .text_anchor = {},
+       .canonical = canonical_openai_clip,
+       .original = original_openai_resnet},
       {.name = "OpenAI CLIP",
        .image_anchor = {"visual.class_embedding"},
        .text_anchor = {"token_embedding.weight", "positional_embedding"},
@@ -202,6 +206,12 @@ const std::vector<Dialect>& dialects() {
        .canonical = canonical_openai_visual,
        .original = original_openai_visual,
        .image_modules = {"conv1", "transformer", "ln_post"}},
+      {.name = "OpenAI CLIP's ResNet",
+       .image_anchor = {"layer1.0.conv1.weight", "attnpool.positional_embedding"},
+       .text_anchor = {},
+       .canonical = canonical_openai_visual,
+       .original = original_openai_visual,
+       .image_modules = {"layer1", "attnpool"}},
       {.name = "open_clip SigLIP's visual",
        .image_anchor = {"trunk.attn_pool.latent"},
        .text_anchor = {},

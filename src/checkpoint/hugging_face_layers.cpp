@@ -1,36 +1,15 @@
 #include "hugging_face_layers.h"
 
-#include <ATen/ops/cat.h>
-
 #include <string_view>
 #include <utility>
 #include <vector>
 
-#include "clipq/core/error.h"
 #include "clipq/core/strings.h"
 
 namespace clipq {
 namespace {
 
-constexpr std::array<std::string_view, 3> kProjections = {"q_proj", "k_proj", "v_proj"};
 constexpr std::string_view kPositionIds = ".embeddings.position_ids";
-
-/// Joins the projections of one attention, for "weight" or "bias": rows of q, then k, then v.
-at::Tensor joined(StateDict& state, const std::string& attention, const std::string& kind,
-                  const std::string& where) {
-  std::vector<at::Tensor> parts;
-  for (const std::string_view projection : kProjections) {
-    const std::string name = cat(attention, projection, ".", kind);
-    const at::Tensor part = take_tensor(state, name, where);
-    if (part.dim() == 0 || (!parts.empty() && (part.sizes() != parts[0].sizes() ||
-                                               part.scalar_type() != parts[0].scalar_type()))) {
-      throw InputError(cat(where, ": ", name, " has shape ", part.sizes(),
-                           ", which doesn't fit the other projections"));
-    }
-    parts.push_back(part);
-  }
-  return at::cat(parts);
-}
 
 }  // namespace
 
@@ -45,7 +24,7 @@ void join_projections(StateDict& state, const std::string& where) {
     const std::size_t at = name.find(kQuery);
     const std::string attention = name.substr(0, at) + ".self_attn.";
     const std::string kind = name.substr(at + kQuery.size());
-    at::Tensor tensor = joined(state, attention, kind, where);
+    at::Tensor tensor = take_projections(state, attention, kind, where);
     state[cat(name.substr(0, at), ".attn.in_proj_", kind)] = std::move(tensor);
   }
 }

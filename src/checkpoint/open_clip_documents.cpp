@@ -90,6 +90,12 @@ bool has_timm_tower(const Json& vision) {
   return name != vision.end() && !name->is_null();
 }
 
+/// A ResNet's layers are the blocks of each stage.
+bool has_resnet(const Json& vision) {
+  const auto layers = vision.find("layers");
+  return layers != vision.end() && layers->is_array();
+}
+
 struct ImageSettings {
   std::int64_t heads;
   Activation activation;
@@ -104,7 +110,8 @@ ImageSettings image_settings_of(const Json& model, const Json& vision, const std
   const auto width = json_value<std::int64_t>(vision, "width", kVisionWidth, place);
   const auto head_width = json_value<std::int64_t>(vision, "head_width", kHeadWidth, place);
   if (head_width < 1) throw InputError(cat(place, ": \"head_width\" is ", head_width));
-  return {width / head_width, activation_of(model, vision, place), eps_of(vision, place)};
+  const std::int64_t heads = (has_resnet(vision) ? ResNetStages::kWidening : 1) * width / head_width;
+  return {heads, activation_of(model, vision, place), eps_of(vision, place)};
 }
 
 void read_vision(CheckpointMetadata& metadata, const Json& model, const std::string& place) {
@@ -122,7 +129,7 @@ void read_vision(CheckpointMetadata& metadata, const Json& model, const std::str
         cat(place, ": \"image_size\" is ", size.dump(), "; clipq takes square images"));
   }
   metadata.family = has_timm_tower(vision) ? "siglip" : "clip";
-  if (!has_timm_tower(vision)) {
+  if (!has_timm_tower(vision) && !has_resnet(vision)) {
     metadata.patch_size = json_value<std::int64_t>(vision, "patch_size", kPatchSize, place);
   }
 }

@@ -6,6 +6,8 @@
 
 #include "clipq/core/error.h"
 #include "clipq/core/strings.h"
+#include "clipq/model/resnet_tower.h"
+#include "fold_batch_norms.h"
 #include "renaming.h"
 
 namespace clipq {
@@ -21,6 +23,7 @@ constexpr std::array<LayerScale, 2> kLayerScales = {
     {{".ls_1.gamma", ".attn.out_proj"}, {".ls_2.gamma", ".mlp.c_proj"}}};
 
 constexpr std::string_view kVisual = "visual.";
+constexpr const char* kAttentionPool = "visual.attnpool.";
 
 /// Numbers that say what shapes say, masks, and the bias of logits.
 constexpr std::array<std::string_view, 5> kWithoutInfluence = {
@@ -40,6 +43,15 @@ void fold(StateDict& state, const std::string& gamma, const std::string& linear,
   state.erase(gamma);
 }
 
+/// Folds what belongs together in a ResNet.
+void join_resnet(StateDict& state, const std::string& where) {
+  fold_batch_norms(state, where);
+  for (const char* kind : {"weight", "bias"}) {
+    state[cat(kAttentionPool, "in_proj_", kind)] =
+        take_projections(state, kAttentionPool, kind, where);
+  }
+}
+
 }  // namespace
 
 StateDict canonical_openai_clip(StateDict state, const std::string& where) {
@@ -53,6 +65,7 @@ StateDict canonical_openai_clip(StateDict state, const std::string& where) {
       fold(state, name, block + std::string(each.linear), where);
     }
   }
+  if (has_resnet(state)) join_resnet(state, where);
   // A layer of its own, unlike the parameter, is stored as [out, in].
   if (const auto layer = state.find("text_projection.weight"); layer != state.end()) {
     const at::Tensor weight = layer->second;
@@ -67,7 +80,13 @@ StateDict canonical_openai_visual(StateDict state, const std::string& where) {
 }
 
 std::string original_openai_visual(const std::string& canonical) {
-  return without_prefix(canonical, kVisual);
+  return without_prefix(original_openai_resnet(canonical), kVisual);
+}
+
+std::string original_openai_resnet(const std::string& canonical) {
+  constexpr std::string_view kJoined = "visual.attnpool.in_proj_";
+  if (!canonical.starts_with(kJoined)) return canonical;
+  return cat(kAttentionPool, "q_proj.", canonical.substr(kJoined.size()));
 }
 
 }  // namespace clipq

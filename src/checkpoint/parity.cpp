@@ -40,16 +40,27 @@ at::Tensor directions(const at::Tensor& rows) { return normalize_rows(rows.to(at
 
 double largest_row(const at::Tensor& rows) { return rows.norm(2, -1).max().item<double>(); }
 
-/// How far noise of an ulp on its positions moves a tower's embeddings.
+/// The values with noise of an ulp.
+at::Tensor with_noise(const at::Tensor& values) {
+  const at::Generator generator = at::make_generator<at::CPUGeneratorImpl>(1);
+  return at::randn(values.sizes(), generator, values.options()).mul_(kUlp).add_(1).mul_(values);
+}
+
+/// How far noise of an ulp on its positions, or the weights of its convolutions, moves a tower's
+/// embeddings.
 double rounding_of(ClipModel model, Tower tower, const Reference& reference,
                    const at::Tensor& rows) {
   const ModelParts parts = parts_of(model);
   for (const TensorPart& part : parts.tensors) {
     if (part.tower != tower || part.use != TensorUse::kPositions) continue;
-    const at::Generator generator = at::make_generator<at::CPUGeneratorImpl>(1);
-    const at::Tensor noise =
-        at::randn(part.tensor->sizes(), generator, part.tensor->options()).mul_(kUlp);
-    *part.tensor = part.tensor->mul(noise.add_(1));
+    *part.tensor = with_noise(*part.tensor);
+  }
+  for (const LinearPart& part : parts.linears) {
+    if (part.tower != tower || !part.window) continue;
+    const std::optional<LinearContents> contents = (*part.layer)->contents();
+    if (!contents || !contents->is_float()) continue;
+    *part.layer =
+        std::make_shared<FloatLinear>(with_noise(contents->weight), contents->bias);
   }
   return largest_row(directions(encode(model, tower, reference)).sub(directions(rows)));
 }
@@ -65,14 +76,18 @@ std::vector<std::int64_t> possible_heads(std::int64_t width) {
 }
 
 /// The tower's settings with one changed to each of its other possible values.
-std::vector<TowerSettings> neighbours(const TowerSettings& settings, std::int64_t width) {
+std::vector<TowerSettings> neighbours(const TowerConfig& config) {
+  const TowerSettings& settings = config.settings;
   std::vector<TowerSettings> out;
   const auto add = [&](auto TowerSettings::*member, auto value) {
     if (settings.*member == value) return;
     out.push_back(settings);
     out.back().*member = value;
   };
-  for (const std::int64_t heads : possible_heads(width)) add(&TowerSettings::heads, heads);
+  for (const std::int64_t heads : possible_heads(config.width)) {
+    add(&TowerSettings::heads, heads);
+  }
+  if (!config.is_transformer()) return out;
   for (const Activation activation : activations()) add(&TowerSettings::activation, activation);
   for (const double eps : kUsualEps) add(&TowerSettings::layer_norm_eps, eps);
   return out;
@@ -149,7 +164,7 @@ class Comparison {
     if (fits(tower)) return false;
     const TowerConfig config = model_.tower(tower).config();
     std::vector<ClipModel> candidates;
-    for (const TowerSettings& settings : neighbours(config.settings, config.width)) {
+    for (const TowerSettings& settings : neighbours(config)) {
       candidates.push_back(with_settings(model_, tower, settings));
     }
     if (tower == Tower::kText) {
@@ -245,7 +260,8 @@ void judge_misfit(const TowerParity& parity, Tower tower, const ClipConfig& conf
                   : "",
           "; its architecture isn't what its names say: ",
           is_text ? cat("a text tower that is ", describe(*config.text))
-                  : cat("a pre-norm ", describe(*config.image))));
+                  : cat("a ", config.image->is_resnet() ? "" : "pre-norm ",
+                        describe(*config.image))));
 }
 
 /// @param what of the reference the rows are, "image and text"

@@ -1,12 +1,18 @@
 #include "renaming.h"
 
+#include <ATen/ops/cat.h>
+
+#include <array>
 #include <utility>
+#include <vector>
 
 #include "clipq/core/error.h"
 #include "clipq/core/strings.h"
 
 namespace clipq {
 namespace {
+
+constexpr std::array<std::string_view, 3> kProjections = {"q_proj", "k_proj", "v_proj"};
 
 std::string renamed_in_block(std::string name, std::span<const Renaming> in_blocks) {
   for (const Renaming& each : in_blocks) {
@@ -76,6 +82,22 @@ at::Tensor take_tensor(StateDict& state, const std::string& name, const std::str
   at::Tensor tensor = std::move(found->second);
   state.erase(found);
   return tensor;
+}
+
+at::Tensor take_projections(StateDict& state, const std::string& attention, const std::string& kind,
+                            const std::string& where) {
+  std::vector<at::Tensor> parts;
+  for (const std::string_view projection : kProjections) {
+    const std::string name = cat(attention, projection, ".", kind);
+    const at::Tensor part = take_tensor(state, name, where);
+    if (part.dim() == 0 || (!parts.empty() && (part.sizes() != parts[0].sizes() ||
+                                               part.scalar_type() != parts[0].scalar_type()))) {
+      throw InputError(cat(where, ": ", name, " has shape ", part.sizes(),
+                           ", which doesn't fit the other projections"));
+    }
+    parts.push_back(part);
+  }
+  return at::cat(parts);
 }
 
 }  // namespace clipq

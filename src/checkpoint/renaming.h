@@ -37,4 +37,11 @@ StateDict prefixed(StateDict state, const std::string& prefix);
 /// Removes a tensor and returns it. Throws InputError that names `where` if it is missing.
 at::Tensor take_tensor(StateDict& state, const std::string& name, const std::string& where);
 
+/// Removes the projections of an attention and returns their rows in one: of queries, then keys,
+/// then values. Throws InputError that names `where` if one is missing or doesn't fit the others.
+/// @param attention what stands before "q_proj"
+/// @param kind "weight" or "bias"
+at::Tensor take_projections(StateDict& state, const std::string& attention, const std::string& kind,
+                            const std::string& where);
+
 }  // namespace clipq

@@ -29,6 +29,8 @@ const char* name_of(Origin origin) {
       return "tried against the original's embeddings";
     case Origin::kAssumed:
       return "an assumption";
+    case Origin::kUnused:
+      return "nowhere: it has none";
   }
   throw InternalError("an origin without a name");
 }
@@ -54,6 +56,13 @@ std::string SettledTower::assumed() const {
 SettledTower settle_tower(const TowerConfig& config, Tower tower, const SettingChoices& options,
                           const SettingChoices& metadata, const CodeSettings& code) {
   const TowerSettings& assumed = config.settings;
+  if (!config.is_transformer()) {
+    return {settle(options.heads.of(tower), metadata.heads.of(tower), code.heads, assumed.heads),
+            {assumed.activation, Origin::kUnused},
+            {assumed.layer_norm_eps, Origin::kUnused},
+            /*pooling=*/{},
+            /*causal=*/{}};
+  }
   return {settle(options.heads.of(tower), metadata.heads.of(tower), code.heads, assumed.heads),
           settle(options.activation.of(tower), metadata.activation.of(tower), code.activation,
                  assumed.activation),

@@ -28,6 +28,7 @@ enum class Family { kClip, kSiglip };
 }
 
 Family family_of(const ImageTowerConfig& image) {
+  if (image.is_resnet()) throw_neither("a ResNet as image tower");
   return image.pooling == ImagePooling::kAttention ? Family::kSiglip : Family::kClip;
 }
 

@@ -75,16 +75,29 @@ class OpenClipWriter {
   /// One key for both towers.
   bool uses_quick_gelu() {
     int with = 0;
+    int transformers = 0;
     for (const Tower tower : config_.towers()) {
-      with += config_.tower(tower).settings.activation == Activation::kQuickGelu ? 1 : 0;
+      const TowerConfig& config = config_.tower(tower);
+      if (!config.is_transformer()) continue;
+      ++transformers;
+      with += config.settings.activation == Activation::kQuickGelu ? 1 : 0;
     }
-    if (with == 1 && config_.towers().size() == 2) {
+    if (with == 1 && transformers == 2) {
       out_.inexpressible.emplace_back("that only one tower has QuickGELU");
     }
     return with > 0;
   }
 
+  static Json resnet(const ImageTowerConfig& image) {
+    return {{"image_size", image.resolution},
+            {"layers", image.stages.blocks},
+            {"width", image.stages.width},
+            {"head_width", image.width / image.settings.heads},
+            {"patch_size", nullptr}};
+  }
+
   Json vision(const ImageTowerConfig& image) {
+    if (image.is_resnet()) return resnet(image);
     Json json = {{"image_size", image.resolution},
                  {"layers", image.layers},
                  {"width", image.width},

@@ -100,6 +100,7 @@ void IntegerLinear::run(const InputPanel& panel, std::int64_t first, std::int64_
   TileFinish finish = finish_of(panel);
   finish.activation = output.activation;
   finish.add = output.add;
+  finish.relu = output.relu;
   finish.out = output.out - first;
   finish.out_stride = output.stride;
   multiply(panel, first, count, finish);
@@ -109,14 +110,26 @@ bool IntegerLinear::run_into(const InputPanel& panel, Activation activation,
                              const PanelLinear& next, InputPanel& next_panel) const {
   const CodeRule* rule = next.fixed_rule();
   if (rule == nullptr) return false;
-  next_panel.resize(panel.rows(), out_features());
   TileFinish finish = finish_of(panel);
   finish.activation = activation;
-  finish.rule = rule;
-  finish.codes = next_panel.receive(*rule, panel.scales());
-  finish.codes_stride = next_panel.stride();
-  multiply(panel, 0, out_features(), finish);
+  run_into(panel, finish, *rule, next_panel);
   return true;
+}
+
+void IntegerLinear::run_relu(const InputPanel& panel, const CodeRule& rule,
+                             InputPanel& codes) const {
+  TileFinish finish = finish_of(panel);
+  finish.relu = true;
+  run_into(panel, finish, rule, codes);
+}
+
+void IntegerLinear::run_into(const InputPanel& panel, TileFinish finish, const CodeRule& rule,
+                             InputPanel& codes) const {
+  codes.resize(panel.rows(), out_features());
+  finish.rule = &rule;
+  finish.codes = codes.receive(rule, panel.scales());
+  finish.codes_stride = codes.stride();
+  multiply(panel, 0, out_features(), finish);
 }
 
 }  // namespace clipq

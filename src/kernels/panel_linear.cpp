@@ -32,10 +32,16 @@ std::uint8_t* InputPanel::receive(const CodeRule& rule, const RowScale* sources)
   return codes_.get();
 }
 
-void InputPanel::quantize(std::int64_t row, const float* x, const CodeRule& rule) {
+std::uint8_t* InputPanel::assign(std::int64_t row, const RowScale& scale) {
   std::uint8_t* codes = codes_.get() + row * stride_;
-  scales_[static_cast<std::size_t>(row)] = quantize_row(x, width_, rule, codes);
+  scales_[static_cast<std::size_t>(row)] = scale;
   std::fill(codes + width_, codes + stride_, std::uint8_t{0});
+  return codes;
+}
+
+void InputPanel::quantize(std::int64_t row, const float* x, const CodeRule& rule) {
+  std::uint8_t* codes = assign(row, {});
+  scales_[static_cast<std::size_t>(row)] = quantize_row(x, width_, rule, codes);
 }
 
 }  // namespace clipq

@@ -187,8 +187,14 @@ RowScale QuantizeRow(const float* x, std::int64_t width, const CodeRule& rule,
   return row;
 }
 
+/// NaN stays NaN.
+template <class D>
+HWY_INLINE hn::Vec<D> Relu(D d, hn::Vec<D> values) {
+  return hn::IfThenZeroElse(hn::Lt(values, hn::Zero(d)), values);
+}
+
 /// `count` vectors of a tile from column `first` on; what belongs to columns stays in registers.
-template <int kVectors, bool kToCodes, class D, class Curve>
+template <int kVectors, bool kToCodes, bool kRelu, class D, class Curve>
 HWY_INLINE void FinishVectors(D d, const AccumulatorTile& tile, const TileFinish& finish,
                               std::int64_t first, const Curve& curve) {
   const hn::RebindToSigned<D> integers;
@@ -218,18 +224,20 @@ HWY_INLINE void FinishVectors(D d, const AccumulatorTile& tile, const TileFinish
       const auto exact = hn::ConvertTo(d, hn::Sub(product, hn::Mul(sums[v], zero_point)));
       auto values = curve(d, hn::MulAdd(exact, hn::Mul(scales[v], row_scale), biases[v]));
       if constexpr (kToCodes) {
+        if constexpr (kRelu) values = Relu(d, values);
         quantize_vector(
             d, values,
             finish.codes + (tile.row + r) * finish.codes_stride + tile.column + first + v * lanes);
         continue;
       }
       if (finish.add) values = hn::Add(values, hn::LoadU(d, out + v * lanes));
+      if constexpr (kRelu) values = Relu(d, values);
       hn::StoreU(values, d, out + v * lanes);
     }
   }
 }
 
-template <bool kToCodes, class Curve>
+template <bool kToCodes, bool kRelu, class Curve>
 HWY_INLINE void FinishTileTo(const AccumulatorTile& tile, const TileFinish& finish,
                              const Curve& curve) {
   constexpr int kVectors = HWY_TARGET <= HWY_AVX3 ? 4 : 2;
@@ -237,37 +245,42 @@ HWY_INLINE void FinishTileTo(const AccumulatorTile& tile, const TileFinish& fini
   const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
   std::int64_t c = 0;
   for (; c + kVectors * lanes <= tile.columns; c += kVectors * lanes) {
-    FinishVectors<kVectors, kToCodes>(d, tile, finish, c, curve);
+    FinishVectors<kVectors, kToCodes, kRelu>(d, tile, finish, c, curve);
   }
   for (; c + 2 * lanes <= tile.columns; c += 2 * lanes) {
-    FinishVectors<2, kToCodes>(d, tile, finish, c, curve);
+    FinishVectors<2, kToCodes, kRelu>(d, tile, finish, c, curve);
   }
-  for (; c + lanes <= tile.columns; c += lanes)
-    FinishVectors<1, kToCodes>(d, tile, finish, c, curve);
+  for (; c + lanes <= tile.columns; c += lanes) {
+    FinishVectors<1, kToCodes, kRelu>(d, tile, finish, c, curve);
+  }
   for (; c < tile.columns; ++c) {
-    FinishVectors<1, kToCodes>(hn::CappedTag<float, 1>(), tile, finish, c, curve);
+    FinishVectors<1, kToCodes, kRelu>(hn::CappedTag<float, 1>(), tile, finish, c, curve);
   }
 }
 
-template <class Curve>
+template <bool kRelu, class Curve>
 HWY_INLINE void FinishTileWith(const AccumulatorTile& tile, const TileFinish& finish,
                                const Curve& curve) {
   if (finish.codes != nullptr) {
-    FinishTileTo<true>(tile, finish, curve);
+    FinishTileTo<true, kRelu>(tile, finish, curve);
   } else {
-    FinishTileTo<false>(tile, finish, curve);
+    FinishTileTo<false, kRelu>(tile, finish, curve);
   }
 }
 
 void FinishTile(const AccumulatorTile& tile, const TileFinish& finish) {
+  const auto same = [](auto, auto x) HWY_ATTR { return x; };
   if (!finish.activation) {
-    FinishTileWith(tile, finish, [](auto, auto x) HWY_ATTR { return x; });
-  } else if (*finish.activation == Activation::kQuickGelu) {
-    FinishTileWith(tile, finish, [](auto tag, auto x) HWY_ATTR { return QuickGelu(tag, x); });
+    return finish.relu ? FinishTileWith<true>(tile, finish, same)
+                       : FinishTileWith<false>(tile, finish, same);
+  }
+  if (*finish.activation == Activation::kQuickGelu) {
+    FinishTileWith<false>(tile, finish,
+                          [](auto tag, auto x) HWY_ATTR { return QuickGelu(tag, x); });
   } else if (*finish.activation == Activation::kGelu) {
-    FinishTileWith(tile, finish, [](auto tag, auto x) HWY_ATTR { return Gelu(tag, x); });
+    FinishTileWith<false>(tile, finish, [](auto tag, auto x) HWY_ATTR { return Gelu(tag, x); });
   } else {
-    FinishTileWith(tile, finish, [](auto tag, auto x) HWY_ATTR { return GeluTanh(tag, x); });
+    FinishTileWith<false>(tile, finish, [](auto tag, auto x) HWY_ATTR { return GeluTanh(tag, x); });
   }
 }
 

@@ -6,6 +6,7 @@
 #include "clipq/core/strings.h"
 #include "clipq/model/attention_pooled_vit.h"
 #include "clipq/model/parts.h"
+#include "clipq/model/resnet_tower.h"
 #include "clipq/model/transformer_text_tower.h"
 #include "clipq/model/vit_tower.h"
 
@@ -59,7 +60,7 @@ void require_size(std::int64_t size, const std::string& where) {
 void validate_tower(const TowerConfig& config, Tower tower, const std::string& where) {
   const TowerSettings& settings = config.settings;
   for (const std::int64_t size :
-       {config.embed_dim, config.width, config.layers, config.mlp_width, settings.heads}) {
+       {config.embed_dim, config.width, config.layers, settings.heads}) {
     require_size(size, where);
   }
   if (config.layers > kMostLayers) {
@@ -76,9 +77,33 @@ void validate_tower(const TowerConfig& config, Tower tower, const std::string& w
   }
 }
 
+void validate_resnet(const ImageTowerConfig& config, const std::string& where) {
+  const ResNetStages& stages = config.stages;
+  std::int64_t blocks = 0;
+  for (const std::int64_t count : stages.blocks) {
+    require_size(count, where);
+    blocks += count;
+  }
+  require_size(stages.width, where);
+  if (blocks != config.layers || stages.width % 2 != 0 ||
+      config.width != ResNetStages::kWidening * stages.width) {
+    throw InputError(cat(where, ": a ResNet of ", config.layers, " blocks whose stem has ",
+                         stages.width, " channels and whose last map has ", config.width,
+                         "; expected ", blocks, " blocks, an even number of channels, and ",
+                         ResNetStages::kWidening, " times as many in the last map"));
+  }
+  if (config.patch_size != ResNetStages::kShrinking ||
+      config.resolution % ResNetStages::kShrinking != 0) {
+    throw InputError(cat(where, ": a ResNet for images of ", config.resolution,
+                         " pixels a side; expected a multiple of ", ResNetStages::kShrinking));
+  }
+}
+
 void validate_image(const ImageTowerConfig& config, const std::string& where) {
   for (const std::int64_t size : {config.resolution, config.patch_size}) require_size(size, where);
   validate_tower(config, Tower::kImage, where);
+  if (config.is_resnet()) return validate_resnet(config, where);
+  require_size(config.mlp_width, where);
   if (config.pooling == ImagePooling::kAttention && config.embed_dim != config.width) {
     throw InputError(cat(where, ": images are embedded in ", config.embed_dim,
                          " dimensions, expected ", config.width,
@@ -95,6 +120,7 @@ void validate_text(const TextTowerConfig& config, const std::string& where) {
     require_size(size, where);
   }
   validate_tower(config, Tower::kText, where);
+  require_size(config.mlp_width, where);
   if (config.vocab_size < 4 || config.context_length < 2) {
     throw InputError(cat(where, ": a vocabulary of ", config.vocab_size, " and texts of ",
                          config.context_length, " tokens; expected at least 4 and 2"));
@@ -113,6 +139,11 @@ void read_image(ImageTowerConfig& config, const Json& json, const std::string& w
   const auto pooling =
       json_value<std::string>(json, "vision_pooling", name_of(config.pooling), where);
   config.pooling = parse_image_pooling(pooling, where);
+  if (!config.is_resnet()) return;
+  config.mlp_width = 0;
+  config.stages.width = size("vision_stem_width");
+  config.stages.blocks =
+      json_value(json, "vision_stage_blocks", config.stages.blocks, where);
 }
 
 /// Reads what only text towers have.
@@ -126,6 +157,12 @@ void read_text(TextTowerConfig& config, const Json& json, const std::string& whe
   config.pooling = parse_text_pooling(pooling, where);
   config.causal = json_value(json, "text_causal", config.causal, where);
   config.projection_bias = json_value(json, "text_projection_bias", config.projection_bias, where);
+}
+
+ImageTowerConfig infer_image_config(const StateDict& state, const std::string& where) {
+  if (has_resnet(state)) return infer_resnet_config(state, where);
+  if (has_attention_pool(state)) return infer_attention_pooled_vit_config(state, where);
+  return infer_vit_config(state, where);
 }
 
 }  // namespace
@@ -154,14 +191,10 @@ bool has_image_tower(const StateDict& state) {
 }
 
 ClipConfig infer_config(const StateDict& state, const std::string& where) {
-  if (state.count("visual.layer1.0.conv1.weight") > 0) {
-    throw InputError(cat(where, ": its image tower is a ResNet; only ViT towers can be quantized"));
-  }
   ClipConfig config;
   const bool has_text = has_text_tower(state);
   if (has_image_tower(state) || !has_text) {
-    config.image = has_attention_pool(state) ? infer_attention_pooled_vit_config(state, where)
-                                             : infer_vit_config(state, where);
+    config.image = infer_image_config(state, where);
   }
   if (has_text) config.text = infer_text_config(state, where);
   return config;
@@ -186,6 +219,10 @@ Json to_json(const ClipConfig& config) {
                  {"vision_layers", config.image->layers},
                  {"vision_pooling", name_of(config.image->pooling)},
                  {"vision_settings", settings_to_json(*config.image)}});
+    if (config.image->is_resnet()) {
+      json["vision_stem_width"] = config.image->stages.width;
+      json["vision_stage_blocks"] = config.image->stages.blocks;
+    }
   }
   if (config.text) {
     json.update({{"context_length", config.text->context_length},

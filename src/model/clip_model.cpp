@@ -4,6 +4,7 @@
 #include "clipq/core/setting.h"
 #include "clipq/core/strings.h"
 #include "clipq/model/attention_pooled_vit.h"
+#include "clipq/model/resnet_tower.h"
 #include "clipq/model/transformer_text_tower.h"
 #include "clipq/model/vit_tower.h"
 
@@ -40,6 +41,8 @@ Cloned<ImageTower> make_image_tower(const ImageTowerConfig& config) {
       return std::make_unique<VitTower>(config);
     case ImagePooling::kAttention:
       return std::make_unique<AttentionPooledVit>(config);
+    case ImagePooling::kMeanQuery:
+      return std::make_unique<ResNetTower>(config);
   }
   throw InternalError("an image pooling without a tower");
 }

@@ -8,6 +8,7 @@
 #include "clipq/core/error.h"
 #include "clipq/core/setting.h"
 #include "clipq/core/strings.h"
+#include "clipq/model/resnet.h"
 #include "clipq/model/transformer.h"
 #include "clipq/model/wrapped_linear.h"
 
@@ -29,14 +30,14 @@ class WatchedLinear final : public WrappedLinear {
   WatchedLinear(std::shared_ptr<const Linear> inner, std::string name, FirstSeen& first)
       : WrappedLinear(std::move(inner)), name_(std::move(name)), first_(first) {}
 
-  at::Tensor forward(const at::Tensor& x) const override {
+ private:
+  at::Tensor pass(const at::Tensor& x, const std::function<at::Tensor()>& compute) const override {
     first_.look(x, "what is given to " + name_);
-    at::Tensor y = inner().forward(x);
+    at::Tensor y = compute();
     first_.look(y, name_);
     return y;
   }
 
- private:
   std::string name_;
   FirstSeen& first_;
 };
@@ -46,6 +47,7 @@ std::string first_place(ClipModel model, Tower tower, const at::Tensor& input) {
   FirstSeen first;
   const ModelParts parts = parts_of(model);
   for (const TransformerPart& part : parts.transformers) part.transformer->runner = nullptr;
+  for (const ResNetPart& part : parts.resnets) part.resnet->runner = nullptr;
   for (const LinearPart& part : parts.linears) {
     *part.layer = std::make_shared<WatchedLinear>(*part.layer, part.name, first);
   }

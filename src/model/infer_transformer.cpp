@@ -13,7 +13,8 @@ namespace {
 constexpr std::int64_t kHeadWidth = 64;
 constexpr std::int64_t kUsualMlpRatio = 4;
 
-/// The number of distinct N in names "<prefix>N.…".
+}  // namespace
+
 std::int64_t count_blocks(const StateDict& state, const std::string& prefix) {
   std::set<std::string> indices;
   for (auto at = state.lower_bound(prefix); at != state.end() && at->first.starts_with(prefix);
@@ -24,7 +25,7 @@ std::int64_t count_blocks(const StateDict& state, const std::string& prefix) {
   return static_cast<std::int64_t>(indices.size());
 }
 
-}  // namespace
+std::int64_t heads_of(std::int64_t width) { return std::max<std::int64_t>(1, width / kHeadWidth); }
 
 const at::Tensor& find_tensor(const StateDict& state, const std::string& name,
                               std::int64_t dimensions, const std::string& where) {
@@ -33,7 +34,7 @@ const at::Tensor& find_tensor(const StateDict& state, const std::string& name,
     throw TensorNamesError(
         cat(where, ": not a CLIP with OpenAI's names: \"", name, "\" is missing (", state.size(),
             " tensors", state.empty() ? "" : cat(", the first is \"", state.begin()->first, "\""),
-            "); expected a CLIP with a ViT image tower"),
+            "); expected a CLIP whose image tower is a ViT or a ResNet"),
         {name}, {});
   }
   if (found->second.dim() != dimensions) {
@@ -51,7 +52,7 @@ void infer_transformer(TowerConfig& config, std::int64_t width, const StateDict&
   const auto hidden = state.find(BlockNames(first).mlp_hidden + ".bias");
   config.mlp_width = hidden != state.end() && hidden->second.dim() == 1 ? hidden->second.size(0)
                                                                         : kUsualMlpRatio * width;
-  config.settings.heads = std::max<std::int64_t>(1, width / kHeadWidth);
+  config.settings.heads = heads_of(width);
 }
 
 }  // namespace clipq

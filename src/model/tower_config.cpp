@@ -8,7 +8,8 @@
 namespace clipq {
 namespace {
 
-constexpr std::array kImagePoolings = {ImagePooling::kClassToken, ImagePooling::kAttention};
+constexpr std::array kImagePoolings = {ImagePooling::kClassToken, ImagePooling::kAttention,
+                                       ImagePooling::kMeanQuery};
 constexpr std::array kTextPoolings = {TextPooling::kLargestId, TextPooling::kFirstEnd,
                                       TextPooling::kLast};
 
@@ -25,7 +26,15 @@ auto parse(const Poolings& poolings, const std::string& name, const std::string&
 }  // namespace
 
 const char* name_of(ImagePooling pooling) {
-  return pooling == ImagePooling::kClassToken ? "class_token" : "attention";
+  switch (pooling) {
+    case ImagePooling::kClassToken:
+      return "class_token";
+    case ImagePooling::kAttention:
+      return "attention";
+    case ImagePooling::kMeanQuery:
+      return "mean_query";
+  }
+  throw InternalError("an image pooling without a name");
 }
 
 const char* name_of(TextPooling pooling) {
@@ -49,8 +58,15 @@ TextPooling parse_text_pooling(const std::string& name, const std::string& where
 }
 
 std::string describe(const ImageTowerConfig& config) {
-  return config.pooling == ImagePooling::kClassToken ? "ViT with a class token"
-                                                     : "ViT pooled by attention";
+  switch (config.pooling) {
+    case ImagePooling::kClassToken:
+      return "ViT with a class token";
+    case ImagePooling::kAttention:
+      return "ViT pooled by attention";
+    case ImagePooling::kMeanQuery:
+      return "ResNet";
+  }
+  throw InternalError("an image pooling without a tower");
 }
 
 std::string describe(const TextReading& reading) {

@@ -4,7 +4,9 @@
 
 #include "clipq/core/interrupt.h"
 #include "clipq/core/strings.h"
+#include "clipq/native/native_convolution.h"
 #include "clipq/native/native_linear.h"
+#include "clipq/native/native_resnet.h"
 #include "clipq/native/native_transformer.h"
 #include "clipq/numerics/activation_quantizer.h"
 #include "clipq/numerics/quantize.h"
@@ -24,10 +26,18 @@ void convert(const LinearPart& part, const IntegerPath* path, NativeModel& nativ
     native.simulated.push_back(cat(part.name, ": ", reason));
     return;
   }
-  auto integer = std::make_shared<const IntegerLinear>(*contents->quantized, contents->bias,
-                                                       *contents->input, path);
+  const bool has_windows = part.window && part.window->area() > 1;
+  const QuantizedTensor weight =
+      has_windows ? NativeConvolution::by_position(*contents->quantized, *part.window)
+                  : *contents->quantized;
+  auto integer =
+      std::make_shared<const IntegerLinear>(weight, contents->bias, *contents->input, path);
   ++native.layers[integer->path_name()];
-  *part.layer = std::make_shared<NativeLinear>(std::move(integer));
+  if (has_windows) {
+    *part.layer = std::make_shared<NativeConvolution>(std::move(integer), *part.window);
+  } else {
+    *part.layer = std::make_shared<NativeLinear>(std::move(integer));
+  }
 }
 
 /// Gives a transformer a runner, if its layers can be run by one.
@@ -72,6 +82,11 @@ NativeModel make_native(ClipModel model, const NativeOptions& options) {
   }
   for (const TransformerPart& part : parts.transformers) {
     add_runner(part, options.attention, native);
+  }
+  for (const ResNetPart& part : parts.resnets) {
+    if (!NativeResNet::can_run(*part.resnet)) continue;
+    part.resnet->runner = std::make_shared<NativeResNet>(
+        *part.resnet, model.image->config().resolution, part.name);
   }
   native.model = std::move(model);
   return native;

@@ -118,9 +118,11 @@ std::string pooled_mask(GraphBuilder& graph, const RowLayout& layout, const Pool
   return graph.add("Unsqueeze", {rows, graph.ints({1, 2})});
 }
 
-std::string head_shape(GraphBuilder& graph, const Block& block, std::int64_t tokens) {
-  const std::int64_t heads = block.attention->heads();
-  return graph.ints({-1, tokens, heads, block.width / heads});
+AttentionLayers attention_of(const BlockNames& names, const Block& block) {
+  return {names.qkv,        *block.qkv,
+          names.attention,  *block.attention,
+          names.attention_output, *block.attention_output,
+          block.width};
 }
 
 std::string write_mlp(GraphBuilder& graph, const BlockNames& names, const Block& block,
@@ -132,25 +134,41 @@ std::string write_mlp(GraphBuilder& graph, const BlockNames& names, const Block&
   return graph.add("Add", {x, y});
 }
 
-/// Queries, keys and values of a block's rows.
+/// Queries, keys and values of rows.
 /// @param pooled of the queries; null: of all tokens
-Operands write_operands(GraphBuilder& graph, const BlockNames& names, const std::string& x,
-                        const Block& block, const RowLayout& layout, const PooledToken* pooled) {
-  const std::int64_t width = block.width;
+Operands write_operands(GraphBuilder& graph, const std::string& x, const AttentionLayers& layers,
+                        const RowLayout& layout, const PooledToken* pooled) {
+  const std::int64_t width = layers.width;
   const OutputRange q = {0, width};
   const OutputRange k = {width, width};
   const OutputRange v = {2 * width, width};
-  const Scope scope(graph, names.qkv);
+  const Scope scope(graph, layers.qkv_name);
   if (pooled == nullptr) {
-    const auto parts = clipq::write_linear(graph, x, *block.qkv, {q, k, v});
+    const auto parts = clipq::write_linear(graph, x, layers.qkv, {q, k, v});
     return {in_heads(graph, parts[0], layout.heads), in_heads(graph, parts[1], layout.heads),
             in_heads(graph, parts[2], layout.heads), layout.mask};
   }
-  const auto parts = clipq::write_linear(graph, x, *block.qkv, {k, v});
-  const auto query = clipq::write_linear(graph, pick(graph, x, layout, *pooled), *block.qkv, {q});
-  return {in_heads(graph, query[0], head_shape(graph, block, 1)),
+  const auto parts = clipq::write_linear(graph, x, layers.qkv, {k, v});
+  const auto query = clipq::write_linear(graph, pick(graph, x, layout, *pooled), layers.qkv, {q});
+  const std::int64_t heads = layers.attention.heads();
+  return {in_heads(graph, query[0], graph.ints({-1, 1, heads, width / heads})),
           in_heads(graph, parts[0], layout.heads), in_heads(graph, parts[1], layout.heads),
           pooled_mask(graph, layout, *pooled)};
+}
+
+/// @param pooled null: of all tokens
+std::string write_attention(GraphBuilder& graph, const std::string& x,
+                            const AttentionLayers& layers, const RowLayout& layout,
+                            const PooledToken* pooled) {
+  const Operands operands = write_operands(graph, x, layers, layout, pooled);
+  std::string y;
+  {
+    const Scope scope(graph, layers.name);
+    AttentionWriter attention(graph, layers.attention, layers.width);
+    y = attention.quantized_output(as_rows(graph, attention.write(operands), layers.width));
+  }
+  const Scope scope(graph, layers.output_name);
+  return clipq::write_linear(graph, y, layers.output);
 }
 
 /// @param pooled null: of all tokens
@@ -158,13 +176,7 @@ std::string write_block(GraphBuilder& graph, const std::string& name, const std:
                         const Block& block, const RowLayout& layout, const PooledToken* pooled) {
   const BlockNames names(name);
   std::string y = write_layer_norm(graph, names.attention_norm, x, block.attention_norm);
-  const Operands operands = write_operands(graph, names, y, block, layout, pooled);
-  {
-    const Scope scope(graph, names.attention);
-    AttentionWriter attention(graph, *block.attention, block.width);
-    y = attention.quantized_output(as_rows(graph, attention.write(operands), block.width));
-  }
-  y = write_linear(graph, names.attention_output, y, block.attention_output);
+  y = write_attention(graph, y, attention_of(names, block), layout, pooled);
   const Scope scope(graph, name);
   const std::string residual = pooled == nullptr ? x : pick(graph, x, layout, *pooled);
   return write_mlp(graph, names, block, graph.add("Add", {residual, y}));
@@ -235,6 +247,12 @@ std::string write_transformer(GraphBuilder& graph, const std::string& name, cons
                     i + 1 == count ? &pooled : nullptr);
   }
   return y;
+}
+
+std::string write_attention(GraphBuilder& graph, const std::string& x,
+                            const AttentionLayers& layers, const RowLayout& layout,
+                            const PooledToken& pooled) {
+  return write_attention(graph, x, layers, layout, &pooled);
 }
 
 std::string write_attention_pool(GraphBuilder& graph, const std::string& name, const std::string& x,

@@ -42,6 +42,22 @@ std::string write_transformer(GraphBuilder& graph, const std::string& name, cons
 std::string write_transformer(GraphBuilder& graph, const std::string& name, const std::string& x,
                               const Transformer& transformer, const RowLayout& layout);
 
+/// An attention and the layers around it, with their names.
+struct AttentionLayers {
+  std::string qkv_name;
+  const Linear& qkv;
+  std::string name;
+  const Attention& attention;
+  std::string output_name;
+  const Linear& output;
+  std::int64_t width;  ///< of queries, keys or values
+};
+
+/// From rows [batch * tokens, width] to those of the pooled tokens after the output layer.
+std::string write_attention(GraphBuilder& graph, const std::string& x,
+                            const AttentionLayers& layers, const RowLayout& layout,
+                            const PooledToken& pooled);
+
 /// @param x rows [batch * tokens, width]
 /// @return [batch, width]
 std::string write_attention_pool(GraphBuilder& graph, const std::string& name, const std::string& x,

@@ -9,10 +9,12 @@
 #include "clipq/core/error.h"
 #include "clipq/core/strings.h"
 #include "clipq/model/attention_pooled_vit.h"
+#include "clipq/model/resnet_tower.h"
 #include "clipq/model/transformer_text_tower.h"
 #include "clipq/model/vit_tower.h"
 #include "clipq/quant/simulated_layers.h"
 #include "layer_forms.h"
+#include "resnet_forms.h"
 #include "weight_forms.h"
 
 namespace clipq {
@@ -71,6 +73,14 @@ class TowerWriter final : public TowerVisitor {
         config);
   }
 
+  void visit(const ResNetTower& tower) override {
+    const ImageTowerConfig& config = tower.config();
+    add_pixels(config);
+    const OnnxMap pixels = {options_.names.pixels, 3, config.resolution};
+    const OnnxMap map = write_resnet(graph_, "visual", pixels, tower.resnet);
+    add_image(write_attention_pool(graph_, "visual.attnpool", map, tower.attention_pool), config);
+  }
+
   void visit(const TransformerTextTower& tower) override {
     const TextTowerConfig& config = tower.config();
     const OnnxNames& names = options_.names;
@@ -96,13 +106,17 @@ class TowerWriter final : public TowerVisitor {
     return write_linear(graph_, x, layer);
   }
 
-  /// Pixels as rows of patches [batch * patches, 3 * patch * patch], and those through the patch
-  /// convolution.
-  std::string embed_patches(const ImageTowerConfig& config, const Linear& layer) {
+  void add_pixels(const ImageTowerConfig& config) {
     graph_.model().inputs.push_back(
         {options_.names.pixels,
          OnnxType::kFloat32,
          {std::string("batch"), std::int64_t{3}, config.resolution, config.resolution}});
+  }
+
+  /// Pixels as rows of patches [batch * patches, 3 * patch * patch], and those through the patch
+  /// convolution.
+  std::string embed_patches(const ImageTowerConfig& config, const Linear& layer) {
+    add_pixels(config);
     const Scope scope(graph_, "visual.conv1");
     const std::int64_t patch = config.patch_size;
     const std::int64_t grid = config.patches_per_side();
@@ -280,7 +294,7 @@ void name_batches(OnnxModel& model, const OnnxNames& names) {
 }  // namespace
 
 bool has_logits(const ClipConfig& config) {
-  return config.image && config.text && config.image->pooling == ImagePooling::kClassToken;
+  return config.image && config.text && config.image->pooling != ImagePooling::kAttention;
 }
 
 const char* name_of(OnnxTarget target) {

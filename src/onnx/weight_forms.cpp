@@ -97,6 +97,24 @@ std::string cast_values(GraphBuilder& graph, const QuantizedTensor& weight) {
                    {graph.cast(codes, OnnxType::kFloat32), graph.constant("weight_scale", scales)});
 }
 
+std::string kernel_values(GraphBuilder& graph, const QuantizedTensor& weight,
+                          const std::vector<std::int64_t>& shape) {
+  if (is_packed(weight.spec) || weight.spec.granularity == Granularity::kGroup) {
+    return graph.reshape(weight_values(graph, weight, /*transposed=*/false), graph.ints(shape));
+  }
+  QuantizedTensor kernels = weight;
+  kernels.codes = weight.codes.view(shape);
+  const FormatInfo& format = format_info(weight.spec.format);
+  const bool is_fp8 = format.is_float && format.scaled;
+  if (!is_fp8 || graph.target() == OnnxTarget::kTensorRt) {
+    return weight_values(graph, kernels, /*transposed=*/false);
+  }
+  const at::Tensor& scales = weight.scales.scale;
+  const at::Tensor factors = scales.dim() == 0 ? scales : scales.view({-1, 1, 1, 1});
+  return graph.add("Mul", {graph.cast(graph.constant("weight", kernels.codes), OnnxType::kFloat32),
+                           graph.constant("weight_scale", factors)});
+}
+
 IntegerWeight integer_weight(GraphBuilder& graph, const QuantizedTensor& weight) {
   const auto as_input = [](const at::Tensor& scales) {
     return scales_as_input(scales, /*transposed=*/true);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "clipq/numerics/quantize.h"
 #include "graph_builder.h"
@@ -16,6 +17,10 @@ std::string weight_values(GraphBuilder& graph, const QuantizedTensor& weight, bo
 /// ONNX Runtime computes them once, when it loads the graph; a DequantizeLinear of FP8 it would
 /// compute each time.
 std::string cast_values(GraphBuilder& graph, const QuantizedTensor& weight);
+
+/// The values of a convolution's weight as float32 of the shape [out, channels, side, side].
+std::string kernel_values(GraphBuilder& graph, const QuantizedTensor& weight,
+                          const std::vector<std::int64_t>& shape);
 
 /// A weight as an operand of integer products.
 struct IntegerWeight {

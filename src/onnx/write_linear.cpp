@@ -11,12 +11,6 @@
 namespace clipq {
 namespace {
 
-LinearContents contents_of(const Linear& layer) {
-  const std::optional<LinearContents> contents = layer.contents();
-  if (!contents) throw InternalError("a layer that runs natively can't be exported");
-  return *contents;
-}
-
 /// Some rows of a tensor, if it has rows.
 at::Tensor rows_of(const at::Tensor& tensor, const OutputRange& range) {
   return tensor.defined() && tensor.dim() > 0 ? tensor.narrow(0, range.first, range.count) : tensor;
@@ -41,6 +35,12 @@ std::unique_ptr<LinearForm> form_with(GraphBuilder& graph, const std::string& x,
 }
 
 }  // namespace
+
+LinearContents contents_of(const Linear& layer) {
+  const std::optional<LinearContents> contents = layer.contents();
+  if (!contents) throw InternalError("a layer that runs natively can't be exported");
+  return *contents;
+}
 
 std::string write_linear(GraphBuilder& graph, const std::string& x, const Linear& layer) {
   const LinearContents contents = contents_of(layer);

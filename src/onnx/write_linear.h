@@ -24,6 +24,9 @@ struct OutputRange {
 std::vector<std::string> write_linear(GraphBuilder& graph, const std::string& x,
                                       const Linear& layer, const std::vector<OutputRange>& ranges);
 
+/// What a layer computes with. Throws InternalError if it runs natively.
+LinearContents contents_of(const Linear& layer);
+
 /// The vectors of ids [batch, tokens]: [batch, tokens, width].
 std::string write_embedding(GraphBuilder& graph, const std::string& ids, const Embedding& layer);
 

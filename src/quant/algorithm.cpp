@@ -8,8 +8,12 @@ const std::vector<AlgorithmInfo>& algorithms() {
   static const std::vector<AlgorithmInfo> table = {
       {"equalize",
        "moves channels' magnitudes from activations into weights (SmoothQuant; data-free from "
-       "LayerNorm's parameters), exact in float",
+       "LayerNorm's parameters and convolutions' weights), exact in float",
        make_equalize},
+      {"cross_layer_equalization",
+       "evens out the channels between the convolutions of a ResNet's blocks (cross-layer "
+       "equalization), exact in float, no data needed",
+       make_cross_layer_equalization},
       {"awq",
        "scales weight columns by their input's magnitude, the exponent searched per layer (AWQ), "
        "exact in float",

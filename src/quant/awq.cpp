@@ -41,7 +41,7 @@ class Awq final : public Algorithm {
           find_enabled(placement, {site.consumer_name, Role::kWeight}) == nullptr) {
         continue;
       }
-      const at::Tensor magnitude = sample->second.abs().mean(0);
+      const at::Tensor magnitude = by_channel(site, sample->second.abs().mean(0)).mean(1);
       const auto scale = [&](double exponent) { return awq_scale(magnitude, exponent); };
       fold(site, best_fold_scale(site, placement, sample->second, scale, steps_));
     }

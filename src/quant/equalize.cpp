@@ -21,10 +21,14 @@ constexpr double kDeviations = 3;
 struct Options {
   double alpha;
   bool data_free;
-  bool search;
+  bool search = false;
+  bool only_convolutions = false;
 };
 
-at::Tensor channel_amax(const at::Tensor& rows) { return at::amax(rows.abs(), {0}); }
+/// The largest magnitude of each channel that the consumer is given, or of its columns in a weight.
+at::Tensor channel_amax(const FoldSite& site, const at::Tensor& rows) {
+  return at::amax(by_channel(site, at::amax(rows.abs(), {0})), {1});
+}
 
 /// The range of a LayerNorm's output channels, from its parameters alone: [width].
 at::Tensor estimated_amax(const LayerNorm& norm) {
@@ -44,9 +48,12 @@ at::Tensor or_one(const at::Tensor& scale) {
   return at::where(usable, scale, scale.new_ones({}));
 }
 
-/// SmoothQuant (Xiao et al. 2023): s_j = max|X_j|^alpha / max|W_j|^(1 - alpha).
-at::Tensor smoothing_scale(const at::Tensor& input_amax, const at::Tensor& weight, double alpha) {
-  return or_one(input_amax.pow(alpha).div(channel_amax(weight).pow(1 - alpha)));
+/// SmoothQuant (Xiao et al. 2023): s_j = max|X_j|^alpha / max|W_j|^(1 - alpha). With the range of
+/// the producer's weights for that of X, and alpha 1/2, it is cross-layer equalization (Nagel et al.
+/// 2019).
+at::Tensor smoothing_scale(const at::Tensor& input_amax, const at::Tensor& weight_amax,
+                           double alpha) {
+  return or_one(input_amax.pow(alpha).div(weight_amax.pow(1 - alpha)));
 }
 
 class Equalize final : public Algorithm {
@@ -57,18 +64,27 @@ class Equalize final : public Algorithm {
 
   bool serves(const PlacedQuantizer& quantizer, const ModelParts& parts) const override {
     const std::vector<FoldSite> sites = fold_sites(parts);
-    return std::any_of(sites.begin(), sites.end(),
-                       [&](const FoldSite& site) { return concerns(site, quantizer.id); });
+    return std::any_of(sites.begin(), sites.end(), [&](const FoldSite& site) {
+      return is_served(site) && concerns(site, quantizer.id);
+    });
   }
 
   void transform(ClipModel& model, const Placement& placement,
                  const SampledRows& rows) const override {
     for (const FoldSite& site : fold_sites(parts_of(model))) {
-      if (is_quantized(site, placement)) fold(site, scale_of(site, placement, rows));
+      if (is_served(site) && is_quantized(site, placement)) {
+        fold(site, scale_of(site, placement, rows));
+      }
     }
   }
 
  private:
+  /// Without data there must be something to estimate ranges from.
+  bool is_served(const FoldSite& site) const {
+    if (site.kind == FoldKind::kConvolution) return true;
+    return !options_.only_convolutions && (site.norm != nullptr || !options_.data_free);
+  }
+
   at::Tensor scale_of(const FoldSite& site, const Placement& placement,
                       const SampledRows& rows) const {
     const auto found = rows.find(site.consumer_name);
@@ -76,18 +92,21 @@ class Equalize final : public Algorithm {
     if (site.kind == FoldKind::kQueriesKeys) {
       return or_one(part_amax(site, 0, sample).div(part_amax(site, 1, sample)).sqrt());
     }
-    const at::Tensor input_amax = sample.defined() ? channel_amax(sample) : estimate(site);
-    const at::Tensor weight = float_contents(**site.consumer).weight;
+    const at::Tensor input_amax = sample.defined() ? channel_amax(site, sample) : estimate(site);
+    const at::Tensor weight_amax = channel_amax(site, float_contents(**site.consumer).weight);
     if (!options_.search || !sample.defined()) {
-      return smoothing_scale(input_amax, weight, options_.alpha);
+      return smoothing_scale(input_amax, weight_amax, options_.alpha);
     }
     return best_fold_scale(site, placement, sample, [&](double alpha) {
-      return smoothing_scale(input_amax, weight, alpha);
+      return smoothing_scale(input_amax, weight_amax, alpha);
     });
   }
 
   static at::Tensor estimate(const FoldSite& site) {
     if (site.kind == FoldKind::kNorm) return estimated_amax(*site.norm);
+    if (site.kind == FoldKind::kConvolution) {
+      return at::amax(float_contents(**site.producer).weight.abs(), {1});
+    }
     return estimated_amax(*site.norm, part_of(**site.producer, 2));
   }
 
@@ -95,7 +114,7 @@ class Equalize final : public Algorithm {
   static at::Tensor part_amax(const FoldSite& site, std::int64_t index, const at::Tensor& sample) {
     const ProjectionPart part = part_of(**site.producer, index);
     if (!sample.defined()) return estimated_amax(*site.norm, part);
-    return channel_amax(at::linear(sample, part.weight, part.bias));
+    return channel_amax(site, at::linear(sample, part.weight, part.bias));
   }
 
   Options options_;
@@ -105,9 +124,9 @@ class Equalize final : public Algorithm {
 
 std::shared_ptr<const Algorithm> make_equalize(const Json& json, const std::string& where) {
   require_known_keys(json, {"name", "alpha", "data_free", "search"}, where);
-  const Options options = {json_value(json, "alpha", 0.6, where),
-                           json_value(json, "data_free", false, where),
-                           json_value(json, "search", false, where)};
+  const Options options = {.alpha = json_value(json, "alpha", 0.6, where),
+                           .data_free = json_value(json, "data_free", false, where),
+                           .search = json_value(json, "search", false, where)};
   if (!(options.alpha >= 0 && options.alpha <= 1)) {
     throw UsageError(cat(where, ": \"alpha\" is ", options.alpha, ", expected 0 to 1"));
   }
@@ -118,6 +137,13 @@ std::shared_ptr<const Algorithm> make_equalize(const Json& json, const std::stri
     throw UsageError(cat(where, ": \"search\" needs data; set \"data_free\" to false"));
   }
   return std::make_shared<Equalize>(options);
+}
+
+std::shared_ptr<const Algorithm> make_cross_layer_equalization(const Json& json,
+                                                               const std::string& where) {
+  require_known_keys(json, {"name"}, where);
+  return std::make_shared<Equalize>(
+      Options{.alpha = 0.5, .data_free = true, .only_convolutions = true});
 }
 
 }  // namespace clipq

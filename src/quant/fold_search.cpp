@@ -34,8 +34,9 @@ at::Tensor best_fold_scale(const FoldSite& site, const Placement& placement, con
   for (std::int64_t step = 0; step <= steps; ++step) {
     throw_if_interrupted();
     const at::Tensor candidate = scale(static_cast<double>(step) / static_cast<double>(steps));
-    const at::Tensor got = at::linear(simulate_if(input_quantizer, rows.div(candidate)),
-                                      simulate_if(weight_quantizer, weight.mul(candidate)));
+    const at::Tensor columns = by_column(site, candidate);
+    const at::Tensor got = at::linear(simulate_if(input_quantizer, rows.div(columns)),
+                                      simulate_if(weight_quantizer, weight.mul(columns)));
     const double error = got.sub_(wanted).square_().sum(at::kDouble).item<double>();
     if (!best.defined() || error < smallest) {
       smallest = error;

@@ -12,6 +12,13 @@ void scale_columns(std::shared_ptr<const Linear>& layer, const at::Tensor& facto
   layer = std::make_shared<FloatLinear>(plain.weight.mul(factor), plain.bias);
 }
 
+void scale_rows(std::shared_ptr<const Linear>& layer, const at::Tensor& factor) {
+  const LinearContents plain = float_contents(*layer);
+  layer = std::make_shared<FloatLinear>(
+      plain.weight.mul(factor.unsqueeze(1)),
+      plain.bias.defined() ? plain.bias.mul(factor) : plain.bias);
+}
+
 /// Multiplies the rows of the qkv layer that make a part by `factor` [width].
 void scale_part(std::shared_ptr<const Linear>& qkv, std::int64_t part, const at::Tensor& factor) {
   const LinearContents plain = float_contents(*qkv);
@@ -48,10 +55,22 @@ std::vector<FoldSite> fold_sites(const ModelParts& parts) {
       sites.push_back({FoldKind::kQueriesKeys, a.qkv_name, a.name, a.norm, a.qkv, a.qkv});
       sites.push_back({FoldKind::kValues, a.output_name, a.name, a.norm, a.qkv, a.output});
     }
+    if (part.producer != nullptr) {
+      sites.push_back({FoldKind::kConvolution, part.name, "", nullptr, part.producer, part.layer,
+                       part.window->area()});
+    }
     if (part.norm == nullptr) continue;
     sites.push_back({FoldKind::kNorm, part.name, "", part.norm, nullptr, part.layer});
   }
   return sites;
+}
+
+at::Tensor by_column(const FoldSite& site, const at::Tensor& channels) {
+  return channels.repeat_interleave(site.taps);
+}
+
+at::Tensor by_channel(const FoldSite& site, const at::Tensor& columns) {
+  return columns.view({-1, site.taps});
 }
 
 bool concerns(const FoldSite& site, const QuantizerId& quantizer) {
@@ -80,6 +99,9 @@ void fold(const FoldSite& site, const at::Tensor& scale) {
     case FoldKind::kQueriesKeys:
       scale_part(*site.producer, 0, inverse);
       return scale_part(*site.producer, 1, scale);
+    case FoldKind::kConvolution:
+      scale_rows(*site.producer, inverse);
+      return scale_columns(*site.consumer, by_column(site, scale));
   }
 }
 

@@ -82,8 +82,10 @@ Placement absent_candidates(const ClipModel& model) {
   TowerConfig sizes = {1, 1, kManyBlocks, 1, {}};
   sizes.settings.heads = 1;
   if (!model.image) {
-    for (const ImagePooling pooling : {ImagePooling::kClassToken, ImagePooling::kAttention}) {
+    for (const ImagePooling pooling :
+         {ImagePooling::kClassToken, ImagePooling::kAttention, ImagePooling::kMeanQuery}) {
       ImageTowerConfig image = {sizes, 1, 1, pooling};
+      image.stages = {2, {kManyBlocks, kManyBlocks, kManyBlocks, kManyBlocks}};
       add({image, std::nullopt});
     }
   }

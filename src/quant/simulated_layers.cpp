@@ -37,6 +37,11 @@ at::Tensor SimulatedLinear::forward_part(const at::Tensor& x, std::int64_t first
                     bias_.defined() ? bias_.narrow(0, first, count) : bias_);
 }
 
+at::Tensor SimulatedLinear::convolve(const at::Tensor& map, const ConvolutionWindow& window) const {
+  const at::Tensor items = simulate_if(input_, map.flatten(1));
+  return clipq::convolve(items.view(map.sizes()), weight_->values(), bias_, window);
+}
+
 at::Tensor SimulatedLinear::forward_unquantized(const at::Tensor& x) const {
   return at::linear(x, weight_->values(), bias_);
 }

@@ -60,7 +60,7 @@ void count(Coverage& coverage, const LinearPart& part, const EnabledSpecs& on) {
 }
 
 void count(Coverage& coverage, const AttentionPart& part, const EnabledSpecs& on) {
-  const std::int64_t product = part.rows * part.rows * part.width;
+  const std::int64_t product = part.rows * (part.pooled ? 1 : part.rows) * part.width;
   coverage.multiply_adds += 2 * product;
   const auto both_on = [&](Role left, Role right) {
     return on.count({part.name, left}) > 0 && on.count({part.name, right}) > 0;

@@ -8,8 +8,8 @@
 
 namespace clipq {
 
-/// Where a setting comes from, the surest first.
-enum class Origin { kOption, kMetadata, kCode, kTried, kAssumed };
+/// Where a setting comes from, the surest first; last: the tower has no use for it.
+enum class Origin { kOption, kMetadata, kCode, kTried, kAssumed, kUnused };
 
 /// As inspect calls it: "an explicit setting", "the checkpoint's metadata", …
 const char* name_of(Origin origin);
@@ -50,7 +50,7 @@ struct CodeSettings {
 };
 
 /// Each setting from `options`, else from `metadata`, else from `code`, else what OpenAI's models
-/// have: heads 64 wide, QuickGELU, eps 1e-5.
+/// have: heads 64 wide, QuickGELU, eps 1e-5. A ResNet uses its heads only.
 SettledTower settle_tower(const TowerConfig& config, Tower tower, const SettingChoices& options,
                           const SettingChoices& metadata, const CodeSettings& code);
 

@@ -25,8 +25,12 @@ class InputPanel {
   /// Quantizes x [width] as row `row`.
   void quantize(std::int64_t row, const float* x, const CodeRule& rule);
 
+  /// Gives row `row` a scale, and returns where its codes [width] go.
+  std::uint8_t* assign(std::int64_t row, const RowScale& scale);
+
   const std::uint8_t* codes() const { return codes_.get(); }
   std::ptrdiff_t stride() const { return stride_; }
+  const std::uint8_t* codes(std::int64_t row) const { return codes_.get() + row * stride_; }
   std::int64_t rows() const { return rows_; }
   const RowScale* scales() const { return scales_.data(); }
 
@@ -43,8 +47,9 @@ class InputPanel {
 struct LinearOutput {
   float* out;  ///< of the panel's first row and of the first column that is computed
   std::ptrdiff_t stride;
-  std::optional<Activation> activation = std::nullopt;
-  bool add = false;  ///< to what stands there
+  std::optional<Activation> activation = std::nullopt;  ///< not together with `relu`
+  bool add = false;                                     ///< to what stands there
+  bool relu = false;                                    ///< last of all
 };
 
 /// A linear layer on panels of rows: rows in, finished tiles out. However it multiplies, bias,

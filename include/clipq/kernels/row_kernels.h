@@ -46,8 +46,9 @@ struct TileFinish {
   const float* column_scales;       ///< of the weight, one a column
   const std::int32_t* column_sums;  ///< of the weight's codes
   const float* bias;                ///< one a column
-  std::optional<Activation> activation;
+  std::optional<Activation> activation;  ///< not together with `relu`
   bool add = false;           ///< to what stands in `out`
+  bool relu = false;          ///< last of all
   float* out;                 ///< of row 0 and column 0
   std::ptrdiff_t out_stride;  ///< from a row to the next
   /// Not null: the results become codes by this rule, which has no range per row, and go here and

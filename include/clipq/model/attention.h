@@ -37,8 +37,8 @@ class Attention {
   /// @param kv float32 [batch, tokens, 2 * width], keys and values of all tokens
   /// @param positions int64 [batch], each in [0, tokens)
   /// @return float32 [batch, 1, width]
-  at::Tensor forward_pooled(const at::Tensor& q, const at::Tensor& kv,
-                            const at::Tensor& positions) const;
+  virtual at::Tensor forward_pooled(const at::Tensor& q, const at::Tensor& kv,
+                                    const at::Tensor& positions) const;
 
   /// As Linear's.
   virtual bool needs_whole_batch() const { return false; }

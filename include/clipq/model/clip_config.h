@@ -36,8 +36,8 @@ bool has_image_tower(const StateDict& state);
 
 /// The architecture as the shapes in a state dict with canonical names tell it (openai/CLIP's
 /// build_model rules): of each tower that has a tensor there. Heads are taken to be 64 wide; the
-/// other settings are left as they are. Throws InputError if the names aren't those of a ViT CLIP
-/// or one of its towers, saying what is missing.
+/// other settings are left as they are. Throws InputError if the names aren't those of a CLIP or
+/// one of its towers, saying what is missing.
 ClipConfig infer_config(const StateDict& state, const std::string& where);
 
 /// Throws InputError that names `where` unless it has a tower, sizes are positive, towers embed in

@@ -4,6 +4,8 @@
 
 #include <optional>
 
+#include "clipq/model/convolution_window.h"
+
 namespace clipq {
 
 class ActivationQuantizer;
@@ -19,7 +21,7 @@ struct LinearContents {
   bool is_float() const { return quantized == nullptr && input == nullptr; }
 };
 
-/// y = x W^T + b, however it is computed.
+/// y = x W^T + b, however it is computed. A convolution is one whose rows are the windows of a map.
 class Linear {
  public:
   virtual ~Linear() = default;
@@ -32,6 +34,14 @@ class Linear {
   virtual at::Tensor forward_part(const at::Tensor& x, std::int64_t first,
                                   std::int64_t count) const {
     return forward(x).narrow(-1, first, count);
+  }
+
+  /// The layer as a convolution. Where an input has a range per row, it is one per item here: an
+  /// item's windows overlap.
+  /// @param map float32 [batch, height, width, channels], in_features = channels * window.area()
+  /// @return float32 [batch, window.count(height), window.count(width), out_features]
+  virtual at::Tensor convolve(const at::Tensor& map, const ConvolutionWindow& window) const {
+    return forward(unfold(map, window));
   }
 
   /// Whether rows of x can't be left out or come in another batch without changing the others: a
@@ -56,6 +66,9 @@ class FloatLinear final : public Linear {
   at::Tensor forward(const at::Tensor& x) const override;
   at::Tensor forward_part(const at::Tensor& x, std::int64_t first,
                           std::int64_t count) const override;
+  at::Tensor convolve(const at::Tensor& map, const ConvolutionWindow& window) const override {
+    return clipq::convolve(map, weight_, bias_, window);
+  }
   std::optional<LinearContents> contents() const override {
     return LinearContents{weight_, nullptr, bias_, nullptr};
   }

@@ -13,17 +13,20 @@
 #include "clipq/model/layer_norm.h"
 #include "clipq/model/linear.h"
 #include "clipq/model/tower.h"
+#include "clipq/model/convolution_window.h"
 
 namespace clipq {
 
+struct ResNet;
 struct Transformer;
 
 /// Where in a model a part is.
 struct PartPlace {
   std::string name;  ///< canonical path, "visual.transformer.resblocks.3.mlp.c_fc"
   Tower tower = Tower::kImage;
-  std::int64_t rows = 0;  ///< tokens that pass through it for one image or one text at full context
-  std::optional<std::int64_t> block = {};  ///< the transformer block it belongs to
+  std::int64_t rows = 0;  ///< tokens that pass through it for one image or one text at full
+                          ///< context; of a convolution, positions of its output
+  std::optional<std::int64_t> block = {};  ///< the residual block it belongs to
   bool in_last_block = false;
 
   /// The place of a part of this part.
@@ -44,7 +47,12 @@ struct LinearPart : PartPlace {
   std::int64_t in_features;
   StoredLinear stored;
   LayerNorm* norm = nullptr;        ///< the one whose output it is given; null: another layer's
-  bool follows_activation = false;  ///< whether it is given what an activation returns
+  bool follows_activation = false;  ///< whether it is given what a GELU returns
+  std::optional<ConvolutionWindow> window = {};  ///< of a convolution, whose rows are windows of a map: what
+                                      ///< ResNets consist of (patches are rows of their own)
+  /// The convolution whose output it is given after ReLU, and pooling at most, and that gives it to
+  /// no other layer; null: there is none.
+  std::shared_ptr<const Linear>* producer = nullptr;
 
   bool has_bias() const { return !stored.bias.empty(); }
 };
@@ -57,9 +65,10 @@ struct AttentionPart : PartPlace {
   bool causal;
   std::string qkv_name;                ///< of the layer that makes queries, keys and values
   std::shared_ptr<const Linear>* qkv;  ///< [3 * width, width]
-  LayerNorm* norm;                     ///< before it
+  LayerNorm* norm;                     ///< before it; null: none
   std::string output_name;             ///< of the layer after it
   std::shared_ptr<const Linear>* output;
+  bool pooled = false;  ///< whether of each item one query is all there is
 };
 
 struct EmbeddingPart : PartPlace {
@@ -87,6 +96,10 @@ struct TransformerPart : PartPlace {
   bool pooled = true;  ///< whether of each item one token is all that is wanted of it
 };
 
+struct ResNetPart : PartPlace {
+  ResNet* resnet;
+};
+
 /// Everything that a model consists of but its logit scale, each kind in the order in which data
 /// flows through it, images first. Each layer type lists its own parts, also if it has no weights
 /// yet. They point into the model and live as long.
@@ -96,6 +109,7 @@ struct ModelParts {
   std::vector<EmbeddingPart> embeddings;
   std::vector<TensorPart> tensors;
   std::vector<TransformerPart> transformers;
+  std::vector<ResNetPart> resnets;
 };
 
 /// Adds a LayerNorm's tensors.

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <string>
 
@@ -24,36 +25,54 @@ struct TowerConfig {
   std::int64_t embed_dim = 0;
   std::int64_t width = 0;
   std::int64_t layers = 0;     ///< blocks
-  std::int64_t mlp_width = 0;  ///< of a block's hidden layer
+  std::int64_t mlp_width = 0;  ///< of a block's hidden layer; a ResNet has none
   TowerSettings settings;
 
   bool operator==(const TowerConfig&) const = default;
+
+  /// Whether its blocks are those of a transformer, with GELU and LayerNorm: a ResNet's aren't.
+  bool is_transformer() const { return mlp_width > 0; }
 };
 
 /// Which of an image tower's tokens make the embedding.
 enum class ImagePooling {
   kClassToken,  ///< a token of its own before the patches
-  kAttention    ///< all patches, by an AttentionPool
+  kAttention,   ///< all patches, by an AttentionPool
+  kMeanQuery    ///< the last map's positions, by an AttentionPool2d: a ResNet's
 };
 
-/// "class_token", "attention".
+/// "class_token", "attention", "mean_query".
 const char* name_of(ImagePooling pooling);
 
 /// Throws UsageError that names `where` and the valid names.
 ImagePooling parse_image_pooling(const std::string& name, const std::string& where);
 
-/// A ViT image tower.
+/// The stages of a ResNet.
+struct ResNetStages {
+  std::int64_t width = 0;                ///< channels of the stem's output
+  std::array<std::int64_t, 4> blocks{};  ///< of each stage
+
+  static constexpr std::int64_t kWidening = 32;   ///< last map's channels / width
+  static constexpr std::int64_t kShrinking = 32;  ///< image's side / last map's
+
+  bool operator==(const ResNetStages&) const = default;
+};
+
+/// An image tower: a ViT, or a ResNet.
 struct ImageTowerConfig : TowerConfig {
   std::int64_t resolution = 0;  ///< pixels a side
-  std::int64_t patch_size = 0;  ///< likewise
+  std::int64_t patch_size = 0;  ///< likewise; of a ResNet, of what becomes a position of its last
+                                ///< map
   ImagePooling pooling = ImagePooling::kClassToken;
+  ResNetStages stages = {};  ///< of a ResNet
 
   bool operator==(const ImageTowerConfig&) const = default;
 
   std::int64_t patches_per_side() const { return resolution / patch_size; }
   std::int64_t patches() const { return patches_per_side() * patches_per_side(); }
-  /// Patches, and the class token if there is one.
-  std::int64_t tokens() const { return patches() + (pooling == ImagePooling::kClassToken ? 1 : 0); }
+  /// Patches, and the class token or the mean if there is one.
+  std::int64_t tokens() const { return patches() + (pooling == ImagePooling::kAttention ? 0 : 1); }
+  bool is_resnet() const { return pooling == ImagePooling::kMeanQuery; }
 };
 
 /// Which of a text tower's tokens makes the embedding.
@@ -87,7 +106,8 @@ struct TextTowerConfig : TowerConfig, TextReading {
   bool operator==(const TextTowerConfig&) const = default;
 };
 
-/// What the tower is besides its sizes: "ViT with a class token", "ViT pooled by attention".
+/// What the tower is besides its sizes: "ViT with a class token", "ViT pooled by attention",
+/// "ResNet".
 std::string describe(const ImageTowerConfig& config);
 
 /// The same: "causal, pooled at the token with the largest id".

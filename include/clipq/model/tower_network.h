@@ -10,6 +10,7 @@
 namespace clipq {
 
 class AttentionPooledVit;
+class ResNetTower;
 class TransformerTextTower;
 class VitTower;
 
@@ -19,6 +20,7 @@ class TowerVisitor {
   virtual ~TowerVisitor() = default;
   virtual void visit(const VitTower& tower) = 0;
   virtual void visit(const AttentionPooledVit& tower) = 0;
+  virtual void visit(const ResNetTower& tower) = 0;
   virtual void visit(const TransformerTextTower& tower) = 0;
 };
 
@@ -35,7 +37,7 @@ class TowerNetwork {
   virtual at::Tensor encode(const at::Tensor& input) const = 0;
 
   /// The residual stream after each block, computed layer by layer: float32 [batch, tokens, width]
-  /// each.
+  /// each, or [batch, positions, channels].
   virtual std::vector<at::Tensor> block_outputs(const at::Tensor& input) const = 0;
 
   /// Whether an item's embedding depends on the others of its batch and on their padding.

@@ -82,6 +82,8 @@ const std::vector<AlgorithmInfo>& algorithms();
 std::shared_ptr<const Algorithm> make_algorithm(const Json& entry, const std::string& where);
 
 std::shared_ptr<const Algorithm> make_equalize(const Json& options, const std::string& where);
+std::shared_ptr<const Algorithm> make_cross_layer_equalization(const Json& options,
+                                                               const std::string& where);
 std::shared_ptr<const Algorithm> make_awq(const Json& options, const std::string& where);
 std::shared_ptr<const Algorithm> make_weight_clip(const Json& options, const std::string& where);
 std::shared_ptr<const Algorithm> make_gptq(const Json& options, const std::string& where);

@@ -13,10 +13,12 @@ class ObservedLinear final : public WrappedLinear {
   ObservedLinear(std::shared_ptr<const Linear> inner, std::shared_ptr<Observer> input,
                  std::shared_ptr<RowSample> sample);
 
-  at::Tensor forward(const at::Tensor& x) const override;
+  at::Tensor convolve(const at::Tensor& map, const ConvolutionWindow& window) const override;
   bool needs_whole_batch() const override { return true; }
 
  private:
+  at::Tensor pass(const at::Tensor& x, const std::function<at::Tensor()>& compute) const override;
+
   std::shared_ptr<Observer> input_;
   std::shared_ptr<RowSample> sample_;
 };
@@ -28,7 +30,8 @@ struct AttentionObservers {
   std::shared_ptr<Observer> v;
   std::shared_ptr<Observer> softmax;
   std::shared_ptr<Observer> output;
-  std::shared_ptr<at::Tensor> sample;  ///< is set to the first item's qkv
+  std::shared_ptr<at::Tensor> sample;  ///< is set to the first item's qkv; where there is one
+                                       ///< query only, each token's is that
 
   bool any() const { return q || k || v || softmax || output || sample; }
 };
@@ -39,12 +42,16 @@ class ObservedAttention final : public Attention {
   ObservedAttention(const Attention& attention, AttentionObservers observers);
 
   at::Tensor forward(const at::Tensor& qkv) const override;
+  at::Tensor forward_pooled(const at::Tensor& q, const at::Tensor& kv,
+                            const at::Tensor& positions) const override;
   bool needs_whole_batch() const override { return true; }
 
  protected:
   at::Tensor compute(const Heads& heads) const override;
 
  private:
+  bool wants_sample() const { return observers_.sample && !observers_.sample->defined(); }
+
   AttentionObservers observers_;
 };
 

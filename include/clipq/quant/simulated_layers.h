@@ -46,6 +46,7 @@ class SimulatedLinear final : public Linear {
   at::Tensor forward(const at::Tensor& x) const override;
   at::Tensor forward_part(const at::Tensor& x, std::int64_t first,
                           std::int64_t count) const override;
+  at::Tensor convolve(const at::Tensor& map, const ConvolutionWindow& window) const override;
   bool needs_whole_batch() const override { return input_ && input_->spans_rows(); }
   std::optional<LinearContents> contents() const override;
   std::int64_t in_features() const override { return weight_->columns(); }

@@ -1,0 +1,35 @@
+#pragma once
+
+#include <memory>
+
+#include "clipq/kernels/integer_linear.h"
+#include "clipq/model/linear.h"
+
+namespace clipq {
+
+/// A convolution with quantized weight and input on integer kernels: what SimulatedLinear computes
+/// of the windows of a map.
+class NativeConvolution final : public Linear {
+ public:
+  /// @param integer the layer, its columns in the order by_position() gives
+  NativeConvolution(std::shared_ptr<const IntegerLinear> integer, const ConvolutionWindow& window);
+
+  /// A weight [out, channels * area] with its columns in the order [row, column, channel], so that
+  /// a row of a window is a stretch of the map.
+  static QuantizedTensor by_position(const QuantizedTensor& weight, const ConvolutionWindow& window);
+
+  at::Tensor forward(const at::Tensor& x) const override;
+  at::Tensor convolve(const at::Tensor& map, const ConvolutionWindow& window) const override;
+  bool needs_whole_batch() const override { return integer_->spans_rows(); }
+  std::int64_t in_features() const override { return integer_->in_features(); }
+  std::int64_t out_features() const override { return integer_->out_features(); }
+
+  const IntegerLinear& integer() const { return *integer_; }
+  const ConvolutionWindow& window() const { return window_; }
+
+ private:
+  std::shared_ptr<const IntegerLinear> integer_;
+  ConvolutionWindow window_;
+};
+
+}  // namespace clipq

@@ -1,0 +1,21 @@
+#pragma once
+
+#include <memory>
+
+#include "clipq/model/parts.h"
+#include "clipq/model/convolution_window.h"
+
+namespace clipq {
+
+struct ConvolutionShape {
+  std::int64_t out_channels;
+  std::int64_t in_channels;
+  ConvolutionWindow window = {};
+  std::shared_ptr<const Linear>* producer = nullptr;  ///< as LinearPart's
+};
+
+/// Adds a convolution with a bias.
+void add_convolution(ModelParts& parts, const PartPlace& place,
+                     std::shared_ptr<const Linear>& layer, const ConvolutionShape& shape);
+
+}  // namespace clipq

@@ -1,0 +1,70 @@
+#include "clipq/native/native_convolution.h"
+
+#include <ATen/Parallel.h>
+#include <ATen/ops/empty.h>
+
+#include <utility>
+
+#include "clipq/core/error.h"
+#include "clipq/native/native_linear.h"
+#include "clipq/native/row_panels.h"
+#include "code_map.h"
+#include "quantize_map.h"
+
+namespace clipq {
+namespace {
+
+/// Columns [channel, position] as [position, channel], or the other way round.
+at::Tensor swapped(const at::Tensor& rows, std::int64_t outer, std::int64_t inner) {
+  std::vector<std::int64_t> shape = rows.sizes().vec();
+  shape.back() = outer;
+  shape.push_back(inner);
+  return rows.reshape(shape).transpose(-2, -1).flatten(-2);
+}
+
+}  // namespace
+
+NativeConvolution::NativeConvolution(std::shared_ptr<const IntegerLinear> integer,
+                                     const ConvolutionWindow& window)
+    : integer_(std::move(integer)), window_(window) {}
+
+QuantizedTensor NativeConvolution::by_position(const QuantizedTensor& weight,
+                                               const ConvolutionWindow& window) {
+  QuantizedTensor moved = weight;
+  moved.codes =
+      swapped(weight.codes, weight.columns / window.area(), window.area()).contiguous();
+  return moved;
+}
+
+at::Tensor NativeConvolution::forward(const at::Tensor& x) const {
+  return NativeLinear(integer_).forward(swapped(x, in_features() / window_.area(), window_.area()));
+}
+
+at::Tensor NativeConvolution::convolve(const at::Tensor& map, const ConvolutionWindow& window) const {
+  if (window != window_) throw InternalError("a convolution with another window");
+  const at::Tensor input = map.contiguous();
+  const std::int64_t items = map.size(0);
+  const CodeMap::Shape shape = {map.size(1), map.size(2), map.size(3)};
+  CodeMap codes;
+  codes.resize(items, shape, window);
+  const float* values = input.const_data_ptr<float>();
+  const CodeRule rule = integer_->rule_for(values, input.numel());
+  at::parallel_for(0, items, 1, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t item = begin; item < end; ++item) {
+      quantize_item(values + item * codes.positions() * shape.channels, rule, item, codes);
+    }
+  });
+  const std::int64_t out_features = integer_->out_features();
+  at::Tensor output = at::empty(
+      {items, window.count(shape.height), window.count(shape.width), out_features}, map.options());
+  float* out = output.mutable_data_ptr<float>();
+  for_each_panel(items * codes.windows(), integer_->panel_rows(),
+                 [&](std::int64_t row, std::int64_t rows) {
+                   static thread_local InputPanel panel;
+                   codes.gather(panel, row, rows);
+                   integer_->run(panel, 0, out_features, {out + row * out_features, out_features});
+                 });
+  return output;
+}
+
+}  // namespace clipq

@@ -1,0 +1,66 @@
+#include "resnet_layers.h"
+
+#include <algorithm>
+
+#include "clipq/core/error.h"
+#include "clipq/core/strings.h"
+#include "clipq/native/native_convolution.h"
+#include "clipq/native/native_linear.h"
+
+namespace clipq {
+namespace {
+
+/// Codes of a panel that leave room for weights in a core's second cache.
+constexpr std::int64_t kPanelBytes = 256 * 1024;
+constexpr std::int64_t kLeastRows = 24;
+
+IntegerConvolution convolution_of(const std::shared_ptr<const Linear>& layer, const ConvolutionWindow& window,
+                                  const std::string& name) {
+  const IntegerLinear* integer = integer_of(layer);
+  if (integer == nullptr) throw InternalError(name + " isn't native");
+  return {layer, integer, window, name};
+}
+
+IntegerBottleneck bottleneck_of(const Bottleneck& block, std::int64_t side,
+                                const std::string& name) {
+  const auto part = [&name](const char* layer) { return cat(name, ".", layer); };
+  IntegerBottleneck out = {block.shape,
+                           side,
+                           convolution_of(block.conv1, {}, part("conv1")),
+                           convolution_of(block.conv2, Bottleneck::kWindow, part("conv2")),
+                           convolution_of(block.conv3, {}, part("conv3")),
+                           std::nullopt};
+  if (block.downsample) {
+    out.downsample = convolution_of(block.downsample, {}, part("downsample.0"));
+  }
+  return out;
+}
+
+}  // namespace
+
+std::int64_t IntegerConvolution::panel_rows() const {
+  return std::clamp(kPanelBytes / integer->in_features(), kLeastRows,
+                    std::max(kLeastRows, integer->panel_rows()));
+}
+
+ResNetLayers::ResNetLayers(const ResNet& resnet, std::int64_t size, const std::string& tower)
+    : resolution(size) {
+  for (std::size_t i = 0; i < stem.size(); ++i) {
+    stem[i] = convolution_of(resnet.stem[i], stem_window(i), cat(tower, ".conv", i + 1));
+  }
+  std::int64_t side = stem.front().window.count(resolution) / 2;
+  for (std::size_t i = 0; i < resnet.blocks.size(); ++i) {
+    blocks.push_back(bottleneck_of(resnet.blocks[i], side, cat(tower, ".", resnet.name_of(i))));
+    side = blocks.back().out_side();
+  }
+}
+
+const IntegerLinear* integer_of(const std::shared_ptr<const Linear>& layer) {
+  if (const auto* convolution = dynamic_cast<const NativeConvolution*>(layer.get())) {
+    return &convolution->integer();
+  }
+  const auto* linear = dynamic_cast<const NativeLinear*>(layer.get());
+  return linear == nullptr ? nullptr : &linear->integer();
+}
+
+}  // namespace clipq
