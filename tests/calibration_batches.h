@@ -22,7 +22,9 @@ inline CalibrationSource batches_of(const std::vector<CalibrationBatch>& batches
           }};
 }
 
-/// The tiny images and texts as one batch.
-inline CalibrationSource tiny_batch() { return batches_of({{tiny_pixels(), tiny_tokens()}}); }
+/// Tiny images and texts as one batch.
+inline CalibrationSource tiny_batch(const ClipConfig& config = tiny_config()) {
+  return batches_of({{config.image ? tiny_pixels(*config.image) : tiny_pixels(), tiny_tokens()}});
+}
 
 }  // namespace clipq::testing

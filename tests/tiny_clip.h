@@ -166,16 +166,15 @@ inline StateDict random_state(const ClipConfig& config, std::uint64_t seed = 7) 
   return state;
 }
 
-inline ClipModel model_of(const ClipConfig& config, std::uint64_t seed = 7) {
+/// A model with random weights.
+inline ClipModel random_clip(const ClipConfig& config, std::uint64_t seed = 7) {
   Preprocess preprocess;
   if (config.image) preprocess.size = static_cast<int>(config.image->resolution);
   return build_model(config, preprocess, random_state(config, seed), "tiny");
 }
 
-inline ClipModel tiny_clip(std::uint64_t seed = 7) { return model_of(tiny_config(), seed); }
-inline ClipModel tiny_resnet_clip(std::uint64_t seed = 7) {
-  return model_of(tiny_resnet_config(), seed);
-}
+inline ClipModel tiny_clip(std::uint64_t seed = 7) { return random_clip(tiny_config(), seed); }
+inline ClipModel tiny_resnet_clip() { return random_clip(tiny_resnet_config()); }
 
 /// The towers of a model as what they are.
 inline VitTower& image_tower(ClipModel& model) { return dynamic_cast<VitTower&>(*model.image); }
@@ -194,9 +193,9 @@ inline at::Tensor tiny_pixels(std::int64_t count = 3, std::uint64_t seed = 11) {
   return random_normal({count, 3, 16, 16}, seed);
 }
 
-/// Random images that fit tiny_resnet_config().
-inline at::Tensor tiny_resnet_pixels(std::int64_t count = 3, std::uint64_t seed = 11) {
-  return random_normal({count, 3, 64, 64}, seed);
+/// Random images that fit a tower.
+inline at::Tensor tiny_pixels(const ImageTowerConfig& config, std::int64_t count = 3) {
+  return random_normal({count, 3, config.resolution, config.resolution}, 11);
 }
 
 /// Texts of different lengths: start 38, ids, end 39, padding 0.

@@ -6,7 +6,7 @@ import shutil
 import subprocess
 import sys
 
-from peers.clip import CONTEXT, RESOLUTION, inputs_of, load_tower, make_clip
+from peers.clip import CONTEXT, RESOLUTION, has_resnet, inputs_of, load_tower, make_clip, settle_statistics
 from peers.contenders import Failure, cpu_flags, has_vnni, last_line, log_file, note, version
 
 PROGRAM = pathlib.Path(__file__).resolve().parents[1] / "bench_peers.py"
@@ -21,6 +21,8 @@ def build_checkpoint(target, model, seed):
 
     torch.manual_seed(int(seed))
     clip = make_clip(model).eval().requires_grad_(False)
+    if has_resnet(model):
+        settle_statistics(clip)
     torch.jit.save(trace(clip, *(torch.from_numpy(inputs_of(tower, 2)) for tower in ("image", "text"))), target)
 
 
@@ -47,6 +49,30 @@ def build_onnx_int8(target, source):
                      extra_options={"MatMulConstBOnly": True})
 
 
+class RandomInputs:
+    """What ONNX Runtime's calibration reads."""
+
+    def __init__(self, tower):
+        self.batches = iter([{"input": inputs_of(tower, 1, seed)} for seed in range(100, 100 + CALIBRATION_INPUTS)])
+
+    def get_next(self):
+        return next(self.batches, None)
+
+
+def build_onnx_int8_static(target, source, tower):
+    """Convolutions and linear layers with signed weights per channel, unsigned activations, fixed ranges."""
+    from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
+    from onnxruntime.quantization.shape_inference import quant_pre_process
+
+    CalibrationDataReader.register(RandomInputs)
+    prepared = f"{target}.prepared"
+    quant_pre_process(source, prepared, skip_symbolic_shape=True)
+    quantize_static(prepared, target, RandomInputs(tower), quant_format=QuantFormat.QDQ, per_channel=True,
+                    activation_type=QuantType.QUInt8, weight_type=QuantType.QInt8,
+                    reduce_range=not has_vnni(cpu_flags()), extra_options={"ActivationSymmetric": False})
+    pathlib.Path(prepared).unlink()
+
+
 def build_openvino(target, checkpoint, model, tower):
     import openvino
     import torch
@@ -60,20 +86,22 @@ def build_openvino(target, checkpoint, model, tower):
     openvino.save_model(converted, pathlib.Path(target) / "model.xml", compress_to_fp16=False)
 
 
-def build_openvino_int8(target, source, tower):
+def build_openvino_int8(target, source, tower, model_name):
     import nncf
     import openvino
 
     model = openvino.Core().read_model(pathlib.Path(source) / "model.xml")
     samples = nncf.Dataset([inputs_of(tower, 1, seed) for seed in range(100, 100 + CALIBRATION_INPUTS)])
+    is_transformer = tower == "text" or not has_resnet(model_name)
     quantized = nncf.quantize(model, samples, subset_size=CALIBRATION_INPUTS,
-                              model_type=nncf.ModelType.TRANSFORMER)
+                              model_type=nncf.ModelType.TRANSFORMER if is_transformer else None)
     pathlib.Path(target).mkdir()
     openvino.save_model(quantized, pathlib.Path(target) / "model.xml", compress_to_fp16=False)
 
 
 BUILDERS = {builder.__name__: builder for builder in
-            (build_checkpoint, build_onnx, build_onnx_int8, build_openvino, build_openvino_int8)}
+            (build_checkpoint, build_onnx, build_onnx_int8, build_onnx_int8_static, build_openvino,
+             build_openvino_int8)}
 
 
 def remove(path):
@@ -131,6 +159,10 @@ class Builds:
             if peer == "ort-float32":
                 return exported
             range_of_weights = "int8" if has_vnni(cpu_flags()) else "int7"
+            if peer == "ort-int8-static":
+                return self.build(f"{name}-ort{version('onnxruntime')}-{range_of_weights}-static.onnx",
+                                  f"quantize the {tower} tower for ONNX Runtime, with fixed ranges",
+                                  build_onnx_int8_static, exported, tower)
             return self.build(f"{name}-ort{version('onnxruntime')}-{range_of_weights}.onnx",
                               f"quantize the {tower} tower for ONNX Runtime", build_onnx_int8, exported)
         name = f"{self.stem}-{tower}-openvino{version('openvino')}"
@@ -139,7 +171,7 @@ class Builds:
         if peer == "openvino-float32":
             return converted
         return self.build(f"{name}-nncf{version('nncf')}", f"quantize the {tower} tower with NNCF",
-                          build_openvino_int8, converted, tower)
+                          build_openvino_int8, converted, tower, self.model)
 
     def of_clipq(self, program, recipe, arguments):
         """A recipe's artifact, rebuilt when the program, the recipe's file or the arguments change."""

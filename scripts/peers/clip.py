@@ -11,11 +11,11 @@ RESOLUTION, CONTEXT, VOCABULARY = 224, 77, 49408
 
 @dataclasses.dataclass(frozen=True)
 class Architecture:
-    """Sizes of a CLIP with ViT towers; heads are 64 wide."""
+    """Sizes of a CLIP, as clip_torch.Sizes; heads are 64 wide."""
 
     patch: int
     vision_width: int = 768
-    vision_layers: int = 12
+    vision_layers: int | tuple[int, int, int, int] = 12
     text_width: int = 512
     text_layers: int = 12
     embedding: int = 512
@@ -25,7 +25,12 @@ ARCHITECTURES = {
     "ViT-B-32": Architecture(patch=32),
     "ViT-B-16": Architecture(patch=16),
     "ViT-L-14": Architecture(patch=14, vision_width=1024, vision_layers=24, text_width=768, embedding=768),
+    "RN50": Architecture(patch=32, vision_width=64, vision_layers=(3, 4, 6, 3), embedding=1024),
 }
+
+
+def has_resnet(model):
+    return not isinstance(ARCHITECTURES[model].vision_layers, int)
 
 
 def inputs_of(tower, batch, seed=1):
@@ -43,7 +48,22 @@ def make_clip(model):
     from clip_torch import Clip, Sizes, initialize_as_openai
 
     sizes = dataclasses.asdict(ARCHITECTURES[model])
-    return initialize_as_openai(Clip(Sizes(resolution=RESOLUTION, context=CONTEXT, vocabulary=VOCABULARY, **sizes)))
+    clip = Clip(Sizes(resolution=RESOLUTION, context=CONTEXT, vocabulary=VOCABULARY, **sizes))
+    return clip if has_resnet(model) else initialize_as_openai(clip)
+
+
+def settle_statistics(clip):
+    """Gives each BatchNorm the statistics of random images, so that activations neither vanish nor grow."""
+    import torch
+    from torch import nn
+
+    norms = [part for part in clip.visual.modules() if isinstance(part, nn.BatchNorm2d)]
+    for norm in norms:
+        norm.momentum = None
+    clip.visual.train()
+    with torch.no_grad():
+        clip.visual(torch.from_numpy(inputs_of("image", 16)))
+    clip.eval()
 
 
 def use_linear(attention):

@@ -20,6 +20,7 @@ PEERS = {
     "torch-int8": Peer("PyTorch INT8 dynamic (oneDNN)", ("torch",)),
     "ort-float32": Peer("ONNX Runtime float32", ("torch", "onnx", "onnxscript", "onnxruntime")),
     "ort-int8": Peer("ONNX Runtime INT8 dynamic", ("torch", "onnx", "onnxscript", "onnxruntime")),
+    "ort-int8-static": Peer("ONNX Runtime INT8 static", ("torch", "onnx", "onnxscript", "onnxruntime")),
     "openvino-float32": Peer("OpenVINO float32", ("torch", "openvino")),
     "openvino-int8": Peer("OpenVINO INT8 (NNCF)", ("torch", "openvino", "nncf")),
 }

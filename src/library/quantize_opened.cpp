@@ -118,6 +118,12 @@ QuantizationPlan plan_quantization(OpenedModel& opened, Recipe recipe, Component
   if (!has_quantizers(placement, Tower::kImage) && !has_quantizers(placement, Tower::kText)) {
     log::warn(cat("recipe ", recipe.name, " leaves every quantizer of ", opened.info.path,
                   " off: nothing is quantized"));
+  } else {
+    for (const Tower tower : opened.model.towers()) {
+      if (!includes(present, tower) || has_quantizers(placement, tower)) continue;
+      log::warn(cat("recipe ", recipe.name, " has nothing to do in the ", name_of(tower),
+                    " tower, which stays float"));
+    }
   }
   return {std::move(recipe), present, std::move(placement)};
 }

@@ -26,13 +26,18 @@ class CodeMap {
   /// Says what an item's codes mean, and writes its border.
   void set_scale(std::int64_t item, const RowScale& scale);
 
-  /// Where the codes of a position [channels] go; positions of all items are numbered in a row.
+  /// Where the codes of a position [channels] go; positions of all items are numbered in a row,
+  /// and those of one line of a map lie side by side.
   std::uint8_t* at(std::int64_t position);
 
-  /// Gives all of an item's windows the scale NaN.
+  const RowScale& scale(std::int64_t item) const {
+    return scales_[static_cast<std::size_t>(item)];
+  }
+  /// Gives all windows of a position's item the scale NaN.
   void spoil(std::int64_t position);
 
-  std::int64_t channels() const { return shape_.channels; }
+  const Shape& shape() const { return shape_; }
+  std::int64_t items() const { return static_cast<std::int64_t>(scales_.size()); }
   std::int64_t positions() const { return shape_.height * shape_.width; }
   std::int64_t windows() const {
     return window_.count(shape_.height) * window_.count(shape_.width);

@@ -1,6 +1,5 @@
 #include "clipq/native/native_convolution.h"
 
-#include <ATen/Parallel.h>
 #include <ATen/ops/empty.h>
 
 #include <utility>
@@ -49,11 +48,7 @@ at::Tensor NativeConvolution::convolve(const at::Tensor& map, const ConvolutionW
   codes.resize(items, shape, window);
   const float* values = input.const_data_ptr<float>();
   const CodeRule rule = integer_->rule_for(values, input.numel());
-  at::parallel_for(0, items, 1, [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t item = begin; item < end; ++item) {
-      quantize_item(values + item * codes.positions() * shape.channels, rule, item, codes);
-    }
-  });
+  quantize_map(values, rule, codes);
   const std::int64_t out_features = integer_->out_features();
   at::Tensor output = at::empty(
       {items, window.count(shape.height), window.count(shape.width), out_features}, map.options());

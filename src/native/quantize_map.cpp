@@ -1,26 +1,43 @@
 #include "quantize_map.h"
 
+#include <ATen/Parallel.h>
+
 #include <cmath>
 
 namespace clipq {
+namespace {
 
-void quantize_item(const float* values, const CodeRule& rule, std::int64_t item, CodeMap& codes) {
-  const std::int64_t channels = codes.channels();
-  const std::int64_t first = item * codes.positions();
-  CodeRule fixed = rule;
-  RowScale scale = {rule.scale, static_cast<std::int32_t>(rule.zero_point)};
-  if (rule.per_row) {
-    scale = scale_of_row(values, codes.positions() * channels, rule);
-    fixed.per_row = false;
-    fixed.scale = std::isnan(scale.scale) ? 1 : scale.scale;
-    fixed.zero_point = static_cast<float>(scale.zero_point);
-  }
-  codes.set_scale(item, scale);
-  for (std::int64_t i = 0; i < codes.positions(); ++i) {
-    const RowScale row =
-        quantize_row(values + i * channels, channels, fixed, codes.at(first + i));
-    if (std::isnan(row.scale)) codes.spoil(first + i);
-  }
+/// Rows of a map that are worth a thread's while.
+constexpr std::int64_t kGrain = 8;
+
+}  // namespace
+
+void quantize_map(const float* values, const CodeRule& rule, CodeMap& codes) {
+  const CodeMap::Shape& shape = codes.shape();
+  const std::int64_t width = shape.width * shape.channels;
+  const std::int64_t item_values = shape.height * width;
+  at::parallel_for(0, codes.items(), 1, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t item = begin; item < end; ++item) {
+      const RowScale fixed = {rule.scale, static_cast<std::int32_t>(rule.zero_point)};
+      codes.set_scale(item, rule.per_row
+                                ? scale_of_row(values + item * item_values, item_values, rule)
+                                : fixed);
+    }
+  });
+  at::parallel_for(
+      0, codes.items() * shape.height, kGrain, [&](std::int64_t begin, std::int64_t end) {
+        CodeRule own = rule;
+        own.per_row = false;
+        for (std::int64_t row = begin; row < end; ++row) {
+          const RowScale& scale = codes.scale(row / shape.height);
+          if (std::isnan(scale.scale)) continue;
+          own.scale = scale.scale;
+          own.zero_point = static_cast<float>(scale.zero_point);
+          std::uint8_t* out = codes.at(row * shape.width);
+          const RowScale found = quantize_row(values + row * width, width, own, out);
+          if (std::isnan(found.scale)) codes.spoil(row * shape.width);
+        }
+      });
 }
 
 }  // namespace clipq

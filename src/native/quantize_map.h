@@ -5,9 +5,9 @@
 
 namespace clipq {
 
-/// Quantizes an item of a map.
-/// @param values float32 [positions, channels]
-/// @param rule a range per row is one of the item
-void quantize_item(const float* values, const CodeRule& rule, std::int64_t item, CodeMap& codes);
+/// Quantizes maps of floats into `codes`, which is sized for them, on all threads.
+/// @param values float32 [items, height, width, channels]
+/// @param rule a range per row is one of an item
+void quantize_map(const float* values, const CodeRule& rule, CodeMap& codes);
 
 }  // namespace clipq

@@ -99,11 +99,7 @@ void ResNetPass::deliver(const IntegerConvolution& layer, const IntegerConvoluti
 
 void ResNetPass::quantize_if_dynamic(const IntegerConvolution& next, CodeMap& codes) {
   if (!next.rule().per_row) return;
-  at::parallel_for(0, items_, 1, [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t item = begin; item < end; ++item) {
-      quantize_item(floats_.at(item * floats_.positions()), next.rule(), item, codes);
-    }
-  });
+  quantize_map(floats_.at(0), next.rule(), codes);
 }
 
 void ResNetPass::convolve_into(const IntegerConvolution& layer, const CodeMap& source,
@@ -125,11 +121,7 @@ void ResNetPass::run_stem(const float* pixels, std::int64_t items) {
   threads_ = at::in_parallel_region() ? 1 : at::get_num_threads();
   const auto& [first, second, third] = layers_.stem;
   codes_.resize(items, {layers_.resolution, layers_.resolution, kChannels}, first.window);
-  at::parallel_for(0, items, 1, [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t item = begin; item < end; ++item) {
-      quantize_item(pixels + item * codes_.positions() * kChannels, first.rule(), item, codes_);
-    }
-  });
+  quantize_map(pixels, first.rule(), codes_);
   convolve_into(first, codes_, second, next_codes_);
   convolve_into(second, next_codes_, third, codes_);
   const std::int64_t side = first.window.count(layers_.resolution);

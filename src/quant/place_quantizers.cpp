@@ -121,12 +121,14 @@ bool matches_any(const Rule& rule, const Placement& placement) {
 /// Throws UsageError if an algorithm could do something for none of the quantizers that are on.
 void require_use(const Recipe& recipe, const Placement& placement, const ModelParts& parts) {
   for (std::size_t i = 0; i < recipe.algorithms.size(); ++i) {
+    if (recipe.optional_algorithms.count(i) > 0) continue;
     const Algorithm& algorithm = *recipe.algorithms[i];
     if (std::none_of(placement.begin(), placement.end(), [&](const PlacedQuantizer& quantizer) {
           return quantizer.enabled && algorithm.serves(quantizer, parts);
         })) {
       throw UsageError(cat("recipe ", recipe.name, ": algorithm ", i + 1,
-                           " has nothing to do: no quantizer that it could serve is on"));
+                           " has nothing to do: no quantizer that it could serve is on; mark it ",
+                           "\"optional\": true if that is meant"));
     }
   }
 }

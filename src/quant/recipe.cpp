@@ -132,6 +132,20 @@ void apply_override(Json& recipe, const std::string& text) {
   }
 }
 
+void read_calibration(Recipe& recipe, const Json& calibration, const std::string& place) {
+  require_known_keys(calibration, {"observer", "samples", "rows"}, place);
+  recipe.observer = json_value(calibration, "observer", recipe.observer, place);
+  require_observer(recipe.observer, place);
+  recipe.samples = json_value(calibration, "samples", recipe.samples, place);
+  if (recipe.samples < 1) {
+    throw UsageError(cat(place, ": \"samples\" is ", recipe.samples, ", expected at least 1"));
+  }
+  recipe.rows = json_value(calibration, "rows", recipe.rows, place);
+  if (recipe.rows < 1 || recipe.rows > kMostRows) {
+    throw UsageError(cat(place, ": \"rows\" is ", recipe.rows, ", expected 1 to ", kMostRows));
+  }
+}
+
 }  // namespace
 
 Recipe parse_recipe(const Json& json, const std::string& where) {
@@ -151,24 +165,19 @@ Recipe parse_recipe(const Json& json, const std::string& where) {
     recipe.rules.push_back(parse_rule(rules[i], cat(where, ": rule ", i + 1)));
   }
   const Json calibration = json_value(json, "calibration", Json::object(), where);
-  const std::string place = where + ": calibration";
-  require_known_keys(calibration, {"observer", "samples", "rows"}, place);
-  recipe.observer = json_value(calibration, "observer", recipe.observer, place);
-  require_observer(recipe.observer, place);
-  recipe.samples = json_value(calibration, "samples", recipe.samples, place);
-  if (recipe.samples < 1) {
-    throw UsageError(cat(place, ": \"samples\" is ", recipe.samples, ", expected at least 1"));
-  }
-  recipe.rows = json_value(calibration, "rows", recipe.rows, place);
-  if (recipe.rows < 1 || recipe.rows > kMostRows) {
-    throw UsageError(cat(place, ": \"rows\" is ", recipe.rows, ", expected 1 to ", kMostRows));
-  }
+  read_calibration(recipe, calibration, where + ": calibration");
   const Json entries = json_value(json, "algorithms", Json::array(), where);
   if (!entries.is_array()) {
     throw UsageError(cat(where, ": \"algorithms\": got ", entries.dump(), ", expected a list"));
   }
   for (std::size_t i = 0; i < entries.size(); ++i) {
-    recipe.algorithms.push_back(make_algorithm(entries[i], cat(where, ": algorithm ", i + 1)));
+    const std::string place = cat(where, ": algorithm ", i + 1);
+    Json entry = entries[i];
+    if (entry.is_object()) {
+      if (json_value(entry, "optional", false, place)) recipe.optional_algorithms.insert(i);
+      entry.erase("optional");
+    }
+    recipe.algorithms.push_back(make_algorithm(entry, place));
   }
   return recipe;
 }

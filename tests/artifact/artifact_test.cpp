@@ -40,7 +40,7 @@ Artifact make_artifact(const Case& test_case) {
   const Recipe recipe = load_recipe(test_case.recipe, test_case.overrides);
   const Placement placement = place_quantizers(model, recipe, Component::kBoth);
   Artifact artifact;
-  artifact.quantized = quantize_model(std::move(model), placement, recipe, testing::tiny_batch());
+  artifact.quantized = quantize_model(std::move(model), placement, recipe, testing::tiny_batch(test_case.config));
   artifact.quantized.quantization.recipe = recipe.json;
   artifact.quantized.quantization.recipe_name = recipe.name;
   artifact.quantized.quantization.component = "both";
@@ -98,12 +98,22 @@ const std::vector<Case>& cases() {
       {"fp8-max", {}, testing::tower_alone(testing::tiny_config(), Tower::kText)},
       {"int8-static", {}, testing::tower_alone(testing::tiny_siglip_config(), Tower::kImage)},
       {"fp8-max", {}, testing::tower_alone(testing::tiny_siglip_config(), Tower::kText)},
+      {"int8-dynamic", {}, testing::tiny_resnet_config()},
+      {"int8-dynamic",
+       {"*.input_quantizer.scheme=symmetric", "*.input_quantizer.granularity=tensor"},
+       testing::tiny_resnet_config()},
+      {"int8-static", {}, testing::tiny_resnet_config()},
+      {"int8-smooth", {}, testing::tower_alone(testing::tiny_resnet_config(), Tower::kImage)},
+      {"fp8-max", {}, testing::tiny_resnet_config()},
+      {"int4-weight-only", {}, testing::tiny_resnet_config()},
+      {"fp16", {}, testing::tiny_resnet_config()},
   };
   return all;
 }
 
-at::Tensor input_of(Tower tower) {
-  return tower == Tower::kImage ? testing::tiny_pixels() : testing::tiny_tokens();
+at::Tensor input_of(const ClipModel& model, Tower tower) {
+  if (tower == Tower::kText) return testing::tiny_tokens();
+  return testing::tiny_pixels(model.image->config());
 }
 
 class EveryCase : public ::testing::TestWithParam<Case> {};
@@ -116,7 +126,8 @@ void expect_restored(const Artifact& saved, const std::filesystem::path& file) {
   const ClipModel& b = restored.quantized.model;
   EXPECT_EQ(a.towers(), b.towers());
   for (const Tower tower : a.towers()) {
-    EXPECT_TRUE(a.encode(tower, input_of(tower)).equal(b.encode(tower, input_of(tower))));
+    const at::Tensor input = input_of(a, tower);
+    EXPECT_TRUE(a.encode(tower, input).equal(b.encode(tower, input)));
   }
   ASSERT_TRUE(restored.tokenizer);
   EXPECT_EQ(restored.tokenizer->source(), saved.tokenizer->source());
@@ -144,14 +155,14 @@ TEST_P(EveryCase, ItsOwnTorchScriptGivesTheSameNumbers) {
   const Artifact saved = make_artifact(GetParam());
   save_artifact(saved, folder / "q.pt");
   torch::jit::Module module = torch::jit::load((folder / "q.pt").string());
-  const auto own = [&module](const char* method, Tower tower) {
-    return module.get_method(method)({input_of(tower)}).toTensor();
-  };
   const ClipModel& model = saved.quantized.model;
+  const auto own = [&](const char* method, Tower tower) {
+    return module.get_method(method)({input_of(model, tower)}).toTensor();
+  };
   // The same operators in the same order: any difference is TorchScript fusing some of them.
   for (const Tower tower : model.towers()) {
     const char* method = tower == Tower::kImage ? "encode_image" : "encode_text";
-    const at::Tensor ours = model.encode(tower, input_of(tower));
+    const at::Tensor ours = model.encode(tower, input_of(model, tower));
     EXPECT_LT(max_difference(own(method, tower), ours), 1e-4);
     if (model.towers().size() > 1) continue;
     EXPECT_LT(max_difference(own("forward", tower), ours), 1e-4);

@@ -35,6 +35,22 @@ TEST(Operations, OfImagesPooledByAttentionCountEveryToken) {
   EXPECT_EQ(image_operations(model, 3), 2 * 3 * (patches + 2 * block + pool));
 }
 
+TEST(Operations, OfAResNetCountEachMapsPositions) {
+  // tiny_resnet_config(): a stem of 2, 2 and 4 channels, stages of 1, 2, 1 and 1 blocks.
+  const std::int64_t stem = 1024 * 9 * (3 * 2 + 2 * 2 + 2 * 4);
+  const std::int64_t first = 256 * (4 * 4 + 9 * 4 * 4 + 4 * 16 + 4 * 16);
+  const auto halving = [](std::int64_t in, std::int64_t channels, std::int64_t positions) {
+    return positions * (in * channels + 9 * channels * channels) +
+           positions / 4 * (4 * channels * channels + in * 4 * channels);
+  };
+  const std::int64_t second = 64 * (32 * 8 + 9 * 8 * 8 + 8 * 32);
+  const std::int64_t stages = first + halving(16, 8, 256) + second + halving(32, 16, 64) +
+                              halving(64, 32, 16);
+  // Five tokens of width 128: keys and values of all, the query of one.
+  const std::int64_t pool = (2 * 5 + 1) * 128 * 128 + 2 * 5 * 128 + 128 * 32;
+  EXPECT_EQ(image_operations(testing::tiny_resnet_clip(), 3), 2 * 3 * (stem + stages + pool));
+}
+
 TEST(Operations, OfTextsEndWithTheLongest) {
   const ClipModel model = testing::tiny_clip();
   at::Tensor tokens = at::full({2, 12}, 1, at::kLong);

@@ -72,6 +72,7 @@ VALID = [
     algorithm("equalize", alpha=1), algorithm("equalize", data_free=True), algorithm("equalize", search=True),
     algorithm("weight_clip", steps=4, smallest=0.5), algorithm("awq", steps=4),
     algorithm("gptq", damping=0.01, block=32, reorder=True), algorithm("bias_correction"),
+    algorithm("cross_layer_equalization", optional=True),
 ]
 
 # (path, value, what the program's message must speak of): each recipe is BASE with one thing wrong.
@@ -104,7 +105,8 @@ BROKEN = [
     (("algorithms",), [{"steps": 4}], "name"), (*algorithm("adaround"), "adaround"),
     (*algorithm("equalize", alpha=1.5), "alpha"), (*algorithm("equalize", alpha=-0.1), "alpha"),
     (*algorithm("equalize", alpha="0.5"), "alpha"), (*algorithm("equalize", search="yes"), "search"),
-    (*algorithm("equalize", steps=4), "steps"), (*algorithm("weight_clip", steps=0), "steps"),
+    (*algorithm("equalize", steps=4), "steps"), (*algorithm("equalize", optional="yes"), "optional"),
+    (*algorithm("cross_layer_equalization"), "optional"), (*algorithm("weight_clip", steps=0), "steps"),
     (*algorithm("weight_clip", smallest=0), "smallest"), (*algorithm("weight_clip", smallest=1), "smallest"),
     (*algorithm("awq", steps=2.5), "steps"), (*algorithm("awq", alpha=0.5), "alpha"), (*algorithm("gptq", damping=0), "damping"),
     (*algorithm("gptq", block=0), "block"), (*algorithm("gptq", reorder="yes"), "reorder"),

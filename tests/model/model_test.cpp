@@ -218,6 +218,7 @@ void expect_parts_cover(const StateDict& state, ClipModel model) {
 TEST(ModelParts, CoverEveryTensorOfTheStateDictByNameAndShape) {
   expect_parts_cover(random_state(tiny_config()), tiny_clip());
   expect_parts_cover(random_state(tiny_siglip_config()), tiny_siglip());
+  expect_parts_cover(random_state(testing::tiny_resnet_config()), testing::tiny_resnet_clip());
 }
 
 TEST(ModelParts, AreTheSameBeforeThereAreWeights) {

@@ -7,7 +7,9 @@
 #include <algorithm>
 
 #include "calibration_batches.h"
+#include "clipq/model/resnet.h"
 #include "clipq/model/transformer.h"
+#include "clipq/native/native_convolution.h"
 #include "clipq/native/native_linear.h"
 #include "clipq/quant/place_quantizers.h"
 #include "clipq/quant/quantize_model.h"
@@ -47,6 +49,16 @@ ClipConfig odd_siglip_config() {
   return config;
 }
 
+/// A ResNet whose channels fill neither vectors nor quads, and whose last map has nine positions.
+ClipConfig odd_resnet_config() {
+  ClipConfig config = testing::tiny_resnet_config();
+  config.image->stages = {6, {1, 2, 1, 2}};
+  config.image->layers = 6;
+  config.image->width = ResNetStages::kWidening * config.image->stages.width;
+  config.image->resolution = 3 * ResNetStages::kShrinking;
+  return config;
+}
+
 /// A name as tests may have it.
 std::string identifier(std::string name) {
   std::replace(name.begin(), name.end(), '-', '_');
@@ -72,9 +84,7 @@ at::Tensor texts_for(const ClipConfig& config, std::int64_t count) {
 }
 
 ClipModel quantized(const ClipConfig& config, const std::string& recipe_name) {
-  Preprocess preprocess;
-  preprocess.size = static_cast<int>(config.image->resolution);
-  ClipModel model = build_model(config, preprocess, testing::random_state(config), "odd");
+  ClipModel model = testing::random_clip(config);
   const Recipe recipe = load_recipe(recipe_name, {});
   const Placement placement = place_quantizers(model, recipe, Component::kBoth);
   const auto data = testing::batches_of({{pixels_for(config, 3), texts_for(config, 3)}});
@@ -110,7 +120,8 @@ TEST_P(NativeEveryRecipe, NativeEmbedsAsSimulateDoes) {
   one_siglip_block.image->layers = 1;
   one_siglip_block.text->layers = 1;
   for (const ClipConfig& config :
-       {testing::tiny_config(), odd_config(), one_block, odd_siglip_config(), one_siglip_block}) {
+       {testing::tiny_config(), odd_config(), one_block, odd_siglip_config(), one_siglip_block,
+        testing::tiny_resnet_config(), odd_resnet_config()}) {
     const ClipModel simulated = quantized(config, GetParam());
     const NativeModel native = make_native(simulated, in_float32());
     for (const std::int64_t batch : {1, 5, 64}) expect_same(native.model, simulated, batch);
@@ -121,14 +132,16 @@ INSTANTIATE_TEST_SUITE_P(NativeModel, NativeEveryRecipe, ::testing::ValuesIn(rec
                          [](const auto& test) { return identifier(test.param); });
 
 TEST(NativeModel, Int8RecipesPutEveryLinearOnIntegerKernels) {
-  for (const ClipConfig& config : {odd_config(), odd_siglip_config()})
+  for (const ClipConfig& config : {odd_config(), odd_siglip_config(), odd_resnet_config()})
     for (const char* recipe : {"int8-dynamic", "int8-static", "int8-smooth"}) {
       NativeModel native = make_native(quantized(config, recipe), in_float32());
       const ModelParts parts = parts_of(native.model);
       for (const LinearPart& part : parts.linears) {
-        EXPECT_NE(dynamic_cast<const NativeLinear*>(part.layer->get()), nullptr)
+        EXPECT_TRUE(dynamic_cast<const NativeLinear*>(part.layer->get()) != nullptr ||
+                    dynamic_cast<const NativeConvolution*>(part.layer->get()) != nullptr)
             << recipe << " " << part.name;
       }
+      for (const ResNetPart& part : parts.resnets) EXPECT_NE(part.resnet->runner, nullptr);
       for (const TransformerPart& part : parts.transformers) {
         EXPECT_NE(part.transformer->runner, nullptr) << recipe << " " << part.name;
       }

@@ -15,6 +15,7 @@
 
 #include "calibration_batches.h"
 #include "clipq/core/error.h"
+#include "clipq/model/resnet_tower.h"
 #include "clipq/quant/fold_sites.h"
 #include "clipq/quant/quantize_model.h"
 
@@ -84,6 +85,64 @@ INSTANTIATE_TEST_SUITE_P(Algorithms, Transform,
                                            R"({"name": "equalize", "data_free": true})",
                                            R"({"name": "equalize", "search": true})",
                                            R"({"name": "awq"})"));
+
+/// The largest weight of each row.
+at::Tensor row_amax(const std::shared_ptr<const Linear>& layer) {
+  return float_contents(*layer).weight.abs().amax(1);
+}
+
+class TransformResNet : public ::testing::TestWithParam<std::string> {};
+
+TEST_P(TransformResNet, ChangesNothingInFloat) {
+  const ClipConfig config = testing::tiny_resnet_config();
+  const ClipModel model = testing::tiny_resnet_clip();
+  ClipModel changed = model;
+  const Placement placement =
+      place_quantizers(changed, load_recipe("int8-static", {}), Component::kBoth);
+  const SampledRows rows =
+      calibrate(model, placement, {.name = "rows", .ranges = false, .rows = 64, .batches = 1},
+                testing::tiny_batch(config))
+          .rows;
+  algorithm(GetParam())->transform(changed, placement, rows);
+  const auto block = [](const ClipModel& clip) {
+    return dynamic_cast<const ResNetTower&>(*clip.image).resnet.blocks[1];
+  };
+  EXPECT_GT(max_difference(row_amax(block(changed).conv1), row_amax(block(model).conv1)), 1e-3);
+  EXPECT_GT(max_difference(row_amax(block(changed).conv2), row_amax(block(model).conv2)), 1e-3);
+  const at::Tensor pixels = testing::tiny_pixels(*config.image);
+  const at::Tensor before = model.encode_image(pixels);
+  EXPECT_LT(max_difference(changed.encode_image(pixels), before),
+            2e-5 * before.abs().max().item<double>());
+}
+
+INSTANTIATE_TEST_SUITE_P(Algorithms, TransformResNet,
+                         ::testing::Values(R"({"name": "equalize"})",
+                                           R"({"name": "equalize", "data_free": true})",
+                                           R"({"name": "equalize", "search": true})",
+                                           R"({"name": "awq"})",
+                                           R"({"name": "cross_layer_equalization"})"));
+
+TEST(CrossLayerEqualization, GivesRowsAndColumnsOfAChannelOneRange) {
+  ClipModel model = testing::tiny_resnet_clip();
+  const Placement placement =
+      place_quantizers(model, load_recipe("int8-static", {}), Component::kBoth);
+  algorithm(R"({"name": "cross_layer_equalization"})")->transform(model, placement, {});
+  const Bottleneck& block = dynamic_cast<const ResNetTower&>(*model.image).resnet.blocks[1];
+  // The last fold between two layers: later ones change neither.
+  const at::Tensor columns = float_contents(*block.conv3).weight.abs().amax(0);
+  EXPECT_LT(max_difference(row_amax(block.conv2).div(columns), at::ones({8})), 1e-5);
+}
+
+TEST(CrossLayerEqualization, HasNothingToDoInAVit) {
+  ClipModel model = tiny_clip();
+  const auto place = [&model](const std::string& algorithms) {
+    Json json = load_recipe("int8-dynamic", {}).json;
+    json["algorithms"] = parse_json(algorithms, "test");
+    return place_quantizers(model, parse_recipe(json, "r.json"), Component::kBoth);
+  };
+  EXPECT_THROW(place(R"(["cross_layer_equalization"])"), UsageError);
+  place(R"([{"name": "cross_layer_equalization", "optional": true}])");
+}
 
 TEST(Equalize, FollowsSmoothQuantsFormula) {
   ClipModel model = tiny_clip();

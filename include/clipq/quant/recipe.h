@@ -2,6 +2,7 @@
 
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -36,6 +37,7 @@ struct Recipe {
   std::int64_t samples = 512;    ///< image-caption pairs to calibrate on
   std::int64_t rows = 512;       ///< input rows sampled per layer for algorithms that need them
   std::vector<std::shared_ptr<const Algorithm>> algorithms;  ///< in their order
+  std::set<std::size_t> optional_algorithms;  ///< indices of those that may have nothing to do
   Json json;  ///< the recipe as read, with overrides applied
 };
 
