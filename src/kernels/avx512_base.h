@@ -23,5 +23,12 @@ struct Avx512Base {
   static void store(std::int32_t* out, Vector sum) { _mm512_store_si512(out, sum); }
 };
 
+/// The same for weights of few columns.
+template <class Dot>
+struct Narrow : Dot {
+  static constexpr int kRows = 12;
+  static constexpr int kVectors = 2;
+};
+
 }  // namespace
 }  // namespace clipq

@@ -101,8 +101,11 @@ void IntegerLinear::run(const InputPanel& panel, std::int64_t first, std::int64_
   finish.activation = output.activation;
   finish.add = output.add;
   finish.relu = output.relu;
-  finish.out = output.out - first;
+  finish.out = output.out == nullptr ? nullptr : output.out - first;
   finish.out_stride = output.stride;
+  finish.codes = output.codes == nullptr ? nullptr : output.codes - first;
+  finish.codes_stride = output.codes_stride;
+  finish.rule = output.rule;
   multiply(panel, first, count, finish);
 }
 
@@ -110,26 +113,14 @@ bool IntegerLinear::run_into(const InputPanel& panel, Activation activation,
                              const PanelLinear& next, InputPanel& next_panel) const {
   const CodeRule* rule = next.fixed_rule();
   if (rule == nullptr) return false;
-  TileFinish finish = finish_of(panel);
-  finish.activation = activation;
-  run_into(panel, finish, *rule, next_panel);
+  next_panel.resize(panel.rows(), out_features());
+  std::uint8_t* codes = next_panel.receive(*rule, panel.scales());
+  run(panel, 0, out_features(),
+      {.activation = activation,
+       .codes = codes,
+       .codes_stride = next_panel.stride(),
+       .rule = rule});
   return true;
-}
-
-void IntegerLinear::run_relu(const InputPanel& panel, const CodeRule& rule,
-                             InputPanel& codes) const {
-  TileFinish finish = finish_of(panel);
-  finish.relu = true;
-  run_into(panel, finish, rule, codes);
-}
-
-void IntegerLinear::run_into(const InputPanel& panel, TileFinish finish, const CodeRule& rule,
-                             InputPanel& codes) const {
-  codes.resize(panel.rows(), out_features());
-  finish.rule = &rule;
-  finish.codes = codes.receive(rule, panel.scales());
-  finish.codes_stride = codes.stride();
-  multiply(panel, 0, out_features(), finish);
 }
 
 }  // namespace clipq

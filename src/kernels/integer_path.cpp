@@ -40,9 +40,11 @@ bool sums_fit_float(const IntegerWeight& weight) {
   return true;
 }
 
-template <const TileKernel& kKernel>
+/// @tparam kNarrow for weights that it has the columns for
+template <const TileKernel& kKernel, const TileKernel& kNarrow = kKernel>
 std::unique_ptr<IntegerMatrix> pack_tiled(const IntegerWeight& weight) {
-  return std::make_unique<TiledMatrix>(weight, kKernel);
+  const bool is_narrow = weight.out_features <= kNarrow.columns;
+  return std::make_unique<TiledMatrix>(weight, is_narrow ? kNarrow : kKernel);
 }
 
 }  // namespace
@@ -58,11 +60,11 @@ const std::vector<IntegerPath>& integer_paths() {
       {"amx-int8", "tiles of 16 x 64 products, AMX", has<InstructionSet::kAmxInt8>, whatever,
        pack_amx, kManyRows},
       {"avx512-vnni", "four products an instruction, AVX512-VNNI", has<InstructionSet::kAvx512Vnni>,
-       whatever, pack_tiled<kAvx512VnniKernel>, kFewRows},
+       whatever, pack_tiled<kAvx512VnniKernel, kAvx512VnniNarrowKernel>, kFewRows},
       {"onednn", "LibTorch's oneDNN: AMX, VNNI or AVX2, whichever it finds",
        has<InstructionSet::kAvx2>, sums_fit_float, pack_onednn, kFewRows},
       {"avx512", "sums of two products in 16 bits, AVX512", has<InstructionSet::kAvx512>, pairs_fit,
-       pack_tiled<kAvx512Kernel>, kFewRows},
+       pack_tiled<kAvx512Kernel, kAvx512NarrowKernel>, kFewRows},
       {"avx2", "sums of two products in 16 bits, AVX2", has<InstructionSet::kAvx2>, pairs_fit,
        pack_tiled<kAvx2Kernel>, kFewRows},
       {"avx2-wide", "codes widened to 16 bits, exact with 8 bits on both sides, AVX2",

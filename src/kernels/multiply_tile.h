@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <utility>
 
 // Included by sources that are compiled for one instruction set each. Everything here is a template
 // over a type of that source's own unnamed namespace, so that no such code can stand in for
@@ -46,18 +47,23 @@ void multiply_rows(const std::uint8_t* codes, std::ptrdiff_t stride, const std::
   }
 }
 
-/// A tile of up to kRows rows, at most 6.
+/// A tile of up to kRows rows.
+template <class Dot, std::size_t... kFewer>
+void multiply_tile(std::index_sequence<kFewer...> /*rows less 1*/, const std::uint8_t* codes,
+                   std::ptrdiff_t stride, int rows, const std::int8_t* weight, std::int64_t quads,
+                   const std::int8_t* ahead, std::ptrdiff_t ahead_step, std::int32_t* out) {
+  using Function = void (*)(const std::uint8_t*, std::ptrdiff_t, const std::int8_t*, std::int64_t,
+                            const std::int8_t*, std::ptrdiff_t, std::int32_t*);
+  static constexpr Function kByRows[] = {multiply_rows<Dot, kFewer + 1>...};
+  kByRows[rows - 1](codes, stride, weight, quads, ahead, ahead_step, out);
+}
+
 template <class Dot>
 void multiply_tile(const std::uint8_t* codes, std::ptrdiff_t stride, int rows,
                    const std::int8_t* weight, std::int64_t quads, const std::int8_t* ahead,
                    std::ptrdiff_t ahead_step, std::int32_t* out) {
-  using Function = void (*)(const std::uint8_t*, std::ptrdiff_t, const std::int8_t*, std::int64_t,
-                            const std::int8_t*, std::ptrdiff_t, std::int32_t*);
-  static constexpr Function kByRows[] = {multiply_rows<Dot, 1>, multiply_rows<Dot, 2>,
-                                         multiply_rows<Dot, 3>, multiply_rows<Dot, 4>,
-                                         multiply_rows<Dot, 5>, multiply_rows<Dot, 6>};
-  static_assert(Dot::kRows <= 6);
-  kByRows[rows - 1](codes, stride, weight, quads, ahead, ahead_step, out);
+  multiply_tile<Dot>(std::make_index_sequence<Dot::kRows>(), codes, stride, rows, weight, quads,
+                     ahead, ahead_step, out);
 }
 
 /// Four codes as one 32-bit word.

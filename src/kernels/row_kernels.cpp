@@ -187,14 +187,36 @@ RowScale QuantizeRow(const float* x, std::int64_t width, const CodeRule& rule,
   return row;
 }
 
+void AverageRows(const float* const (&rows)[4], std::int64_t width, float* out) {
+  const auto average = [&](auto d, std::int64_t i) HWY_ATTR {
+    auto sum = hn::Add(hn::LoadU(d, rows[0] + i), hn::LoadU(d, rows[1] + i));
+    sum = hn::Add(hn::Add(sum, hn::LoadU(d, rows[2] + i)), hn::LoadU(d, rows[3] + i));
+    hn::StoreU(hn::Mul(sum, hn::Set(d, 0.25F)), d, out + i);
+  };
+  const Floats d;
+  const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
+  std::int64_t i = 0;
+  for (; i + lanes <= width; i += lanes) average(d, i);
+  for (; i < width; ++i) average(hn::CappedTag<float, 1>(), i);
+}
+
 /// NaN stays NaN.
 template <class D>
 HWY_INLINE hn::Vec<D> Relu(D d, hn::Vec<D> values) {
   return hn::IfThenZeroElse(hn::Lt(values, hn::Zero(d)), values);
 }
 
+/// How a tile is finished.
+template <bool kFloatsToo, bool kCodesToo, bool kOneScale, bool kReluLast>
+struct Finishing {
+  static constexpr bool kFloats = kFloatsToo;
+  static constexpr bool kCodes = kCodesToo;
+  static constexpr bool kUniform = kOneScale;  ///< all rows' codes mean the same
+  static constexpr bool kRelu = kReluLast;
+};
+
 /// `count` vectors of a tile from column `first` on; what belongs to columns stays in registers.
-template <int kVectors, bool kToCodes, bool kRelu, class D, class Curve>
+template <int kVectors, class How, class D, class Curve>
 HWY_INLINE void FinishVectors(D d, const AccumulatorTile& tile, const TileFinish& finish,
                               std::int64_t first, const Curve& curve) {
   const hn::RebindToSigned<D> integers;
@@ -208,8 +230,13 @@ HWY_INLINE void FinishVectors(D d, const AccumulatorTile& tile, const TileFinish
     sums[v] = hn::LoadU(integers, finish.column_sums + column);
     scales[v] = hn::LoadU(d, finish.column_scales + column);
     biases[v] = hn::LoadU(d, finish.bias + column);
+    if constexpr (How::kUniform) {
+      const RowScale& row = finish.rows[tile.row];
+      sums[v] = hn::Mul(sums[v], hn::Set(integers, row.zero_point));
+      scales[v] = hn::Mul(scales[v], hn::Set(d, row.scale));
+    }
   }
-  const CodeRule rule = kToCodes ? *finish.rule : CodeRule();
+  const CodeRule rule = How::kCodes ? *finish.rule : CodeRule();
   VectorQuantizer<false, D> quantize_vector(
       d, rule, {rule.scale, static_cast<std::int32_t>(rule.zero_point)});
   for (std::int64_t r = 0; r < tile.rows; ++r) {
@@ -217,51 +244,74 @@ HWY_INLINE void FinishVectors(D d, const AccumulatorTile& tile, const TileFinish
     const RowScale& row = finish.rows[tile.row + r];
     const auto zero_point = hn::Set(integers, row.zero_point);
     const auto row_scale = hn::Set(d, row.scale);
-    float* out = finish.out + (tile.row + r) * finish.out_stride + tile.column + first;
+    const std::int64_t column = tile.column + first;
+    float* out =
+        How::kFloats ? finish.out + (tile.row + r) * finish.out_stride + column : nullptr;
+    std::uint8_t* codes =
+        How::kCodes ? finish.codes + (tile.row + r) * finish.codes_stride + column : nullptr;
 #pragma GCC unroll 4
     for (int v = 0; v < kVectors; ++v) {
       const auto product = hn::LoadU(integers, products + v * lanes);
-      const auto exact = hn::ConvertTo(d, hn::Sub(product, hn::Mul(sums[v], zero_point)));
-      auto values = curve(d, hn::MulAdd(exact, hn::Mul(scales[v], row_scale), biases[v]));
-      if constexpr (kToCodes) {
-        if constexpr (kRelu) values = Relu(d, values);
-        quantize_vector(
-            d, values,
-            finish.codes + (tile.row + r) * finish.codes_stride + tile.column + first + v * lanes);
-        continue;
+      const auto offset = How::kUniform ? sums[v] : hn::Mul(sums[v], zero_point);
+      const auto scale = How::kUniform ? scales[v] : hn::Mul(scales[v], row_scale);
+      auto values =
+          curve(d, hn::MulAdd(hn::ConvertTo(d, hn::Sub(product, offset)), scale, biases[v]));
+      if constexpr (How::kFloats) {
+        if (finish.add) values = hn::Add(values, hn::LoadU(d, out + v * lanes));
       }
-      if (finish.add) values = hn::Add(values, hn::LoadU(d, out + v * lanes));
-      if constexpr (kRelu) values = Relu(d, values);
-      hn::StoreU(values, d, out + v * lanes);
+      if constexpr (How::kRelu) values = Relu(d, values);
+      if constexpr (How::kFloats) hn::StoreU(values, d, out + v * lanes);
+      if constexpr (How::kCodes) quantize_vector(d, values, codes + v * lanes);
     }
   }
 }
 
-template <bool kToCodes, bool kRelu, class Curve>
-HWY_INLINE void FinishTileTo(const AccumulatorTile& tile, const TileFinish& finish,
+template <class How, class Curve>
+HWY_INLINE void FinishColumns(const AccumulatorTile& tile, const TileFinish& finish,
                              const Curve& curve) {
   constexpr int kVectors = HWY_TARGET <= HWY_AVX3 ? 4 : 2;
   const Floats d;
   const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
   std::int64_t c = 0;
   for (; c + kVectors * lanes <= tile.columns; c += kVectors * lanes) {
-    FinishVectors<kVectors, kToCodes, kRelu>(d, tile, finish, c, curve);
+    FinishVectors<kVectors, How>(d, tile, finish, c, curve);
   }
   for (; c + 2 * lanes <= tile.columns; c += 2 * lanes) {
-    FinishVectors<2, kToCodes, kRelu>(d, tile, finish, c, curve);
+    FinishVectors<2, How>(d, tile, finish, c, curve);
   }
   for (; c + lanes <= tile.columns; c += lanes) {
-    FinishVectors<1, kToCodes, kRelu>(d, tile, finish, c, curve);
+    FinishVectors<1, How>(d, tile, finish, c, curve);
   }
   for (; c < tile.columns; ++c) {
-    FinishVectors<1, kToCodes, kRelu>(hn::CappedTag<float, 1>(), tile, finish, c, curve);
+    FinishVectors<1, How>(hn::CappedTag<float, 1>(), tile, finish, c, curve);
   }
+}
+
+template <bool kUniform, bool kRelu, class Curve>
+HWY_INLINE void FinishTileTo(const AccumulatorTile& tile, const TileFinish& finish,
+                             const Curve& curve) {
+  if (finish.codes == nullptr) {
+    FinishColumns<Finishing<true, false, kUniform, kRelu>>(tile, finish, curve);
+  } else if (finish.out == nullptr) {
+    FinishColumns<Finishing<false, true, kUniform, kRelu>>(tile, finish, curve);
+  } else {
+    FinishColumns<Finishing<true, true, kUniform, kRelu>>(tile, finish, curve);
+  }
+}
+
+bool HasOneScale(const AccumulatorTile& tile, const TileFinish& finish) {
+  const RowScale& first = finish.rows[tile.row];
+  for (std::int64_t r = 1; r < tile.rows; ++r) {
+    const RowScale& row = finish.rows[tile.row + r];
+    if (row.scale != first.scale || row.zero_point != first.zero_point) return false;
+  }
+  return true;
 }
 
 template <bool kRelu, class Curve>
 HWY_INLINE void FinishTileWith(const AccumulatorTile& tile, const TileFinish& finish,
                                const Curve& curve) {
-  if (finish.codes != nullptr) {
+  if (HasOneScale(tile, finish)) {
     FinishTileTo<true, kRelu>(tile, finish, curve);
   } else {
     FinishTileTo<false, kRelu>(tile, finish, curve);
@@ -296,6 +346,7 @@ HWY_EXPORT(NormalizeRow);
 HWY_EXPORT(ScaleOfRow);
 HWY_EXPORT(QuantizeRow);
 HWY_EXPORT(FinishTile);
+HWY_EXPORT(AverageRows);
 
 void normalize_row(const float* x, const float* weight, const float* bias, std::int64_t width,
                    float eps, float* out) {
@@ -309,6 +360,10 @@ RowScale scale_of_row(const float* x, std::int64_t width, const CodeRule& rule) 
 RowScale quantize_row(const float* x, std::int64_t width, const CodeRule& rule,
                       std::uint8_t* codes) {
   return HWY_DYNAMIC_DISPATCH(QuantizeRow)(x, width, rule, codes);
+}
+
+void average_rows(const float* const (&rows)[4], std::int64_t width, float* out) {
+  HWY_DYNAMIC_DISPATCH(AverageRows)(rows, width, out);
 }
 
 void finish_tile(const AccumulatorTile& tile, const TileFinish& finish) {

@@ -17,4 +17,7 @@ struct Avx512Dot : Avx512Base {
 const TileKernel kAvx512Kernel = {Avx512Dot::kRows, 16 * Avx512Dot::kVectors,
                                   multiply_tile<Avx512Dot>};
 
+const TileKernel kAvx512NarrowKernel = {Narrow<Avx512Dot>::kRows, 16 * Narrow<Avx512Dot>::kVectors,
+                                     multiply_tile<Narrow<Avx512Dot>>};
+
 }  // namespace clipq

@@ -19,7 +19,9 @@ struct TileKernel {
 };
 
 extern const TileKernel kAvx512VnniKernel;
+extern const TileKernel kAvx512VnniNarrowKernel;  ///< for few columns
 extern const TileKernel kAvx512Kernel;
+extern const TileKernel kAvx512NarrowKernel;
 extern const TileKernel kAvx2Kernel;      ///< sums two products in 16 bits
 extern const TileKernel kAvx2WideKernel;  ///< exact with 8 bits on both sides
 extern const TileKernel kPortableKernel;

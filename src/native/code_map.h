@@ -11,7 +11,7 @@
 namespace clipq {
 
 /// Maps of one size, an item each, as a convolution reads them: codes [items, height, width,
-/// channels] with a border of the code of zero, which the windows at the edges reach into.
+/// channels]. Positions of all items are numbered in a row; their codes lie side by side.
 class CodeMap {
  public:
   struct Shape {
@@ -23,18 +23,18 @@ class CodeMap {
   /// Makes room; keeps what is large enough.
   void resize(std::int64_t items, const Shape& shape, const ConvolutionWindow& window);
 
-  /// Says what an item's codes mean, and writes its border.
-  void set_scale(std::int64_t item, const RowScale& scale);
-
-  /// Where the codes of a position [channels] go; positions of all items are numbered in a row,
-  /// and those of one line of a map lie side by side.
-  std::uint8_t* at(std::int64_t position);
-
+  /// Says what an item's codes mean.
+  void set_scale(std::int64_t item, const RowScale& scale) {
+    scales_[static_cast<std::size_t>(item)] = scale;
+  }
   const RowScale& scale(std::int64_t item) const {
     return scales_[static_cast<std::size_t>(item)];
   }
   /// Gives all windows of a position's item the scale NaN.
   void spoil(std::int64_t position);
+
+  /// Where the codes of a position go.
+  std::uint8_t* at(std::int64_t position) { return codes_.get() + position * shape_.channels; }
 
   const Shape& shape() const { return shape_; }
   std::int64_t items() const { return static_cast<std::int64_t>(scales_.size()); }
@@ -43,15 +43,13 @@ class CodeMap {
     return window_.count(shape_.height) * window_.count(shape_.width);
   }
 
-  /// Makes the panel's rows the windows from `first` on, in the order [row, column, channel];
-  /// windows of all items are numbered in a row.
+  /// Makes the panel's rows the windows from `first` on, in the order [row, column, channel]; what
+  /// lies outside of a map has the code of zero. Windows of all items are numbered in a row.
   void gather(InputPanel& panel, std::int64_t first, std::int64_t count) const;
 
  private:
-  std::int64_t padded_width() const { return shape_.width + 2 * window_.padding(); }
-  std::int64_t item_bytes() const {
-    return (shape_.height + 2 * window_.padding()) * padded_width() * shape_.channels;
-  }
+  void copy_at_edge(const std::uint8_t* item, std::int64_t y, std::int64_t x, int zero,
+                    std::uint8_t* target) const;
 
   Shape shape_{};
   ConvolutionWindow window_;

@@ -105,28 +105,23 @@ void NativeResNet::give_back(std::unique_ptr<ResNetPass> pass) const {
 at::Tensor NativeResNet::forward(const at::Tensor& pixels) const {
   const at::Tensor input = pixels.permute({0, 2, 3, 1}).contiguous();
   const std::int64_t batch = input.size(0);
-  const std::int64_t pixel_values = input.numel() / std::max<std::int64_t>(batch, 1);
   at::Tensor map;
   for (const Phase& phase : phases_of(*layers_)) {
     const IntegerBottleneck& first = layers_->blocks[phase.first];
     const IntegerBottleneck& last = layers_->blocks[phase.last - 1];
     const std::int64_t side = last.out_side();
-    const std::int64_t in_values = first.side * first.side * first.shape.in_channels;
-    const std::int64_t out_values = side * side * last.shape.out_channels();
+    const at::Tensor source = phase.first == 0 ? input : map;
     at::Tensor out = at::empty({batch, side, side, last.shape.out_channels()}, input.options());
-    const auto run = [&](std::int64_t begin, std::int64_t end) {
+    for_each_group(batch, phase.items, [&](std::int64_t begin, std::int64_t end) {
       std::unique_ptr<ResNetPass> pass = borrow_pass();
-      if (phase.first == 0) {
-        pass->run_stem(input.const_data_ptr<float>() + begin * pixel_values, end - begin);
-      } else {
-        pass->start(map.const_data_ptr<float>() + begin * in_values, end - begin, first);
-      }
-      pass->run_blocks(phase.first, phase.last);
-      std::copy_n(pass->output().values.data(), (end - begin) * out_values,
-                  out.mutable_data_ptr<float>() + begin * out_values);
+      auto* values = source.mutable_data_ptr<float>() + begin * source.stride(0);
+      const FloatMap given = phase.first == 0
+                                 ? pass->run_stem(values, end - begin)
+                                 : FloatMap{values, first.side, first.shape.in_channels};
+      pass->run_blocks(phase.first, phase.last, given, end - begin,
+                       out.mutable_data_ptr<float>() + begin * out.stride(0));
       give_back(std::move(pass));
-    };
-    for_each_group(batch, phase.items, run);
+    });
     map = out;
   }
   return map;

@@ -10,15 +10,22 @@ namespace clipq {
 
 /// A map of floats, some items one behind the other: [items, side, side, channels].
 struct FloatMap {
-  std::vector<float> values;
+  float* values = nullptr;
   std::int64_t side = 0;
   std::int64_t channels = 0;
 
   std::int64_t positions() const { return side * side; }
-  float* at(std::int64_t position) { return values.data() + position * channels; }
-  const float* at(std::int64_t position) const { return values.data() + position * channels; }
-  /// Makes room; keeps what is large enough. What stood there is lost.
-  void resize(std::int64_t items, std::int64_t new_side, std::int64_t new_channels);
+  float* at(std::int64_t position) const { return values + position * channels; }
+};
+
+/// Room for a map, kept from one use to the next.
+class FloatRoom {
+ public:
+  /// What stood in the room is lost.
+  FloatMap map(std::int64_t items, std::int64_t side, std::int64_t channels);
+
+ private:
+  std::vector<float> values_;
 };
 
 /// Takes some items through a ResNet, and keeps its buffers from one time to the next. Panels of
@@ -29,34 +36,36 @@ class ResNetPass {
   /// @param profile may be null
   ResNetPass(const ResNetLayers& layers, LayerProfile* profile);
 
-  /// Begins with the stem.
+  /// The stem.
   /// @param pixels float32 [items, resolution, resolution, 3]
-  void run_stem(const float* pixels, std::int64_t items);
+  /// @return what the first block is given; it lives as long as nothing else is run
+  FloatMap run_stem(const float* pixels, std::int64_t items);
 
-  /// Begins with what another pass has left off with.
-  /// @param map float32 [items, side, side, channels] of the first block that will be run
-  void start(const float* map, std::int64_t items, const IntegerBottleneck& block);
-
-  /// The blocks [first, last).
-  void run_blocks(std::size_t first, std::size_t last);
-
-  /// What the last block returned: float32 [items, side, side, channels].
-  const FloatMap& output() const { return map_; }
+  /// The blocks [first, last), one of which changes the shape of its map.
+  /// @param map what the first one is given
+  /// @param out where what the last one returns goes: float32 [items, side, side, channels]
+  void run_blocks(std::size_t first, std::size_t last, const FloatMap& map, std::int64_t items,
+                  float* out);
 
  private:
   struct Panels;
 
-  void first_convolution(const IntegerBottleneck& block);
-  void run_block(const IntegerBottleneck& block, const IntegerBottleneck* next);
-  void hidden_panel(const IntegerBottleneck& block, std::int64_t row, std::int64_t rows,
-                    Panels& panels) const;
-  void residual_panel(const IntegerBottleneck& block, std::int64_t row, std::int64_t rows,
-                      Panels& panels);
   void convolve_into(const IntegerConvolution& layer, const CodeMap& source,
                      const IntegerConvolution& next, CodeMap& codes);
+  void first_convolution(const IntegerBottleneck& block, const FloatMap& map);
+  void middle_convolution(const IntegerConvolution& layer, const CodeMap& source,
+                          const FloatMap& out) const;
+  void run_block(const IntegerBottleneck& block, const IntegerBottleneck* next, const FloatMap& map,
+                 const FloatMap& out);
+  void residual_panel(const IntegerBottleneck& block, const FloatMap& map, const FloatMap& out,
+                      std::int64_t row, Panels& panels) const;
+  void hidden_panel(const IntegerBottleneck& block, std::int64_t row, std::int64_t rows,
+                    Panels& panels) const;
+  void last_panel(const IntegerBottleneck& block, const IntegerBottleneck* next,
+                  const FloatMap& out, std::int64_t row, Panels& panels) const;
   void deliver(const IntegerConvolution& layer, const IntegerConvolution& next, std::int64_t row,
-               Panels& panels, CodeMap& codes);
-  void quantize_if_dynamic(const IntegerConvolution& next, CodeMap& codes);
+               const InputPanel& input, CodeMap& codes) const;
+  void quantize_if_dynamic(const IntegerConvolution& next, CodeMap& codes) const;
   void prepare(const IntegerConvolution& next, std::int64_t side, std::int64_t channels,
                CodeMap& codes);
 
@@ -64,13 +73,15 @@ class ResNetPass {
 
   const ResNetLayers& layers_;
   LayerProfile* profile_;
-  int threads_ = 1;
+  int threads_;
   std::int64_t items_ = 0;
-  FloatMap map_;       ///< the residual stream
-  FloatMap next_map_;  ///< the one that is being made where its shape changes
-  FloatMap hidden_;    ///< of a convolution before pooling
-  FloatMap floats_;    ///< on their way into a map of codes, before an item's range is known
-  CodeMap codes_;      ///< what the middle convolution is given
+  FloatRoom map_room_;   ///< of the residual stream
+  FloatRoom next_room_;  ///< likewise; both take turns where its shape changes
+  FloatRoom hidden_room_;
+  FloatRoom floats_room_;
+  FloatMap hidden_;  ///< of a convolution before pooling
+  FloatMap floats_;  ///< on their way into a map of codes, before an item's range is known
+  CodeMap codes_;    ///< what the middle convolution is given
   CodeMap next_codes_;
 };
 

@@ -50,14 +50,9 @@ class IntegerLinear final : public PanelLinear {
   bool run_into(const InputPanel& panel, Activation activation, const PanelLinear& next,
                 InputPanel& next_panel) const override;
 
-  /// Puts all output features after ReLU into `codes` by a rule without a range per row.
-  void run_relu(const InputPanel& panel, const CodeRule& rule, InputPanel& codes) const;
 
  private:
   TileFinish finish_of(const InputPanel& panel) const;
-  /// Into codes by `rule`; `finish` says what is done to values before.
-  void run_into(const InputPanel& panel, TileFinish finish, const CodeRule& rule,
-                InputPanel& codes) const;
   void multiply(const InputPanel& panel, std::int64_t first, std::int64_t count,
                 const TileFinish& finish) const;
 

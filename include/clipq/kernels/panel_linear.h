@@ -45,11 +45,16 @@ class InputPanel {
 
 /// Where the results of a linear go.
 struct LinearOutput {
-  float* out;  ///< of the panel's first row and of the first column that is computed
-  std::ptrdiff_t stride;
+  float* out = nullptr;  ///< of the panel's first row and of the first column that is computed;
+                         ///< null: only codes are wanted
+  std::ptrdiff_t stride = 0;
   std::optional<Activation> activation = std::nullopt;  ///< not together with `relu`
   bool add = false;                                     ///< to what stands there
   bool relu = false;                                    ///< last of all
+  /// Not null: the results as codes by a rule without a range per row go here.
+  std::uint8_t* codes = nullptr;
+  std::ptrdiff_t codes_stride = 0;
+  const CodeRule* rule = nullptr;
 };
 
 /// A linear layer on panels of rows: rows in, finished tiles out. However it multiplies, bias,

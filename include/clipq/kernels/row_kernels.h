@@ -49,14 +49,16 @@ struct TileFinish {
   std::optional<Activation> activation;  ///< not together with `relu`
   bool add = false;           ///< to what stands in `out`
   bool relu = false;          ///< last of all
-  float* out;                 ///< of row 0 and column 0
+  float* out;                 ///< of row 0 and column 0; null: only codes are wanted
   std::ptrdiff_t out_stride;  ///< from a row to the next
-  /// Not null: the results become codes by this rule, which has no range per row, and go here and
-  /// not to `out`.
+  /// Not null: the results as codes by this rule, which has no range per row, go here.
   std::uint8_t* codes = nullptr;
   std::ptrdiff_t codes_stride = 0;
   const CodeRule* rule = nullptr;
 };
+
+/// The means of four rows of `width` values: (((a + b) + c) + d) / 4, as avg_pool2d adds them.
+void average_rows(const float* const (&rows)[4], std::int64_t width, float* out);
 
 void finish_tile(const AccumulatorTile& tile, const TileFinish& finish);
 
