@@ -83,6 +83,7 @@ CodeRule IntegerLinear::rule_for(const float* x, std::int64_t count) const {
 TileFinish IntegerLinear::finish_of(const InputPanel& panel) const {
   TileFinish finish{};
   finish.rows = panel.scales();
+  finish.uniform = panel.has_one_scale();
   finish.column_scales = scales_.data();
   finish.column_sums = sums_.data();
   finish.bias = bias_.data();
@@ -100,7 +101,9 @@ void IntegerLinear::run(const InputPanel& panel, std::int64_t first, std::int64_
   TileFinish finish = finish_of(panel);
   finish.activation = output.activation;
   finish.add = output.add;
-  finish.relu = output.relu;
+  // Codes that begin with that of zero have no room for what ReLU takes away.
+  const bool is_implied = output.out == nullptr && output.rule->lowest == output.rule->zero_point;
+  finish.relu = output.relu && !is_implied;
   finish.out = output.out == nullptr ? nullptr : output.out - first;
   finish.out_stride = output.stride;
   finish.codes = output.codes == nullptr ? nullptr : output.codes - first;

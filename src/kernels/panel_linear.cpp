@@ -32,6 +32,13 @@ std::uint8_t* InputPanel::receive(const CodeRule& rule, const RowScale* sources)
   return codes_.get();
 }
 
+bool InputPanel::has_one_scale() const {
+  const auto end = scales_.begin() + rows_;
+  return std::all_of(scales_.begin(), end, [&](const RowScale& row) {
+    return row.scale == scales_.front().scale && row.zero_point == scales_.front().zero_point;
+  });
+}
+
 std::uint8_t* InputPanel::assign(std::int64_t row, const RowScale& scale) {
   std::uint8_t* codes = codes_.get() + row * stride_;
   scales_[static_cast<std::size_t>(row)] = scale;

@@ -137,11 +137,15 @@ class VectorQuantizer {
 
   HWY_INLINE void operator()(D d, hn::Vec<D> values, std::uint8_t* codes) {
     if constexpr (kLooksForNan) nan_ = hn::Or(nan_, hn::VecFromMask(d, hn::IsNaN(values)));
-    // The ends are whole numbers, so that clamping before rounding gives the same.
+    // The ends are whole numbers, so that clamping before rounding gives the same. Beside 1.5 * 2^23
+    // a float has no digits left but those of whole numbers, so that adding rounds, half to even;
+    // its last byte is that of the integer.
     const auto clamped = hn::Min(hn::Max(Quotient(values, scale_, inverse_), lowest_), highest_);
+    const hn::RebindToSigned<D> signed_words;
     const hn::RebindToUnsigned<D> words;
     const hn::Rebind<std::uint8_t, D> bytes;
-    const auto integers = hn::BitCast(words, hn::Add(hn::NearestInt(clamped), zero_point_));
+    const auto rounded = hn::BitCast(signed_words, hn::Add(clamped, hn::Set(d, 0x1.8p23F)));
+    const auto integers = hn::BitCast(words, hn::Add(rounded, zero_point_));
     hn::StoreU(hn::TruncateTo(bytes, integers), bytes, codes);
   }
 
@@ -239,6 +243,7 @@ HWY_INLINE void FinishVectors(D d, const AccumulatorTile& tile, const TileFinish
   const CodeRule rule = How::kCodes ? *finish.rule : CodeRule();
   VectorQuantizer<false, D> quantize_vector(
       d, rule, {rule.scale, static_cast<std::int32_t>(rule.zero_point)});
+  const bool add = finish.add;
   for (std::int64_t r = 0; r < tile.rows; ++r) {
     const std::int32_t* products = tile.values + r * tile.stride + first;
     const RowScale& row = finish.rows[tile.row + r];
@@ -257,7 +262,7 @@ HWY_INLINE void FinishVectors(D d, const AccumulatorTile& tile, const TileFinish
       auto values =
           curve(d, hn::MulAdd(hn::ConvertTo(d, hn::Sub(product, offset)), scale, biases[v]));
       if constexpr (How::kFloats) {
-        if (finish.add) values = hn::Add(values, hn::LoadU(d, out + v * lanes));
+        if (add) values = hn::Add(values, hn::LoadU(d, out + v * lanes));
       }
       if constexpr (How::kRelu) values = Relu(d, values);
       if constexpr (How::kFloats) hn::StoreU(values, d, out + v * lanes);
@@ -299,19 +304,10 @@ HWY_INLINE void FinishTileTo(const AccumulatorTile& tile, const TileFinish& fini
   }
 }
 
-bool HasOneScale(const AccumulatorTile& tile, const TileFinish& finish) {
-  const RowScale& first = finish.rows[tile.row];
-  for (std::int64_t r = 1; r < tile.rows; ++r) {
-    const RowScale& row = finish.rows[tile.row + r];
-    if (row.scale != first.scale || row.zero_point != first.zero_point) return false;
-  }
-  return true;
-}
-
 template <bool kRelu, class Curve>
 HWY_INLINE void FinishTileWith(const AccumulatorTile& tile, const TileFinish& finish,
                                const Curve& curve) {
-  if (HasOneScale(tile, finish)) {
+  if (finish.uniform) {
     FinishTileTo<true, kRelu>(tile, finish, curve);
   } else {
     FinishTileTo<false, kRelu>(tile, finish, curve);

@@ -1,6 +1,7 @@
 #include "clipq/model/attention_pool_2d.h"
 
-#include <ATen/ops/cat.h>
+#include <ATen/ops/add.h>
+#include <ATen/ops/empty.h>
 #include <ATen/ops/zeros.h>
 
 namespace clipq {
@@ -12,7 +13,12 @@ AttentionPool2d::AttentionPool2d(const ImageTowerConfig& config)
 
 at::Tensor AttentionPool2d::attend(const at::Tensor& map) const {
   const at::Tensor cells = map.flatten(1, 2);
-  const at::Tensor tokens = at::cat({cells.mean(1, /*keepdim=*/true), cells}, 1).add_(positions);
+  const std::int64_t count = cells.size(1);
+  const at::Tensor tokens = at::empty({cells.size(0), count + 1, width}, cells.options());
+  at::Tensor first_tokens = tokens.select(1, 0);
+  at::Tensor other_tokens = tokens.narrow(1, 1, count);
+  at::add_out(first_tokens, cells.mean(1), positions[0]);
+  at::add_out(other_tokens, cells, positions.narrow(0, 1, count));
   const at::Tensor first = at::zeros({tokens.size(0)}, at::kLong);
   at::Tensor q;
   at::Tensor kv;

@@ -4,6 +4,7 @@
 #include <ATen/ops/empty.h>
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <utility>
 
@@ -63,6 +64,9 @@ void for_each_group(std::int64_t items, std::int64_t most, const Run& run) {
 
 }  // namespace
 
+/// What one phase leaves for the next.
+struct NativeResNet::Rooms : std::array<FloatRoom, 2> {};
+
 bool NativeResNet::can_run(const ResNet& resnet) {
   const auto is_native = [](const std::shared_ptr<const Linear>& layer) {
     return integer_of(layer) != nullptr && !layer->needs_whole_batch();
@@ -89,42 +93,58 @@ std::shared_ptr<const ResNetRunner> NativeResNet::profiled(
   return std::make_shared<NativeResNet>(resnet_, resolution_, tower_, std::move(profile));
 }
 
-std::unique_ptr<ResNetPass> NativeResNet::borrow_pass() const {
+template <class Kept, class Make>
+std::unique_ptr<Kept> NativeResNet::borrow(std::vector<std::unique_ptr<Kept>>& idle,
+                                           const Make& make) const {
   const std::lock_guard lock(mutex_);
-  if (idle_.empty()) return std::make_unique<ResNetPass>(*layers_, profile_.get());
-  std::unique_ptr<ResNetPass> pass = std::move(idle_.back());
-  idle_.pop_back();
-  return pass;
+  if (idle.empty()) return make();
+  std::unique_ptr<Kept> kept = std::move(idle.back());
+  idle.pop_back();
+  return kept;
 }
 
-void NativeResNet::give_back(std::unique_ptr<ResNetPass> pass) const {
+template <class Kept>
+void NativeResNet::give_back(std::vector<std::unique_ptr<Kept>>& idle,
+                             std::unique_ptr<Kept> kept) const {
   const std::lock_guard lock(mutex_);
-  idle_.push_back(std::move(pass));
+  idle.push_back(std::move(kept));
 }
 
 at::Tensor NativeResNet::forward(const at::Tensor& pixels) const {
-  const at::Tensor input = pixels.permute({0, 2, 3, 1}).contiguous();
+  const at::Tensor input = pixels.contiguous();
   const std::int64_t batch = input.size(0);
-  at::Tensor map;
-  for (const Phase& phase : phases_of(*layers_)) {
+  const std::vector<Phase> phases = phases_of(*layers_);
+  auto rooms = borrow(idle_rooms_, [] { return std::make_unique<Rooms>(); });
+  at::Tensor result;
+  float* given = input.mutable_data_ptr<float>();
+  for (std::size_t i = 0; i < phases.size(); ++i) {
+    const Phase& phase = phases[i];
     const IntegerBottleneck& first = layers_->blocks[phase.first];
     const IntegerBottleneck& last = layers_->blocks[phase.last - 1];
-    const std::int64_t side = last.out_side();
-    const at::Tensor source = phase.first == 0 ? input : map;
-    at::Tensor out = at::empty({batch, side, side, last.shape.out_channels()}, input.options());
+    FloatMap out = {nullptr, last.out_side(), last.shape.out_channels()};
+    if (i + 1 < phases.size()) {
+      out = (*rooms)[i % 2].map(batch, out.side, out.channels);
+    } else {
+      result = at::empty({batch, out.side, out.side, out.channels}, input.options());
+      out.values = result.mutable_data_ptr<float>();
+    }
     for_each_group(batch, phase.items, [&](std::int64_t begin, std::int64_t end) {
-      std::unique_ptr<ResNetPass> pass = borrow_pass();
-      auto* values = source.mutable_data_ptr<float>() + begin * source.stride(0);
-      const FloatMap given = phase.first == 0
-                                 ? pass->run_stem(values, end - begin)
-                                 : FloatMap{values, first.side, first.shape.in_channels};
-      pass->run_blocks(phase.first, phase.last, given, end - begin,
-                       out.mutable_data_ptr<float>() + begin * out.stride(0));
-      give_back(std::move(pass));
+      auto pass = borrow(idle_passes_, [this] {
+        return std::make_unique<ResNetPass>(*layers_, profile_.get());
+      });
+      FloatMap map = {given, first.side, first.shape.in_channels};
+      if (phase.first == 0) {
+        map = pass->run_stem(given + begin * input.stride(0), end - begin);
+      } else {
+        map.values = map.at(begin * map.positions());
+      }
+      pass->run_blocks(phase.first, phase.last, map, end - begin, out.at(begin * out.positions()));
+      give_back(idle_passes_, std::move(pass));
     });
-    map = out;
+    given = out.values;
   }
-  return map;
+  give_back(idle_rooms_, std::move(rooms));
+  return result;
 }
 
 }  // namespace clipq

@@ -2,20 +2,23 @@
 
 #include <ATen/Parallel.h>
 
+#include <algorithm>
 #include <cmath>
+#include <vector>
 
 namespace clipq {
 namespace {
 
-/// Rows of a map that are worth a thread's while.
+/// Lines of a map that are worth a thread's while.
 constexpr std::int64_t kGrain = 8;
 
-}  // namespace
-
-void quantize_map(const float* values, const CodeRule& rule, CodeMap& codes) {
+/// Finds what each item's codes mean, and calls quantize(line, its rule) for all lines of all items,
+/// which returns whether it met a NaN.
+template <class Quantize>
+void quantize_lines(const float* values, const CodeRule& rule, CodeMap& codes,
+                    const Quantize& quantize) {
   const CodeMap::Shape& shape = codes.shape();
-  const std::int64_t width = shape.width * shape.channels;
-  const std::int64_t item_values = shape.height * width;
+  const std::int64_t item_values = codes.positions() * shape.channels;
   at::parallel_for(0, codes.items(), 1, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t item = begin; item < end; ++item) {
       const RowScale fixed = {rule.scale, static_cast<std::int32_t>(rule.zero_point)};
@@ -24,20 +27,54 @@ void quantize_map(const float* values, const CodeRule& rule, CodeMap& codes) {
                                 : fixed);
     }
   });
-  at::parallel_for(
-      0, codes.items() * shape.height, kGrain, [&](std::int64_t begin, std::int64_t end) {
-        CodeRule own = rule;
-        own.per_row = false;
-        for (std::int64_t row = begin; row < end; ++row) {
-          const RowScale& scale = codes.scale(row / shape.height);
-          if (std::isnan(scale.scale)) continue;
-          own.scale = scale.scale;
-          own.zero_point = static_cast<float>(scale.zero_point);
-          std::uint8_t* out = codes.at(row * shape.width);
-          const RowScale found = quantize_row(values + row * width, width, own, out);
-          if (std::isnan(found.scale)) codes.spoil(row * shape.width);
-        }
-      });
+  std::vector<char> has_nan(static_cast<std::size_t>(codes.items() * shape.height));
+  at::parallel_for(0, codes.items() * shape.height, kGrain,
+                   [&](std::int64_t begin, std::int64_t end) {
+                     CodeRule own = rule;
+                     own.per_row = false;
+                     for (std::int64_t line = begin; line < end; ++line) {
+                       const RowScale& scale = codes.scale(line / shape.height);
+                       if (std::isnan(scale.scale)) continue;
+                       own.scale = scale.scale;
+                       own.zero_point = static_cast<float>(scale.zero_point);
+                       has_nan[static_cast<std::size_t>(line)] = quantize(line, own) ? 1 : 0;
+                     }
+                   });
+  for (std::int64_t line = 0; line < codes.items() * shape.height; ++line) {
+    if (has_nan[static_cast<std::size_t>(line)] != 0) codes.spoil(line * shape.width);
+  }
+}
+
+}  // namespace
+
+void quantize_map(const float* values, const CodeRule& rule, CodeMap& codes) {
+  const std::int64_t width = codes.shape().width * codes.shape().channels;
+  quantize_lines(values, rule, codes, [&](std::int64_t line, const CodeRule& own) {
+    std::uint8_t* out = codes.at(line * codes.shape().width);
+    return std::isnan(quantize_row(values + line * width, width, own, out).scale);
+  });
+}
+
+void quantize_pixels(const float* values, const CodeRule& rule, CodeMap& codes) {
+  const CodeMap::Shape& shape = codes.shape();
+  quantize_lines(values, rule, codes, [&](std::int64_t line, const CodeRule& own) {
+    static thread_local std::vector<std::uint8_t> plane;
+    plane.resize(static_cast<std::size_t>(shape.width));
+    const std::int64_t item = line / shape.height;
+    const std::int64_t y = line % shape.height;
+    std::uint8_t* out = codes.at(line * shape.width);
+    bool has_nan = false;
+    for (std::int64_t channel = 0; channel < shape.channels; ++channel) {
+      const float* source =
+          values + ((item * shape.channels + channel) * shape.height + y) * shape.width;
+      const RowScale found = quantize_row(source, shape.width, own, plane.data());
+      has_nan = has_nan || std::isnan(found.scale);
+      for (std::int64_t x = 0; x < shape.width; ++x) {
+        out[x * shape.channels + channel] = plane[static_cast<std::size_t>(x)];
+      }
+    }
+    return has_nan;
+  });
 }
 
 }  // namespace clipq

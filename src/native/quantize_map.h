@@ -10,4 +10,8 @@ namespace clipq {
 /// @param rule a range per row is one of an item
 void quantize_map(const float* values, const CodeRule& rule, CodeMap& codes);
 
+/// The same of pixels.
+/// @param values float32 [items, 3, height, width]
+void quantize_pixels(const float* values, const CodeRule& rule, CodeMap& codes);
+
 }  // namespace clipq

@@ -14,8 +14,8 @@ namespace {
 
 constexpr std::int64_t kChannels = 3;
 
-/// Positions of a pooled map that are worth a thread's while.
-constexpr std::int64_t kGrain = 64;
+/// Positions of a pooled map that go through a block together.
+constexpr std::int64_t kPooledRows = 56;
 
 /// The mean of the square of 2 x 2 positions that becomes `position` of a map half as long.
 void average(const FloatMap& map, std::int64_t position, float* out) {
@@ -112,32 +112,38 @@ void ResNetPass::convolve_into(const IntegerConvolution& layer, const CodeMap& s
   quantize_if_dynamic(next, codes);
 }
 
-/// A convolution of windows, whose output will be pooled.
-void ResNetPass::middle_convolution(const IntegerConvolution& layer, const CodeMap& source,
-                                    const FloatMap& out) const {
-  for_each_panel(
-      items_ * source.windows(), layer.panel_rows(), [&](std::int64_t row, std::int64_t rows) {
-        const TimedLayer timed = time(layer);
-        Panels& panels = Panels::of_this_thread();
-        source.gather(panels.input, row, rows);
-        layer.integer->run(panels.input,
-                           {.out = out.at(row), .stride = out.channels, .relu = true});
-      });
+/// The lines [line, line + lines) of a map that two lines each of a convolution's output are pooled
+/// into. They stand in the thread's room until the next call.
+FloatMap ResNetPass::convolve_lines(const IntegerConvolution& layer, const CodeMap& source,
+                                    std::int64_t line, std::int64_t lines, Panels& panels) const {
+  const std::int64_t side = layer.window.count(source.shape().width);
+  const std::int64_t channels = layer.integer->out_features();
+  const std::int64_t rows = 2 * lines * side;
+  const FloatMap out = {Panels::at_least(panels.rows, rows * channels), side, channels};
+  const TimedLayer timed = time(layer);
+  for (std::int64_t done = 0; done < rows;) {
+    const std::int64_t count = std::min(layer.panel_rows(), rows - done);
+    source.gather(panels.input, 2 * line * side + done, count);
+    layer.integer->run(panels.input, {.out = out.at(done), .stride = channels, .relu = true});
+    done += count;
+  }
+  return out;
 }
 
 FloatMap ResNetPass::run_stem(const float* pixels, std::int64_t items) {
   items_ = items;
   const auto& [first, second, third] = layers_.stem;
   codes_.resize(items, {layers_.resolution, layers_.resolution, kChannels}, first.window);
-  quantize_map(pixels, first.rule(), codes_);
+  quantize_pixels(pixels, first.rule(), codes_);
   convolve_into(first, codes_, second, next_codes_);
   convolve_into(second, next_codes_, third, codes_);
   const std::int64_t side = first.window.count(layers_.resolution);
-  hidden_ = hidden_room_.map(items, side, third.integer->out_features());
-  middle_convolution(third, codes_, hidden_);
-  const FloatMap map = map_room_.map(items, side / 2, hidden_.channels);
-  at::parallel_for(0, items * map.positions(), kGrain, [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t row = begin; row < end; ++row) average(hidden_, row, map.at(row));
+  const FloatMap map = map_room_.map(items, side / 2, third.integer->out_features());
+  for_each_panel(items * map.side, 1, [&](std::int64_t line, std::int64_t lines) {
+    const FloatMap whole = convolve_lines(third, codes_, line, lines, Panels::of_this_thread());
+    for (std::int64_t i = 0; i < lines * map.side; ++i) {
+      average(whole, i, map.at(line * map.side + i));
+    }
   });
   return map;
 }
@@ -204,10 +210,12 @@ void ResNetPass::hidden_panel(const IntegerBottleneck& block, std::int64_t row, 
   const std::int64_t channels = block.shape.channels;
   const CodeRule& rule = block.conv3.rule();
   if (block.shape.halves) {
+    const std::int64_t side = block.out_side();
+    const FloatMap whole = convolve_lines(block.conv2, codes_, row / side, rows / side, panels);
     panels.hidden.resize(rows, channels);
     float* means = Panels::at_least(panels.row, channels);
     for (std::int64_t i = 0; i < rows; ++i) {
-      average(hidden_, row + i, means);
+      average(whole, i, means);
       panels.hidden.quantize(i, means, rule);
     }
     return;
@@ -250,13 +258,16 @@ void ResNetPass::last_panel(const IntegerBottleneck& block, const IntegerBottlen
 
 void ResNetPass::run_block(const IntegerBottleneck& block, const IntegerBottleneck* next,
                            const FloatMap& map, const FloatMap& out) {
-  if (block.shape.halves) {
-    hidden_ = hidden_room_.map(items_, block.side, block.shape.channels);
-    middle_convolution(block.conv2, codes_, hidden_);
-  }
   if (next != nullptr) prepare(next->conv2, next->side, next->shape.channels, next_codes_);
-  for_each_panel(items_ * out.positions(), block.conv2.panel_rows(),
-                 [&](std::int64_t row, std::int64_t rows) {
+  // Where maps are pooled, panels are of whole lines.
+  const std::int64_t unit = block.shape.halves ? out.side : 1;
+  const std::int64_t most = block.shape.halves
+                                ? std::max<std::int64_t>(1, kPooledRows / out.side)
+                                : block.conv2.panel_rows();
+  for_each_panel(items_ * out.positions() / unit, most,
+                 [&](std::int64_t first, std::int64_t count) {
+                   const std::int64_t row = first * unit;
+                   const std::int64_t rows = count * unit;
                    Panels& panels = Panels::of_this_thread();
                    hidden_panel(block, row, rows, panels);
                    if (block.downsample) residual_panel(block, map, out, row, panels);

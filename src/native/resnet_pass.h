@@ -37,7 +37,7 @@ class ResNetPass {
   ResNetPass(const ResNetLayers& layers, LayerProfile* profile);
 
   /// The stem.
-  /// @param pixels float32 [items, resolution, resolution, 3]
+  /// @param pixels float32 [items, 3, resolution, resolution]
   /// @return what the first block is given; it lives as long as nothing else is run
   FloatMap run_stem(const float* pixels, std::int64_t items);
 
@@ -53,8 +53,8 @@ class ResNetPass {
   void convolve_into(const IntegerConvolution& layer, const CodeMap& source,
                      const IntegerConvolution& next, CodeMap& codes);
   void first_convolution(const IntegerBottleneck& block, const FloatMap& map);
-  void middle_convolution(const IntegerConvolution& layer, const CodeMap& source,
-                          const FloatMap& out) const;
+  FloatMap convolve_lines(const IntegerConvolution& layer, const CodeMap& source,
+                          std::int64_t line, std::int64_t lines, Panels& panels) const;
   void run_block(const IntegerBottleneck& block, const IntegerBottleneck* next, const FloatMap& map,
                  const FloatMap& out);
   void residual_panel(const IntegerBottleneck& block, const FloatMap& map, const FloatMap& out,
@@ -77,9 +77,7 @@ class ResNetPass {
   std::int64_t items_ = 0;
   FloatRoom map_room_;   ///< of the residual stream
   FloatRoom next_room_;  ///< likewise; both take turns where its shape changes
-  FloatRoom hidden_room_;
   FloatRoom floats_room_;
-  FloatMap hidden_;  ///< of a convolution before pooling
   FloatMap floats_;  ///< on their way into a map of codes, before an item's range is known
   CodeMap codes_;    ///< what the middle convolution is given
   CodeMap next_codes_;

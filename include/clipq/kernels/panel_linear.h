@@ -33,6 +33,7 @@ class InputPanel {
   const std::uint8_t* codes(std::int64_t row) const { return codes_.get() + row * stride_; }
   std::int64_t rows() const { return rows_; }
   const RowScale* scales() const { return scales_.data(); }
+  bool has_one_scale() const;
 
  private:
   hwy::AlignedFreeUniquePtr<std::uint8_t[]> codes_;
