@@ -39,10 +39,12 @@ bool InputPanel::has_one_scale() const {
   });
 }
 
-std::uint8_t* InputPanel::assign(std::int64_t row, const RowScale& scale) {
+std::uint8_t* InputPanel::assign(std::int64_t row, const RowScale& scale, std::int64_t count) {
   std::uint8_t* codes = codes_.get() + row * stride_;
-  scales_[static_cast<std::size_t>(row)] = scale;
-  std::fill(codes + width_, codes + stride_, std::uint8_t{0});
+  for (std::int64_t i = 0; i < count; ++i) {
+    scales_[static_cast<std::size_t>(row + i)] = scale;
+    std::fill(codes + i * stride_ + width_, codes + (i + 1) * stride_, std::uint8_t{0});
+  }
   return codes;
 }
 

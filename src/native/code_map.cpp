@@ -1,5 +1,6 @@
 #include "code_map.h"
 
+#include <algorithm>
 #include <cstring>
 #include <limits>
 
@@ -38,35 +39,48 @@ void CodeMap::copy_at_edge(const std::uint8_t* item, std::int64_t y, std::int64_
 
 void CodeMap::gather(InputPanel& panel, std::int64_t first, std::int64_t count) const {
   const std::int64_t across = window_.count(shape_.width);
-  const std::int64_t line = shape_.width * shape_.channels;
-  const auto part = static_cast<std::size_t>(window_.side * shape_.channels);
   panel.resize(count, window_.area() * shape_.channels);
-  std::int64_t item = first / windows();
-  std::int64_t down = first % windows() / across;
-  std::int64_t along = first % across;
-  for (std::int64_t i = 0; i < count; ++i) {
-    const std::uint8_t* codes = codes_.get() + item * positions() * shape_.channels;
-    const RowScale& scale = scales_[static_cast<std::size_t>(item)];
-    std::uint8_t* target = panel.assign(i, scale);
-    const std::int64_t y = down * window_.stride - window_.padding();
-    const std::int64_t x = along * window_.stride - window_.padding();
-    const bool is_inside = y >= 0 && y + window_.side <= shape_.height && x >= 0 &&
-                           x + window_.side <= shape_.width;
-    if (is_inside) {
-      const std::uint8_t* source = codes + y * line + x * shape_.channels;
-      for (std::int64_t row = 0; row < window_.side; ++row) {
-        std::memcpy(target, source, part);
-        source += line;
-        target += part;
-      }
-    } else {
-      copy_at_edge(codes, y, x, scale.zero_point, target);
+  for (std::int64_t done = 0; done < count;) {
+    const std::int64_t window = first + done;
+    const std::int64_t along = window % across;
+    const std::int64_t some = std::min(count - done, across - along);
+    gather_line(panel, done, window / across, along, some);
+    done += some;
+  }
+}
+
+/// Windows of one line of the output, as the panel's rows from `row` on.
+/// @param line lines of all items are numbered in a row
+void CodeMap::gather_line(InputPanel& panel, std::int64_t row, std::int64_t line,
+                          std::int64_t along, std::int64_t count) const {
+  const std::int64_t down = window_.count(shape_.height);
+  const RowScale& scale = scales_[static_cast<std::size_t>(line / down)];
+  const std::uint8_t* item = codes_.get() + line / down * positions() * shape_.channels;
+  const std::int64_t y = line % down * window_.stride - window_.padding();
+  const auto column = [this](std::int64_t window) {
+    return window * window_.stride - window_.padding();
+  };
+  const auto is_inside = [&](std::int64_t window) {
+    return y >= 0 && y + window_.side <= shape_.height && column(window) >= 0 &&
+           column(window) + window_.side <= shape_.width;
+  };
+  std::uint8_t* target = panel.assign(row, scale, count);
+  const std::int64_t end = along + count;
+  while (along < end) {
+    std::int64_t inside = along;
+    while (inside < end && is_inside(inside)) ++inside;
+    if (inside == along) {
+      copy_at_edge(item, y, column(along++), scale.zero_point, target);
+      target += panel.stride();
+      continue;
     }
-    if (++along < across) continue;
-    along = 0;
-    if (++down < window_.count(shape_.height)) continue;
-    down = 0;
-    ++item;
+    const Stretches stretches = {
+        item + (y * shape_.width + column(along)) * shape_.channels,
+        window_.side * shape_.channels, window_.side, shape_.width * shape_.channels,
+        window_.stride * shape_.channels};
+    copy_stretches(stretches, inside - along, target, panel.stride());
+    target += (inside - along) * panel.stride();
+    along = inside;
   }
 }
 

@@ -48,6 +48,8 @@ class CodeMap {
   void gather(InputPanel& panel, std::int64_t first, std::int64_t count) const;
 
  private:
+  void gather_line(InputPanel& panel, std::int64_t row, std::int64_t line, std::int64_t along,
+                   std::int64_t count) const;
   void copy_at_edge(const std::uint8_t* item, std::int64_t y, std::int64_t x, int zero,
                     std::uint8_t* target) const;
 

@@ -4,6 +4,7 @@
 
 #include "clipq/core/interrupt.h"
 #include "clipq/core/strings.h"
+#include "clipq/native/native_attention.h"
 #include "clipq/native/native_convolution.h"
 #include "clipq/native/native_linear.h"
 #include "clipq/native/native_resnet.h"
@@ -78,6 +79,9 @@ NativeModel make_native(ClipModel model, const NativeOptions& options) {
   for (const AttentionPart& part : parts.attentions) {
     if ((*part.layer)->quantizers() != nullptr) {
       native.simulated.push_back(cat(part.name, ": attention has no integer kernels"));
+    } else if (part.pooled) {
+      *part.layer =
+          std::make_shared<NativePooledAttention>(part.heads, float32_attention_path());
     }
   }
   for (const TransformerPart& part : parts.transformers) {

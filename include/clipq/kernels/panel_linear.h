@@ -25,11 +25,11 @@ class InputPanel {
   /// Quantizes x [width] as row `row`.
   void quantize(std::int64_t row, const float* x, const CodeRule& rule);
 
-  /// Gives row `row` a scale, and returns where its codes [width] go.
-  std::uint8_t* assign(std::int64_t row, const RowScale& scale);
+  /// Gives the rows from `row` on a scale, and returns where the codes of the first go.
+  std::uint8_t* assign(std::int64_t row, const RowScale& scale, std::int64_t count = 1);
 
   const std::uint8_t* codes() const { return codes_.get(); }
-  std::ptrdiff_t stride() const { return stride_; }
+  std::ptrdiff_t stride() const { return stride_; }  ///< from a row's codes to the next's
   const std::uint8_t* codes(std::int64_t row) const { return codes_.get() + row * stride_; }
   std::int64_t rows() const { return rows_; }
   const RowScale* scales() const { return scales_.data(); }
