@@ -4,7 +4,6 @@
 #include <ATen/ops/empty.h>
 
 #include <algorithm>
-#include <array>
 #include <atomic>
 #include <utility>
 
@@ -14,45 +13,16 @@
 namespace clipq {
 namespace {
 
-/// Positions of a map for which reading the weights of its blocks once pays.
-constexpr std::int64_t kPositions = 768;
-
-/// Items that go through a block together: more where maps are small and weights large.
-std::int64_t items_at_once(const IntegerBottleneck& block) {
-  const std::int64_t positions = block.side * block.side;
-  return std::max<std::int64_t>(1, (kPositions + positions - 1) / positions);
-}
-
-/// Blocks that the same number of items goes through together.
-struct Phase {
-  std::size_t first;
-  std::size_t last;
-  std::int64_t items;
-};
-
-std::vector<Phase> phases_of(const ResNetLayers& layers) {
-  std::vector<Phase> phases;
-  for (std::size_t i = 0; i < layers.blocks.size(); ++i) {
-    const std::int64_t items = items_at_once(layers.blocks[i]);
-    if (phases.empty() || phases.back().items != items) phases.push_back({i, i, items});
-    phases.back().last = i + 1;
-  }
-  return phases;
-}
+/// Items a thread from which on it doesn't matter that the last groups don't end together.
+constexpr std::int64_t kManyItems = 8;
 
 /// Calls run(first item, end) for groups of about `most` items: each thread takes groups of its own
-/// if there are enough for all, else all threads share each.
+/// if all have about as much to do, else all threads share one item after the other.
 template <class Run>
 void for_each_group(std::int64_t items, std::int64_t most, const Run& run) {
   const std::int64_t threads = at::get_num_threads();
+  if (items % threads != 0 && items < kManyItems * threads) return run(0, items);
   const RowPanels groups(items, threads, most);
-  const bool is_shared = items < threads || groups.size(0) * 2 <= most;
-  if (is_shared) {
-    for (std::int64_t item = 0; item < items; item += most) {
-      run(item, std::min(item + most, items));
-    }
-    return;
-  }
   // Threads take groups as they come: one that another program holds up doesn't hold up the rest.
   std::atomic<std::int64_t> next = 0;
   at::parallel_for(0, threads, 1, [&](std::int64_t /*begin*/, std::int64_t /*end*/) {
@@ -63,9 +33,6 @@ void for_each_group(std::int64_t items, std::int64_t most, const Run& run) {
 }
 
 }  // namespace
-
-/// What one phase leaves for the next.
-struct NativeResNet::Rooms : std::array<FloatRoom, 2> {};
 
 bool NativeResNet::can_run(const ResNet& resnet) {
   const auto is_native = [](const std::shared_ptr<const Linear>& layer) {
@@ -93,58 +60,35 @@ std::shared_ptr<const ResNetRunner> NativeResNet::profiled(
   return std::make_shared<NativeResNet>(resnet_, resolution_, tower_, std::move(profile));
 }
 
-template <class Kept, class Make>
-std::unique_ptr<Kept> NativeResNet::borrow(std::vector<std::unique_ptr<Kept>>& idle,
-                                           const Make& make) const {
+std::unique_ptr<ResNetPass> NativeResNet::borrow_pass() const {
   const std::lock_guard lock(mutex_);
-  if (idle.empty()) return make();
-  std::unique_ptr<Kept> kept = std::move(idle.back());
-  idle.pop_back();
-  return kept;
+  if (idle_.empty()) return std::make_unique<ResNetPass>(*layers_, profile_.get());
+  std::unique_ptr<ResNetPass> pass = std::move(idle_.back());
+  idle_.pop_back();
+  return pass;
 }
 
-template <class Kept>
-void NativeResNet::give_back(std::vector<std::unique_ptr<Kept>>& idle,
-                             std::unique_ptr<Kept> kept) const {
+void NativeResNet::give_back(std::unique_ptr<ResNetPass> pass) const {
   const std::lock_guard lock(mutex_);
-  idle.push_back(std::move(kept));
+  idle_.push_back(std::move(pass));
 }
 
 at::Tensor NativeResNet::forward(const at::Tensor& pixels) const {
   const at::Tensor input = pixels.contiguous();
-  const std::int64_t batch = input.size(0);
-  const std::vector<Phase> phases = phases_of(*layers_);
-  auto rooms = borrow(idle_rooms_, [] { return std::make_unique<Rooms>(); });
-  at::Tensor result;
-  float* given = input.mutable_data_ptr<float>();
-  for (std::size_t i = 0; i < phases.size(); ++i) {
-    const Phase& phase = phases[i];
-    const IntegerBottleneck& first = layers_->blocks[phase.first];
-    const IntegerBottleneck& last = layers_->blocks[phase.last - 1];
-    FloatMap out = {nullptr, last.out_side(), last.shape.out_channels()};
-    if (i + 1 < phases.size()) {
-      out = (*rooms)[i % 2].map(batch, out.side, out.channels);
-    } else {
-      result = at::empty({batch, out.side, out.side, out.channels}, input.options());
-      out.values = result.mutable_data_ptr<float>();
-    }
-    for_each_group(batch, phase.items, [&](std::int64_t begin, std::int64_t end) {
-      auto pass = borrow(idle_passes_, [this] {
-        return std::make_unique<ResNetPass>(*layers_, profile_.get());
-      });
-      FloatMap map = {given, first.side, first.shape.in_channels};
-      if (phase.first == 0) {
-        map = pass->run_stem(given + begin * input.stride(0), end - begin);
-      } else {
-        map.values = map.at(begin * map.positions());
-      }
-      pass->run_blocks(phase.first, phase.last, map, end - begin, out.at(begin * out.positions()));
-      give_back(idle_passes_, std::move(pass));
-    });
-    given = out.values;
-  }
-  give_back(idle_rooms_, std::move(rooms));
-  return result;
+  const IntegerBottleneck& last = layers_->blocks.back();
+  const std::int64_t side = last.out_side();
+  at::Tensor output =
+      at::empty({input.size(0), side, side, last.shape.out_channels()}, input.options());
+  const float* values = input.const_data_ptr<float>();
+  float* out = output.mutable_data_ptr<float>();
+  for_each_group(input.size(0), layers_->phases.back().items,
+                 [&](std::int64_t begin, std::int64_t end) {
+                   std::unique_ptr<ResNetPass> pass = borrow_pass();
+                   pass->run(values + begin * input.stride(0), end - begin,
+                             out + begin * output.stride(0));
+                   give_back(std::move(pass));
+                 });
+  return output;
 }
 
 }  // namespace clipq

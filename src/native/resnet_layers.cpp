@@ -14,6 +14,22 @@ namespace {
 constexpr std::int64_t kPanelBytes = 256 * 1024;
 constexpr std::int64_t kLeastRows = 24;
 
+/// Positions of a map for which reading the weights of its blocks once pays.
+constexpr std::int64_t kPositions = 768;
+
+std::vector<ResNetPhase> phases_of(const std::vector<IntegerBottleneck>& blocks) {
+  std::vector<ResNetPhase> phases;
+  for (std::size_t i = 0; i < blocks.size(); ++i) {
+    const std::int64_t positions = blocks[i].side * blocks[i].side;
+    const std::int64_t items = (kPositions + positions - 1) / positions;
+    // A phase begins where the shape of the map changes.
+    const bool begins = phases.empty() || (blocks[i].downsample && phases.back().items != items);
+    if (begins) phases.push_back({i, i, items});
+    phases.back().last = i + 1;
+  }
+  return phases;
+}
+
 IntegerConvolution convolution_of(const std::shared_ptr<const Linear>& layer, const ConvolutionWindow& window,
                                   const std::string& name) {
   const IntegerLinear* integer = integer_of(layer);
@@ -53,6 +69,7 @@ ResNetLayers::ResNetLayers(const ResNet& resnet, std::int64_t size, const std::s
     blocks.push_back(bottleneck_of(resnet.blocks[i], side, cat(tower, ".", resnet.name_of(i))));
     side = blocks.back().out_side();
   }
+  phases = phases_of(blocks);
 }
 
 const IntegerLinear* integer_of(const std::shared_ptr<const Linear>& layer) {

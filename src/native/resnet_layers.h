@@ -36,6 +36,14 @@ struct IntegerBottleneck {
   std::int64_t out_side() const { return shape.halves ? side / 2 : side; }
 };
 
+/// Blocks [first, last) that the same number of items goes through together: more where maps are
+/// small and weights large.
+struct ResNetPhase {
+  std::size_t first;
+  std::size_t last;
+  std::int64_t items;
+};
+
 /// All layers of a ResNet.
 struct ResNetLayers {
   /// @param resnet its layers are native
@@ -44,6 +52,7 @@ struct ResNetLayers {
   std::int64_t resolution;
   std::array<IntegerConvolution, 3> stem;
   std::vector<IntegerBottleneck> blocks;
+  std::vector<ResNetPhase> phases;  ///< of all blocks, in their order
 };
 
 /// The kernels of a layer; null: it isn't native.

@@ -56,7 +56,10 @@ struct ResNetPass::Panels {
 };
 
 ResNetPass::ResNetPass(const ResNetLayers& layers, LayerProfile* profile)
-    : layers_(layers), profile_(profile), threads_(at::get_num_threads()) {}
+    : layers_(layers),
+      profile_(profile),
+      threads_(at::get_num_threads()),
+      phase_rooms_(layers.phases.size()) {}
 
 TimedLayer ResNetPass::time(const IntegerConvolution& layer) const {
   return {profile_, layer.name, threads_};
@@ -130,6 +133,34 @@ FloatMap ResNetPass::convolve_lines(const IntegerConvolution& layer, const CodeM
   return out;
 }
 
+void ResNetPass::run(const float* pixels, std::int64_t items, float* out) {
+  run_phases(layers_.phases.size(), pixels, items, out);
+}
+
+/// The first `count` phases. The last of them takes items as soon as those before have as many as go
+/// through it together, so that what they leave is still in a cache.
+void ResNetPass::run_phases(std::size_t count, const float* pixels, std::int64_t items,
+                            float* out) {
+  const ResNetPhase& phase = layers_.phases[count - 1];
+  const IntegerBottleneck& first = layers_.blocks[phase.first];
+  const IntegerBottleneck& last = layers_.blocks[phase.last - 1];
+  const std::int64_t out_values = last.out_side() * last.out_side() * last.shape.out_channels();
+  const std::int64_t pixel_values = kChannels * layers_.resolution * layers_.resolution;
+  for (std::int64_t item = 0; item < items; item += phase.items) {
+    const std::int64_t some = std::min(phase.items, items - item);
+    const float* source = pixels + item * pixel_values;
+    FloatMap map;
+    if (count == 1) {
+      map = run_stem(source, some);
+    } else {
+      map = phase_rooms_[count - 2].map(some, first.side, first.shape.in_channels);
+      run_phases(count - 1, source, some, map.values);
+    }
+    run_blocks(phase, map, some, out + item * out_values);
+  }
+}
+
+/// What the first block is given; it lives as long as nothing else is run.
 FloatMap ResNetPass::run_stem(const float* pixels, std::int64_t items) {
   items_ = items;
   const auto& [first, second, third] = layers_.stem;
@@ -148,16 +179,16 @@ FloatMap ResNetPass::run_stem(const float* pixels, std::int64_t items) {
   return map;
 }
 
-void ResNetPass::run_blocks(std::size_t first, std::size_t last, const FloatMap& map,
-                            std::int64_t items, float* out) {
+void ResNetPass::run_blocks(const ResNetPhase& phase, const FloatMap& map, std::int64_t items,
+                            float* out) {
   items_ = items;
-  std::size_t last_change = first;
-  for (std::size_t i = first; i < last; ++i) {
+  std::size_t last_change = phase.first;
+  for (std::size_t i = phase.first; i < phase.last; ++i) {
     if (layers_.blocks[i].downsample) last_change = i;
   }
-  first_convolution(layers_.blocks[first], map);
+  first_convolution(layers_.blocks[phase.first], map);
   FloatMap residual = map;
-  for (std::size_t i = first; i < last; ++i) {
+  for (std::size_t i = phase.first; i < phase.last; ++i) {
     const IntegerBottleneck& block = layers_.blocks[i];
     FloatMap result = residual;
     if (block.downsample) {
@@ -167,7 +198,7 @@ void ResNetPass::run_blocks(std::size_t first, std::size_t last, const FloatMap&
         result = map_room_.map(items, result.side, result.channels);
       }
     }
-    run_block(block, i + 1 < last ? &layers_.blocks[i + 1] : nullptr, residual, result);
+    run_block(block, i + 1 < phase.last ? &layers_.blocks[i + 1] : nullptr, residual, result);
     residual = result;
   }
 }

@@ -36,20 +36,16 @@ class ResNetPass {
   /// @param profile may be null
   ResNetPass(const ResNetLayers& layers, LayerProfile* profile);
 
-  /// The stem.
   /// @param pixels float32 [items, 3, resolution, resolution]
-  /// @return what the first block is given; it lives as long as nothing else is run
-  FloatMap run_stem(const float* pixels, std::int64_t items);
-
-  /// The blocks [first, last), one of which changes the shape of its map.
-  /// @param map what the first one is given
-  /// @param out where what the last one returns goes: float32 [items, side, side, channels]
-  void run_blocks(std::size_t first, std::size_t last, const FloatMap& map, std::int64_t items,
-                  float* out);
+  /// @param out the last map, float32 [items, side, side, channels]
+  void run(const float* pixels, std::int64_t items, float* out);
 
  private:
   struct Panels;
 
+  void run_phases(std::size_t count, const float* pixels, std::int64_t items, float* out);
+  FloatMap run_stem(const float* pixels, std::int64_t items);
+  void run_blocks(const ResNetPhase& phase, const FloatMap& map, std::int64_t items, float* out);
   void convolve_into(const IntegerConvolution& layer, const CodeMap& source,
                      const IntegerConvolution& next, CodeMap& codes);
   void first_convolution(const IntegerBottleneck& block, const FloatMap& map);
@@ -75,7 +71,8 @@ class ResNetPass {
   LayerProfile* profile_;
   int threads_;
   std::int64_t items_ = 0;
-  FloatRoom map_room_;   ///< of the residual stream
+  std::vector<FloatRoom> phase_rooms_;  ///< of what each phase leaves for the next
+  FloatRoom map_room_;                  ///< of the residual stream
   FloatRoom next_room_;  ///< likewise; both take turns where its shape changes
   FloatRoom floats_room_;
   FloatMap floats_;  ///< on their way into a map of codes, before an item's range is known

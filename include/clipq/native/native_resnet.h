@@ -33,13 +33,8 @@ class NativeResNet final : public ResNetRunner {
       std::shared_ptr<LayerProfile> profile) const override;
 
  private:
-  struct Rooms;
-
-  /// Takes one of those that are idle, or makes one.
-  template <class Kept, class Make>
-  std::unique_ptr<Kept> borrow(std::vector<std::unique_ptr<Kept>>& idle, const Make& make) const;
-  template <class Kept>
-  void give_back(std::vector<std::unique_ptr<Kept>>& idle, std::unique_ptr<Kept> kept) const;
+  std::unique_ptr<ResNetPass> borrow_pass() const;
+  void give_back(std::unique_ptr<ResNetPass> pass) const;
 
   ResNet resnet_;
   std::int64_t resolution_;
@@ -47,9 +42,7 @@ class NativeResNet final : public ResNetRunner {
   std::shared_ptr<LayerProfile> profile_;
   std::unique_ptr<ResNetLayers> layers_;
   mutable std::mutex mutex_;
-  mutable std::vector<std::unique_ptr<ResNetPass>> idle_passes_;  ///< with buffers of calls that
-                                                                  ///< have ended
-  mutable std::vector<std::unique_ptr<Rooms>> idle_rooms_;        ///< likewise
+  mutable std::vector<std::unique_ptr<ResNetPass>> idle_;  ///< with buffers of calls that ended
 };
 
 }  // namespace clipq
