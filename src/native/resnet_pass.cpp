@@ -29,25 +29,20 @@ void average(const FloatMap& map, std::int64_t position, float* out) {
 
 }  // namespace
 
-FloatMap FloatRoom::map(std::int64_t items, std::int64_t side, std::int64_t channels) {
-  const auto needed = static_cast<std::size_t>(items * side * side * channels);
-  if (values_.size() < needed) values_.resize(needed);
-  return {values_.data(), side, channels};
+float* FloatRoom::at_least(std::int64_t count) {
+  if (count > capacity_) {
+    values_ = hwy::AllocateAligned<float>(static_cast<std::size_t>(count));
+    capacity_ = count;
+  }
+  return values_.get();
 }
 
 /// What a thread works on.
 struct ResNetPass::Panels {
   InputPanel input;   ///< of the middle convolution, or of another one
   InputPanel hidden;  ///< of the last one
-  std::vector<float> row;
-  std::vector<float> rows;
-
-  static float* at_least(std::vector<float>& values, std::int64_t count) {
-    if (values.size() < static_cast<std::size_t>(count)) {
-      values.resize(static_cast<std::size_t>(count));
-    }
-    return values.data();
-  }
+  FloatRoom row;
+  FloatRoom rows;
 
   static Panels& of_this_thread() {
     static thread_local Panels panels;
@@ -122,7 +117,7 @@ FloatMap ResNetPass::convolve_lines(const IntegerConvolution& layer, const CodeM
   const std::int64_t side = layer.window.count(source.shape().width);
   const std::int64_t channels = layer.integer->out_features();
   const std::int64_t rows = 2 * lines * side;
-  const FloatMap out = {Panels::at_least(panels.rows, rows * channels), side, channels};
+  const FloatMap out = {panels.rows.at_least(rows * channels), side, channels};
   const TimedLayer timed = time(layer);
   for (std::int64_t done = 0; done < rows;) {
     const std::int64_t count = std::min(layer.panel_rows(), rows - done);
@@ -227,7 +222,7 @@ void ResNetPass::residual_panel(const IntegerBottleneck& block, const FloatMap& 
   const TimedLayer timed = time(layer);
   const std::int64_t rows = panels.hidden.rows();
   panels.input.resize(rows, map.channels);
-  float* means = Panels::at_least(panels.row, map.channels);
+  float* means = panels.row.at_least(map.channels);
   for (std::int64_t i = 0; i < rows; ++i) {
     if (block.shape.halves) average(map, row + i, means);
     panels.input.quantize(i, block.shape.halves ? means : map.at(row + i), layer.rule());
@@ -244,7 +239,7 @@ void ResNetPass::hidden_panel(const IntegerBottleneck& block, std::int64_t row, 
     const std::int64_t side = block.out_side();
     const FloatMap whole = convolve_lines(block.conv2, codes_, row / side, rows / side, panels);
     panels.hidden.resize(rows, channels);
-    float* means = Panels::at_least(panels.row, channels);
+    float* means = panels.row.at_least(channels);
     for (std::int64_t i = 0; i < rows; ++i) {
       average(whole, i, means);
       panels.hidden.quantize(i, means, rule);
@@ -262,7 +257,7 @@ void ResNetPass::hidden_panel(const IntegerBottleneck& block, std::int64_t row, 
                                             .rule = &rule});
     return;
   }
-  float* values = Panels::at_least(panels.rows, rows * channels);
+  float* values = panels.rows.at_least(rows * channels);
   block.conv2.integer->run(panels.input, {.out = values, .stride = channels, .relu = true});
   for (std::int64_t i = 0; i < rows; ++i) panels.hidden.quantize(i, values + i * channels, rule);
 }

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <hwy/aligned_allocator.h>
+
 #include <vector>
 
 #include "clipq/model/layer_profile.h"
@@ -18,14 +20,18 @@ struct FloatMap {
   float* at(std::int64_t position) const { return values + position * channels; }
 };
 
-/// Room for a map, kept from one use to the next.
+/// Room for floats, kept from one use to the next. Vectors of them don't cross cache lines.
 class FloatRoom {
  public:
   /// What stood in the room is lost.
-  FloatMap map(std::int64_t items, std::int64_t side, std::int64_t channels);
+  float* at_least(std::int64_t count);
+  FloatMap map(std::int64_t items, std::int64_t side, std::int64_t channels) {
+    return {at_least(items * side * side * channels), side, channels};
+  }
 
  private:
-  std::vector<float> values_;
+  hwy::AlignedFreeUniquePtr<float[]> values_;
+  std::int64_t capacity_ = 0;
 };
 
 /// Takes some items through a ResNet, and keeps its buffers from one time to the next. Panels of
