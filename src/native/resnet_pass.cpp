@@ -13,6 +13,7 @@ namespace clipq {
 namespace {
 
 constexpr std::int64_t kChannels = 3;
+constexpr std::int64_t kFloat = sizeof(float);
 
 /// Positions of a pooled map that go through a block together.
 constexpr std::int64_t kPooledRows = 56;
@@ -23,8 +24,8 @@ void average(const FloatMap& map, std::int64_t position, float* out) {
   // Lines of all items are numbered in a row; each of the pooled map stands for two.
   const std::int64_t line = position / half;
   const float* above = map.at(2 * line * map.side + 2 * (position % half));
-  const float* below = above + map.side * map.channels;
-  average_rows({above, above + map.channels, below, below + map.channels}, map.channels, out);
+  const float* below = above + map.side * map.stride;
+  average_rows({above, above + map.stride, below, below + map.stride}, map.channels, out);
 }
 
 }  // namespace
@@ -35,6 +36,11 @@ float* FloatRoom::at_least(std::int64_t count) {
     capacity_ = count;
   }
   return values_.get();
+}
+
+FloatMap FloatRoom::map(std::int64_t items, std::int64_t side, std::int64_t channels) {
+  const std::int64_t stride = code_stride(channels * kFloat) / kFloat;
+  return {at_least(items * side * side * stride), side, channels, stride};
 }
 
 /// What a thread works on.
@@ -66,7 +72,7 @@ void ResNetPass::prepare(const IntegerConvolution& next, std::int64_t side, std:
   codes.resize(items_, {side, side, channels}, next.window);
   const CodeRule& rule = next.rule();
   if (rule.per_row) {
-    floats_ = floats_room_.map(items_, side, channels);
+    floats_ = {floats_room_.at_least(items_ * side * side * channels), side, channels, channels};
     return;
   }
   const RowScale scale = {rule.scale, static_cast<std::int32_t>(rule.zero_point)};
@@ -79,7 +85,7 @@ void ResNetPass::deliver(const IntegerConvolution& layer, const IntegerConvoluti
                          std::int64_t row, const InputPanel& input, CodeMap& codes) const {
   const std::int64_t channels = layer.integer->out_features();
   if (next.rule().per_row) {
-    layer.integer->run(input, {.out = floats_.at(row), .stride = channels, .relu = true});
+    layer.integer->run(input, {.out = floats_.at(row), .stride = floats_.stride, .relu = true});
     return;
   }
   layer.integer->run(input, {.relu = true,
@@ -117,7 +123,7 @@ FloatMap ResNetPass::convolve_lines(const IntegerConvolution& layer, const CodeM
   const std::int64_t side = layer.window.count(source.shape().width);
   const std::int64_t channels = layer.integer->out_features();
   const std::int64_t rows = 2 * lines * side;
-  const FloatMap out = {panels.rows.at_least(rows * channels), side, channels};
+  const FloatMap out = {panels.rows.at_least(rows * channels), side, channels, channels};
   const TimedLayer timed = time(layer);
   for (std::int64_t done = 0; done < rows;) {
     const std::int64_t count = std::min(layer.panel_rows(), rows - done);
@@ -129,29 +135,30 @@ FloatMap ResNetPass::convolve_lines(const IntegerConvolution& layer, const CodeM
 }
 
 void ResNetPass::run(const float* pixels, std::int64_t items, float* out) {
-  run_phases(layers_.phases.size(), pixels, items, out);
+  const IntegerBottleneck& last = layers_.blocks.back();
+  const std::int64_t channels = last.shape.out_channels();
+  run_phases(layers_.phases.size(), pixels, items, {out, last.out_side(), channels, channels});
 }
 
 /// The first `count` phases. The last of them takes items as soon as those before have as many as go
 /// through it together, so that what they leave is still in a cache.
 void ResNetPass::run_phases(std::size_t count, const float* pixels, std::int64_t items,
-                            float* out) {
+                            const FloatMap& out) {
   const ResNetPhase& phase = layers_.phases[count - 1];
   const IntegerBottleneck& first = layers_.blocks[phase.first];
-  const IntegerBottleneck& last = layers_.blocks[phase.last - 1];
-  const std::int64_t out_values = last.out_side() * last.out_side() * last.shape.out_channels();
   const std::int64_t pixel_values = kChannels * layers_.resolution * layers_.resolution;
   for (std::int64_t item = 0; item < items; item += phase.items) {
     const std::int64_t some = std::min(phase.items, items - item);
     const float* source = pixels + item * pixel_values;
-    FloatMap map;
+    FloatMap result = out;
+    result.values = out.at(item * out.positions());
     if (count == 1) {
-      map = run_stem(source, some);
-    } else {
-      map = phase_rooms_[count - 2].map(some, first.side, first.shape.in_channels);
-      run_phases(count - 1, source, some, map.values);
+      run_blocks(phase, run_stem(source, some), some, result);
+      continue;
     }
-    run_blocks(phase, map, some, out + item * out_values);
+    const FloatMap map = phase_rooms_[count - 2].map(some, first.side, first.shape.in_channels);
+    run_phases(count - 1, source, some, map);
+    run_blocks(phase, map, some, result);
   }
 }
 
@@ -175,7 +182,7 @@ FloatMap ResNetPass::run_stem(const float* pixels, std::int64_t items) {
 }
 
 void ResNetPass::run_blocks(const ResNetPhase& phase, const FloatMap& map, std::int64_t items,
-                            float* out) {
+                            const FloatMap& out) {
   items_ = items;
   std::size_t last_change = phase.first;
   for (std::size_t i = phase.first; i < phase.last; ++i) {
@@ -187,10 +194,10 @@ void ResNetPass::run_blocks(const ResNetPhase& phase, const FloatMap& map, std::
     const IntegerBottleneck& block = layers_.blocks[i];
     FloatMap result = residual;
     if (block.downsample) {
-      result = {out, block.out_side(), block.shape.out_channels()};
+      result = out;
       if (i != last_change) {
         std::swap(map_room_, next_room_);
-        result = map_room_.map(items, result.side, result.channels);
+        result = map_room_.map(items, block.out_side(), block.shape.out_channels());
       }
     }
     run_block(block, i + 1 < phase.last ? &layers_.blocks[i + 1] : nullptr, residual, result);
@@ -227,7 +234,7 @@ void ResNetPass::residual_panel(const IntegerBottleneck& block, const FloatMap& 
     if (block.shape.halves) average(map, row + i, means);
     panels.input.quantize(i, block.shape.halves ? means : map.at(row + i), layer.rule());
   }
-  layer.integer->run(panels.input, {.out = out.at(row), .stride = out.channels});
+  layer.integer->run(panels.input, {.out = out.at(row), .stride = out.stride});
 }
 
 /// What the last convolution is given.
@@ -266,8 +273,7 @@ void ResNetPass::hidden_panel(const IntegerBottleneck& block, std::int64_t row, 
 void ResNetPass::last_panel(const IntegerBottleneck& block, const IntegerBottleneck* next,
                             const FloatMap& out, std::int64_t row, Panels& panels) const {
   const TimedLayer timed = time(block.conv3);
-  LinearOutput output = {
-      .out = out.at(row), .stride = out.channels, .add = true, .relu = true};
+  LinearOutput output = {.out = out.at(row), .stride = out.stride, .add = true, .relu = true};
   if (next == nullptr) return block.conv3.integer->run(panels.hidden, output);
   const CodeRule& rule = next->conv1.rule();
   const std::int64_t rows = panels.hidden.rows();

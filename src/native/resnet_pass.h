@@ -10,14 +10,16 @@
 
 namespace clipq {
 
-/// A map of floats, some items one behind the other: [items, side, side, channels].
+/// A map of floats, some items one behind the other: [items, side, side, stride], of which
+/// `channels` count.
 struct FloatMap {
-  float* values = nullptr;
-  std::int64_t side = 0;
-  std::int64_t channels = 0;
+  float* values;
+  std::int64_t side;
+  std::int64_t channels;
+  std::int64_t stride;
 
   std::int64_t positions() const { return side * side; }
-  float* at(std::int64_t position) const { return values + position * channels; }
+  float* at(std::int64_t position) const { return values + position * stride; }
 };
 
 /// Room for floats, kept from one use to the next. Vectors of them don't cross cache lines.
@@ -25,9 +27,9 @@ class FloatRoom {
  public:
   /// What stood in the room is lost.
   float* at_least(std::int64_t count);
-  FloatMap map(std::int64_t items, std::int64_t side, std::int64_t channels) {
-    return {at_least(items * side * side * channels), side, channels};
-  }
+  /// A map whose positions are spread over a cache's sets: a power of two apart, stores to one would
+  /// hold up loads of others.
+  FloatMap map(std::int64_t items, std::int64_t side, std::int64_t channels);
 
  private:
   hwy::AlignedFreeUniquePtr<float[]> values_;
@@ -49,9 +51,10 @@ class ResNetPass {
  private:
   struct Panels;
 
-  void run_phases(std::size_t count, const float* pixels, std::int64_t items, float* out);
+  void run_phases(std::size_t count, const float* pixels, std::int64_t items, const FloatMap& out);
   FloatMap run_stem(const float* pixels, std::int64_t items);
-  void run_blocks(const ResNetPhase& phase, const FloatMap& map, std::int64_t items, float* out);
+  void run_blocks(const ResNetPhase& phase, const FloatMap& map, std::int64_t items,
+                  const FloatMap& out);
   void convolve_into(const IntegerConvolution& layer, const CodeMap& source,
                      const IntegerConvolution& next, CodeMap& codes);
   void first_convolution(const IntegerBottleneck& block, const FloatMap& map);
@@ -81,7 +84,7 @@ class ResNetPass {
   FloatRoom map_room_;                  ///< of the residual stream
   FloatRoom next_room_;  ///< likewise; both take turns where its shape changes
   FloatRoom floats_room_;
-  FloatMap floats_;  ///< on their way into a map of codes, before an item's range is known
+  FloatMap floats_{};  ///< on their way into a map of codes, before an item's range is known
   CodeMap codes_;    ///< what the middle convolution is given
   CodeMap next_codes_;
 };
