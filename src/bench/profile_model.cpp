@@ -2,7 +2,7 @@
 
 #include <utility>
 
-#include "clipq/model/resnet.h"
+#include "clipq/model/resnet_tower.h"
 #include "clipq/model/transformer.h"
 #include "clipq/model/wrapped_linear.h"
 
@@ -54,7 +54,7 @@ ClipModel profiled(ClipModel model, const std::shared_ptr<LayerProfile>& profile
     if (runner) runner = runner->profiled(profile);
   }
   for (const ResNetPart& part : parts.resnets) {
-    auto& runner = part.resnet->runner;
+    auto& runner = part.network->runner;
     if (runner) runner = runner->profiled(profile);
   }
   for (const LinearPart& part : parts.linears) {

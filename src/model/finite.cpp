@@ -8,7 +8,7 @@
 #include "clipq/core/error.h"
 #include "clipq/core/setting.h"
 #include "clipq/core/strings.h"
-#include "clipq/model/resnet.h"
+#include "clipq/model/resnet_tower.h"
 #include "clipq/model/transformer.h"
 #include "clipq/model/wrapped_linear.h"
 
@@ -47,7 +47,7 @@ std::string first_place(ClipModel model, Tower tower, const at::Tensor& input) {
   FirstSeen first;
   const ModelParts parts = parts_of(model);
   for (const TransformerPart& part : parts.transformers) part.transformer->runner = nullptr;
-  for (const ResNetPart& part : parts.resnets) part.resnet->runner = nullptr;
+  for (const ResNetPart& part : parts.resnets) part.network->runner = nullptr;
   for (const LinearPart& part : parts.linears) {
     *part.layer = std::make_shared<WatchedLinear>(*part.layer, part.name, first);
   }

@@ -57,7 +57,6 @@ at::Tensor ResNet::embed(const at::Tensor& pixels) const {
 }
 
 at::Tensor ResNet::forward(const at::Tensor& pixels) const {
-  if (runner) return runner->forward(pixels);
   at::Tensor x = embed(pixels);
   for (const Bottleneck& block : blocks) x = block.forward(x);
   return x;
@@ -81,7 +80,6 @@ bool ResNet::needs_whole_batch() const {
 }
 
 void ResNet::add_parts(ModelParts& parts, const PartPlace& place) {
-  parts.resnets.push_back({place, this});
   const std::int64_t width = stages_.width;
   const std::int64_t half = width / 2;
   PartPlace at = place;

@@ -23,6 +23,7 @@ at::Tensor ResNetTower::encode(const at::Tensor& pixels) const {
 }
 
 at::Tensor ResNetTower::pool(const at::Tensor& pixels) const {
+  if (runner) return runner->pool(pixels);
   return attention_pool.attend(resnet.forward(pixels));
 }
 
@@ -36,6 +37,7 @@ bool ResNetTower::needs_whole_batch() const {
 
 void ResNetTower::add_parts(ModelParts& parts) {
   const PartPlace tower = {"visual", Tower::kImage, config_.tokens()};
+  parts.resnets.push_back({tower, this});
   resnet.add_parts(parts, tower);
   attention_pool.add_parts(parts, tower.of("attnpool"));
 }

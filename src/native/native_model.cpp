@@ -4,7 +4,6 @@
 
 #include "clipq/core/interrupt.h"
 #include "clipq/core/strings.h"
-#include "clipq/native/native_attention.h"
 #include "clipq/native/native_convolution.h"
 #include "clipq/native/native_linear.h"
 #include "clipq/native/native_resnet.h"
@@ -79,18 +78,14 @@ NativeModel make_native(ClipModel model, const NativeOptions& options) {
   for (const AttentionPart& part : parts.attentions) {
     if ((*part.layer)->quantizers() != nullptr) {
       native.simulated.push_back(cat(part.name, ": attention has no integer kernels"));
-    } else if (part.pooled) {
-      *part.layer =
-          std::make_shared<NativePooledAttention>(part.heads, float32_attention_path());
     }
   }
   for (const TransformerPart& part : parts.transformers) {
     add_runner(part, options.attention, native);
   }
   for (const ResNetPart& part : parts.resnets) {
-    if (!NativeResNet::can_run(*part.resnet)) continue;
-    part.resnet->runner = std::make_shared<NativeResNet>(
-        *part.resnet, model.image->config().resolution, part.name);
+    if (!NativeResNet::can_run(part.network->resnet)) continue;
+    part.network->runner = std::make_shared<NativeResNet>(*part.network, part.name);
   }
   native.model = std::move(model);
   return native;

@@ -45,19 +45,18 @@ bool NativeResNet::can_run(const ResNet& resnet) {
          });
 }
 
-NativeResNet::NativeResNet(const ResNet& resnet, std::int64_t resolution, const std::string& tower,
+NativeResNet::NativeResNet(const ResNetTower& tower, const std::string& name,
                            std::shared_ptr<LayerProfile> profile)
-    : resnet_(resnet),
-      resolution_(resolution),
-      tower_(tower),
+    : tower_(tower),
+      name_(name),
       profile_(std::move(profile)),
-      layers_(std::make_unique<ResNetLayers>(resnet, resolution, tower)) {}
+      layers_(std::make_unique<ResNetLayers>(tower, name)) {}
 
 NativeResNet::~NativeResNet() = default;
 
 std::shared_ptr<const ResNetRunner> NativeResNet::profiled(
     std::shared_ptr<LayerProfile> profile) const {
-  return std::make_shared<NativeResNet>(resnet_, resolution_, tower_, std::move(profile));
+  return std::make_shared<NativeResNet>(tower_, name_, std::move(profile));
 }
 
 std::unique_ptr<ResNetPass> NativeResNet::borrow_pass() const {
@@ -73,22 +72,28 @@ void NativeResNet::give_back(std::unique_ptr<ResNetPass> pass) const {
   idle_.push_back(std::move(pass));
 }
 
-at::Tensor NativeResNet::forward(const at::Tensor& pixels) const {
+at::Tensor NativeResNet::pool(const at::Tensor& pixels) const {
   const at::Tensor input = pixels.contiguous();
-  const IntegerBottleneck& last = layers_->blocks.back();
-  const std::int64_t side = last.out_side();
-  at::Tensor output =
-      at::empty({input.size(0), side, side, last.shape.out_channels()}, input.options());
+  const std::int64_t batch = input.size(0);
+  const std::int64_t side = layers_->blocks.back().out_side();
+  const std::int64_t width = layers_->blocks.back().shape.out_channels();
+  const bool has_pool = layers_->pool.has_value();
+  at::Tensor output = has_pool ? at::empty({batch, width}, input.options())
+                               : at::empty({batch, side, side, width}, input.options());
   const float* values = input.const_data_ptr<float>();
   float* out = output.mutable_data_ptr<float>();
-  for_each_group(input.size(0), layers_->phases.back().items,
-                 [&](std::int64_t begin, std::int64_t end) {
-                   std::unique_ptr<ResNetPass> pass = borrow_pass();
-                   pass->run(values + begin * input.stride(0), end - begin,
-                             out + begin * output.stride(0));
-                   give_back(std::move(pass));
-                 });
-  return output;
+  for_each_group(batch, layers_->phases.back().items, [&](std::int64_t begin, std::int64_t end) {
+    std::unique_ptr<ResNetPass> pass = borrow_pass();
+    const float* first = values + begin * input.stride(0);
+    float* result = out + begin * output.stride(0);
+    if (has_pool) {
+      pass->run_pooled(first, end - begin, result);
+    } else {
+      pass->run(first, end - begin, result);
+    }
+    give_back(std::move(pass));
+  });
+  return has_pool ? output : tower_.attention_pool.attend(output);
 }
 
 }  // namespace clipq

@@ -52,6 +52,20 @@ IntegerBottleneck bottleneck_of(const Bottleneck& block, std::int64_t side,
   return out;
 }
 
+std::optional<IntegerPool> pool_of(const AttentionPool2d& pool, const std::string& tower) {
+  const IntegerLinear* qkv = integer_of(pool.qkv);
+  if (qkv == nullptr || qkv->spans_rows() || pool.attention->quantizers() != nullptr) {
+    return std::nullopt;
+  }
+  const std::string name = tower + ".attnpool";
+  return IntegerPool{pool.qkv,
+                     qkv,
+                     name + ".in_proj",
+                     name,
+                     pool.positions.contiguous(),
+                     pool.attention->heads()};
+}
+
 }  // namespace
 
 std::int64_t IntegerConvolution::panel_rows() const {
@@ -59,14 +73,15 @@ std::int64_t IntegerConvolution::panel_rows() const {
                     std::max(kLeastRows, integer->panel_rows()));
 }
 
-ResNetLayers::ResNetLayers(const ResNet& resnet, std::int64_t size, const std::string& tower)
-    : resolution(size) {
+ResNetLayers::ResNetLayers(const ResNetTower& tower, const std::string& name)
+    : resolution(tower.config().resolution), pool(pool_of(tower.attention_pool, name)) {
+  const ResNet& resnet = tower.resnet;
   for (std::size_t i = 0; i < stem.size(); ++i) {
-    stem[i] = convolution_of(resnet.stem[i], stem_window(i), cat(tower, ".conv", i + 1));
+    stem[i] = convolution_of(resnet.stem[i], stem_window(i), cat(name, ".conv", i + 1));
   }
   std::int64_t side = stem.front().window.count(resolution) / 2;
   for (std::size_t i = 0; i < resnet.blocks.size(); ++i) {
-    blocks.push_back(bottleneck_of(resnet.blocks[i], side, cat(tower, ".", resnet.name_of(i))));
+    blocks.push_back(bottleneck_of(resnet.blocks[i], side, cat(name, ".", resnet.name_of(i))));
     side = blocks.back().out_side();
   }
   phases = phases_of(blocks);

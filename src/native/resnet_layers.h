@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "clipq/kernels/integer_linear.h"
-#include "clipq/model/resnet.h"
+#include "clipq/model/resnet_tower.h"
 
 namespace clipq {
 
@@ -36,6 +36,19 @@ struct IntegerBottleneck {
   std::int64_t out_side() const { return shape.halves ? side / 2 : side; }
 };
 
+/// An attention pool on integer kernels, its attention in float32.
+struct IntegerPool {
+  std::shared_ptr<const Linear> layer;  ///< keeps what `qkv` points to
+  const IntegerLinear* qkv;
+  std::string qkv_name;
+  std::string name;
+  at::Tensor positions;  ///< float32 [tokens, width]
+  std::int64_t heads;
+
+  std::int64_t tokens() const { return positions.size(0); }
+  std::int64_t width() const { return positions.size(1); }
+};
+
 /// Blocks [first, last) that the same number of items goes through together: more where maps are
 /// small and weights large.
 struct ResNetPhase {
@@ -46,13 +59,15 @@ struct ResNetPhase {
 
 /// All layers of a ResNet.
 struct ResNetLayers {
-  /// @param resnet its layers are native
-  ResNetLayers(const ResNet& resnet, std::int64_t resolution, const std::string& tower);
+  /// @param tower the layers of its ResNet are native
+  /// @param name canonical path of the tower
+  ResNetLayers(const ResNetTower& tower, const std::string& name);
 
   std::int64_t resolution;
   std::array<IntegerConvolution, 3> stem;
   std::vector<IntegerBottleneck> blocks;
   std::vector<ResNetPhase> phases;  ///< of all blocks, in their order
+  std::optional<IntegerPool> pool;  ///< absent: it isn't native
 };
 
 /// The kernels of a layer; null: it isn't native.

@@ -48,6 +48,10 @@ class ResNetPass {
   /// @param out the last map, float32 [items, side, side, channels]
   void run(const float* pixels, std::int64_t items, float* out);
 
+  /// Wants a native pool.
+  /// @param out what the pool's attention returns, float32 [items, width]
+  void run_pooled(const float* pixels, std::int64_t items, float* out);
+
  private:
   struct Panels;
 
@@ -74,7 +78,12 @@ class ResNetPass {
   void prepare(const IntegerConvolution& next, std::int64_t side, std::int64_t channels,
                CodeMap& codes);
 
-  TimedLayer time(const IntegerConvolution& layer) const;
+  void project_queries(const IntegerPool& pool, std::int64_t items);
+  void project(const IntegerPool& pool, std::int64_t first, std::int64_t items);
+  void attend(const IntegerPool& pool, std::int64_t first, std::int64_t items, float* out) const;
+
+  TimedLayer time(const std::string& layer) const { return {profile_, layer, threads_}; }
+  TimedLayer time(const IntegerConvolution& layer) const { return time(layer.name); }
 
   const ResNetLayers& layers_;
   LayerProfile* profile_;
@@ -84,6 +93,12 @@ class ResNetPass {
   FloatRoom map_room_;                  ///< of the residual stream
   FloatRoom next_room_;  ///< likewise; both take turns where its shape changes
   FloatRoom floats_room_;
+  FloatRoom tokens_room_;
+  FloatRoom queries_room_;
+  FloatRoom projected_room_;
+  const float* tokens_ = nullptr;     ///< of the pool: [items, tokens, width]
+  const float* queries_ = nullptr;    ///< [items, width]
+  const float* projected_ = nullptr;  ///< keys and values of some items: [items, tokens, 2 * width]
   FloatMap floats_{};  ///< on their way into a map of codes, before an item's range is known
   CodeMap codes_;    ///< what the middle convolution is given
   CodeMap next_codes_;

@@ -7,7 +7,7 @@
 #include <algorithm>
 
 #include "calibration_batches.h"
-#include "clipq/model/resnet.h"
+#include "clipq/model/resnet_tower.h"
 #include "clipq/model/transformer.h"
 #include "clipq/native/native_convolution.h"
 #include "clipq/native/native_linear.h"
@@ -141,7 +141,7 @@ TEST(NativeModel, Int8RecipesPutEveryLinearOnIntegerKernels) {
                     dynamic_cast<const NativeConvolution*>(part.layer->get()) != nullptr)
             << recipe << " " << part.name;
       }
-      for (const ResNetPart& part : parts.resnets) EXPECT_NE(part.resnet->runner, nullptr);
+      for (const ResNetPart& part : parts.resnets) EXPECT_NE(part.network->runner, nullptr);
       for (const TransformerPart& part : parts.transformers) {
         EXPECT_NE(part.transformer->runner, nullptr) << recipe << " " << part.name;
       }

@@ -17,7 +17,7 @@
 
 namespace clipq {
 
-struct ResNet;
+class ResNetTower;
 struct Transformer;
 
 /// Where in a model a part is.
@@ -97,7 +97,7 @@ struct TransformerPart : PartPlace {
 };
 
 struct ResNetPart : PartPlace {
-  ResNet* resnet;
+  ResNetTower* network;
 };
 
 /// Everything that a model consists of but its logit scale, each kind in the order in which data

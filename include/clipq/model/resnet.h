@@ -7,23 +7,9 @@
 #include <vector>
 
 #include "clipq/model/bottleneck.h"
-#include "clipq/model/layer_profile.h"
 #include "clipq/model/tower_config.h"
 
 namespace clipq {
-
-/// Stem and bottlenecks in one go, where there is a faster way than layer by layer.
-class ResNetRunner {
- public:
-  virtual ~ResNetRunner() = default;
-
-  /// As ResNet's.
-  virtual at::Tensor forward(const at::Tensor& pixels) const = 0;
-
-  /// The same with the time of each layer added to `profile` under its name.
-  virtual std::shared_ptr<const ResNetRunner> profiled(
-      std::shared_ptr<LayerProfile> profile) const = 0;
-};
 
 /// The convolutions of CLIP's ResNets ("ModifiedResNet"), up to the last map: a stem of three 3 x 3
 /// convolutions, the first of stride 2, and a pool, then bottlenecks in four stages, of which all
@@ -34,7 +20,6 @@ struct ResNet {
 
   std::array<std::shared_ptr<const Linear>, 3> stem;
   std::vector<Bottleneck> blocks;
-  std::shared_ptr<const ResNetRunner> runner;  ///< null: layer by layer
 
   /// @param pixels float32 [batch, 3, R, R]
   /// @return the last map, float32 [batch, R / 32, R / 32, width]

@@ -5,11 +5,25 @@
 #include <vector>
 
 #include "clipq/model/attention_pool_2d.h"
+#include "clipq/model/layer_profile.h"
 #include "clipq/model/resnet.h"
 #include "clipq/model/state_dict.h"
 #include "clipq/model/tower_network.h"
 
 namespace clipq {
+
+/// A whole tower up to its projection in one go, where there is a faster way than layer by layer.
+class ResNetRunner {
+ public:
+  virtual ~ResNetRunner() = default;
+
+  /// As ResNetTower's.
+  virtual at::Tensor pool(const at::Tensor& pixels) const = 0;
+
+  /// The same with the time of each layer added to `profile` under its name.
+  virtual std::shared_ptr<const ResNetRunner> profiled(
+      std::shared_ptr<LayerProfile> profile) const = 0;
+};
 
 /// The image tower of OpenAI's RN50 and its kin: convolutions, and attention that pools their last
 /// map into the embedding.
@@ -32,6 +46,7 @@ class ResNetTower final : public ImageTower {
 
   ResNet resnet;
   AttentionPool2d attention_pool;
+  std::shared_ptr<const ResNetRunner> runner;  ///< null: layer by layer
 
  private:
   ImageTowerConfig config_;

@@ -5,14 +5,14 @@
 #include <string>
 #include <vector>
 
-#include "clipq/model/resnet.h"
+#include "clipq/model/resnet_tower.h"
 
 namespace clipq {
 
 struct ResNetLayers;
 class ResNetPass;
 
-/// The convolutions of a ResNet on integer kernels, positions by rows, channels last from end to
+/// A ResNet up to its projection on integer kernels, positions by rows, channels last from end to
 /// end. Of each bottleneck a panel of positions goes through the middle convolution, the last one,
 /// the residual sum and the first convolution of the next bottleneck while it is in a core's cache.
 class NativeResNet final : public ResNetRunner {
@@ -20,14 +20,14 @@ class NativeResNet final : public ResNetRunner {
   /// Whether every convolution is native and none needs the whole batch.
   static bool can_run(const ResNet& resnet);
 
-  /// @param resnet as can_run() wants it; its layers are shared
-  /// @param resolution pixels a side
-  /// @param tower its canonical name, for the profile
-  NativeResNet(const ResNet& resnet, std::int64_t resolution, const std::string& tower,
+  /// @param tower its ResNet is as can_run() wants it; its layers are shared. If its pool isn't
+  ///        native, that is computed layer by layer
+  /// @param name canonical path of the tower, for the profile
+  NativeResNet(const ResNetTower& tower, const std::string& name,
                std::shared_ptr<LayerProfile> profile = nullptr);
   ~NativeResNet() override;
 
-  at::Tensor forward(const at::Tensor& pixels) const override;
+  at::Tensor pool(const at::Tensor& pixels) const override;
 
   std::shared_ptr<const ResNetRunner> profiled(
       std::shared_ptr<LayerProfile> profile) const override;
@@ -36,9 +36,8 @@ class NativeResNet final : public ResNetRunner {
   std::unique_ptr<ResNetPass> borrow_pass() const;
   void give_back(std::unique_ptr<ResNetPass> pass) const;
 
-  ResNet resnet_;
-  std::int64_t resolution_;
-  std::string tower_;
+  ResNetTower tower_;
+  std::string name_;
   std::shared_ptr<LayerProfile> profile_;
   std::unique_ptr<ResNetLayers> layers_;
   mutable std::mutex mutex_;
