@@ -14,6 +14,9 @@ namespace {
 constexpr std::int64_t kPanelBytes = 256 * 1024;
 constexpr std::int64_t kLeastRows = 24;
 
+/// Rows that are whole tiles of every kernel.
+constexpr std::int64_t kWholeTiles = 48;
+
 /// Positions of a map for which reading the weights of its blocks once pays.
 constexpr std::int64_t kPositions = 768;
 
@@ -69,8 +72,8 @@ std::optional<IntegerPool> pool_of(const AttentionPool2d& pool, const std::strin
 }  // namespace
 
 std::int64_t IntegerConvolution::panel_rows() const {
-  return std::clamp(kPanelBytes / integer->in_features(), kLeastRows,
-                    std::max(kLeastRows, integer->panel_rows()));
+  const std::int64_t most = integer->panel_rows() / kWholeTiles * kWholeTiles;
+  return std::clamp(kPanelBytes / integer->in_features(), kLeastRows, std::max(kLeastRows, most));
 }
 
 ResNetLayers::ResNetLayers(const ResNetTower& tower, const std::string& name)
