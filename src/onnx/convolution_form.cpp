@@ -54,12 +54,18 @@ OnnxMap write_convolution(GraphBuilder& graph, const OnnxMap& x, const Linear& l
   inputs.push_back(contents.quantized == nullptr
                        ? graph.constant("weight", contents.weight.view(shape))
                        : kernel_values(graph, *contents.quantized, shape));
-  if (contents.bias.defined()) inputs.push_back(graph.constant("bias", contents.bias));
+  // A bias of a convolution's own ONNX Runtime would round to whole numbers of the products' scale.
+  const bool takes_bias = contents.bias.defined() && contents.input == nullptr;
+  if (takes_bias) inputs.push_back(graph.constant("bias", contents.bias));
   const std::int64_t padding = window.padding();
   out.value = graph.add("Conv", std::move(inputs),
                         {{"kernel_shape", Sizes{window.side, window.side}},
                          {"strides", Sizes{window.stride, window.stride}},
                          {"pads", Sizes{padding, padding, padding, padding}}});
+  if (!takes_bias && contents.bias.defined()) {
+    const at::Tensor bias = contents.bias.view({1, out.channels, 1, 1});
+    out.value = graph.add("Add", {out.value, graph.constant("bias", bias)});
+  }
   return out;
 }
 

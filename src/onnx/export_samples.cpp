@@ -7,10 +7,12 @@
 
 #include <algorithm>
 
+#include "clipq/core/error.h"
 #include "clipq/core/npy.h"
 #include "clipq/core/strings.h"
 #include "clipq/data/demo_data.h"
 #include "clipq/data/preprocess.h"
+#include "clipq/quant/simulated_layers.h"
 
 namespace clipq {
 namespace {
@@ -59,6 +61,18 @@ void write(const std::filesystem::path& file, const at::Tensor& tensor) {
   }
 }
 
+std::shared_ptr<const Linear> with_bias_rounded_otherwise(const Linear& layer) {
+  const std::optional<LinearContents> contents = layer.contents();
+  if (!contents) throw InternalError("a layer that runs natively can't be exported");
+  auto weight = contents->quantized == nullptr
+                    ? std::make_shared<StoredWeight>(contents->weight)
+                    : std::make_shared<StoredWeight>(*contents->quantized);
+  std::optional<ActivationQuantizer> input;
+  if (contents->input != nullptr) input = *contents->input;
+  return std::make_shared<SimulatedLinear>(std::move(weight), rounded_otherwise(contents->bias),
+                                           input);
+}
+
 }  // namespace
 
 ExportSamples make_samples(const ClipModel& model, const Tokenizer& tokenizer, bool normalize) {
@@ -85,6 +99,10 @@ double cosine_after_rounding(const ClipModel& model, const ExportSamples& sample
   const ModelParts parts = parts_of(noisy);
   for (const TensorPart& part : parts.tensors) {
     if (part.use == TensorUse::kPositions) *part.tensor = rounded_otherwise(*part.tensor);
+  }
+  // A ResNet's positions stand at its end.
+  for (const LinearPart& part : parts.linears) {
+    if (part.window) *part.layer = with_bias_rounded_otherwise(**part.layer);
   }
   double least = 1;
   const auto compare = [&least](const at::Tensor& a, const at::Tensor& b) {

@@ -15,6 +15,7 @@ from PIL import Image
 from torch import nn
 
 from siglip_torch import TOKENIZERS, Siglip, open_clip_names, pieces_of
+from resnet_torch import RESNET_CONFIG, resnet_clip
 from support import CLIPQ, CONTEXT, MERGES, VOCABULARY, trace, worst_cosine
 from test_checkpoint_kinds import (HUGGING_FACE_CONFIG, HUGGING_FACE_PREPROCESSOR, OPEN_CLIP_CONFIG, hugging_face_names, random_clip,
                                    save_safetensors, state_of)
@@ -97,6 +98,8 @@ def families():
     clips = ("--heads", "2", "--activation", "quick_gelu")
     return [
         Family("OpenAI, open_clip `CLIP`", clip, dict, open_clip, bpe, clips),
+        Family("OpenAI, open_clip ResNets", resnet_clip(SIZE), dict, {"open_clip_config.json": RESNET_CONFIG}, bpe,
+               ("--heads", "image=4,text=1", "--activation", "quick_gelu")),
         Family("open_clip `CustomTextCLIP`", clip, custom_text_names, open_clip, bpe, clips),
         Family("Hugging Face `CLIPModel`", clip, hugging_face_names, hugging_face, bpe, clips),
         Family("Hugging Face `SiglipModel`", siglip, dict, hugging_face_siglip, pieces,

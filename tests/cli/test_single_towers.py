@@ -292,10 +292,9 @@ class LoadsTest(TowerTest):
             self.fails(3, f"export {name}", "inspect", path)
             path = save_safetensors(starting_with(prefix, state), self.folder / "prefixed.safetensors")
             self.fails(3, f"projection.weight\" is missing.*export {name}", "inspect", path)
-        for name, family in (("layer1.0.conv1.weight", "ResNet"), ("attn_pool.query", "CoCa")):
-            path = save_safetensors({name: torch.zeros(2, 2), "class_embedding": torch.zeros(4), "conv1.weight": torch.zeros(4, 3, 8, 8)},
-                                    self.folder / "other.safetensors")
-            self.fails(3, family, "inspect", path)
+        path = save_safetensors({"attn_pool.query": torch.zeros(2, 2), "class_embedding": torch.zeros(4), "conv1.weight": torch.zeros(4, 3, 8, 8)},
+                                self.folder / "other.safetensors")
+        self.fails(3, "CoCa", "inspect", path)
         path = save_safetensors({"decoder.token_embedding.weight": torch.zeros(4, 4)}, self.folder / "whisper.safetensors")
         self.fails(3, "no CLIP that clipq knows", "inspect", path)
         whole = {f"module.{name}": tensor for name, tensor in state_of(self.clip).items()} | {"aux.token_embedding.weight": torch.zeros(4, 4)}

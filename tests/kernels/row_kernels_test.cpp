@@ -1,6 +1,8 @@
 #include "clipq/kernels/row_kernels.h"
 
+#include <ATen/ops/avg_pool2d.h>
 #include <ATen/ops/cat.h>
+#include <ATen/ops/empty.h>
 #include <ATen/ops/empty_like.h>
 #include <ATen/ops/full.h>
 #include <ATen/ops/layer_norm.h>
@@ -127,8 +129,13 @@ TEST_P(EveryActivation, IsThatOfTheFloatModel) {
   at::Tensor out = at::zeros({count});
   const AccumulatorTile tile = {zeros.const_data_ptr<std::int32_t>(), count, 0, 1, 0, count};
   finish_tile(tile,
-              {&row, scales.const_data_ptr<float>(), zeros.const_data_ptr<std::int32_t>(),
-               x.const_data_ptr<float>(), GetParam(), false, out.mutable_data_ptr<float>(), count});
+              {.rows = &row,
+               .column_scales = scales.const_data_ptr<float>(),
+               .column_sums = zeros.const_data_ptr<std::int32_t>(),
+               .bias = x.const_data_ptr<float>(),
+               .activation = GetParam(),
+               .out = out.mutable_data_ptr<float>(),
+               .out_stride = count});
   const at::Tensor expected = apply(GetParam(), x.to(at::kDouble));
   const at::Tensor error = out.to(at::kDouble).sub(expected).abs();
   // erf's approximation is within 1.5e-7, which GELU multiplies with x / 2.
@@ -137,6 +144,132 @@ TEST_P(EveryActivation, IsThatOfTheFloatModel) {
 
 INSTANTIATE_TEST_SUITE_P(FinishTile, EveryActivation, ::testing::ValuesIn(activations()),
                          [](const auto& test) { return std::string(name_of(test.param)); });
+
+/// A tile of products, and what finishes it.
+struct TileCase {
+  static constexpr std::int64_t kRows = 5;
+
+  TileCase(std::int64_t columns, bool one_scale)
+      : products(random_normal({kRows, columns}, 1).mul_(5e3).to(at::kInt)),
+        sums(random_normal({columns}, 2).mul_(300).to(at::kInt)),
+        scales(random_normal({columns}, 3).abs_().mul_(1e-2)),
+        bias(random_normal({columns}, 4)),
+        residual(random_normal({kRows, columns}, 5)) {
+    for (std::int64_t row = 0; row < kRows; ++row) {
+      rows.push_back(one_scale ? RowScale{0.02F, 3}
+                               : RowScale{0.01F * static_cast<float>(row + 1),
+                                          static_cast<std::int32_t>(row)});
+    }
+  }
+
+  at::Tensor products, sums, scales, bias, residual;
+  std::vector<RowScale> rows;
+  CodeRule rule = {.scale = 0.05F, .zero_point = 7, .lowest = 0, .highest = 200};
+
+  TileFinish finish() const {
+    TileFinish finish{};
+    finish.rows = rows.data();
+    finish.column_scales = scales.const_data_ptr<float>();
+    finish.column_sums = sums.const_data_ptr<std::int32_t>();
+    finish.bias = bias.const_data_ptr<float>();
+    finish.out_stride = products.size(1);
+    return finish;
+  }
+
+  void run(const TileFinish& finish) const {
+    const std::int64_t columns = products.size(1);
+    finish_tile({products.const_data_ptr<std::int32_t>(), columns, 0, kRows, 0, columns}, finish);
+  }
+
+  at::Tensor expected(bool add, bool relu) const {
+    at::Tensor out = at::empty({kRows, products.size(1)});
+    for (std::int64_t row = 0; row < kRows; ++row) {
+      const RowScale& scale = rows[static_cast<std::size_t>(row)];
+      const at::Tensor exact = products[row].sub(sums.mul(scale.zero_point)).to(at::kDouble);
+      out[row] = exact.mul(scales.to(at::kDouble)).mul(scale.scale).add(bias);
+    }
+    if (add) out = out.add(residual);
+    return relu ? out.clamp_min(0) : out;
+  }
+};
+
+TEST(FinishTile, AddsTheResidualThenTakesReLUThenMakesCodes) {
+  for (const std::int64_t columns : {1, 15, 64, 100}) {
+    for (const bool one_scale : {false, true}) {
+      const TileCase tile(columns, one_scale);
+      TileFinish finish = tile.finish();
+      finish.uniform = one_scale;
+      finish.add = true;
+      finish.relu = true;
+      at::Tensor out = tile.residual.clone();
+      at::Tensor codes = at::zeros(out.sizes(), at::kByte);
+      finish.out = out.mutable_data_ptr<float>();
+      finish.codes = codes.mutable_data_ptr<std::uint8_t>();
+      finish.codes_stride = columns;
+      finish.rule = &tile.rule;
+      tile.run(finish);
+      EXPECT_LT(max_difference(out, tile.expected(true, true)), 1e-4) << columns;
+      const at::Tensor expected =
+          out.div(tile.rule.scale).round().add(tile.rule.zero_point).clamp(0, 200).to(at::kByte);
+      EXPECT_TRUE(codes.equal(expected)) << columns;
+    }
+  }
+}
+
+TEST(FinishTile, GivesTheSameCodesWithoutFloats) {
+  const TileCase tile(100, true);
+  TileFinish finish = tile.finish();
+  at::Tensor out = at::zeros({TileCase::kRows, 100});
+  finish.out = out.mutable_data_ptr<float>();
+  tile.run(finish);
+  EXPECT_LT(max_difference(out, tile.expected(false, false)), 1e-4);
+  at::Tensor codes = at::zeros(out.sizes(), at::kByte);
+  finish.out = nullptr;
+  finish.codes = codes.mutable_data_ptr<std::uint8_t>();
+  finish.codes_stride = 100;
+  finish.rule = &tile.rule;
+  tile.run(finish);
+  const at::Tensor expected =
+      out.div(tile.rule.scale).round().add(tile.rule.zero_point).clamp(0, 200).to(at::kByte);
+  EXPECT_TRUE(codes.equal(expected));
+}
+
+TEST(FinishTile, ReLUKeepsNan) {
+  TileCase tile(20, false);
+  tile.rows[2].scale = std::numeric_limits<float>::quiet_NaN();
+  TileFinish finish = tile.finish();
+  finish.relu = true;
+  at::Tensor out = at::zeros({TileCase::kRows, 20});
+  finish.out = out.mutable_data_ptr<float>();
+  tile.run(finish);
+  EXPECT_TRUE(out[2].isnan().all().item<bool>());
+  EXPECT_FALSE(out[1].isnan().any().item<bool>());
+}
+
+TEST(AverageRows, IsAvgPool2d) {
+  for (const std::int64_t width : {1, 16, 37}) {
+    const at::Tensor x = random_normal({4, width}, 6);
+    const auto row = [&x](std::int64_t i) { return x[i].const_data_ptr<float>(); };
+    at::Tensor out = at::empty({width});
+    average_rows({row(0), row(1), row(2), row(3)}, width, out.mutable_data_ptr<float>());
+    const at::Tensor map = x.view({1, 2, 2, width}).permute({0, 3, 1, 2});
+    EXPECT_TRUE(out.equal(at::avg_pool2d(map, 2).flatten()));
+  }
+}
+
+TEST(CopyStretches, CopiesAnyLength) {
+  const at::Tensor source = random_normal({40 * 100}, 8).mul_(100).to(at::kByte);
+  for (const std::int64_t bytes : {1, 9, 31, 32, 63, 64, 65, 200}) {
+    at::Tensor out = at::zeros({4, 3, bytes}, at::kByte);
+    copy_stretches({source.const_data_ptr<std::uint8_t>(), bytes, 3, 300, 11}, 4,
+                   out.mutable_data_ptr<std::uint8_t>(), 3 * bytes);
+    for (std::int64_t window = 0; window < 4; ++window) {
+      for (std::int64_t i = 0; i < 3; ++i) {
+        EXPECT_TRUE(out[window][i].equal(source.narrow(0, window * 11 + i * 300, bytes))) << bytes;
+      }
+    }
+  }
+}
 
 }  // namespace
 }  // namespace clipq

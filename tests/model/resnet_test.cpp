@@ -49,12 +49,12 @@ class Reference {
     at::Tensor y = at::relu(convolve(name + ".conv1", x));
     y = convolve(name + ".conv3", pooled(at::relu(convolve(name + ".conv2", y))));
     const bool has_downsample = state_.count(name + ".downsample.0.weight") > 0;
-    return at::relu(y + (has_downsample ? convolve(name + ".downsample.0", pooled(x)) : x));
+    return at::relu(y.add(has_downsample ? convolve(name + ".downsample.0", pooled(x)) : x));
   }
 
   at::Tensor pool(const at::Tensor& map, const ImageTowerConfig& config) const {
     at::Tensor x = map.flatten(2).permute({0, 2, 1});
-    x = at::cat({x.mean(1, true), x}, 1) + state_.at("visual.attnpool.positional_embedding");
+    x = at::cat({x.mean(1, true), x}, 1).add(state_.at("visual.attnpool.positional_embedding"));
     const at::Tensor qkv = at::linear(x, state_.at("visual.attnpool.in_proj_weight"),
                                       state_.at("visual.attnpool.in_proj_bias"));
     const std::int64_t heads = config.settings.heads;

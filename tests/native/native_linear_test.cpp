@@ -5,13 +5,16 @@
 #include <gmock/gmock.h>
 
 #include <algorithm>
+#include <limits>
 
+#include "clipq/native/native_convolution.h"
 #include "clipq/quant/simulated_layers.h"
 #include "tensors.h"
 
 namespace clipq {
 namespace {
 
+using testing::max_difference;
 using testing::random_normal;
 
 struct InputKind {
@@ -149,6 +152,42 @@ TEST_P(EveryKernel, ComputesWhatSimulateDoesOnExtremeValues) {
   x.select(0, 7).select(0, 3).fill_(1e6);
   expect_simulated(x, 66, true);
   expect_simulated(at::zeros({3, 70}), 66, true);
+}
+
+/// What simulate defines of a map's windows, summed in float64.
+at::Tensor convolved(const SimulatedLinear& layer, const at::Tensor& map,
+                     const ConvolutionWindow& window) {
+  const at::Tensor items = layer.input()->simulate(map.flatten(1)).view(map.sizes());
+  const at::Tensor weight = dequantize(*layer.contents()->quantized).to(at::kDouble);
+  return at::linear(unfold(items.to(at::kDouble), window), weight,
+                    layer.contents()->bias.to(at::kDouble));
+}
+
+TEST_P(EveryKernel, ConvolvesAsSimulateDoes) {
+  for (const std::int64_t channels : {3, 20}) {
+    for (const ConvolutionWindow& window : {ConvolutionWindow{3, 1}, ConvolutionWindow{3, 2}}) {
+      const at::Tensor map = random_normal({3, 7, 6, channels}, 5).add_(0.3);
+      const SimulatedLinear layer =
+          layer_of(std::get<1>(GetParam()), unfold(map, window), 10, true);
+      const IntegerPath* path = path_for(layer);
+      const auto integer = std::make_shared<IntegerLinear>(
+          NativeConvolution::by_position(*layer.contents()->quantized, window),
+          layer.contents()->bias, *layer.input(), path);
+      const NativeConvolution native(integer, window);
+      const at::Tensor expected = convolved(layer, map, window);
+      const double scale = expected.abs().max().item<double>();
+      EXPECT_LT(max_difference(native.convolve(map, window).to(at::kDouble), expected),
+                1e-5 * scale);
+      EXPECT_LT(max_difference(layer.convolve(map, window).to(at::kDouble), expected),
+                1e-5 * scale);
+      // An item of NaNs doesn't touch the others.
+      at::Tensor spoilt = map.clone();
+      spoilt[1].fill_(std::numeric_limits<float>::quiet_NaN());
+      const at::Tensor got = native.convolve(spoilt, window);
+      EXPECT_TRUE(got[1].isnan().all().item<bool>());
+      EXPECT_EQ(got[2].isnan().any().item<bool>(), layer.needs_whole_batch());
+    }
+  }
 }
 
 TEST_P(EveryKernel, NoRowsGiveNoRows) {

@@ -172,6 +172,8 @@ TEST_P(EveryPath, GivesTheSameEmbeddings) {
       make_native(simulated, {.path = &path, .attention = &float32_attention_path()});
   EXPECT_THAT(native.describe(), HasSubstr(path.name));
   expect_same(native.model, simulated, 9);
+  const ClipModel resnet = quantized(odd_resnet_config(), "int8-smooth");
+  expect_same(make_native(resnet, {.path = &path}).model, resnet, 5);
 }
 
 INSTANTIATE_TEST_SUITE_P(Paths, EveryPath, ::testing::ValuesIn(names_of(integer_paths())),
