@@ -170,7 +170,7 @@ class Quantizing(CliTest):
 
 class Exporting(CliTest):
     def test_graphs_compute_what_clipq_does(self):
-        for recipe in ("int8-dynamic", "int4-weight-only", "fp8-weight-only", "fp16"):
+        for recipe in ("int8-dynamic", "int8-weight-only", "fp8-weight-only", "fp16"):
             path = self.folder / f"{recipe}.pt"
             self.ok("quantize", DEMO, "--recipe", recipe, "-o", path)
             for target in ("any", "onnxruntime"):
