@@ -44,8 +44,8 @@ inline ClipConfig tiny_siglip_config() {
   return config;
 }
 
-/// The same with a ResNet of one or two blocks a stage for images of 64 pixels, so that its last map
-/// has four positions.
+/// The same with a ResNet of one or two blocks a stage for images of 64 pixels, so that its last
+/// map has four positions.
 inline ClipConfig tiny_resnet_config() {
   ClipConfig config = tiny_config();
   ImageTowerConfig& image = *config.image;

@@ -39,8 +39,7 @@ std::string settings_text(const TowerConfig& config) {
 }
 
 std::string tower_text(const TowerConfig& config) {
-  return cat("width ", config.width, ", ", config.layers, " layers, ", settings_text(config),
-             "\n");
+  return cat("width ", config.width, ", ", config.layers, " layers, ", settings_text(config), "\n");
 }
 
 /// "stem 64 wide, 3 + 4 + 6 + 3 blocks"
@@ -120,10 +119,10 @@ void describe_parts(OpenedModel& opened, Inspection& out) {
     const auto linears = count(parts.linears) - convolutions;
     const auto attentions = count(parts.attentions);
     const auto embeddings = count(parts.embeddings);
-    out.text += cat("quantizable layers of the ", name_of(tower),
-                    " tower: ", convolutions > 0 ? cat(convolutions, " convolution, ") : "",
-                    linears, " linear, ", attentions, " attention",
-                    embeddings > 0 ? ", 1 embedding" : "", "\n");
+    out.text +=
+        cat("quantizable layers of the ", name_of(tower),
+            " tower: ", convolutions > 0 ? cat(convolutions, " convolution, ") : "", linears,
+            " linear, ", attentions, " attention", embeddings > 0 ? ", 1 embedding" : "", "\n");
     out.json["quantizable"][name_of(tower)] = {
         {"linear", linears}, {"attention", attentions}, {"embedding", embeddings}};
     if (convolutions > 0) out.json["quantizable"][name_of(tower)]["convolution"] = convolutions;
@@ -146,15 +145,15 @@ void describe_checkpoint(const OpenedModel& opened, Inspection& out) {
   out.json["dialect"] = checkpoint.dialect;
   for (const auto& [tower, settled] : checkpoint.towers) {
     const bool is_transformer = settled.activation.origin != Origin::kUnused;
-    out.text += cat(name_of(tower), " tower: heads from ", name_of(settled.heads.origin),
-                    is_transformer
-                        ? cat(", activation from ", name_of(settled.activation.origin),
-                              ", LayerNorm eps from ", name_of(settled.layer_norm_eps.origin))
-                        : "",
-                    tower == Tower::kText ? cat(", pooling from ", name_of(settled.pooling.origin),
-                                                ", causality from ", name_of(settled.causal.origin))
-                                          : "",
-                    "\n");
+    out.text +=
+        cat(name_of(tower), " tower: heads from ", name_of(settled.heads.origin),
+            is_transformer ? cat(", activation from ", name_of(settled.activation.origin),
+                                 ", LayerNorm eps from ", name_of(settled.layer_norm_eps.origin))
+                           : "",
+            tower == Tower::kText ? cat(", pooling from ", name_of(settled.pooling.origin),
+                                        ", causality from ", name_of(settled.causal.origin))
+                                  : "",
+            "\n");
     Json& from = out.json["settings_from"][name_of(tower)];
     from["heads"] = name_of(settled.heads.origin);
     if (is_transformer) {

@@ -110,7 +110,8 @@ ImageSettings image_settings_of(const Json& model, const Json& vision, const std
   const auto width = json_value<std::int64_t>(vision, "width", kVisionWidth, place);
   const auto head_width = json_value<std::int64_t>(vision, "head_width", kHeadWidth, place);
   if (head_width < 1) throw InputError(cat(place, ": \"head_width\" is ", head_width));
-  const std::int64_t heads = (has_resnet(vision) ? ResNetStages::kWidening : 1) * width / head_width;
+  const std::int64_t heads =
+      (has_resnet(vision) ? ResNetStages::kWidening : 1) * width / head_width;
   return {heads, activation_of(model, vision, place), eps_of(vision, place)};
 }
 

@@ -59,8 +59,7 @@ double rounding_of(ClipModel model, Tower tower, const Reference& reference,
     if (part.tower != tower || !part.window) continue;
     const std::optional<LinearContents> contents = (*part.layer)->contents();
     if (!contents || !contents->is_float()) continue;
-    *part.layer =
-        std::make_shared<FloatLinear>(with_noise(contents->weight), contents->bias);
+    *part.layer = std::make_shared<FloatLinear>(with_noise(contents->weight), contents->bias);
   }
   return largest_row(directions(encode(model, tower, reference)).sub(directions(rows)));
 }
@@ -253,15 +252,14 @@ void judge_misfit(const TowerParity& parity, Tower tower, const ClipConfig& conf
     return;
   }
   const bool is_text = tower == Tower::kText || together;
-  throw InputError(
-      cat(found, ". No other number of heads, activation or LayerNorm eps explains it",
-          is_text ? ", nor another pooling or causality (a text tower that is pooled at its first "
-                    "end token needs \"text_pooling\" and \"text_end_id\")"
-                  : "",
-          "; its architecture isn't what its names say: ",
-          is_text ? cat("a text tower that is ", describe(*config.text))
-                  : cat("a ", config.image->is_resnet() ? "" : "pre-norm ",
-                        describe(*config.image))));
+  throw InputError(cat(
+      found, ". No other number of heads, activation or LayerNorm eps explains it",
+      is_text ? ", nor another pooling or causality (a text tower that is pooled at its first "
+                "end token needs \"text_pooling\" and \"text_end_id\")"
+              : "",
+      "; its architecture isn't what its names say: ",
+      is_text ? cat("a text tower that is ", describe(*config.text))
+              : cat("a ", config.image->is_resnet() ? "" : "pre-norm ", describe(*config.image))));
 }
 
 /// @param what of the reference the rows are, "image and text"

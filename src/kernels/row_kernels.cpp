@@ -137,9 +137,9 @@ class VectorQuantizer {
 
   HWY_INLINE void operator()(D d, hn::Vec<D> values, std::uint8_t* codes) {
     if constexpr (kLooksForNan) nan_ = hn::Or(nan_, hn::VecFromMask(d, hn::IsNaN(values)));
-    // The ends are whole numbers, so that clamping before rounding gives the same. Beside 1.5 * 2^23
-    // a float has no digits left but those of whole numbers, so that adding rounds, half to even;
-    // its last byte is that of the integer.
+    // The ends are whole numbers, so that clamping before rounding gives the same. Beside 1.5 *
+    // 2^23 a float has no digits left but those of whole numbers, so that adding rounds, half to
+    // even; its last byte is that of the integer.
     const auto clamped = hn::Min(hn::Max(Quotient(values, scale_, inverse_), lowest_), highest_);
     const hn::RebindToSigned<D> signed_words;
     const hn::RebindToUnsigned<D> words;
@@ -285,8 +285,7 @@ HWY_INLINE void FinishVectors(D d, const AccumulatorTile& tile, const TileFinish
     const auto zero_point = hn::Set(integers, row.zero_point);
     const auto row_scale = hn::Set(d, row.scale);
     const std::int64_t column = tile.column + first;
-    float* out =
-        How::kFloats ? finish.out + (tile.row + r) * finish.out_stride + column : nullptr;
+    float* out = How::kFloats ? finish.out + (tile.row + r) * finish.out_stride + column : nullptr;
     std::uint8_t* codes =
         How::kCodes ? finish.codes + (tile.row + r) * finish.codes_stride + column : nullptr;
 #pragma GCC unroll 4
@@ -308,7 +307,7 @@ HWY_INLINE void FinishVectors(D d, const AccumulatorTile& tile, const TileFinish
 
 template <class How, class Curve>
 HWY_INLINE void FinishColumns(const AccumulatorTile& tile, const TileFinish& finish,
-                             const Curve& curve) {
+                              const Curve& curve) {
   constexpr int kVectors = HWY_TARGET <= HWY_AVX3 ? 4 : 2;
   const Floats d;
   const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));

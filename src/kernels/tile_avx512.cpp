@@ -18,6 +18,6 @@ const TileKernel kAvx512Kernel = {Avx512Dot::kRows, 16 * Avx512Dot::kVectors,
                                   multiply_tile<Avx512Dot>};
 
 const TileKernel kAvx512NarrowKernel = {Narrow<Avx512Dot>::kRows, 16 * Narrow<Avx512Dot>::kVectors,
-                                     multiply_tile<Narrow<Avx512Dot>>};
+                                        multiply_tile<Narrow<Avx512Dot>>};
 
 }  // namespace clipq

@@ -15,7 +15,8 @@ struct Avx512VnniDot : Avx512Base {
 const TileKernel kAvx512VnniKernel = {Avx512VnniDot::kRows, 16 * Avx512VnniDot::kVectors,
                                       multiply_tile<Avx512VnniDot>};
 
-const TileKernel kAvx512VnniNarrowKernel = {Narrow<Avx512VnniDot>::kRows, 16 * Narrow<Avx512VnniDot>::kVectors,
-                                     multiply_tile<Narrow<Avx512VnniDot>>};
+const TileKernel kAvx512VnniNarrowKernel = {Narrow<Avx512VnniDot>::kRows,
+                                            16 * Narrow<Avx512VnniDot>::kVectors,
+                                            multiply_tile<Narrow<Avx512VnniDot>>};
 
 }  // namespace clipq

@@ -43,12 +43,12 @@ void AttentionPool2d::add_parts(ModelParts& parts, const PartPlace& place) {
   const PartPlace projected = place.of("in_proj");
   parts.tensors.push_back(
       {place.of("positional_embedding"), &positions, {place.rows, width}, TensorUse::kPositions});
-  parts.linears.push_back({projected,
-                           &qkv,
-                           3 * width,
-                           width,
-                           {projected.name + "_weight", {3 * width, width}, false,
-                            projected.name + "_bias"}});
+  parts.linears.push_back(
+      {projected,
+       &qkv,
+       3 * width,
+       width,
+       {projected.name + "_weight", {3 * width, width}, false, projected.name + "_bias"}});
   AttentionPart part = {place,          &attention, width,   attention->heads(), /*causal=*/false,
                         projected.name, &qkv,       nullptr, pooled.name,        &output};
   part.pooled = true;

@@ -59,8 +59,7 @@ void require_size(std::int64_t size, const std::string& where) {
 
 void validate_tower(const TowerConfig& config, Tower tower, const std::string& where) {
   const TowerSettings& settings = config.settings;
-  for (const std::int64_t size :
-       {config.embed_dim, config.width, config.layers, settings.heads}) {
+  for (const std::int64_t size : {config.embed_dim, config.width, config.layers, settings.heads}) {
     require_size(size, where);
   }
   if (config.layers > kMostLayers) {
@@ -142,8 +141,7 @@ void read_image(ImageTowerConfig& config, const Json& json, const std::string& w
   if (!config.is_resnet()) return;
   config.mlp_width = 0;
   config.stages.width = size("vision_stem_width");
-  config.stages.blocks =
-      json_value(json, "vision_stage_blocks", config.stages.blocks, where);
+  config.stages.blocks = json_value(json, "vision_stage_blocks", config.stages.blocks, where);
 }
 
 /// Reads what only text towers have.

@@ -2,8 +2,8 @@
 
 #include <memory>
 
-#include "clipq/model/parts.h"
 #include "clipq/model/convolution_window.h"
+#include "clipq/model/parts.h"
 
 namespace clipq {
 

@@ -74,10 +74,9 @@ void CodeMap::gather_line(InputPanel& panel, std::int64_t row, std::int64_t line
       target += panel.stride();
       continue;
     }
-    const Stretches stretches = {
-        item + (y * shape_.width + column(along)) * shape_.channels,
-        window_.side * shape_.channels, window_.side, shape_.width * shape_.channels,
-        window_.stride * shape_.channels};
+    const Stretches stretches = {item + (y * shape_.width + column(along)) * shape_.channels,
+                                 window_.side * shape_.channels, window_.side,
+                                 shape_.width * shape_.channels, window_.stride * shape_.channels};
     copy_stretches(stretches, inside - along, target, panel.stride());
     target += (inside - along) * panel.stride();
     along = inside;

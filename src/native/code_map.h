@@ -27,9 +27,7 @@ class CodeMap {
   void set_scale(std::int64_t item, const RowScale& scale) {
     scales_[static_cast<std::size_t>(item)] = scale;
   }
-  const RowScale& scale(std::int64_t item) const {
-    return scales_[static_cast<std::size_t>(item)];
-  }
+  const RowScale& scale(std::int64_t item) const { return scales_[static_cast<std::size_t>(item)]; }
   /// Gives all windows of a position's item the scale NaN.
   void spoil(std::int64_t position);
 

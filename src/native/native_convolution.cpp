@@ -30,8 +30,7 @@ NativeConvolution::NativeConvolution(std::shared_ptr<const IntegerLinear> intege
 QuantizedTensor NativeConvolution::by_position(const QuantizedTensor& weight,
                                                const ConvolutionWindow& window) {
   QuantizedTensor moved = weight;
-  moved.codes =
-      swapped(weight.codes, weight.columns / window.area(), window.area()).contiguous();
+  moved.codes = swapped(weight.codes, weight.columns / window.area(), window.area()).contiguous();
   return moved;
 }
 
@@ -39,7 +38,8 @@ at::Tensor NativeConvolution::forward(const at::Tensor& x) const {
   return NativeLinear(integer_).forward(swapped(x, in_features() / window_.area(), window_.area()));
 }
 
-at::Tensor NativeConvolution::convolve(const at::Tensor& map, const ConvolutionWindow& window) const {
+at::Tensor NativeConvolution::convolve(const at::Tensor& map,
+                                       const ConvolutionWindow& window) const {
   if (window != window_) throw InternalError("a convolution with another window");
   const at::Tensor input = map.contiguous();
   const std::int64_t items = map.size(0);

@@ -12,8 +12,8 @@ namespace {
 /// Lines of a map that are worth a thread's while.
 constexpr std::int64_t kGrain = 8;
 
-/// Finds what each item's codes mean, and calls quantize(line, its rule) for all lines of all items,
-/// which returns whether it met a NaN.
+/// Finds what each item's codes mean, and calls quantize(line, its rule) for all lines of all
+/// items, which returns whether it met a NaN.
 template <class Quantize>
 void quantize_lines(const float* values, const CodeRule& rule, CodeMap& codes,
                     const Quantize& quantize) {

@@ -33,8 +33,8 @@ std::vector<ResNetPhase> phases_of(const std::vector<IntegerBottleneck>& blocks)
   return phases;
 }
 
-IntegerConvolution convolution_of(const std::shared_ptr<const Linear>& layer, const ConvolutionWindow& window,
-                                  const std::string& name) {
+IntegerConvolution convolution_of(const std::shared_ptr<const Linear>& layer,
+                                  const ConvolutionWindow& window, const std::string& name) {
   const IntegerLinear* integer = integer_of(layer);
   if (integer == nullptr) throw InternalError(name + " isn't native");
   return {layer, integer, window, name};
@@ -61,12 +61,8 @@ std::optional<IntegerPool> pool_of(const AttentionPool2d& pool, const std::strin
     return std::nullopt;
   }
   const std::string name = tower + ".attnpool";
-  return IntegerPool{pool.qkv,
-                     qkv,
-                     name + ".in_proj",
-                     name,
-                     pool.positions.contiguous(),
-                     pool.attention->heads()};
+  return IntegerPool{
+      pool.qkv, qkv, name + ".in_proj", name, pool.positions.contiguous(), pool.attention->heads()};
 }
 
 }  // namespace

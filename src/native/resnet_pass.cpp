@@ -35,8 +35,8 @@ void average(const FloatMap& map, std::int64_t position, float* out) {
 /// A pool's tokens: the mean of all cells, then the cells, each with its position.
 /// @param cells [count, width], which may stand behind `tokens`
 /// @param tokens [count + 1, width]
-void make_tokens(const float* cells, const float* positions, std::int64_t count,
-                 std::int64_t width, float* tokens) {
+void make_tokens(const float* cells, const float* positions, std::int64_t count, std::int64_t width,
+                 float* tokens) {
   // The mean's place may be the first cells'.
   std::vector<float> mean(static_cast<std::size_t>(width));
   for (std::int64_t cell = 0; cell < count; ++cell) {
@@ -96,8 +96,8 @@ void ResNetPass::prepare(const IntegerConvolution& next, std::int64_t side, std:
   for (std::int64_t item = 0; item < items_; ++item) codes.set_scale(item, scale);
 }
 
-/// A panel through `layer` and ReLU into the map that `next` is given, from position `row` on; where
-/// items have ranges of their own, into floats first.
+/// A panel through `layer` and ReLU into the map that `next` is given, from position `row` on;
+/// where items have ranges of their own, into floats first.
 void ResNetPass::deliver(const IntegerConvolution& layer, const IntegerConvolution& next,
                          std::int64_t row, const InputPanel& input, CodeMap& codes) const {
   const std::int64_t channels = layer.integer->out_features();
@@ -105,10 +105,9 @@ void ResNetPass::deliver(const IntegerConvolution& layer, const IntegerConvoluti
     layer.integer->run(input, {.out = floats_.at(row), .stride = floats_.stride, .relu = true});
     return;
   }
-  layer.integer->run(input, {.relu = true,
-                             .codes = codes.at(row),
-                             .codes_stride = channels,
-                             .rule = &next.rule()});
+  layer.integer->run(
+      input,
+      {.relu = true, .codes = codes.at(row), .codes_stride = channels, .rule = &next.rule()});
   for (std::int64_t i = 0; i < input.rows(); ++i) {
     if (std::isnan(input.scales()[i].scale)) codes.spoil(row + i);
   }
@@ -239,8 +238,8 @@ void ResNetPass::attend(const IntegerPool& pool, std::int64_t first, std::int64_
   });
 }
 
-/// The first `count` phases. The last of them takes items as soon as those before have as many as go
-/// through it together, so that what they leave is still in a cache.
+/// The first `count` phases. The last of them takes items as soon as those before have as many as
+/// go through it together, so that what they leave is still in a cache.
 void ResNetPass::run_phases(std::size_t count, const float* pixels, std::int64_t items,
                             const FloatMap& out) {
   const ResNetPhase& phase = layers_.phases[count - 1];
@@ -357,10 +356,9 @@ void ResNetPass::hidden_panel(const IntegerBottleneck& block, std::int64_t row, 
   panels.hidden.resize(rows, channels);
   if (!rule.per_row) {
     std::uint8_t* codes = panels.hidden.receive(rule, panels.input.scales());
-    block.conv2.integer->run(panels.input, {.relu = true,
-                                            .codes = codes,
-                                            .codes_stride = panels.hidden.stride(),
-                                            .rule = &rule});
+    block.conv2.integer->run(
+        panels.input,
+        {.relu = true, .codes = codes, .codes_stride = panels.hidden.stride(), .rule = &rule});
     return;
   }
   float* values = panels.rows.at_least(rows * channels);
@@ -392,9 +390,8 @@ void ResNetPass::run_block(const IntegerBottleneck& block, const IntegerBottlene
   if (next != nullptr) prepare(next->conv2, next->side, next->shape.channels, next_codes_);
   // Where maps are pooled, panels are of whole lines.
   const std::int64_t unit = block.shape.halves ? out.side : 1;
-  const std::int64_t most = block.shape.halves
-                                ? std::max<std::int64_t>(1, kPooledRows / out.side)
-                                : block.conv2.panel_rows();
+  const std::int64_t most = block.shape.halves ? std::max<std::int64_t>(1, kPooledRows / out.side)
+                                               : block.conv2.panel_rows();
   for_each_panel(items_ * out.positions() / unit, most,
                  [&](std::int64_t first, std::int64_t count) {
                    const std::int64_t row = first * unit;

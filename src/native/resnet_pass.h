@@ -27,8 +27,8 @@ class FloatRoom {
  public:
   /// What stood in the room is lost.
   float* at_least(std::int64_t count);
-  /// A map whose positions are spread over a cache's sets: a power of two apart, stores to one would
-  /// hold up loads of others.
+  /// A map whose positions are spread over a cache's sets: a power of two apart, stores to one
+  /// would hold up loads of others.
   FloatMap map(std::int64_t items, std::int64_t side, std::int64_t channels);
 
  private:
@@ -62,8 +62,8 @@ class ResNetPass {
   void convolve_into(const IntegerConvolution& layer, const CodeMap& source,
                      const IntegerConvolution& next, CodeMap& codes);
   void first_convolution(const IntegerBottleneck& block, const FloatMap& map);
-  FloatMap convolve_lines(const IntegerConvolution& layer, const CodeMap& source,
-                          std::int64_t line, std::int64_t lines, Panels& panels) const;
+  FloatMap convolve_lines(const IntegerConvolution& layer, const CodeMap& source, std::int64_t line,
+                          std::int64_t lines, Panels& panels) const;
   void run_block(const IntegerBottleneck& block, const IntegerBottleneck* next, const FloatMap& map,
                  const FloatMap& out);
   void residual_panel(const IntegerBottleneck& block, const FloatMap& map, const FloatMap& out,
@@ -91,7 +91,7 @@ class ResNetPass {
   std::int64_t items_ = 0;
   std::vector<FloatRoom> phase_rooms_;  ///< of what each phase leaves for the next
   FloatRoom map_room_;                  ///< of the residual stream
-  FloatRoom next_room_;  ///< likewise; both take turns where its shape changes
+  FloatRoom next_room_;                 ///< likewise; both take turns where its shape changes
   FloatRoom floats_room_;
   FloatRoom tokens_room_;
   FloatRoom queries_room_;
@@ -100,7 +100,7 @@ class ResNetPass {
   const float* queries_ = nullptr;    ///< [items, width]
   const float* projected_ = nullptr;  ///< keys and values of some items: [items, tokens, 2 * width]
   FloatMap floats_{};  ///< on their way into a map of codes, before an item's range is known
-  CodeMap codes_;    ///< what the middle convolution is given
+  CodeMap codes_;      ///< what the middle convolution is given
   CodeMap next_codes_;
 };
 

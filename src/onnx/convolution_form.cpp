@@ -32,8 +32,7 @@ std::string write_rows(GraphBuilder& graph, const OnnxMap& x, const Linear& laye
 std::string write_input(GraphBuilder& graph, const OnnxMap& x, const LinearContents& contents) {
   if (contents.input == nullptr) return x.value;
   if (!has_row_ranges(contents)) return simulate(graph, x.value, *contents.input);
-  const std::string items =
-      graph.reshape(x.value, graph.ints({-1, x.channels * x.side * x.side}));
+  const std::string items = graph.reshape(x.value, graph.ints({-1, x.channels * x.side * x.side}));
   return graph.reshape(simulate(graph, items, *contents.input),
                        graph.ints({-1, x.channels, x.side, x.side}));
 }

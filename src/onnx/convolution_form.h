@@ -2,8 +2,8 @@
 
 #include <string>
 
-#include "clipq/model/linear.h"
 #include "clipq/model/convolution_window.h"
+#include "clipq/model/linear.h"
 #include "graph_builder.h"
 
 namespace clipq {

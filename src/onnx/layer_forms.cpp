@@ -119,9 +119,12 @@ std::string pooled_mask(GraphBuilder& graph, const RowLayout& layout, const Pool
 }
 
 AttentionLayers attention_of(const BlockNames& names, const Block& block) {
-  return {names.qkv,        *block.qkv,
-          names.attention,  *block.attention,
-          names.attention_output, *block.attention_output,
+  return {names.qkv,
+          *block.qkv,
+          names.attention,
+          *block.attention,
+          names.attention_output,
+          *block.attention_output,
           block.width};
 }
 

@@ -52,8 +52,8 @@ std::string write_attention_pool(GraphBuilder& graph, const std::string& name, c
   const std::int64_t positions = map.side * map.side;
   const Scope scope(graph, name);
   const std::string cells = graph.reshape(map.value, graph.ints({-1, pool.width, positions}));
-  const std::string tokens = graph.add("Concat", {graph.reduce("ReduceMean", cells), cells},
-                                       {{"axis", std::int64_t{2}}});
+  const std::string tokens =
+      graph.add("Concat", {graph.reduce("ReduceMean", cells), cells}, {{"axis", std::int64_t{2}}});
   std::string x = graph.add("Add", {graph.transpose(tokens, {0, 2, 1}),
                                     graph.constant("positional_embedding", pool.positions)});
   x = graph.reshape(x, graph.ints({-1, pool.width}));
@@ -61,8 +61,8 @@ std::string write_attention_pool(GraphBuilder& graph, const std::string& name, c
   RowLayout layout;
   layout.items = graph.ints({-1, positions + 1, pool.width});
   layout.heads = graph.ints({-1, positions + 1, heads, pool.width / heads});
-  const AttentionLayers layers = {name + ".in_proj", *pool.qkv,          name,
-                                  *pool.attention,   name + ".c_proj", *pool.output, pool.width};
+  const AttentionLayers layers = {name + ".in_proj", *pool.qkv,    name,      *pool.attention,
+                                  name + ".c_proj",  *pool.output, pool.width};
   return write_attention(graph, x, layers, layout, PooledToken());
 }
 

@@ -49,8 +49,8 @@ at::Tensor or_one(const at::Tensor& scale) {
 }
 
 /// SmoothQuant (Xiao et al. 2023): s_j = max|X_j|^alpha / max|W_j|^(1 - alpha). With the range of
-/// the producer's weights for that of X, and alpha 1/2, it is cross-layer equalization (Nagel et al.
-/// 2019).
+/// the producer's weights for that of X, and alpha 1/2, it is cross-layer equalization (Nagel et
+/// al. 2019).
 at::Tensor smoothing_scale(const at::Tensor& input_amax, const at::Tensor& weight_amax,
                            double alpha) {
   return or_one(input_amax.pow(alpha).div(weight_amax.pow(1 - alpha)));

@@ -14,9 +14,8 @@ void scale_columns(std::shared_ptr<const Linear>& layer, const at::Tensor& facto
 
 void scale_rows(std::shared_ptr<const Linear>& layer, const at::Tensor& factor) {
   const LinearContents plain = float_contents(*layer);
-  layer = std::make_shared<FloatLinear>(
-      plain.weight.mul(factor.unsqueeze(1)),
-      plain.bias.defined() ? plain.bias.mul(factor) : plain.bias);
+  layer = std::make_shared<FloatLinear>(plain.weight.mul(factor.unsqueeze(1)),
+                                        plain.bias.defined() ? plain.bias.mul(factor) : plain.bias);
 }
 
 /// Multiplies the rows of the qkv layer that make a part by `factor` [width].

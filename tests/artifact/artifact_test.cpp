@@ -40,7 +40,8 @@ Artifact make_artifact(const Case& test_case) {
   const Recipe recipe = load_recipe(test_case.recipe, test_case.overrides);
   const Placement placement = place_quantizers(model, recipe, Component::kBoth);
   Artifact artifact;
-  artifact.quantized = quantize_model(std::move(model), placement, recipe, testing::tiny_batch(test_case.config));
+  artifact.quantized =
+      quantize_model(std::move(model), placement, recipe, testing::tiny_batch(test_case.config));
   artifact.quantized.quantization.recipe = recipe.json;
   artifact.quantized.quantization.recipe_name = recipe.name;
   artifact.quantized.quantization.component = "both";

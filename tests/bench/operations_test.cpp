@@ -44,8 +44,8 @@ TEST(Operations, OfAResNetCountEachMapsPositions) {
            positions / 4 * (4 * channels * channels + in * 4 * channels);
   };
   const std::int64_t second = 64 * (32 * 8 + 9 * 8 * 8 + 8 * 32);
-  const std::int64_t stages = first + halving(16, 8, 256) + second + halving(32, 16, 64) +
-                              halving(64, 32, 16);
+  const std::int64_t stages =
+      first + halving(16, 8, 256) + second + halving(32, 16, 64) + halving(64, 32, 16);
   // Five tokens of width 128: keys and values of all, the query of one.
   const std::int64_t pool = (2 * 5 + 1) * 128 * 128 + 2 * 5 * 128 + 128 * 32;
   EXPECT_EQ(image_operations(testing::tiny_resnet_clip(), 3), 2 * 3 * (stem + stages + pool));

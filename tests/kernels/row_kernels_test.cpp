@@ -128,14 +128,13 @@ TEST_P(EveryActivation, IsThatOfTheFloatModel) {
   const RowScale row = {1, 0};
   at::Tensor out = at::zeros({count});
   const AccumulatorTile tile = {zeros.const_data_ptr<std::int32_t>(), count, 0, 1, 0, count};
-  finish_tile(tile,
-              {.rows = &row,
-               .column_scales = scales.const_data_ptr<float>(),
-               .column_sums = zeros.const_data_ptr<std::int32_t>(),
-               .bias = x.const_data_ptr<float>(),
-               .activation = GetParam(),
-               .out = out.mutable_data_ptr<float>(),
-               .out_stride = count});
+  finish_tile(tile, {.rows = &row,
+                     .column_scales = scales.const_data_ptr<float>(),
+                     .column_sums = zeros.const_data_ptr<std::int32_t>(),
+                     .bias = x.const_data_ptr<float>(),
+                     .activation = GetParam(),
+                     .out = out.mutable_data_ptr<float>(),
+                     .out_stride = count});
   const at::Tensor expected = apply(GetParam(), x.to(at::kDouble));
   const at::Tensor error = out.to(at::kDouble).sub(expected).abs();
   // erf's approximation is within 1.5e-7, which GELU multiplies with x / 2.

@@ -76,8 +76,7 @@ TEST(ResNetTower, EmbedsAsPyTorchsConvolutionsDo) {
   const ClipConfig config = tiny_resnet_config();
   const ClipModel model = testing::tiny_resnet_clip();
   const at::Tensor pixels = testing::tiny_pixels(*config.image);
-  const at::Tensor expected =
-      Reference(testing::random_state(config)).embed(pixels, *config.image);
+  const at::Tensor expected = Reference(testing::random_state(config)).embed(pixels, *config.image);
   EXPECT_LT(max_difference(model.encode_image(pixels), expected),
             1e-5 * expected.abs().max().item<double>());
 }

@@ -50,7 +50,6 @@ class IntegerLinear final : public PanelLinear {
   bool run_into(const InputPanel& panel, Activation activation, const PanelLinear& next,
                 InputPanel& next_panel) const override;
 
-
  private:
   TileFinish finish_of(const InputPanel& panel) const;
   void multiply(const InputPanel& panel, std::int64_t first, std::int64_t count,

@@ -42,16 +42,16 @@ RowScale scale_of_row(const float* x, std::int64_t width, const CodeRule& rule);
 /// Turns integer products into floats: (product - zero_point * column_sum) * scale * column_scale
 /// + bias.
 struct TileFinish {
-  const RowScale* rows;             ///< one a row of codes
-  bool uniform = false;             ///< whether they are all the same
-  const float* column_scales;       ///< of the weight, one a column
-  const std::int32_t* column_sums;  ///< of the weight's codes
-  const float* bias;                ///< one a column
+  const RowScale* rows;                  ///< one a row of codes
+  bool uniform = false;                  ///< whether they are all the same
+  const float* column_scales;            ///< of the weight, one a column
+  const std::int32_t* column_sums;       ///< of the weight's codes
+  const float* bias;                     ///< one a column
   std::optional<Activation> activation;  ///< not together with `relu`
-  bool add = false;           ///< to what stands in `out`
-  bool relu = false;          ///< last of all, but before codes are made
-  float* out;                 ///< of row 0 and column 0; null: only codes are wanted
-  std::ptrdiff_t out_stride;  ///< from a row to the next
+  bool add = false;                      ///< to what stands in `out`
+  bool relu = false;                     ///< last of all, but before codes are made
+  float* out;                            ///< of row 0 and column 0; null: only codes are wanted
+  std::ptrdiff_t out_stride;             ///< from a row to the next
   /// Not null: the results as codes by this rule, which has no range per row, go here.
   std::uint8_t* codes = nullptr;
   std::ptrdiff_t codes_stride = 0;

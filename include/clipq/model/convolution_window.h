@@ -17,9 +17,7 @@ struct ConvolutionWindow {
   std::int64_t padding() const { return side / 2; }
   std::int64_t area() const { return side * side; }
   /// How many windows a map of `size` positions a side has along it.
-  std::int64_t count(std::int64_t size) const {
-    return (size + 2 * padding() - side) / stride + 1;
-  }
+  std::int64_t count(std::int64_t size) const { return (size + 2 * padding() - side) / stride + 1; }
 };
 
 /// All windows of a map, each in the order of a convolution's weight: [channel, row, column].

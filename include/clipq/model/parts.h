@@ -9,11 +9,11 @@
 #include <vector>
 
 #include "clipq/model/attention.h"
+#include "clipq/model/convolution_window.h"
 #include "clipq/model/embedding.h"
 #include "clipq/model/layer_norm.h"
 #include "clipq/model/linear.h"
 #include "clipq/model/tower.h"
-#include "clipq/model/convolution_window.h"
 
 namespace clipq {
 
@@ -48,8 +48,9 @@ struct LinearPart : PartPlace {
   StoredLinear stored;
   LayerNorm* norm = nullptr;        ///< the one whose output it is given; null: another layer's
   bool follows_activation = false;  ///< whether it is given what a GELU returns
-  std::optional<ConvolutionWindow> window = {};  ///< of a convolution, whose rows are windows of a map: what
-                                      ///< ResNets consist of (patches are rows of their own)
+  std::optional<ConvolutionWindow> window =
+      {};  ///< of a convolution, whose rows are windows of a map: what
+           ///< ResNets consist of (patches are rows of their own)
   /// The convolution whose output it is given after ReLU, and pooling at most, and that gives it to
   /// no other layer; null: there is none.
   std::shared_ptr<const Linear>* producer = nullptr;

@@ -16,7 +16,8 @@ class NativeConvolution final : public Linear {
 
   /// A weight [out, channels * area] with its columns in the order [row, column, channel], so that
   /// a row of a window is a stretch of the map.
-  static QuantizedTensor by_position(const QuantizedTensor& weight, const ConvolutionWindow& window);
+  static QuantizedTensor by_position(const QuantizedTensor& weight,
+                                     const ConvolutionWindow& window);
 
   at::Tensor forward(const at::Tensor& x) const override;
   at::Tensor convolve(const at::Tensor& map, const ConvolutionWindow& window) const override;

@@ -22,9 +22,9 @@ struct ExportSamples {
 ExportSamples make_samples(const ClipModel& model, const Tokenizer& tokenizer, bool normalize);
 
 /// The least cosine of the model's embeddings with its own when its positions, or the biases of its
-/// convolutions, are changed by as much as the rounding of a float32 product: how far runtimes may be
-/// apart that both compute it correctly. Rounding may take a value to another code, and what follows
-/// amplifies that.
+/// convolutions, are changed by as much as the rounding of a float32 product: how far runtimes may
+/// be apart that both compute it correctly. Rounding may take a value to another code, and what
+/// follows amplifies that.
 double cosine_after_rounding(const ClipModel& model, const ExportSamples& samples);
 
 /// As pixel_values.npy, input_ids.npy, lengths.npy, image_embeds.npy and text_embeds.npy.

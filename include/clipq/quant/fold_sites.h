@@ -10,22 +10,22 @@ namespace clipq {
 
 /// What comes before the layer that a scale is moved into.
 enum class FoldKind {
-  kNorm,        ///< a LayerNorm: its gain and bias are divided
-  kValues,      ///< the values of attention, before its output layer: softmax mixes tokens, not
-                ///< channels
+  kNorm,         ///< a LayerNorm: its gain and bias are divided
+  kValues,       ///< the values of attention, before its output layer: softmax mixes tokens, not
+                 ///< channels
   kQueriesKeys,  ///< queries are divided, keys multiplied: their products stay as they are
-  kConvolution  ///< a convolution and ReLU, which is positively homogeneous: its output channels
-                ///< are divided
+  kConvolution   ///< a convolution and ReLU, which is positively homogeneous: its output channels
+                 ///< are divided
 };
 
 /// A place where one factor per channel can be moved through a float model that stays the same. It
 /// points into the model.
 struct FoldSite {
   FoldKind kind;
-  std::string consumer_name;                ///< of the linear layer whose columns are multiplied;
-                                            ///< of queries and keys: the layer that makes them
+  std::string consumer_name;   ///< of the linear layer whose columns are multiplied;
+                               ///< of queries and keys: the layer that makes them
   std::string attention_name;  ///< of values, queries and keys
-  LayerNorm* norm;  ///< before the consumer, or before the producer; nullptr: none
+  LayerNorm* norm;             ///< before the consumer, or before the producer; nullptr: none
   std::shared_ptr<const Linear>* producer;  ///< makes queries, keys and values, or is the
                                             ///< convolution; nullptr where a norm comes before the
                                             ///< consumer

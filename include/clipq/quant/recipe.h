@@ -38,7 +38,7 @@ struct Recipe {
   std::int64_t rows = 512;       ///< input rows sampled per layer for algorithms that need them
   std::vector<std::shared_ptr<const Algorithm>> algorithms;  ///< in their order
   std::set<std::size_t> optional_algorithms;  ///< indices of those that may have nothing to do
-  Json json;  ///< the recipe as read, with overrides applied
+  Json json;                                  ///< the recipe as read, with overrides applied
 };
 
 /// Parses and checks a recipe. Throws UsageError that names `where`, the rule and the key.
