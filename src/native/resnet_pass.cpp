@@ -6,7 +6,6 @@
 #include <cmath>
 #include <utility>
 
-#include "clipq/kernels/attention_path.h"
 #include "clipq/native/row_panels.h"
 #include "quantize_map.h"
 
@@ -14,13 +13,9 @@ namespace clipq {
 namespace {
 
 constexpr std::int64_t kChannels = 3;
-constexpr std::int64_t kFloat = sizeof(float);
 
 /// Positions of a pooled map that go through a block together.
 constexpr std::int64_t kPooledRows = 56;
-
-/// Items whose keys and values are made together: so few that a cache holds them.
-constexpr std::int64_t kPooledItems = 4;
 
 /// The mean of the square of 2 x 2 positions that becomes `position` of a map half as long.
 void average(const FloatMap& map, std::int64_t position, float* out) {
@@ -32,37 +27,7 @@ void average(const FloatMap& map, std::int64_t position, float* out) {
   average_rows({above, above + map.stride, below, below + map.stride}, map.channels, out);
 }
 
-/// A pool's tokens: the mean of all cells, then the cells, each with its position.
-/// @param cells [count, width], which may stand behind `tokens`
-/// @param tokens [count + 1, width]
-void make_tokens(const float* cells, const float* positions, std::int64_t count, std::int64_t width,
-                 float* tokens) {
-  // The mean's place may be the first cells'.
-  std::vector<float> mean(static_cast<std::size_t>(width));
-  for (std::int64_t cell = 0; cell < count; ++cell) {
-    for (std::int64_t c = 0; c < width; ++c) mean[c] += cells[cell * width + c];
-  }
-  const auto divisor = static_cast<float>(count);
-  for (std::int64_t c = 0; c < width; ++c) tokens[c] = mean[c] / divisor + positions[c];
-  for (std::int64_t i = width; i < (count + 1) * width; ++i) {
-    tokens[i] = cells[i - width] + positions[i];
-  }
-}
-
 }  // namespace
-
-float* FloatRoom::at_least(std::int64_t count) {
-  if (count > capacity_) {
-    values_ = hwy::AllocateAligned<float>(static_cast<std::size_t>(count));
-    capacity_ = count;
-  }
-  return values_.get();
-}
-
-FloatMap FloatRoom::map(std::int64_t items, std::int64_t side, std::int64_t channels) {
-  const std::int64_t stride = code_stride(channels * kFloat) / kFloat;
-  return {at_least(items * side * side * stride), side, channels, stride};
-}
 
 /// What a thread works on.
 struct ResNetPass::Panels {
@@ -81,7 +46,9 @@ ResNetPass::ResNetPass(const ResNetLayers& layers, LayerProfile* profile)
     : layers_(layers),
       profile_(profile),
       threads_(at::get_num_threads()),
-      phase_rooms_(layers.phases.size()) {}
+      phase_rooms_(layers.phases.size()) {
+  if (layers.pool) pool_.emplace(*layers.pool, profile);
+}
 
 /// Makes room for what `next` is given.
 void ResNetPass::prepare(const IntegerConvolution& next, std::int64_t side, std::int64_t channels,
@@ -156,86 +123,9 @@ void ResNetPass::run(const float* pixels, std::int64_t items, float* out) {
   run_phases(layers_.phases.size(), pixels, items, {out, last.out_side(), channels, channels});
 }
 
-/// The map of the last phase is written where an item's tokens will stand, behind its first one.
 void ResNetPass::run_pooled(const float* pixels, std::int64_t items, float* out) {
-  const IntegerPool& pool = *layers_.pool;
-  const std::int64_t width = pool.width();
-  const std::int64_t cells = pool.tokens() - 1;
-  const float* positions = pool.positions.const_data_ptr<float>();
-  float* tokens = tokens_room_.at_least(items * pool.tokens() * width);
-  float* map = tokens + items * width;
-  run(pixels, items, map);
-  for (std::int64_t item = 0; item < items; ++item) {
-    float* first = tokens + item * pool.tokens() * width;
-    const float* values = map + item * cells * width;
-    // What is moved lies behind where it goes.
-    make_tokens(values, positions, cells, width, first);
-  }
-  tokens_ = tokens;
-  project_queries(pool, items);
-  for (std::int64_t item = 0; item < items; item += kPooledItems) {
-    const std::int64_t some = std::min(kPooledItems, items - item);
-    project(pool, item, some);
-    attend(pool, item, some, out);
-  }
-}
-
-void ResNetPass::project_queries(const IntegerPool& pool, std::int64_t items) {
-  const TimedLayer timed = time(pool.qkv_name);
-  InputPanel& panel = Panels::of_this_thread().input;
-  panel.resize(items, pool.width());
-  for (std::int64_t item = 0; item < items; ++item) {
-    pool.qkv->load(panel, item, tokens_ + item * pool.tokens() * pool.width());
-  }
-  float* queries = queries_room_.at_least(items * pool.width());
-  pool.qkv->run(panel, 0, pool.width(), {.out = queries, .stride = pool.width()});
-  queries_ = queries;
-}
-
-/// Keys and values of the items from `first` on.
-void ResNetPass::project(const IntegerPool& pool, std::int64_t first, std::int64_t items) {
-  const std::int64_t width = pool.width();
-  const float* tokens = tokens_ + first * pool.tokens() * width;
-  float* projected = projected_room_.at_least(items * pool.tokens() * 2 * width);
-  for_each_panel(items * pool.tokens(), pool.qkv->panel_rows(),
-                 [&](std::int64_t row, std::int64_t rows) {
-                   const TimedLayer timed = time(pool.qkv_name);
-                   InputPanel& panel = Panels::of_this_thread().input;
-                   panel.resize(rows, width);
-                   for (std::int64_t i = 0; i < rows; ++i) {
-                     pool.qkv->load(panel, i, tokens + (row + i) * width);
-                   }
-                   pool.qkv->run(panel, width, 2 * width,
-                                 {.out = projected + row * 2 * width, .stride = 2 * width});
-                 });
-  projected_ = projected;
-}
-
-void ResNetPass::attend(const IntegerPool& pool, std::int64_t first, std::int64_t items,
-                        float* out) const {
-  const std::int64_t width = pool.width();
-  const std::int64_t head_width = width / pool.heads;
-  at::parallel_for(0, items * pool.heads, 1, [&](std::int64_t begin, std::int64_t end) {
-    const TimedLayer timed = time(pool.name);
-    static thread_local AttentionScratch scratch;
-    for (std::int64_t i = begin; i < end; ++i) {
-      const std::int64_t column = i % pool.heads * head_width;
-      const std::int64_t offset = (first + i / pool.heads) * width + column;
-      const float* keys = projected_ + i / pool.heads * pool.tokens() * 2 * width + column;
-      float32_attention_path().attend({.queries = queries_ + offset,
-                                       .query_stride = width,
-                                       .query_rows = 1,
-                                       .keys = keys,
-                                       .values = keys + width,
-                                       .key_stride = 2 * width,
-                                       .tokens = pool.tokens(),
-                                       .head_width = head_width,
-                                       .causal = false,
-                                       .out = out + offset,
-                                       .out_stride = width},
-                                      scratch);
-    }
-  });
+  run(pixels, items, pool_->cells(items));
+  pool_->run(items, out);
 }
 
 /// The first `count` phases. The last of them takes items as soon as those before have as many as

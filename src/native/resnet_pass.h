@@ -1,40 +1,15 @@
 #pragma once
 
-#include <hwy/aligned_allocator.h>
-
+#include <optional>
 #include <vector>
 
 #include "clipq/model/layer_profile.h"
 #include "code_map.h"
+#include "float_map.h"
+#include "pool_pass.h"
 #include "resnet_layers.h"
 
 namespace clipq {
-
-/// A map of floats, some items one behind the other: [items, side, side, stride], of which
-/// `channels` count.
-struct FloatMap {
-  float* values;
-  std::int64_t side;
-  std::int64_t channels;
-  std::int64_t stride;
-
-  std::int64_t positions() const { return side * side; }
-  float* at(std::int64_t position) const { return values + position * stride; }
-};
-
-/// Room for floats, kept from one use to the next. Vectors of them don't cross cache lines.
-class FloatRoom {
- public:
-  /// What stood in the room is lost.
-  float* at_least(std::int64_t count);
-  /// A map whose positions are spread over a cache's sets: a power of two apart, stores to one
-  /// would hold up loads of others.
-  FloatMap map(std::int64_t items, std::int64_t side, std::int64_t channels);
-
- private:
-  hwy::AlignedFreeUniquePtr<float[]> values_;
-  std::int64_t capacity_ = 0;
-};
 
 /// Takes some items through a ResNet, and keeps its buffers from one time to the next. Panels of
 /// positions are shared among threads, unless it is called within a parallel region.
@@ -78,12 +53,9 @@ class ResNetPass {
   void prepare(const IntegerConvolution& next, std::int64_t side, std::int64_t channels,
                CodeMap& codes);
 
-  void project_queries(const IntegerPool& pool, std::int64_t items);
-  void project(const IntegerPool& pool, std::int64_t first, std::int64_t items);
-  void attend(const IntegerPool& pool, std::int64_t first, std::int64_t items, float* out) const;
-
-  TimedLayer time(const std::string& layer) const { return {profile_, layer, threads_}; }
-  TimedLayer time(const IntegerConvolution& layer) const { return time(layer.name); }
+  TimedLayer time(const IntegerConvolution& layer) const {
+    return {profile_, layer.name, threads_};
+  }
 
   const ResNetLayers& layers_;
   LayerProfile* profile_;
@@ -93,15 +65,10 @@ class ResNetPass {
   FloatRoom map_room_;                  ///< of the residual stream
   FloatRoom next_room_;                 ///< likewise; both take turns where its shape changes
   FloatRoom floats_room_;
-  FloatRoom tokens_room_;
-  FloatRoom queries_room_;
-  FloatRoom projected_room_;
-  const float* tokens_ = nullptr;     ///< of the pool: [items, tokens, width]
-  const float* queries_ = nullptr;    ///< [items, width]
-  const float* projected_ = nullptr;  ///< keys and values of some items: [items, tokens, 2 * width]
   FloatMap floats_{};  ///< on their way into a map of codes, before an item's range is known
   CodeMap codes_;      ///< what the middle convolution is given
   CodeMap next_codes_;
+  std::optional<PoolPass> pool_;  ///< absent: it isn't native
 };
 
 }  // namespace clipq
