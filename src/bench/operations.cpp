@@ -55,7 +55,8 @@ class MultiplyAdds {
                     [&](const AttentionPart& attention) { return attention.qkv == part.layer; });
     // Keys and values are those of all tokens.
     const std::int64_t keys_and_values = (2 * tokens + 1) * (weights / 3);
-    if (!part.block) return is_qkv ? keys_and_values : part.rows * weights;
+    const bool has_one_query = is_qkv && !(*part.layer)->needs_whole_batch();
+    if (!part.block) return has_one_query ? keys_and_values : part.rows * weights;
     if (is_pooled(part)) return is_qkv ? keys_and_values : weights;
     return (tower_ == Tower::kImage ? part.rows : tokens) * weights;
   }

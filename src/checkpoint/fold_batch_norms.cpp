@@ -15,7 +15,6 @@ namespace clipq {
 namespace {
 
 constexpr double kEps = 1e-5;
-constexpr std::string_view kVisual = "visual.";
 constexpr std::string_view kWeight = ".weight";
 constexpr std::string_view kDownsample = "downsample.0";
 constexpr std::array<std::string_view, 4> kTensors = {"weight", "bias", "running_mean",
@@ -31,10 +30,10 @@ std::string norm_of(const std::string& convolution) {
 }
 
 /// The convolutions of a ResNet, by what their weights are called.
-std::vector<std::string> convolutions_of(const StateDict& state) {
+std::vector<std::string> convolutions_of(const StateDict& state, const std::string& prefix) {
   std::vector<std::string> names;
   for (const auto& [name, tensor] : state) {
-    if (!name.starts_with(kVisual) || !name.ends_with(kWeight)) continue;
+    if (!name.starts_with(prefix) || !name.ends_with(kWeight)) continue;
     const std::string layer = name.substr(0, name.size() - kWeight.size());
     const bool is_numbered = layer.substr(layer.rfind('.') + 1).starts_with("conv");
     if (is_numbered || layer.ends_with(kDownsample)) names.push_back(layer);
@@ -112,8 +111,8 @@ class Folding {
 
 }  // namespace
 
-void fold_batch_norms(StateDict& state, const std::string& where) {
-  for (const std::string& convolution : convolutions_of(state)) {
+void fold_batch_norms(StateDict& state, const std::string& prefix, const std::string& where) {
+  for (const std::string& convolution : convolutions_of(state, prefix)) {
     Folding(state, convolution, where).run();
   }
 }

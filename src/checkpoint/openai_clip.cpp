@@ -45,7 +45,7 @@ void fold(StateDict& state, const std::string& gamma, const std::string& linear,
 
 /// Folds what belongs together in a ResNet.
 void join_resnet(StateDict& state, const std::string& where) {
-  fold_batch_norms(state, where);
+  fold_batch_norms(state, std::string(kVisual), where);
   for (const char* kind : {"weight", "bias"}) {
     state[cat(kAttentionPool, "in_proj_", kind)] =
         take_projections(state, kAttentionPool, kind, where);
@@ -76,6 +76,7 @@ StateDict canonical_openai_clip(StateDict state, const std::string& where) {
 }
 
 StateDict canonical_openai_visual(StateDict state, const std::string& where) {
+  if (state.count("layer1.0.conv1.weight") > 0) fold_batch_norms(state, "", where);
   return canonical_openai_clip(prefixed(std::move(state), std::string(kVisual)), where);
 }
 

@@ -253,7 +253,8 @@ void judge_misfit(const TowerParity& parity, Tower tower, const ClipConfig& conf
   }
   const bool is_text = tower == Tower::kText || together;
   throw InputError(cat(
-      found, ". No other number of heads, activation or LayerNorm eps explains it",
+      found, ". No other number of heads",
+      config.tower(tower).is_transformer() ? ", activation or LayerNorm eps" : "", " explains it",
       is_text ? ", nor another pooling or causality (a text tower that is pooled at its first "
                 "end token needs \"text_pooling\" and \"text_end_id\")"
               : "",

@@ -23,7 +23,7 @@ at::Tensor ResNetTower::encode(const at::Tensor& pixels) const {
 }
 
 at::Tensor ResNetTower::pool(const at::Tensor& pixels) const {
-  if (runner) return runner->pool(pixels);
+  if (runner) return runner->pool(pixels, attention_pool);
   return attention_pool.attend(resnet.forward(pixels));
 }
 

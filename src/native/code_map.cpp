@@ -1,8 +1,11 @@
 #include "code_map.h"
 
 #include <algorithm>
+#include <atomic>
 #include <cstring>
 #include <limits>
+
+#include "clipq/kernels/map_kernels.h"
 
 namespace clipq {
 
@@ -18,8 +21,9 @@ void CodeMap::resize(std::int64_t items, const Shape& shape, const ConvolutionWi
 }
 
 void CodeMap::spoil(std::int64_t position) {
-  scales_[static_cast<std::size_t>(position / positions())].scale =
-      std::numeric_limits<float>::quiet_NaN();
+  // Threads may spoil the same item.
+  std::atomic_ref<float> scale(scales_[static_cast<std::size_t>(position / positions())].scale);
+  scale.store(std::numeric_limits<float>::quiet_NaN(), std::memory_order_relaxed);
 }
 
 /// Copies the window whose first position is (y, x), some of it outside of the map.

@@ -4,6 +4,7 @@
 
 #include <utility>
 
+#include "clipq/core/error.h"
 #include "clipq/native/row_panels.h"
 
 namespace clipq {
@@ -13,6 +14,11 @@ NativeLinear::NativeLinear(std::shared_ptr<const IntegerLinear> integer)
 
 at::Tensor NativeLinear::forward(const at::Tensor& x) const {
   return forward_part(x, 0, out_features());
+}
+
+at::Tensor NativeLinear::convolve(const at::Tensor& map, const ConvolutionWindow& window) const {
+  if (window != ConvolutionWindow()) throw InternalError("a linear layer that is given windows");
+  return forward(map);
 }
 
 at::Tensor NativeLinear::forward_part(const at::Tensor& x, std::int64_t first,

@@ -72,7 +72,8 @@ void NativeResNet::give_back(std::unique_ptr<ResNetPass> pass) const {
   idle_.push_back(std::move(pass));
 }
 
-at::Tensor NativeResNet::pool(const at::Tensor& pixels) const {
+at::Tensor NativeResNet::pool(const at::Tensor& pixels,
+                              const AttentionPool2d& attention_pool) const {
   const at::Tensor input = pixels.contiguous();
   const std::int64_t batch = input.size(0);
   const std::int64_t side = layers_->blocks.back().out_side();
@@ -93,7 +94,7 @@ at::Tensor NativeResNet::pool(const at::Tensor& pixels) const {
     }
     give_back(std::move(pass));
   });
-  return has_pool ? output : tower_.attention_pool.attend(output);
+  return has_pool ? output : attention_pool.attend(output);
 }
 
 }  // namespace clipq

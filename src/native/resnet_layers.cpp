@@ -14,7 +14,7 @@ namespace {
 constexpr std::int64_t kPanelBytes = 256 * 1024;
 constexpr std::int64_t kLeastRows = 24;
 
-/// Rows that are whole tiles of every kernel.
+/// Rows that are whole tiles of every kernel: panels of a multiple, or little less, waste nothing.
 constexpr std::int64_t kWholeTiles = 48;
 
 /// Positions of a map for which reading the weights of its blocks once pays.

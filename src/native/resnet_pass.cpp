@@ -6,6 +6,7 @@
 #include <cmath>
 #include <utility>
 
+#include "clipq/kernels/map_kernels.h"
 #include "clipq/native/row_panels.h"
 #include "quantize_map.h"
 

@@ -22,4 +22,13 @@ bool ActivationQuantizer::spans_rows() const {
          format_info(spec_.format).scaled;
 }
 
+ActivationQuantizer over_all_rows(const ActivationQuantizer& quantizer) {
+  QuantizerSpec spec = quantizer.spec();
+  if (spec.range != RangeKind::kDynamic || spec.granularity != Granularity::kToken) {
+    return quantizer;
+  }
+  spec.granularity = Granularity::kTensor;
+  return ActivationQuantizer::dynamic(spec);
+}
+
 }  // namespace clipq

@@ -53,7 +53,7 @@ OnnxMap write_convolution(GraphBuilder& graph, const OnnxMap& x, const Linear& l
   inputs.push_back(contents.quantized == nullptr
                        ? graph.constant("weight", contents.weight.view(shape))
                        : kernel_values(graph, *contents.quantized, shape));
-  // A bias of a convolution's own ONNX Runtime would round to whole numbers of the products' scale.
+  // ONNX Runtime would round a convolution's own bias to a multiple of the products' scale.
   const bool takes_bias = contents.bias.defined() && contents.input == nullptr;
   if (takes_bias) inputs.push_back(graph.constant("bias", contents.bias));
   const std::int64_t padding = window.padding();

@@ -7,12 +7,12 @@
 
 #include <algorithm>
 
-#include "clipq/core/error.h"
 #include "clipq/core/npy.h"
 #include "clipq/core/strings.h"
 #include "clipq/data/demo_data.h"
 #include "clipq/data/preprocess.h"
 #include "clipq/quant/simulated_layers.h"
+#include "write_linear.h"
 
 namespace clipq {
 namespace {
@@ -62,14 +62,12 @@ void write(const std::filesystem::path& file, const at::Tensor& tensor) {
 }
 
 std::shared_ptr<const Linear> with_bias_rounded_otherwise(const Linear& layer) {
-  const std::optional<LinearContents> contents = layer.contents();
-  if (!contents) throw InternalError("a layer that runs natively can't be exported");
-  auto weight = contents->quantized == nullptr
-                    ? std::make_shared<StoredWeight>(contents->weight)
-                    : std::make_shared<StoredWeight>(*contents->quantized);
+  const LinearContents contents = contents_of(layer);
+  auto weight = contents.quantized == nullptr ? std::make_shared<StoredWeight>(contents.weight)
+                                              : std::make_shared<StoredWeight>(*contents.quantized);
   std::optional<ActivationQuantizer> input;
-  if (contents->input != nullptr) input = *contents->input;
-  return std::make_shared<SimulatedLinear>(std::move(weight), rounded_otherwise(contents->bias),
+  if (contents.input != nullptr) input = *contents.input;
+  return std::make_shared<SimulatedLinear>(std::move(weight), rounded_otherwise(contents.bias),
                                            input);
 }
 

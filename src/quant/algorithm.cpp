@@ -11,8 +11,9 @@ const std::vector<AlgorithmInfo>& algorithms() {
        "LayerNorm's parameters and convolutions' weights), exact in float",
        make_equalize},
       {"cross_layer_equalization",
-       "evens out the channels between the convolutions of a ResNet's blocks (cross-layer "
-       "equalization), exact in float, no data needed",
+       "evens out the channels between the convolutions of a ResNet's stem and bottlenecks, exact "
+       "in "
+       "float, no data needed",
        make_cross_layer_equalization},
       {"awq",
        "scales weight columns by their input's magnitude, the exponent searched per layer (AWQ), "

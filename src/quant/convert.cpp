@@ -21,6 +21,15 @@ at::Tensor expected_input(const LinearPart& part) {
   return part.norm == nullptr ? at::Tensor() : part.norm->bias;
 }
 
+/// An input's quantizer as sampled rows are given to it: windows of a map have one range an image,
+/// for which that of all of them stands.
+std::optional<ActivationQuantizer> quantizer_on_rows(
+    const LinearPart& part, const std::optional<ActivationQuantizer>& input) {
+  const bool overlap = part.window && part.window->area() > 1;
+  if (!input || !overlap) return input;
+  return over_all_rows(*input);
+}
+
 RangeSummary summarize(const QuantizerSpec& spec, const Scales& scales) {
   const Range range = representable(spec, scales);
   const at::Tensor amax = at::maximum(range.min.neg(), range.max);
@@ -51,13 +60,14 @@ class Converter {
                        : std::make_shared<StoredWeight>(contents.weight);
     };
     at::Tensor bias = contents.bias;
+    const auto on_rows = quantizer_on_rows(part, input);
     if (bias.defined()) {
-      const SimulatedLinear uncorrected(store(), bias, input);
+      const SimulatedLinear uncorrected(store(), bias, on_rows);
       BiasInConversion conversion = {*layer, uncorrected, bias, rows, expected_input(part)};
       for (const auto& algorithm : algorithms_) algorithm->convert_bias(conversion);
       bias = conversion.bias;
     }
-    diagnose_linear(*layer, {store(), bias, input}, part.name, rows);
+    diagnose_linear(*layer, {store(), bias, on_rows}, part.name, rows);
     *part.layer = std::make_shared<SimulatedLinear>(store(), bias, input);
   }
 

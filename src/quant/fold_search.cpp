@@ -11,11 +11,23 @@ namespace clipq {
 namespace {
 
 /// x as a quantizer leaves it whose range is that of x.
-at::Tensor simulate_if(const PlacedQuantizer* quantizer, const at::Tensor& x) {
-  if (quantizer == nullptr) return x;
-  QuantizerSpec spec = quantizer->spec;
+ActivationQuantizer on_the_spot(const PlacedQuantizer& quantizer) {
+  QuantizerSpec spec = quantizer.spec;
   spec.range = RangeKind::kDynamic;
-  return ActivationQuantizer::dynamic(spec).simulate(x);
+  return ActivationQuantizer::dynamic(spec);
+}
+
+at::Tensor quantized_weight(const PlacedQuantizer* quantizer, const at::Tensor& weight) {
+  return quantizer == nullptr ? weight : on_the_spot(*quantizer).simulate(weight);
+}
+
+/// @param taps positions that a row is of: windows of several have one range an image, for which
+///        that of all rows stands
+at::Tensor quantized_rows(const PlacedQuantizer* quantizer, const at::Tensor& rows,
+                          std::int64_t taps) {
+  if (quantizer == nullptr) return rows;
+  const ActivationQuantizer input = on_the_spot(*quantizer);
+  return (taps > 1 ? over_all_rows(input) : input).simulate(rows);
 }
 
 }  // namespace
@@ -35,8 +47,8 @@ at::Tensor best_fold_scale(const FoldSite& site, const Placement& placement, con
     throw_if_interrupted();
     const at::Tensor candidate = scale(static_cast<double>(step) / static_cast<double>(steps));
     const at::Tensor columns = by_column(site, candidate);
-    const at::Tensor got = at::linear(simulate_if(input_quantizer, rows.div(columns)),
-                                      simulate_if(weight_quantizer, weight.mul(columns)));
+    const at::Tensor got = at::linear(quantized_rows(input_quantizer, rows.div(columns), site.taps),
+                                      quantized_weight(weight_quantizer, weight.mul(columns)));
     const double error = got.sub_(wanted).square_().sum(at::kDouble).item<double>();
     if (!best.defined() || error < smallest) {
       smallest = error;

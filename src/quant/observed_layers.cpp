@@ -25,7 +25,12 @@ at::Tensor ObservedLinear::pass(const at::Tensor& x,
 }
 
 at::Tensor ObservedLinear::convolve(const at::Tensor& map, const ConvolutionWindow& window) const {
-  if (sample_ && window.area() > 1) sample_->add(unfold(map, window));
+  if (sample_ && window.area() > 1) {
+    // One item's windows at a time: each value is in several.
+    for (std::int64_t item = 0; item < map.size(0); ++item) {
+      sample_->add(unfold(map.narrow(0, item, 1), window));
+    }
+  }
   return WrappedLinear::convolve(map, window);
 }
 

@@ -72,11 +72,8 @@ class Reading(CliTest):
         self.fails(3, "visual.attnpool.k_proj.bias\" is missing", "inspect", path, *HEADS)
 
 
-class Quantizing(CliTest):
-    @classmethod
-    def setUpClass(cls):
-        super().setUpClass()
-        cls.clip = resnet_clip()
+class DrawnTest(CliTest):
+    """What tests need that quantize the trained model."""
 
     def quantized(self, recipe, *arguments, source=DEMO):
         path = self.folder / f"{recipe}.pt"
@@ -91,6 +88,13 @@ class Quantizing(CliTest):
     def calibration(self):
         folder = self.drawn(1001, 2)
         return "--calib-data", f"coco:{folder / 'coco' / 'val'}", "--calib-captions", folder / "coco" / "captions.json"
+
+
+class Quantizing(DrawnTest):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.clip = resnet_clip()
 
     def accuracies(self, metric, models, data, task, *arguments):
         result = self.ok("eval", *models, "--task", task, "--data", f"imagefolder:{data / 'imagefolder' / 'val'}", "--json", *arguments)
@@ -162,17 +166,19 @@ class Quantizing(CliTest):
                          "--classnames", data / "classnames.json", "--templates", data / "templates.json", "--json")
         depth = json.loads(result)["results"][1]["details"]["depth"]["image"]
         self.assertEqual(len(depth["cosine"]), 6)
-        result = self.ok("bench", path, "--tower", "image", "-b", "1,2", "--seconds", "0.1", "--profile", "--json")
-        profile = json.loads(result)["results"][0]["details"]["bench"]["profile_ms"]["image"]["2"]
-        self.assertIn("visual.layer1.0.conv2", profile)
-        self.assertIn("visual.attnpool.in_proj", profile)
+        static = self.quantized("int8-static", *self.calibration())
+        result = self.ok("bench", path, static, "--tower", "image", "-b", "1,2", "--seconds", "0.1", "--profile", "--json")
+        for each in json.loads(result)["results"]:
+            profile = each["details"]["bench"]["profile_ms"]["image"]["2"]
+            self.assertIn("visual.layer1.0.conv2", profile)
+            self.assertIn("visual.attnpool.in_proj", profile)
 
 
-class Exporting(CliTest):
+class Exporting(DrawnTest):
     def test_graphs_compute_what_clipq_does(self):
-        for recipe in ("int8-dynamic", "int8-weight-only", "fp8-weight-only", "fp16"):
-            path = self.folder / f"{recipe}.pt"
-            self.ok("quantize", DEMO, "--recipe", recipe, "-o", path)
+        calibration = self.calibration()
+        for recipe in ("int8-dynamic", "int8-static", "int8-smooth", "fp8-max", "int8-weight-only", "int4-weight-only", "fp8-weight-only", "fp16"):
+            path = self.quantized(recipe, *calibration)
             for target in ("any", "onnxruntime"):
                 self.ok("export", path, "-o", self.folder / f"{recipe}-{target}", "--target", target, "--verify", "always")
         self.ok("export", DEMO, "-o", self.folder / "joint", "--joint", "--verify", "always")

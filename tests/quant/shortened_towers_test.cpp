@@ -21,6 +21,9 @@ class WholeBatchLinear final : public Linear {
  public:
   explicit WholeBatchLinear(std::shared_ptr<const Linear> inner) : inner_(std::move(inner)) {}
   at::Tensor forward(const at::Tensor& x) const override { return inner_->forward(x); }
+  at::Tensor convolve(const at::Tensor& map, const ConvolutionWindow& window) const override {
+    return inner_->convolve(map, window);
+  }
   bool needs_whole_batch() const override { return true; }
   std::int64_t in_features() const override { return inner_->in_features(); }
   std::int64_t out_features() const override { return inner_->out_features(); }

@@ -46,7 +46,7 @@ struct Checkpoint {
   std::map<std::string, std::int64_t> dtypes;  ///< numbers of tensors by dtype, "Half"
 };
 
-/// Makes a CLIP with ViT towers, or one of its towers alone, of the contents of a file or folder.
+/// Makes a CLIP, or one of its towers alone, of the contents of a file or folder.
 /// If an archive's code takes only images or only texts, the other tower is left out.
 ///
 /// Heads, activation and LayerNorm eps of each tower are those of `options` if given (of their

@@ -40,9 +40,7 @@ class Linear {
   /// item's windows overlap.
   /// @param map float32 [batch, height, width, channels], in_features = channels * window.area()
   /// @return float32 [batch, window.count(height), window.count(width), out_features]
-  virtual at::Tensor convolve(const at::Tensor& map, const ConvolutionWindow& window) const {
-    return forward(unfold(map, window));
-  }
+  virtual at::Tensor convolve(const at::Tensor& map, const ConvolutionWindow& window) const = 0;
 
   /// Whether rows of x can't be left out or come in another batch without changing the others: a
   /// range is taken over all of them at run time, or all of them are being observed.

@@ -48,9 +48,9 @@ struct LinearPart : PartPlace {
   StoredLinear stored;
   LayerNorm* norm = nullptr;        ///< the one whose output it is given; null: another layer's
   bool follows_activation = false;  ///< whether it is given what a GELU returns
-  std::optional<ConvolutionWindow> window =
-      {};  ///< of a convolution, whose rows are windows of a map: what
-           ///< ResNets consist of (patches are rows of their own)
+  /// Of a convolution, whose rows are windows of a map: what ResNets consist of. Patches are rows
+  /// of their own.
+  std::optional<ConvolutionWindow> window = {};
   /// The convolution whose output it is given after ReLU, and pooling at most, and that gives it to
   /// no other layer; null: there is none.
   std::shared_ptr<const Linear>* producer = nullptr;
@@ -69,7 +69,7 @@ struct AttentionPart : PartPlace {
   LayerNorm* norm;                     ///< before it; null: none
   std::string output_name;             ///< of the layer after it
   std::shared_ptr<const Linear>* output;
-  bool pooled = false;  ///< whether of each item one query is all there is
+  bool pooled = false;  ///< whether each item has only one query
 };
 
 struct EmbeddingPart : PartPlace {

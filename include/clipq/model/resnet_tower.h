@@ -18,7 +18,9 @@ class ResNetRunner {
   virtual ~ResNetRunner() = default;
 
   /// As ResNetTower's.
-  virtual at::Tensor pool(const at::Tensor& pixels) const = 0;
+  /// @param attention_pool the tower's, for a runner that computes only what comes before it
+  virtual at::Tensor pool(const at::Tensor& pixels,
+                          const AttentionPool2d& attention_pool) const = 0;
 
   /// The same with the time of each layer added to `profile` under its name.
   virtual std::shared_ptr<const ResNetRunner> profiled(

@@ -15,6 +15,8 @@ class NativeLinear final : public Linear {
   at::Tensor forward(const at::Tensor& x) const override;
   at::Tensor forward_part(const at::Tensor& x, std::int64_t first,
                           std::int64_t count) const override;
+  /// Windows of one position only.
+  at::Tensor convolve(const at::Tensor& map, const ConvolutionWindow& window) const override;
   bool needs_whole_batch() const override { return integer_->spans_rows(); }
   std::int64_t in_features() const override { return integer_->in_features(); }
   std::int64_t out_features() const override { return integer_->out_features(); }

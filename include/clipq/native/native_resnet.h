@@ -27,7 +27,7 @@ class NativeResNet final : public ResNetRunner {
                std::shared_ptr<LayerProfile> profile = nullptr);
   ~NativeResNet() override;
 
-  at::Tensor pool(const at::Tensor& pixels) const override;
+  at::Tensor pool(const at::Tensor& pixels, const AttentionPool2d& attention_pool) const override;
 
   std::shared_ptr<const ResNetRunner> profiled(
       std::shared_ptr<LayerProfile> profile) const override;

@@ -29,4 +29,7 @@ class ActivationQuantizer {
   Scales scales_;
 };
 
+/// The quantizer with one range for all rows where each has its own.
+ActivationQuantizer over_all_rows(const ActivationQuantizer& quantizer);
+
 }  // namespace clipq

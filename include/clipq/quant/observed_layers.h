@@ -31,7 +31,7 @@ struct AttentionObservers {
   std::shared_ptr<Observer> softmax;
   std::shared_ptr<Observer> output;
   std::shared_ptr<at::Tensor> sample;  ///< is set to the first item's qkv; where there is one
-                                       ///< query only, each token's is that
+                                       ///< query only, it is repeated for every token
 
   bool any() const { return q || k || v || softmax || output || sample; }
 };
