@@ -189,12 +189,20 @@ SandboxOutcome out_of_time(double seconds) {
   return {Kind::kOutOfTime, "", cat("it had not finished after ", duration_text(seconds))};
 }
 
+/// Whether this process, and so its children, may have only so much memory. Libraries that don't
+/// look at what an allocation returns then end with a segmentation fault.
+bool is_limited() {
+  rlimit most = {};
+  return getrlimit(RLIMIT_AS, &most) == 0 && most.rlim_cur != RLIM_INFINITY;
+}
+
 SandboxOutcome outcome_of(const std::string& text, int status, const SandboxLimits& limits) {
   if (WIFSIGNALED(status)) {
     const int signal = WTERMSIG(status);
     if (signal == SIGXCPU) return out_of_time(limits.seconds);
     if (signal == SIGKILL)
       return {Kind::kNoMemory, "", "the system killed it because memory ran out"};
+    if (signal == SIGSEGV && is_limited()) return {Kind::kNoMemory, "", "memory ran out"};
     return {Kind::kEnded, "",
             cat("it was killed by signal ", signal, " (", strsignal(signal), ")")};
   }
