@@ -144,16 +144,22 @@ void AttendHeadInBfloat16(const HeadView& head, const Bfloat16Kernel& kernel,
     }
     const std::int64_t visible = head.causal ? first + rows : head.tokens;
     const std::int64_t padded = RoundUp(visible, kDepth);
-    kernel.multiply({operands.queries, operands.width, rows}, {operands.keys, operands.tokens},
-                    operands.width / kDepth, padded, operands.scores, operands.tokens);
+    kernel.multiply({.left = {operands.queries, operands.width, rows},
+                     .right = {operands.keys, operands.tokens},
+                     .steps = operands.width / kDepth,
+                     .columns = padded},
+                    operands.scores, operands.tokens);
     float inverse[kRows];
     for (int r = 0; r < rows; ++r) {
       inverse[r] = Exponentials(operands.scores + r * operands.tokens,
                                 head.causal ? first + r + 1 : head.tokens, padded,
                                 operands.weights + r * operands.tokens);
     }
-    kernel.multiply({operands.weights, operands.tokens, rows}, {operands.values, operands.width},
-                    padded / kDepth, operands.width, operands.sums, operands.width);
+    kernel.multiply({.left = {operands.weights, operands.tokens, rows},
+                     .right = {operands.values, operands.width},
+                     .steps = padded / kDepth,
+                     .columns = operands.width},
+                    operands.sums, operands.width);
     for (int r = 0; r < rows; ++r) {
       const float* sums = operands.sums + r * operands.width;
       float* out = head.out + (first + r) * head.out_stride;

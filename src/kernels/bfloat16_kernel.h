@@ -19,6 +19,14 @@ struct Bfloat16Pairs {
   std::ptrdiff_t stride;
 };
 
+struct Bfloat16Product {
+  Bfloat16Rows left;
+  Bfloat16Pairs right;
+  std::int64_t steps;
+  std::int64_t columns;
+  bool adds = false;  ///< to what stands there
+};
+
 /// The code of one instruction set that multiplies bfloat16 with sums in float32.
 struct Bfloat16Kernel {
   static constexpr int kRows = 32;
@@ -27,10 +35,9 @@ struct Bfloat16Kernel {
 
   const char* name;
   void (*begin)();  ///< on the calling thread, before products
-  /// out[r][c] = sum over steps and k of rows[r][k] * pairs[k][c]
+  /// out[r][c] = sum over steps and k of left[r][k] * right[k][c]
   /// @param out has room for kRows rows
-  void (*multiply)(const Bfloat16Rows& rows, const Bfloat16Pairs& pairs, std::int64_t steps,
-                   std::int64_t columns, float* out, std::ptrdiff_t out_stride);
+  void (*multiply)(const Bfloat16Product& product, float* out, std::ptrdiff_t out_stride);
   void (*end)();
 };
 

@@ -10,81 +10,12 @@
 #include <hwy/highway.h>
 
 #include "attention-inl.h"
+#include "float_product-inl.h"
+#include "value_quantizer-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace clipq {
 namespace HWY_NAMESPACE {
-
-namespace hn = hwy::HWY_NAMESPACE;
-
-using Floats = hn::ScalableTag<float>;
-using FloatVector = hn::Vec<Floats>;
-
-/// Accumulators of a tile: kRows * kVectors registers, and a few more for operands.
-constexpr int kRows = 6;
-constexpr int kVectors = HWY_TARGET <= HWY_AVX3 ? 4 : 2;
-
-HWY_INLINE std::int64_t LanesOf() { return static_cast<std::int64_t>(hn::Lanes(Floats())); }
-
-/// c[r][0 .. V vectors) = scale * sum over k < depth of a[r][k] * b[k][...], for `R` rows.
-template <int R, int V>
-HWY_INLINE void MultiplyTile(const float* a, std::ptrdiff_t a_stride, std::int64_t depth,
-                             const float* b, std::ptrdiff_t b_stride, float scale, float* c,
-                             std::ptrdiff_t c_stride) {
-  const Floats d;
-  const std::int64_t lanes = LanesOf();
-  FloatVector sums[R][V];
-#pragma GCC unroll 8
-  for (int r = 0; r < R; ++r) {
-#pragma GCC unroll 4
-    for (int v = 0; v < V; ++v) sums[r][v] = hn::Zero(d);
-  }
-  for (std::int64_t k = 0; k < depth; ++k) {
-    FloatVector row[V];
-#pragma GCC unroll 4
-    for (int v = 0; v < V; ++v) row[v] = hn::LoadU(d, b + k * b_stride + v * lanes);
-#pragma GCC unroll 8
-    for (int r = 0; r < R; ++r) {
-      const FloatVector factor = hn::Set(d, a[r * a_stride + k]);
-#pragma GCC unroll 4
-      for (int v = 0; v < V; ++v) sums[r][v] = hn::MulAdd(factor, row[v], sums[r][v]);
-    }
-  }
-  const FloatVector scales = hn::Set(d, scale);
-#pragma GCC unroll 8
-  for (int r = 0; r < R; ++r) {
-#pragma GCC unroll 4
-    for (int v = 0; v < V; ++v) {
-      hn::StoreU(hn::Mul(sums[r][v], scales), d, c + r * c_stride + v * lanes);
-    }
-  }
-}
-
-/// The product over `columns`, a multiple of the lanes.
-template <int R>
-HWY_NOINLINE void MultiplyRows(const float* a, std::ptrdiff_t a_stride, std::int64_t depth,
-                               const float* b, std::ptrdiff_t b_stride, std::int64_t columns,
-                               float scale, float* c, std::ptrdiff_t c_stride) {
-  const std::int64_t lanes = LanesOf();
-  std::int64_t column = 0;
-  for (; column + kVectors * lanes <= columns; column += kVectors * lanes) {
-    MultiplyTile<R, kVectors>(a, a_stride, depth, b + column, b_stride, scale, c + column,
-                              c_stride);
-  }
-  for (; column < columns; column += lanes) {
-    MultiplyTile<R, 1>(a, a_stride, depth, b + column, b_stride, scale, c + column, c_stride);
-  }
-}
-
-HWY_INLINE void Multiply(std::int64_t rows, const float* a, std::ptrdiff_t a_stride,
-                         std::int64_t depth, const float* b, std::ptrdiff_t b_stride,
-                         std::int64_t columns, float scale, float* c, std::ptrdiff_t c_stride) {
-  using Function = void (*)(const float*, std::ptrdiff_t, std::int64_t, const float*,
-                            std::ptrdiff_t, std::int64_t, float, float*, std::ptrdiff_t);
-  static constexpr Function kByRows[kRows] = {MultiplyRows<1>, MultiplyRows<2>, MultiplyRows<3>,
-                                              MultiplyRows<4>, MultiplyRows<5>, MultiplyRows<6>};
-  kByRows[rows - 1](a, a_stride, depth, b, b_stride, columns, scale, c, c_stride);
-}
 
 /// 2^(x - max) of `count` scores in place, zeros behind them up to `padded`; returns 1 / sum.
 HWY_INLINE float Exponentials(float* scores, std::int64_t count, std::int64_t padded) {
@@ -101,14 +32,41 @@ HWY_INLINE float Exponentials(float* scores, std::int64_t count, std::int64_t pa
   return 1 / hn::GetLane(hn::SumOfLanes(d, sums));
 }
 
-void AttendHead(const HeadView& head, AttentionScratch& scratch) {
+/// Makes a row of scores softmax's values, or, if they are quantized, the values of their codes;
+/// returns what products with them are still to be multiplied by.
+HWY_INLINE float Softmax(float* scores, std::int64_t count, std::int64_t padded,
+                         const std::optional<ValueRule>& rule) {
+  const float inverse = Exponentials(scores, count, padded);
+  if (!rule) return inverse;
+  const Floats d;
+  const ValueQuantizer quantize(d, *rule, fixed_scale(*rule));
+  const auto inverses = hn::Set(d, inverse);
+  for (std::int64_t i = 0; i < padded; i += LanesOf()) {
+    const auto probabilities = hn::Mul(hn::LoadU(d, scores + i), inverses);
+    hn::StoreU(quantize(d, probabilities), d, scores + i);
+  }
+  return rule->codes.scale;
+}
+
+/// What a head's operands are multiples of.
+struct OperandScales {
+  float queries_and_keys = 1;
+  float values = 1;
+};
+
+/// Floats that Attend() works in.
+std::int64_t RoomToAttend(const HeadView& head) {
+  const std::int64_t lanes = LanesOf();
+  const std::int64_t tokens = RoundUp(head.tokens, lanes);
+  return head.head_width * tokens + kRows * (tokens + RoundUp(head.head_width, lanes));
+}
+
+void Attend(const HeadView& head, const OperandScales& scales, const HeadQuantizers& quantizers,
+            float* room) {
   const std::int64_t lanes = LanesOf();
   const std::int64_t tokens = RoundUp(head.tokens, lanes);
   const std::int64_t width = RoundUp(head.head_width, lanes);
-  const auto size =
-      static_cast<std::size_t>(head.head_width * tokens + kRows * tokens + kRows * width);
-  if (scratch.floats.size() < size) scratch.floats.resize(size);
-  float* const keys = scratch.floats.data();
+  float* const keys = room;
   float* const scores = keys + head.head_width * tokens;
   float* const sums = scores + kRows * tokens;
   Transpose(head.keys, head.key_stride, head.tokens, head.head_width, keys, tokens);
@@ -116,7 +74,8 @@ void AttendHead(const HeadView& head, AttentionScratch& scratch) {
     std::fill(keys + c * tokens + head.tokens, keys + (c + 1) * tokens, 0.0F);
   }
   // Scores to the base 2 make softmax a power of 2.
-  const float scale = kLog2OfE / std::sqrt(static_cast<float>(head.head_width));
+  const float scale =
+      scales.queries_and_keys * kLog2OfE / std::sqrt(static_cast<float>(head.head_width));
   const std::int64_t whole_width = head.head_width / lanes * lanes;
   for (std::int64_t first = 0; first < head.query_rows; first += kRows) {
     const std::int64_t rows = std::min<std::int64_t>(kRows, head.query_rows - first);
@@ -124,10 +83,10 @@ void AttendHead(const HeadView& head, AttentionScratch& scratch) {
     const std::int64_t padded = RoundUp(visible, lanes);
     Multiply(rows, head.queries + first * head.query_stride, head.query_stride, head.head_width,
              keys, tokens, padded, scale, scores, tokens);
-    float inverse[kRows];
+    float factors[kRows];
     for (std::int64_t r = 0; r < rows; ++r) {
       const std::int64_t count = head.causal ? first + r + 1 : head.tokens;
-      inverse[r] = Exponentials(scores + r * tokens, count, padded);
+      factors[r] = scales.values * Softmax(scores + r * tokens, count, padded, quantizers.softmax);
     }
     if (whole_width > 0) {
       Multiply(rows, scores, tokens, visible, head.values, head.key_stride, whole_width, 1, sums,
@@ -142,8 +101,63 @@ void AttendHead(const HeadView& head, AttentionScratch& scratch) {
         sums[r * width + c] = sum;
       }
       float* out = head.out + (first + r) * head.out_stride;
-      for (std::int64_t c = 0; c < head.head_width; ++c) out[c] = sums[r * width + c] * inverse[r];
+      for (std::int64_t c = 0; c < head.head_width; ++c) out[c] = sums[r * width + c] * factors[r];
     }
+  }
+}
+
+float* Room(AttentionScratch& scratch, std::int64_t count) {
+  const auto size = static_cast<std::size_t>(count);
+  if (scratch.floats.size() < size) scratch.floats.resize(size);
+  return scratch.floats.data();
+}
+
+void AttendHead(const HeadView& head, AttentionScratch& scratch) {
+  Attend(head, {}, {}, Room(scratch, RoomToAttend(head)));
+}
+
+/// Rows of an operand side by side in `room`, as the values of their codes if there is a rule;
+/// returns what they are multiples of.
+float LoadOperand(const float* operand, std::ptrdiff_t stride, std::int64_t rows,
+                  std::int64_t width, const std::optional<ValueRule>& rule, float* room) {
+  for (std::int64_t r = 0; r < rows; ++r) {
+    if (rule) {
+      quantize_values(operand + r * stride, width, *rule, room + r * width);
+    } else {
+      std::copy_n(operand + r * stride, width, room + r * width);
+    }
+  }
+  return rule ? rule->codes.scale : 1;
+}
+
+/// A row quantized and dequantized in place.
+void SimulateRow(const ValueRule& rule, std::int64_t width, float* row) {
+  const RowScale scale = quantize_values(row, width, rule, row);
+  for (std::int64_t i = 0; i < width; ++i) row[i] *= scale.scale;
+}
+
+void AttendQuantizedHead(const HeadView& head, const HeadQuantizers& quantizers,
+                         AttentionScratch& scratch) {
+  const std::int64_t width = head.head_width;
+  float* const queries =
+      Room(scratch, (head.query_rows + 2 * head.tokens) * width + RoomToAttend(head));
+  float* const keys = queries + head.query_rows * width;
+  float* const values = keys + head.tokens * width;
+  const float query_scale = LoadOperand(head.queries, head.query_stride, head.query_rows, width,
+                                        quantizers.queries, queries);
+  const float key_scale =
+      LoadOperand(head.keys, head.key_stride, head.tokens, width, quantizers.keys, keys);
+  const float value_scale =
+      LoadOperand(head.values, head.key_stride, head.tokens, width, quantizers.values, values);
+  HeadView loaded = head;
+  loaded.queries = queries;
+  loaded.keys = keys;
+  loaded.values = values;
+  loaded.query_stride = loaded.key_stride = width;
+  Attend(loaded, {query_scale * key_scale, value_scale}, quantizers, values + head.tokens * width);
+  if (!quantizers.output) return;
+  for (std::int64_t r = 0; r < head.query_rows; ++r) {
+    SimulateRow(*quantizers.output, width, head.out + r * head.out_stride);
   }
 }
 
@@ -155,9 +169,15 @@ HWY_AFTER_NAMESPACE();
 namespace clipq {
 
 HWY_EXPORT(AttendHead);
+HWY_EXPORT(AttendQuantizedHead);
 
 void attend_head(const HeadView& head, AttentionScratch& scratch) {
   HWY_DYNAMIC_DISPATCH(AttendHead)(head, scratch);
+}
+
+void attend_quantized_head(const HeadView& head, const HeadQuantizers& quantizers,
+                           AttentionScratch& scratch) {
+  HWY_DYNAMIC_DISPATCH(AttendQuantizedHead)(head, quantizers, scratch);
 }
 
 }  // namespace clipq

@@ -4,35 +4,10 @@
 
 #include "clipq/core/error.h"
 #include "clipq/core/strings.h"
+#include "clipq/kernels/input_rules.h"
+#include "finish_to.h"
 
 namespace clipq {
-namespace {
-
-std::vector<float> floats_of(const at::Tensor& tensor, std::int64_t count) {
-  const at::Tensor values = tensor.reshape({-1}).expand({count}).contiguous();
-  return {values.const_data_ptr<float>(), values.const_data_ptr<float>() + count};
-}
-
-/// Signed codes move up by 2^(bits - 1), so that kernels see unsigned ones.
-CodeRule code_rule(const ActivationQuantizer& input) {
-  const QuantizerSpec& spec = input.spec();
-  const auto steps = static_cast<float>(spec.max_code());
-  CodeRule rule;
-  rule.per_row = spec.range == RangeKind::kDynamic && spec.granularity == Granularity::kToken;
-  rule.symmetric = spec.scheme == Scheme::kSymmetric;
-  rule.steps = steps;
-  rule.lowest = rule.symmetric ? 1 : 0;
-  rule.highest = rule.symmetric ? 2 * steps + 1 : steps;
-  if (rule.symmetric) rule.zero_point = steps + 1;
-  if (spec.range == RangeKind::kStatic) {
-    rule.scale = input.scales().scale.item<float>();
-    if (!rule.symmetric) rule.zero_point = input.scales().zero_point.item<float>();
-  }
-  return rule;
-}
-
-}  // namespace
-
 std::string why_not_integer(const QuantizerSpec& weight,
                             const std::optional<QuantizerSpec>& input) {
   if (!input) return "its input is not quantized";
@@ -40,12 +15,7 @@ std::string why_not_integer(const QuantizerSpec& weight,
   if (input->format != Format::kInt8) return cat("its input is ", format_info(input->format).name);
   if (weight.scheme != Scheme::kSymmetric) return "its weight has zero points";
   if (weight.granularity == Granularity::kGroup) return "its weight has a scale a group";
-  if (input->granularity == Granularity::kGroup) return "its input has a scale a group";
-  if (input->scheme == Scheme::kTwin) return "its input has twin scales";
-  if (input->scale_dtype != ScaleDtype::kFloat32 && input->range == RangeKind::kDynamic) {
-    return "its input's scales are rounded to float16";
-  }
-  return "";
+  return why_no_rule(*input);
 }
 
 IntegerLinear::IntegerLinear(const QuantizedTensor& weight, const at::Tensor& bias,
@@ -60,8 +30,8 @@ IntegerLinear::IntegerLinear(const QuantizedTensor& weight, const at::Tensor& bi
                                static_cast<int>(rule_.highest)};
   path_ = path != nullptr && path->exact(plain) ? path : &fastest_integer_path(plain);
   matrix_ = path_->pack(plain);
-  scales_ = floats_of(weight.scales.scale, columns);
-  bias_ = bias.defined() ? floats_of(bias, columns)
+  scales_ = one_per_column(weight.scales.scale, columns);
+  bias_ = bias.defined() ? one_per_column(bias, columns)
                          : std::vector<float>(static_cast<std::size_t>(columns));
   for (std::int64_t row = 0; row < columns; ++row) {
     const std::int8_t* begin = plain.codes + row * in_features_;
@@ -69,54 +39,37 @@ IntegerLinear::IntegerLinear(const QuantizedTensor& weight, const at::Tensor& bi
   }
 }
 
-CodeRule IntegerLinear::rule_for(const float* x, std::int64_t count) const {
-  if (!spans_rows_ || count == 0) return rule_;
-  CodeRule per_row = rule_;
-  per_row.per_row = true;
-  const RowScale scale = scale_of_row(x, count, per_row);
-  CodeRule rule = rule_;
-  rule.scale = scale.scale;
-  rule.zero_point = static_cast<float>(scale.zero_point);
-  return rule;
+void IntegerLinear::load(InputPanel& panel, std::int64_t row, const float* x,
+                         const std::optional<RowScale>& shared) const {
+  panel.quantize(row, x, shared ? with_scale(rule_, *shared) : rule_);
 }
 
-TileFinish IntegerLinear::finish_of(const InputPanel& panel) const {
-  TileFinish finish{};
+std::optional<RowScale> IntegerLinear::shared_scale(const float* x, std::int64_t count) const {
+  return spans_rows_ ? scale_of_all(rule_, x, count) : std::nullopt;
+}
+
+CodeRule IntegerLinear::rule_for(const float* x, std::int64_t count) const {
+  const std::optional<RowScale> shared = shared_scale(x, count);
+  return shared ? with_scale(rule_, *shared) : rule_;
+}
+
+void IntegerLinear::run(const InputPanel& panel, std::int64_t first, std::int64_t count,
+                        const LinearOutput& output) const {
+  TileFinish finish = finish_to(output, first);
   finish.rows = panel.scales();
   finish.uniform = panel.has_one_scale();
   finish.column_scales = scales_.data();
   finish.column_sums = sums_.data();
   finish.bias = bias_.data();
-  return finish;
-}
-
-void IntegerLinear::multiply(const InputPanel& panel, std::int64_t first, std::int64_t count,
-                             const TileFinish& finish) const {
   matrix_->multiply(panel.codes(), panel.rows(), panel.stride(), first, count,
                     [&finish](const AccumulatorTile& tile) { finish_tile(tile, finish); });
-}
-
-void IntegerLinear::run(const InputPanel& panel, std::int64_t first, std::int64_t count,
-                        const LinearOutput& output) const {
-  TileFinish finish = finish_of(panel);
-  finish.activation = output.activation;
-  finish.add = output.add;
-  // Codes that begin with that of zero have no room for what ReLU takes away.
-  const bool is_implied = output.out == nullptr && output.rule->lowest == output.rule->zero_point;
-  finish.relu = output.relu && !is_implied;
-  finish.out = output.out == nullptr ? nullptr : output.out - first;
-  finish.out_stride = output.stride;
-  finish.codes = output.codes == nullptr ? nullptr : output.codes - first;
-  finish.codes_stride = output.codes_stride;
-  finish.rule = output.rule;
-  multiply(panel, first, count, finish);
 }
 
 bool IntegerLinear::run_into(const InputPanel& panel, Activation activation,
                              const PanelLinear& next, InputPanel& next_panel) const {
   const CodeRule* rule = next.fixed_rule();
-  if (rule == nullptr) return false;
-  next_panel.resize(panel.rows(), out_features());
+  if (rule == nullptr) return PanelLinear::run_into(panel, activation, next, next_panel);
+  next.prepare(next_panel, panel.rows());
   std::uint8_t* codes = next_panel.receive(*rule, panel.scales());
   run(panel, 0, out_features(),
       {.activation = activation,

@@ -11,7 +11,9 @@ void InputPanel::resize(std::int64_t rows, std::int64_t width) {
   rows_ = rows;
   width_ = width;
   stride_ = code_stride(width);
-  const auto needed = static_cast<std::size_t>(rows * stride_);
+  constexpr std::int64_t kReadable = 32;
+  const std::int64_t readable = (rows + kReadable - 1) / kReadable * kReadable;
+  const auto needed = static_cast<std::size_t>(readable * stride_);
   if (needed > capacity_) {
     codes_ = hwy::AllocateAligned<std::uint8_t>(needed);
     capacity_ = needed;
@@ -30,6 +32,11 @@ std::uint8_t* InputPanel::receive(const CodeRule& rule, const RowScale* sources)
     std::fill(codes + width_, codes + stride_, std::uint8_t{0});
   }
   return codes_.get();
+}
+
+float* InputPanel::receive_floats() {
+  std::fill_n(scales_.begin(), rows_, RowScale{1, 0});
+  return reinterpret_cast<float*>(codes_.get());
 }
 
 bool InputPanel::has_one_scale() const {
@@ -51,6 +58,23 @@ std::uint8_t* InputPanel::assign(std::int64_t row, const RowScale& scale, std::i
 void InputPanel::quantize(std::int64_t row, const float* x, const CodeRule& rule) {
   std::uint8_t* codes = assign(row, {});
   scales_[static_cast<std::size_t>(row)] = quantize_row(x, width_, rule, codes);
+}
+
+void PanelLinear::load_rows(InputPanel& panel, const float* x, std::int64_t rows,
+                            std::int64_t stride, const std::optional<RowScale>& shared) const {
+  prepare(panel, rows);
+  for (std::int64_t row = 0; row < rows; ++row) load(panel, row, x + row * stride, shared);
+}
+
+bool PanelLinear::run_into(const InputPanel& panel, Activation activation, const PanelLinear& next,
+                           InputPanel& next_panel) const {
+  if (!next.takes_floats()) return false;
+  next.prepare(next_panel, panel.rows());
+  constexpr auto kFloatBytes = static_cast<std::ptrdiff_t>(sizeof(float));
+  run(panel, {.out = next_panel.receive_floats(),
+              .stride = next_panel.stride() / kFloatBytes,
+              .activation = activation});
+  return true;
 }
 
 }  // namespace clipq

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <type_traits>
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "row_kernels.cpp"
@@ -12,6 +13,7 @@
 
 #include "curves-inl.h"
 #include "for_each_vector-inl.h"
+#include "value_quantizer-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace clipq {
@@ -111,18 +113,6 @@ RowScale ScaleOfRow(const float* x, std::int64_t width, const CodeRule& rule) {
   return {scale, static_cast<std::int32_t>(zero > rule.steps ? rule.steps : zero)};
 }
 
-/// values / scale, correctly rounded as a division is: the error of multiplying with the inverse is
-/// found by a fused multiply-add and made up for (Markstein), which is faster than dividing.
-template <class V>
-HWY_INLINE V Quotient(V values, V scale, [[maybe_unused]] V inverse) {
-#if HWY_TARGET <= HWY_AVX2
-  const V quotient = hn::Mul(values, inverse);
-  return hn::MulAdd(hn::NegMulAdd(quotient, scale, values), inverse, quotient);
-#else
-  return hn::Div(values, scale);  // no fused multiply-add
-#endif
-}
-
 /// Quantizes vectors of floats. Its members are copies, since stores of bytes may alias anything.
 template <bool kLooksForNan, class D>
 class VectorQuantizer {
@@ -210,10 +200,23 @@ struct Finishing {
   static constexpr bool kRelu = kReluLast;
 };
 
+/// Products of codes as floats, without what zero points add to them.
+template <class D, class V>
+HWY_INLINE hn::Vec<D> WithoutOffset(D d, const std::int32_t* products, V offset) {
+  return hn::ConvertTo(d, hn::Sub(hn::LoadU(hn::RebindToSigned<D>(), products), offset));
+}
+
+/// Values have no zero point.
+template <class D, class V>
+HWY_INLINE hn::Vec<D> WithoutOffset(D d, const float* products, V /*offset*/) {
+  return hn::LoadU(d, products);
+}
+
 /// `count` vectors of a tile from column `first` on; what belongs to columns stays in registers.
-template <int kVectors, class How, class D, class Curve>
-HWY_INLINE void FinishVectors(D d, const AccumulatorTile& tile, const TileFinish& finish,
-                              std::int64_t first, const Curve& curve) {
+template <int kVectors, class How, class Tile, class D, class Curve>
+HWY_INLINE void FinishVectors(D d, const Tile& tile, const TileFinish& finish, std::int64_t first,
+                              const Curve& curve) {
+  constexpr bool kIntegers = std::is_same_v<Tile, AccumulatorTile>;
   const hn::RebindToSigned<D> integers;
   const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
   hn::Vec<decltype(integers)> sums[kVectors];
@@ -222,7 +225,7 @@ HWY_INLINE void FinishVectors(D d, const AccumulatorTile& tile, const TileFinish
 #pragma GCC unroll 4
   for (int v = 0; v < kVectors; ++v) {
     const std::int64_t column = tile.column + first + v * lanes;
-    sums[v] = hn::LoadU(integers, finish.column_sums + column);
+    sums[v] = kIntegers ? hn::LoadU(integers, finish.column_sums + column) : hn::Zero(integers);
     scales[v] = hn::LoadU(d, finish.column_scales + column);
     biases[v] = hn::LoadU(d, finish.bias + column);
     if constexpr (How::kUniform) {
@@ -236,7 +239,7 @@ HWY_INLINE void FinishVectors(D d, const AccumulatorTile& tile, const TileFinish
       d, rule, {rule.scale, static_cast<std::int32_t>(rule.zero_point)});
   const bool add = finish.add;
   for (std::int64_t r = 0; r < tile.rows; ++r) {
-    const std::int32_t* products = tile.values + r * tile.stride + first;
+    const auto* products = tile.values + r * tile.stride + first;
     const RowScale& row = finish.rows[tile.row + r];
     const auto zero_point = hn::Set(integers, row.zero_point);
     const auto row_scale = hn::Set(d, row.scale);
@@ -246,11 +249,10 @@ HWY_INLINE void FinishVectors(D d, const AccumulatorTile& tile, const TileFinish
         How::kCodes ? finish.codes + (tile.row + r) * finish.codes_stride + column : nullptr;
 #pragma GCC unroll 4
     for (int v = 0; v < kVectors; ++v) {
-      const auto product = hn::LoadU(integers, products + v * lanes);
       const auto offset = How::kUniform ? sums[v] : hn::Mul(sums[v], zero_point);
       const auto scale = How::kUniform ? scales[v] : hn::Mul(scales[v], row_scale);
-      auto values =
-          curve(d, hn::MulAdd(hn::ConvertTo(d, hn::Sub(product, offset)), scale, biases[v]));
+      const auto product = WithoutOffset(d, products + v * lanes, offset);
+      auto values = curve(d, hn::MulAdd(product, scale, biases[v]));
       if constexpr (How::kFloats) {
         if (add) values = hn::Add(values, hn::LoadU(d, out + v * lanes));
       }
@@ -261,8 +263,8 @@ HWY_INLINE void FinishVectors(D d, const AccumulatorTile& tile, const TileFinish
   }
 }
 
-template <class How, class Curve>
-HWY_INLINE void FinishColumns(const AccumulatorTile& tile, const TileFinish& finish,
+template <class How, class Tile, class Curve>
+HWY_INLINE void FinishColumns(const Tile& tile, const TileFinish& finish,
                               const Curve& curve) {
   constexpr int kVectors = HWY_TARGET <= HWY_AVX3 ? 4 : 2;
   const Floats d;
@@ -282,8 +284,8 @@ HWY_INLINE void FinishColumns(const AccumulatorTile& tile, const TileFinish& fin
   }
 }
 
-template <bool kUniform, bool kRelu, class Curve>
-HWY_INLINE void FinishTileTo(const AccumulatorTile& tile, const TileFinish& finish,
+template <bool kUniform, bool kRelu, class Tile, class Curve>
+HWY_INLINE void FinishTileTo(const Tile& tile, const TileFinish& finish,
                              const Curve& curve) {
   if (finish.codes == nullptr) {
     FinishColumns<Finishing<true, false, kUniform, kRelu>>(tile, finish, curve);
@@ -294,8 +296,8 @@ HWY_INLINE void FinishTileTo(const AccumulatorTile& tile, const TileFinish& fini
   }
 }
 
-template <bool kRelu, class Curve>
-HWY_INLINE void FinishTileWith(const AccumulatorTile& tile, const TileFinish& finish,
+template <bool kRelu, class Tile, class Curve>
+HWY_INLINE void FinishTileWith(const Tile& tile, const TileFinish& finish,
                                const Curve& curve) {
   if (finish.uniform) {
     FinishTileTo<true, kRelu>(tile, finish, curve);
@@ -304,7 +306,8 @@ HWY_INLINE void FinishTileWith(const AccumulatorTile& tile, const TileFinish& fi
   }
 }
 
-void FinishTile(const AccumulatorTile& tile, const TileFinish& finish) {
+template <class Tile>
+HWY_INLINE void FinishAnyTile(const Tile& tile, const TileFinish& finish) {
   const auto same = [](auto, auto x) HWY_ATTR { return x; };
   if (!finish.activation) {
     return finish.relu ? FinishTileWith<true>(tile, finish, same)
@@ -320,6 +323,14 @@ void FinishTile(const AccumulatorTile& tile, const TileFinish& finish) {
   }
 }
 
+void FinishTile(const AccumulatorTile& tile, const TileFinish& finish) {
+  FinishAnyTile(tile, finish);
+}
+
+void FinishFloatTile(const FloatTile& tile, const TileFinish& finish) {
+  FinishAnyTile(tile, finish);
+}
+
 }  // namespace
 }  // namespace HWY_NAMESPACE
 }  // namespace clipq
@@ -332,6 +343,7 @@ HWY_EXPORT(NormalizeRow);
 HWY_EXPORT(ScaleOfRow);
 HWY_EXPORT(QuantizeRow);
 HWY_EXPORT(FinishTile);
+HWY_EXPORT(FinishFloatTile);
 
 void normalize_row(const float* x, const float* weight, const float* bias, std::int64_t width,
                    float eps, float* out) {
@@ -349,6 +361,10 @@ RowScale quantize_row(const float* x, std::int64_t width, const CodeRule& rule,
 
 void finish_tile(const AccumulatorTile& tile, const TileFinish& finish) {
   HWY_DYNAMIC_DISPATCH(FinishTile)(tile, finish);
+}
+
+void finish_tile(const FloatTile& tile, const TileFinish& finish) {
+  HWY_DYNAMIC_DISPATCH(FinishFloatTile)(tile, finish);
 }
 
 }  // namespace clipq

@@ -83,20 +83,36 @@ namespace {
 
 void configure_all_rows() { AmxTiles::configure(AmxTiles::kRows); }
 
-void multiply_bfloat16(const Bfloat16Rows& rows, const Bfloat16Pairs& pairs, std::int64_t steps,
-                       std::int64_t columns, float* out, std::ptrdiff_t out_stride) {
+void load_accumulators(const float* out, std::ptrdiff_t stride, bool has_lower) {
+  _tile_loadd(0, out, stride * 4);
+  _tile_loadd(1, out + kTileRows, stride * 4);
+  if (!has_lower) return;
+  _tile_loadd(2, out + kTileRows * stride, stride * 4);
+  _tile_loadd(3, out + kTileRows * stride + kTileRows, stride * 4);
+}
+
+void zero_accumulators() {
+  _tile_zero(0);
+  _tile_zero(1);
+  _tile_zero(2);
+  _tile_zero(3);
+}
+
+void multiply_bfloat16(const Bfloat16Product& product, float* out, std::ptrdiff_t out_stride) {
+  const Bfloat16Rows& rows = product.left;
   const bool has_lower = rows.rows > kTileRows;
   const std::ptrdiff_t left_bytes = rows.stride * 2;
-  const std::ptrdiff_t right_bytes = pairs.stride * 4;
+  const std::ptrdiff_t right_bytes = product.right.stride * 4;
   const std::ptrdiff_t out_bytes = out_stride * 4;
-  for (std::int64_t column = 0; column < columns; column += AmxTiles::kColumns) {
+  for (std::int64_t column = 0; column < product.columns; column += AmxTiles::kColumns) {
     const std::uint16_t* left = rows.values;
-    const std::uint32_t* right = pairs.values + column;
-    _tile_zero(0);
-    _tile_zero(1);
-    _tile_zero(2);
-    _tile_zero(3);
-    for (std::int64_t step = 0; step < steps; ++step) {
+    const std::uint32_t* right = product.right.values + column;
+    if (product.adds) {
+      load_accumulators(out + column, out_stride, has_lower);
+    } else {
+      zero_accumulators();
+    }
+    for (std::int64_t step = 0; step < product.steps; ++step) {
       _tile_loadd(4, left, left_bytes);
       _tile_loadd(6, right, right_bytes);
       _tile_loadd(7, right + kTileRows, right_bytes);
@@ -108,7 +124,7 @@ void multiply_bfloat16(const Bfloat16Rows& rows, const Bfloat16Pairs& pairs, std
         _tile_dpbf16ps(3, 5, 7);
       }
       left += Bfloat16Kernel::kDepth;
-      right += kTileRows * pairs.stride;
+      right += kTileRows * product.right.stride;
     }
     _tile_stored(0, out + column, out_bytes);
     _tile_stored(1, out + column + kTileRows, out_bytes);

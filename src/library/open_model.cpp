@@ -43,21 +43,31 @@ Tokenizer read_tokenizer_file(const std::filesystem::path& file,
   return {source, file.string()};
 }
 
-/// Puts an artifact's layers on integer kernels where available.
+NativeOptions native_options(const ModelOptions& options) {
+  NativeOptions native;
+  native.attention = options.attention;
+  if (options.kernels != nullptr) {
+    native.path = options.kernels->integer;
+    native.floats = options.kernels->floats;
+  }
+  return native;
+}
+
+/// Puts an artifact's layers on native kernels where available.
 void make_native(Artifact& artifact, ModelInfo& info, const std::string& where,
                  const ModelOptions& options) {
   NativeModel native =
-      clipq::make_native(std::move(artifact.quantized.model), {options.kernels, options.attention});
+      clipq::make_native(std::move(artifact.quantized.model), native_options(options));
   artifact.quantized.model = std::move(native.model);
   for (const std::string& layer : native.simulated) log::debug(cat(where, ": simulated ", layer));
   info.kernels = native.describe();
   if (info.kernels.empty()) {
     log::info(cat(where, ": recipe ", info.recipe,
-                  " has no layers for integer kernels; its layers are simulated in float32"));
+                  " has no layers for native kernels; its layers are simulated in float32"));
     return;
   }
   info.mode = "native";
-  log::info(cat(where, ": integer kernels: ", info.kernels));
+  log::info(cat(where, ": kernels: ", info.kernels));
 }
 
 OpenedModel open_artifact(CheckpointContents contents, const std::string& where, ModelInfo info,

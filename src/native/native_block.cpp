@@ -67,6 +67,8 @@ NativeBlock::NativeBlock(const Block& block, const std::string& name, const Bloc
     : block_(block),
       names_(name),
       choices_(choices),
+      attends_by_heads_(why_not_by_heads(*block.attention).empty()),
+      head_quantizers_(attends_by_heads_ ? head_quantizers(*block.attention) : std::nullopt),
       attention_norm_(block.attention_norm),
       qkv_(require_panels(block.qkv)),
       attention_output_(require_panels(block.attention_output)),
@@ -74,12 +76,10 @@ NativeBlock::NativeBlock(const Block& block, const std::string& name, const Bloc
       mlp_hidden_(require_panels(block.mlp_hidden)),
       mlp_output_(require_panels(block.mlp_output)) {}
 
-bool NativeBlock::has_float_attention() const { return block_.attention->quantizers() == nullptr; }
-
 void NativeBlock::load_normalized(const Norm& norm, const PanelLinear& linear, const float* x,
                                   std::int64_t rows, BlockScratch& scratch) const {
   float* normalized = at_least(scratch.row, width());
-  scratch.input.resize(rows, width());
+  linear.prepare(scratch.input, rows);
   for (std::int64_t r = 0; r < rows; ++r) {
     normalize_row(x + r * width(), norm.weight.const_data_ptr<float>(),
                   norm.bias.const_data_ptr<float>(), width(), norm.eps, normalized);
@@ -124,7 +124,7 @@ void NativeBlock::attend(const ProjectedItem& item, std::int64_t head,
                          BlockScratch& scratch) const {
   const TimedLayer timed = time(scratch, names_.attention);
   const std::int64_t column = head * head_width();
-  choices_.attention->attend({.queries = item.queries + column,
+  const HeadView view = {.queries = item.queries + column,
                               .query_stride = item.query_stride,
                               .query_rows = item.query_rows,
                               .keys = item.keys + column,
@@ -134,8 +134,12 @@ void NativeBlock::attend(const ProjectedItem& item, std::int64_t head,
                               .head_width = head_width(),
                               .causal = item.causal,
                               .out = item.out + column,
-                              .out_stride = width()},
-                             scratch.attention);
+                              .out_stride = width()};
+  if (head_quantizers_) {
+    attend_quantized_head(view, *head_quantizers_, scratch.attention);
+  } else {
+    choices_.attention->attend(view, scratch.attention);
+  }
 }
 
 void NativeBlock::finish(const float* attended, float* residual, std::int64_t rows,
@@ -151,10 +155,7 @@ void NativeBlock::finish_panel(const float* attended, float* residual, std::int6
                                BlockScratch& scratch) const {
   {
     const TimedLayer timed = time(scratch, names_.attention_output_input);
-    scratch.input.resize(rows, width());
-    for (std::int64_t r = 0; r < rows; ++r) {
-      attention_output_.load(scratch.input, r, attended + r * width());
-    }
+    attention_output_.load_rows(scratch.input, attended, rows, width());
   }
   {
     const TimedLayer timed = time(scratch, names_.attention_output);
@@ -175,10 +176,7 @@ void NativeBlock::hidden_by_rows(std::int64_t rows, BlockScratch& scratch) const
     mlp_hidden_.run(scratch.input, {hidden, hidden_width, block_.activation});
   }
   const TimedLayer timed = time(scratch, names_.mlp_output_input);
-  scratch.hidden_input.resize(rows, hidden_width);
-  for (std::int64_t r = 0; r < rows; ++r) {
-    mlp_output_.load(scratch.hidden_input, r, hidden + r * hidden_width);
-  }
+  mlp_output_.load_rows(scratch.hidden_input, hidden, rows, hidden_width);
 }
 
 bool NativeBlock::hidden_by_tiles(BlockScratch& scratch) const {

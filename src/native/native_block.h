@@ -1,12 +1,14 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "clipq/kernels/panel_linear.h"
 #include "clipq/model/layer_profile.h"
 #include "clipq/model/transformer.h"
+#include "clipq/native/native_attention.h"
 #include "clipq/native/native_transformer.h"
 
 namespace clipq {
@@ -58,7 +60,9 @@ class NativeBlock {
   NativeBlock(const Block& block, const std::string& name, const BlockChoices& choices);
 
   const Attention& attention() const { return *block_.attention; }
-  bool has_float_attention() const;
+  bool has_float_attention() const { return block_.attention->quantizers() == nullptr; }
+  /// Whether attend() can compute the attention.
+  bool attends_by_heads() const { return attends_by_heads_; }
   std::int64_t width() const { return attention_output_.out_features(); }
   std::int64_t heads() const { return block_.attention->heads(); }
   std::int64_t head_width() const { return width() / heads(); }
@@ -83,7 +87,7 @@ class NativeBlock {
   /// @param out [rows][3 or 2][columns of the heads]
   void project_heads(const HeadRange& heads, bool queries, float* out, BlockScratch& scratch) const;
 
-  /// One head of an item's attention, counted from the item's first.
+  /// One head of an item's attention, counted from the item's first. Wants attends_by_heads().
   void attend(const ProjectedItem& item, std::int64_t head, BlockScratch& scratch) const;
 
   /// residual += attention_output(attended), then residual += mlp(mlp_norm(residual)).
@@ -119,6 +123,8 @@ class NativeBlock {
   Block block_;  ///< keeps the layers alive
   Names names_;
   BlockChoices choices_;
+  bool attends_by_heads_;
+  std::optional<HeadQuantizers> head_quantizers_;
   Norm attention_norm_;
   const PanelLinear& qkv_;
   const PanelLinear& attention_output_;

@@ -9,8 +9,8 @@
 
 namespace clipq {
 
-NativeLinear::NativeLinear(std::shared_ptr<const IntegerLinear> integer)
-    : integer_(std::move(integer)) {}
+NativeLinear::NativeLinear(std::shared_ptr<const PanelLinear> panels)
+    : panels_(std::move(panels)) {}
 
 at::Tensor NativeLinear::forward(const at::Tensor& x) const {
   return forward_part(x, 0, out_features());
@@ -29,16 +29,13 @@ at::Tensor NativeLinear::forward_part(const at::Tensor& x, std::int64_t first,
   at::Tensor output = at::empty(shape, x.options());
   const std::int64_t width = in_features();
   const float* values = input.const_data_ptr<float>();
-  const CodeRule rule = integer_->rule_for(values, input.numel());
+  const std::optional<RowScale> shared = panels_->shared_scale(values, input.numel());
   float* out = output.mutable_data_ptr<float>();
-  for_each_panel(input.numel() / width, integer_->panel_rows(),
+  for_each_panel(input.numel() / width, panels_->panel_rows(),
                  [&](std::int64_t row, std::int64_t rows) {
                    static thread_local InputPanel panel;
-                   panel.resize(rows, width);
-                   for (std::int64_t r = 0; r < rows; ++r) {
-                     panel.quantize(r, values + (row + r) * width, rule);
-                   }
-                   integer_->run(panel, first, count, {out + row * count, count});
+                   panels_->load_rows(panel, values + row * width, rows, width, shared);
+                   panels_->run(panel, first, count, {out + row * count, count});
                  });
   return output;
 }

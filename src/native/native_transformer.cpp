@@ -75,6 +75,11 @@ bool NativeTransformer::has_float_attention() const {
                      [](const NativeBlock& block) { return block.has_float_attention(); });
 }
 
+bool NativeTransformer::attends_by_heads() const {
+  return std::all_of(blocks_.begin(), blocks_.end(),
+                     [](const NativeBlock& block) { return block.attends_by_heads(); });
+}
+
 at::Tensor NativeTransformer::forward(const at::Tensor& x) const {
   const TowerBatch batch = {x.contiguous(), {}, /*cut=*/false};
   at::Tensor output = at::empty(batch.x.sizes(), x.options());
@@ -85,7 +90,7 @@ at::Tensor NativeTransformer::forward(const at::Tensor& x) const {
 at::Tensor NativeTransformer::forward_pooled(const at::Tensor& x,
                                              const at::Tensor& positions) const {
   const TowerBatch batch = {x.contiguous(), positions.to(at::kLong).contiguous(),
-                            has_float_attention() && blocks_.front().attention().causal()};
+                            attends_by_heads() && blocks_.front().attention().causal()};
   at::Tensor output = at::empty({batch.count(), batch.width()}, x.options());
   run(batch, output.mutable_data_ptr<float>());
   return output;
@@ -96,7 +101,7 @@ void NativeTransformer::run(const TowerBatch& batch, float* out) const {
   const std::int64_t rows = batch.items(0, batch.count()).rows();
   const std::int64_t threads = at::get_num_threads();
   const bool by_items =
-      has_float_attention() && batch.count() >= 2 * threads && rows >= kLongItem * batch.count();
+      attends_by_heads() && batch.count() >= 2 * threads && rows >= kLongItem * batch.count();
   const std::int64_t panel = blocks_.front().panel_rows();
   const std::int64_t most = by_items ? std::max(kLeastRowsOfOneThread, panel)
                                      : std::max(kLeastRowsOfThreads, threads * panel);

@@ -66,10 +66,7 @@ void PoolPass::run(std::int64_t items, float* out) {
 void PoolPass::project_queries(std::int64_t items) {
   const TimedLayer timed = time(pool_.qkv_name);
   InputPanel& panel = panel_of_this_thread();
-  panel.resize(items, pool_.width());
-  for (std::int64_t item = 0; item < items; ++item) {
-    pool_.qkv->load(panel, item, tokens_ + item * pool_.tokens() * pool_.width());
-  }
+  pool_.qkv->load_rows(panel, tokens_, items, pool_.tokens() * pool_.width());
   float* queries = queries_room_.at_least(items * pool_.width());
   pool_.qkv->run(panel, 0, pool_.width(), {.out = queries, .stride = pool_.width()});
   queries_ = queries;
@@ -84,10 +81,7 @@ void PoolPass::project(std::int64_t first, std::int64_t items) {
                  [&](std::int64_t row, std::int64_t rows) {
                    const TimedLayer timed = time(pool_.qkv_name);
                    InputPanel& panel = panel_of_this_thread();
-                   panel.resize(rows, width);
-                   for (std::int64_t i = 0; i < rows; ++i) {
-                     pool_.qkv->load(panel, i, tokens + (row + i) * width);
-                   }
+                   pool_.qkv->load_rows(panel, tokens + row * width, rows, width);
                    pool_.qkv->run(panel, width, 2 * width,
                                   {.out = projected + row * 2 * width, .stride = 2 * width});
                  });

@@ -91,7 +91,7 @@ const IntegerLinear* integer_of(const std::shared_ptr<const Linear>& layer) {
     return &convolution->integer();
   }
   const auto* linear = dynamic_cast<const NativeLinear*>(layer.get());
-  return linear == nullptr ? nullptr : &linear->integer();
+  return linear == nullptr ? nullptr : dynamic_cast<const IntegerLinear*>(&linear->panels());
 }
 
 }  // namespace clipq

@@ -196,7 +196,7 @@ void TowerPass::finish_pooled(std::int64_t first, std::int64_t count, BlockScrat
 
 void TowerPass::attend(const NativeBlock& block, std::vector<BlockScratch>& threads) {
   float* projected = projected_.data();
-  if (!block.has_float_attention()) {
+  if (!block.attends_by_heads()) {
     const TimedLayer timed(threads.front().profile, block.attention_name());
     keep(block.attention().forward(
         at::from_blob(projected, {items_.count(), items_.length(0), 3 * width_}, at::kFloat)));
@@ -212,7 +212,7 @@ void TowerPass::attend(const NativeBlock& block, std::vector<BlockScratch>& thre
 /// Attention of the pooled rows alone.
 void TowerPass::attend_pooled(const NativeBlock& block, std::vector<BlockScratch>& threads) {
   float* projected = projected_.data();
-  if (!block.has_float_attention()) {
+  if (!block.attends_by_heads()) {
     const TimedLayer timed(threads.front().profile, block.attention_name());
     keep(block.attention().forward_pooled(
         at::from_blob(queries_, {items_.count(), 1, width_}, at::kFloat),

@@ -26,7 +26,7 @@ class TowerPass {
 
   /// On the calling thread: an item, or some that fill a panel together, go through a block before
   /// others do, so that all that is computed of them there stays in the core's cache. Wants
-  /// attention that isn't quantized.
+  /// attention that is computed by heads.
   /// @param out [items, width]: the pooled rows, or [rows, width]: all of them
   void by_items(BlockScratch& thread, float* out);
 

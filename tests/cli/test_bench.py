@@ -108,11 +108,26 @@ class Bench(CliTest):
         self.fails(2, "unknown kernels \"avx513\"", "bench", self.artifact, "--kernels", "avx513")
         self.fails(2, "no effect with --mode simulate", "bench", self.artifact, "--kernels", "portable", "--mode", "simulate")
 
-    def test_what_has_no_integer_kernels_is_simulated(self):
-        self.ok("quantize", self.path, "--recipe", "int8-weight-only", "-o", self.folder / "w.pt")
+    def test_every_recipe_runs_on_kernels(self):
+        """FP8 and float inputs as well: `simulate` is the reference for their embeddings."""
+        for recipe in ("fp8-max", "fp8-weight-only", "int8-weight-only", "int4-weight-only", "fp16", "int8-static"):
+            artifact = self.folder / f"{recipe}.pt"
+            self.ok("quantize", self.path, "--recipe", recipe, *self.calibration(recipe), "-o", artifact)
+            process = clipq("bench", artifact, "--seconds", "0.1", "--json")
+            model = json.loads(process.stdout)["results"][0]["model"]
+            self.assertEqual(model["mode"], "native", recipe)
+            self.assertNotIn("simulated", model["kernels"], recipe)
+            cosines = (self.embeddings("--mode", "simulate", artifact=artifact) * self.embeddings(artifact=artifact)).sum(1)
+            self.assertGreater(cosines.min(), 0.99, recipe)
+
+    def test_what_has_no_kernels_is_simulated(self):
+        (self.folder / "embedding.json").write_text(json.dumps({
+            "name": "embedding", "rules": [{"match": "*", "enable": False},
+                                           {"match": "token_embedding.weight_quantizer", "format": "int8", "granularity": "channel"}]}))
+        self.ok("quantize", self.path, "--recipe", self.folder / "embedding.json", "-o", self.folder / "w.pt")
         process = clipq("bench", self.folder / "w.pt", "--seconds", "0.1", "--json")
         self.assertEqual(json.loads(process.stdout)["results"][0]["model"]["mode"], "simulate")
-        self.assertRegex(process.stderr, "has no layers for integer kernels")
+        self.assertRegex(process.stderr, "has no layers for native kernels")
 
 
 if __name__ == "__main__":

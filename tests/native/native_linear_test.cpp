@@ -7,8 +7,10 @@
 #include <algorithm>
 #include <limits>
 
+#include "clipq/kernels/integer_linear.h"
 #include "clipq/native/native_convolution.h"
 #include "clipq/quant/simulated_layers.h"
+#include "reference_linear.h"
 #include "tensors.h"
 
 namespace clipq {
@@ -16,6 +18,7 @@ namespace {
 
 using testing::max_difference;
 using testing::random_normal;
+using testing::ReferenceLinear;
 
 struct InputKind {
   const char* name;
@@ -68,27 +71,6 @@ NativeLinear native_of(const SimulatedLinear& layer, const IntegerPath& path) {
       *layer.contents()->quantized, layer.contents()->bias, *layer.input(), &path));
 }
 
-/// What simulate defines, summed in float64, and the magnitude that rounding is relative to.
-struct Reference {
-  Reference(const SimulatedLinear& layer, const at::Tensor& x) {
-    const at::Tensor input = layer.input()->simulate(x).to(at::kDouble);
-    const at::Tensor weight = dequantize(*layer.contents()->quantized).to(at::kDouble);
-    const at::Tensor bias =
-        layer.contents()->bias.defined() ? layer.contents()->bias.to(at::kDouble) : at::Tensor();
-    values = at::linear(input, weight, bias);
-    magnitude =
-        at::linear(input.abs(), weight.abs(), bias.defined() ? bias.abs() : bias).clamp_min(1e-30);
-  }
-
-  double error(const at::Tensor& y) const {
-    if (y.numel() == 0) return 0;
-    return y.to(at::kDouble).sub(values).abs().div(magnitude).max().item<double>();
-  }
-
-  at::Tensor values;
-  at::Tensor magnitude;
-};
-
 class EveryKernel : public ::testing::TestWithParam<std::tuple<std::string, InputKind>> {
  protected:
   void SetUp() override {
@@ -120,7 +102,7 @@ class EveryKernel : public ::testing::TestWithParam<std::tuple<std::string, Inpu
     const IntegerPath* path = path_for(layer);
     if (path == nullptr) return;
     const NativeLinear native = native_of(layer, *path);
-    const Reference reference(layer, x);
+    const ReferenceLinear reference(layer, x);
     EXPECT_LT(reference.error(native.forward(x)), 1e-6) << x.sizes() << " to " << out;
     ASSERT_EQ(native.forward(x).sizes(), reference.values.sizes());
     if (out < 4) return;
@@ -230,7 +212,7 @@ TEST(NativeLinear, APathThatWouldSaturateIsReplaced) {
   const SimulatedLinear layer = layer_of(kind, random_normal({4, 20}, 1), 6, true);
   const IntegerPath& path = find_integer_path("avx2", "test");
   if (!path.supported()) GTEST_SKIP() << "this processor lacks avx2";
-  EXPECT_STRNE(native_of(layer, path).integer().path_name(), "avx2");
+  EXPECT_STRNE(native_of(layer, path).panels().path_name(), "avx2");
 }
 
 }  // namespace

@@ -78,7 +78,7 @@ ModelOptions ModelArguments::options() const {
   }
   options.simulate = mode == "simulate";
   if (kernels != "auto") {
-    options.kernels = &find_integer_path(kernels, "--kernels");
+    options.kernels = &find_kernel_path(kernels, "--kernels");
     if (options.simulate) throw UsageError("--kernels has no effect with --mode simulate");
   }
   if (attention != "auto") {

@@ -8,7 +8,7 @@
 #include "clipq/data/dataset.h"
 #include "clipq/eval/task.h"
 #include "clipq/kernels/attention_path.h"
-#include "clipq/kernels/integer_path.h"
+#include "clipq/kernels/kernel_path.h"
 #include "clipq/numerics/observer.h"
 #include "clipq/quant/algorithm.h"
 #include "clipq/quant/recipe.h"
@@ -60,7 +60,7 @@ Rows rows_of_paths(const std::vector<Path>& paths) {
   return rows;
 }
 
-Rows kernel_rows() { return rows_of_paths(integer_paths()); }
+Rows kernel_rows() { return rows_of_paths(kernel_paths()); }
 Rows attention_rows() { return rows_of_paths(attention_paths()); }
 
 Rows task_rows() { return rows_of(tasks()); }

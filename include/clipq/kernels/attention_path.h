@@ -2,8 +2,11 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
+
+#include "clipq/kernels/input_rules.h"
 
 namespace clipq {
 
@@ -28,6 +31,21 @@ struct AttentionScratch {
   std::vector<std::uint16_t> halves;  ///< bfloat16
   std::vector<std::uint32_t> pairs;   ///< of bfloat16
 };
+
+/// Quantizers around the products of a head; an operand without one stays float32. No rule has a
+/// range per row.
+struct HeadQuantizers {
+  std::optional<ValueRule> queries;
+  std::optional<ValueRule> keys;
+  std::optional<ValueRule> softmax;
+  std::optional<ValueRule> values;
+  std::optional<ValueRule> output;
+};
+
+/// Attention of a head on quantized operands, with products of the values of their codes: those of
+/// integers are exact as long as their sums are below 2^24. Softmax is float32.
+void attend_quantized_head(const HeadView& head, const HeadQuantizers& quantizers,
+                           AttentionScratch& scratch);
 
 /// A way to compute softmax(q k^T / sqrt(head width)) v. Where operands of the two products are
 /// rounded to bfloat16, sums and softmax are still float32.

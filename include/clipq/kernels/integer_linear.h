@@ -28,18 +28,22 @@ class IntegerLinear final : public PanelLinear {
   std::int64_t in_features() const override { return in_features_; }
   std::int64_t out_features() const override { return static_cast<std::int64_t>(bias_.size()); }
   std::int64_t panel_rows() const override { return path_->panel_rows; }
-  const char* path_name() const { return path_->name; }
+  const char* path_name() const override { return path_->name; }
 
   /// How inputs become codes. Of a dynamic range per tensor: what `rule_for` gives.
   const CodeRule& rule() const { return rule_; }
-  bool spans_rows() const { return spans_rows_; }
+  bool spans_rows() const override { return spans_rows_; }
 
   /// The rule for a whole input, x [count] values: rule() unless its range spans rows.
   CodeRule rule_for(const float* x, std::int64_t count) const;
 
-  void load(InputPanel& panel, std::int64_t row, const float* x) const override {
-    panel.quantize(row, x, rule_);
+  void prepare(InputPanel& panel, std::int64_t rows) const override {
+    panel.resize(rows, in_features_);
   }
+  using PanelLinear::load;
+  void load(InputPanel& panel, std::int64_t row, const float* x,
+            const std::optional<RowScale>& shared) const override;
+  std::optional<RowScale> shared_scale(const float* x, std::int64_t count) const override;
   const CodeRule* fixed_rule() const override {
     return rule_.per_row || spans_rows_ ? nullptr : &rule_;
   }
@@ -51,10 +55,6 @@ class IntegerLinear final : public PanelLinear {
                 InputPanel& next_panel) const override;
 
  private:
-  TileFinish finish_of(const InputPanel& panel) const;
-  void multiply(const InputPanel& panel, std::int64_t first, std::int64_t count,
-                const TileFinish& finish) const;
-
   std::int64_t in_features_;
   CodeRule rule_;
   bool spans_rows_;

@@ -10,11 +10,12 @@
 
 namespace clipq {
 
-/// Rows of an activation as a linear layer reads them: codes, for as many rows and columns as it
-/// was last sized for.
+/// Rows of an activation as a linear layer reads them: codes, or the values of codes as floats, for
+/// as many rows and columns as it was last sized for.
 class InputPanel {
  public:
-  /// Makes room for `rows` rows of `width` codes; keeps what is large enough.
+  /// Makes room for `rows` rows of `width` bytes; keeps what is large enough. As many rows can be
+  /// read as the next multiple of 32.
   void resize(std::int64_t rows, std::int64_t width);
 
   /// Makes the rows those of a layer's output by a rule without a range per row, and returns where
@@ -25,12 +26,20 @@ class InputPanel {
   /// Quantizes x [width] as row `row`.
   void quantize(std::int64_t row, const float* x, const CodeRule& rule);
 
+  /// Gives a row a scale without a change to its values.
+  void set_scale(std::int64_t row, const RowScale& scale) {
+    scales_[static_cast<std::size_t>(row)] = scale;
+  }
+
+  /// Makes the rows floats, each a multiple of 1, and returns where they go. `stride()` is in
+  /// bytes.
+  float* receive_floats();
+
   /// Gives the rows from `row` on a scale, and returns where the codes of the first go.
   std::uint8_t* assign(std::int64_t row, const RowScale& scale, std::int64_t count = 1);
 
   const std::uint8_t* codes() const { return codes_.get(); }
   std::ptrdiff_t stride() const { return stride_; }  ///< from a row's codes to the next's
-  const std::uint8_t* codes(std::int64_t row) const { return codes_.get() + row * stride_; }
   std::int64_t rows() const { return rows_; }
   const RowScale* scales() const { return scales_.data(); }
   bool has_one_scale() const;
@@ -71,8 +80,29 @@ class PanelLinear {
   /// Rows of a panel that are worth multiplying together.
   virtual std::int64_t panel_rows() const = 0;
 
-  /// Puts x [in_features] into a panel of that width as row `row`.
-  virtual void load(InputPanel& panel, std::int64_t row, const float* x) const = 0;
+  /// Of the kernels that it runs on.
+  virtual const char* path_name() const = 0;
+
+  /// Sizes a panel for rows of the layer's input.
+  virtual void prepare(InputPanel& panel, std::int64_t rows) const = 0;
+
+  /// Puts x [in_features] into a panel as row `row`.
+  /// @param shared what shared_scale() gives for the whole input
+  virtual void load(InputPanel& panel, std::int64_t row, const float* x,
+                    const std::optional<RowScale>& shared) const = 0;
+  void load(InputPanel& panel, std::int64_t row, const float* x) const {
+    load(panel, row, x, std::nullopt);
+  }
+
+  /// Sizes a panel for `rows` rows of x that stand `stride` floats apart, and loads them.
+  void load_rows(InputPanel& panel, const float* x, std::int64_t rows, std::int64_t stride,
+                 const std::optional<RowScale>& shared = std::nullopt) const;
+
+  /// Whether the input's codes have one range that is taken from all rows at run time.
+  virtual bool spans_rows() const = 0;
+
+  /// What the codes of a whole input, x [count] values, mean; absent unless spans_rows().
+  virtual std::optional<RowScale> shared_scale(const float* x, std::int64_t count) const = 0;
 
   /// The output features [first, first + count) of the panel's rows.
   virtual void run(const InputPanel& panel, std::int64_t first, std::int64_t count,
@@ -85,12 +115,13 @@ class PanelLinear {
   /// between them; null: it can't, since whole rows must be known first.
   virtual const CodeRule* fixed_rule() const { return nullptr; }
 
+  /// Whether load() copies floats.
+  virtual bool takes_floats() const { return false; }
+
   /// Puts all output features, activated, into `next_panel` as `next` would load them. Returns
   /// false, and leaves the panel alone, if that takes rows of floats.
-  virtual bool run_into(const InputPanel& /*panel*/, Activation /*activation*/,
-                        const PanelLinear& /*next*/, InputPanel& /*next_panel*/) const {
-    return false;
-  }
+  virtual bool run_into(const InputPanel& panel, Activation activation, const PanelLinear& next,
+                        InputPanel& next_panel) const;
 };
 
 }  // namespace clipq

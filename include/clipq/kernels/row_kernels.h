@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 
+#include "clipq/kernels/float_path.h"
 #include "clipq/kernels/integer_path.h"
 #include "clipq/numerics/activation.h"
 
@@ -39,13 +40,13 @@ RowScale quantize_row(const float* x, std::int64_t width, const CodeRule& rule,
 /// What the codes of a row would mean under a rule with a range per row.
 RowScale scale_of_row(const float* x, std::int64_t width, const CodeRule& rule);
 
-/// Turns integer products into floats: (product - zero_point * column_sum) * scale * column_scale
-/// + bias.
+/// Turns products of codes into floats: (product - zero_point * column_sum) * scale * column_scale
+/// + bias. Products of values have no zero points.
 struct TileFinish {
   const RowScale* rows;                  ///< one a row of codes
   bool uniform = false;                  ///< whether they are all the same
   const float* column_scales;            ///< of the weight, one a column
-  const std::int32_t* column_sums;       ///< of the weight's codes
+  const std::int32_t* column_sums;       ///< of the weight's codes; of values null
   const float* bias;                     ///< one a column
   std::optional<Activation> activation;  ///< not together with `relu`
   bool add = false;                      ///< to what stands in `out`
@@ -59,5 +60,6 @@ struct TileFinish {
 };
 
 void finish_tile(const AccumulatorTile& tile, const TileFinish& finish);
+void finish_tile(const FloatTile& tile, const TileFinish& finish);
 
 }  // namespace clipq

@@ -8,7 +8,7 @@
 #include "clipq/checkpoint/checkpoint.h"
 #include "clipq/eval/encode.h"
 #include "clipq/kernels/attention_path.h"
-#include "clipq/kernels/integer_path.h"
+#include "clipq/kernels/kernel_path.h"
 #include "clipq/result/result.h"
 #include "clipq/text/tokenizer.h"
 
@@ -18,8 +18,8 @@ namespace clipq {
 struct ModelOptions {
   CheckpointOptions checkpoint;  ///< how checkpoints are read; artifacts hold all of it
   std::filesystem::path bpe;     ///< the tokenizer's file; empty: the model's own, else standard
-  bool simulate = false;         ///< --mode simulate: don't look for integer kernels
-  const IntegerPath* kernels = nullptr;      ///< --kernels; nullptr: the fastest for each shape
+  bool simulate = false;         ///< --mode simulate: don't use native kernels
+  const KernelPath* kernels = nullptr;       ///< --kernels; nullptr: the fastest for each layer
   const AttentionPath* attention = nullptr;  ///< --attention; nullptr: the fastest
 };
 

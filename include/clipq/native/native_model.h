@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "clipq/kernels/attention_path.h"
+#include "clipq/kernels/float_path.h"
 #include "clipq/kernels/integer_path.h"
 #include "clipq/model/clip_model.h"
 
@@ -14,9 +15,10 @@ namespace clipq {
 struct NativeOptions {
   const IntegerPath* path = nullptr;  ///< wherever it is exact; nullptr: the fastest for each shape
   const AttentionPath* attention = nullptr;  ///< where it isn't quantized; nullptr: the fastest
+  const FloatPath* floats = nullptr;         ///< wherever it is exact; nullptr: the fastest
 };
 
-/// A model on integer kernels, and what could not be put on them.
+/// A model on native kernels, and what could not be put on them.
 struct NativeModel {
   ClipModel model;
   std::map<std::string, std::int64_t> layers;  ///< linears by the path that they run on
@@ -30,7 +32,7 @@ struct NativeModel {
   std::string describe() const;
 };
 
-/// Puts every simulated linear that has integer kernels on them, and each tower whose linears all
+/// Puts every simulated linear that has native kernels on them, and each tower whose linears all
 /// have into one runner. `model` is taken over, so that each weight is freed once it is packed.
 NativeModel make_native(ClipModel model, const NativeOptions& options);
 

@@ -36,10 +36,13 @@ class NativeTransformer final : public TransformerRunner {
   /// Whether no block's attention is quantized.
   bool has_float_attention() const;
 
+  /// Whether every block's attention is computed head by head.
+  bool attends_by_heads() const;
+
   at::Tensor forward(const at::Tensor& x) const override;
   at::Tensor forward_pooled(const at::Tensor& x, const at::Tensor& positions) const override;
 
-  bool skips_hidden() const override { return has_float_attention(); }
+  bool skips_hidden() const override { return attends_by_heads(); }
 
   /// Quantizers have names of their own, and a LayerNorm goes with the one after it.
   std::shared_ptr<const TransformerRunner> profiled(

@@ -1,0 +1,201 @@
+#include "dequantize_codes.h"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "dequantize_codes.cpp"
+#include <hwy/foreach_target.h>
+// After foreach_target.h, which includes this file once for every instruction set.
+#include <hwy/highway.h>
+
+HWY_BEFORE_NAMESPACE();
+namespace clipq {
+namespace HWY_NAMESPACE {
+namespace {
+
+namespace hn = hwy::HWY_NAMESPACE;
+
+/// At most half a line, of which int4 has two.
+using Floats = hn::CappedTag<float, CodeStripes::kColumns / 2>;
+using Bytes = hn::Rebind<std::uint8_t, Floats>;
+using SignedBytes = hn::Rebind<std::int8_t, Floats>;
+using Halves = hn::Rebind<hwy::float16_t, Floats>;
+using HalfWords = hn::Rebind<std::uint16_t, Floats>;
+using Integers = hn::Rebind<std::int32_t, Floats>;
+using FloatVector = hn::Vec<Floats>;
+
+/// Each gives the values of the codes from column `first` of a line on.
+struct FromInt8 {
+  static constexpr std::int64_t kLine = CodeStripes::kColumns;
+  static HWY_INLINE FloatVector Load(const std::uint8_t* line, std::int64_t first) {
+    const auto* codes = reinterpret_cast<const std::int8_t*>(line + first);
+    return hn::ConvertTo(Floats(), hn::PromoteTo(Integers(), hn::LoadU(SignedBytes(), codes)));
+  }
+};
+
+struct FromUint8 {
+  static constexpr std::int64_t kLine = CodeStripes::kColumns;
+  static HWY_INLINE FloatVector Load(const std::uint8_t* line, std::int64_t first) {
+    return hn::ConvertTo(Floats(), hn::PromoteTo(Integers(), hn::LoadU(Bytes(), line + first)));
+  }
+};
+
+struct FromInt4 {
+  static constexpr std::int64_t kLine = CodeStripes::kColumns / 2;
+  static HWY_INLINE FloatVector Load(const std::uint8_t* line, std::int64_t first) {
+    const bool is_upper = first >= kLine;
+    const auto pairs =
+        hn::PromoteTo(Integers(), hn::LoadU(Bytes(), line + (is_upper ? first - kLine : first)));
+    return hn::ConvertTo(Floats(), is_upper ? hn::ShiftRight<4>(pairs)
+                                            : hn::And(pairs, hn::Set(Integers(), 15)));
+  }
+};
+
+HWY_INLINE FloatVector FromHalves(hn::Vec<HalfWords> words) {
+  return hn::PromoteTo(Floats(), hn::BitCast(Halves(), words));
+}
+
+struct FromHalf {
+  static constexpr std::int64_t kLine = 2 * CodeStripes::kColumns;
+  static HWY_INLINE FloatVector Load(const std::uint8_t* line, std::int64_t first) {
+    const auto* words = reinterpret_cast<const std::uint16_t*>(line) + first;
+    return FromHalves(hn::LoadU(HalfWords(), words));
+  }
+};
+
+/// E5M2 is the upper half of a half-precision float.
+struct FromE5M2 {
+  static constexpr std::int64_t kLine = CodeStripes::kColumns;
+  static HWY_INLINE FloatVector Load(const std::uint8_t* line, std::int64_t first) {
+    const auto codes = hn::PromoteTo(HalfWords(), hn::LoadU(Bytes(), line + first));
+    return FromHalves(hn::ShiftLeft<8>(codes));
+  }
+};
+
+/// E4M3's bits as those of a half-precision float stand for 2^-8 of the value.
+struct FromE4M3 {
+  static constexpr std::int64_t kLine = CodeStripes::kColumns;
+  static HWY_INLINE FloatVector Load(const std::uint8_t* line, std::int64_t first) {
+    const HalfWords words;
+    const auto codes = hn::PromoteTo(words, hn::LoadU(Bytes(), line + first));
+    const auto sign = hn::ShiftLeft<8>(hn::And(codes, hn::Set(words, std::uint16_t{0x80})));
+    const auto rest = hn::ShiftLeft<7>(hn::And(codes, hn::Set(words, std::uint16_t{0x7F})));
+    return hn::Mul(FromHalves(hn::Or(sign, rest)), hn::Set(Floats(), 256.0F));
+  }
+};
+
+template <class From, bool kZeroPoints, bool kScales>
+void DequantizeLines(const std::uint8_t* codes, std::int64_t lines, const ColumnScales& columns,
+                     float* HWY_RESTRICT out) {
+  const Floats d;
+  const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
+  for (std::int64_t line = 0; line < lines; ++line) {
+    for (std::int64_t c = 0; c < CodeStripes::kColumns; c += lanes) {
+      auto values = From::Load(codes, c);
+      if constexpr (kZeroPoints) values = hn::Sub(values, hn::LoadU(d, columns.zero_points + c));
+      if constexpr (kScales) values = hn::Mul(values, hn::LoadU(d, columns.scales + c));
+      hn::StoreU(values, d, out + c);
+    }
+    codes += From::kLine;
+    out += CodeStripes::kColumns;
+  }
+}
+
+template <class From>
+void DequantizeFrom(const std::uint8_t* codes, std::int64_t lines, const ColumnScales& columns,
+                    float* out) {
+  if (columns.scales == nullptr) {
+    DequantizeLines<From, false, false>(codes, lines, columns, out);
+  } else if (columns.zero_points == nullptr) {
+    DequantizeLines<From, false, true>(codes, lines, columns, out);
+  } else {
+    DequantizeLines<From, true, true>(codes, lines, columns, out);
+  }
+}
+
+void DequantizeToFloats(StoredCode kind, const std::uint8_t* codes, std::int64_t lines,
+                        const ColumnScales& columns, float* out) {
+  switch (kind) {
+    case StoredCode::kInt8:
+      return DequantizeFrom<FromInt8>(codes, lines, columns, out);
+    case StoredCode::kUint8:
+      return DequantizeFrom<FromUint8>(codes, lines, columns, out);
+    case StoredCode::kInt4:
+      return DequantizeFrom<FromInt4>(codes, lines, columns, out);
+    case StoredCode::kE4M3:
+      return DequantizeFrom<FromE4M3>(codes, lines, columns, out);
+    case StoredCode::kE5M2:
+      return DequantizeFrom<FromE5M2>(codes, lines, columns, out);
+    case StoredCode::kHalf:
+      return DequantizeFrom<FromHalf>(codes, lines, columns, out);
+  }
+}
+
+/// The bits of an FP8 format within those of bfloat16.
+template <int kMantissaBits>
+void Fp8ToBfloat16(const std::uint8_t* codes, std::int64_t count, std::uint16_t* out) {
+  const hn::CappedTag<std::uint16_t, 32> d;
+  const hn::Rebind<std::uint8_t, decltype(d)> bytes;
+  const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
+  constexpr int kBias = (1 << (6 - kMantissaBits)) - 1;
+  const auto rebias = hn::Set(d, std::uint16_t{(127 - kBias) << 7});
+  // The first eight numbers, of which those below the normal ones are wanted, in 2^(1 - bias -
+  // mantissa bits).
+  HWY_ALIGN std::uint16_t small[8] = {};
+  for (int i = 1; i < 8; ++i) {
+    const int exponent = i >= 4 ? 2 : i / 2;
+    const int mantissa = (i << (7 - exponent)) & 0x7F;
+    small[i] = static_cast<std::uint16_t>(
+        ((127 + 1 - kBias - kMantissaBits + exponent) << 7) | mantissa);
+  }
+  const auto table = hn::LoadDup128(d, small);
+  const auto second_byte = hn::Set(d, std::uint16_t{0x100});
+  const auto normal = hn::Set(d, std::uint16_t{1 << kMantissaBits});
+  for (std::int64_t i = 0; i < count; i += lanes) {
+    const auto code = hn::PromoteTo(d, hn::LoadU(bytes, codes + i));
+    const auto magnitude = hn::And(code, hn::Set(d, std::uint16_t{0x7F}));
+    const auto large = hn::Add(hn::ShiftLeft<7 - kMantissaBits>(magnitude), rebias);
+    // A pair of indices for the two bytes of each.
+    const auto index =
+        hn::Add(hn::Or(hn::ShiftLeft<1>(magnitude), hn::ShiftLeft<9>(magnitude)), second_byte);
+    const auto value =
+        hn::IfThenElse(hn::Lt(magnitude, normal), hn::TableLookupBytes(table, index), large);
+    const auto sign = hn::ShiftLeft<8>(hn::And(code, hn::Set(d, std::uint16_t{0x80})));
+    hn::StoreU(hn::Or(value, sign), d, out + i);
+  }
+}
+
+void E4M3ToBfloat16(const std::uint8_t* codes, std::int64_t count, std::uint16_t* out) {
+  Fp8ToBfloat16<3>(codes, count, out);
+}
+
+void E5M2ToBfloat16(const std::uint8_t* codes, std::int64_t count, std::uint16_t* out) {
+  Fp8ToBfloat16<2>(codes, count, out);
+}
+
+}  // namespace
+}  // namespace HWY_NAMESPACE
+}  // namespace clipq
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace clipq {
+
+HWY_EXPORT(DequantizeToFloats);
+HWY_EXPORT(E4M3ToBfloat16);
+HWY_EXPORT(E5M2ToBfloat16);
+
+void dequantize_to_floats(StoredCode kind, const std::uint8_t* codes, std::int64_t lines,
+                          const ColumnScales& columns, float* out) {
+  HWY_DYNAMIC_DISPATCH(DequantizeToFloats)(kind, codes, lines, columns, out);
+}
+
+void fp8_to_bfloat16(StoredCode kind, const std::uint8_t* codes, std::int64_t count,
+                     std::uint16_t* out) {
+  if (kind == StoredCode::kE4M3) {
+    HWY_DYNAMIC_DISPATCH(E4M3ToBfloat16)(codes, count, out);
+  } else {
+    HWY_DYNAMIC_DISPATCH(E5M2ToBfloat16)(codes, count, out);
+  }
+}
+
+}  // namespace clipq
+#endif

@@ -1,0 +1,82 @@
+#include "clipq/kernels/dequantized_linear.h"
+
+#include <algorithm>
+
+#include "bfloat16_kernel.h"
+#include "clipq/core/error.h"
+#include "finish_to.h"
+
+namespace clipq {
+namespace {
+
+std::optional<QuantizerSpec> spec_of(const ActivationQuantizer* input) {
+  return input == nullptr ? std::nullopt : std::optional(input->spec());
+}
+
+/// Products in bfloat16 take whole steps of the depth.
+std::int64_t whole_steps(std::int64_t depth) {
+  constexpr std::int64_t kStep = Bfloat16Kernel::kDepth;
+  return (depth + kStep - 1) / kStep * kStep;
+}
+
+}  // namespace
+
+std::string why_not_dequantized(const std::optional<QuantizerSpec>& input) {
+  return input ? why_no_rule(*input) : "";
+}
+
+DequantizedLinear::DequantizedLinear(const QuantizedTensor& weight, const at::Tensor& bias,
+                                     const ActivationQuantizer* input, const FloatPath* path)
+    : in_features_(weight.columns), spans_rows_(input != nullptr && input->spans_rows()) {
+  const std::optional<QuantizerSpec> spec = spec_of(input);
+  const std::string reason = why_not_dequantized(spec);
+  if (!reason.empty()) throw InternalError("no kernels for a layer: " + reason);
+  if (input != nullptr) rule_ = value_rule(*input);
+  const bool is_usable = path != nullptr && path->exact(weight.spec, spec);
+  path_ = is_usable ? path : &fastest_float_path(weight.spec, spec);
+  matrix_ = path_->pack(weight);
+  const std::int64_t columns = weight.codes.size(0);
+  scales_ = has_scales_in_sums(weight.spec) ? std::vector<float>(columns, 1.0F)
+                                            : one_per_column(weight.scales.scale, columns);
+  bias_ = bias.defined() ? one_per_column(bias, columns) : std::vector<float>(columns);
+}
+
+void DequantizedLinear::prepare(InputPanel& panel, std::int64_t rows) const {
+  panel.resize(rows, path_->takes_bfloat16 ? 2 * whole_steps(in_features_) : 4 * in_features_);
+}
+
+void DequantizedLinear::load(InputPanel& panel, std::int64_t row, const float* x,
+                             const std::optional<RowScale>& shared) const {
+  std::uint8_t* target = panel.assign(row, {1, 0});
+  auto* floats = reinterpret_cast<float*>(target);
+  if (!rule_) {
+    std::copy_n(x, in_features_, floats);
+    return;
+  }
+  ValueRule rule = *rule_;
+  if (shared) rule.codes = with_scale(rule.codes, *shared);
+  if (!path_->takes_bfloat16) {
+    panel.set_scale(row, quantize_values(x, in_features_, rule, floats));
+    return;
+  }
+  auto* halves = reinterpret_cast<std::uint16_t*>(target);
+  panel.set_scale(row, quantize_to_bfloat16(x, in_features_, rule, halves));
+  std::fill(halves + in_features_, halves + whole_steps(in_features_), std::uint16_t{0});
+}
+
+std::optional<RowScale> DequantizedLinear::shared_scale(const float* x, std::int64_t count) const {
+  return spans_rows_ ? scale_of_all(rule_->codes, x, count) : std::nullopt;
+}
+
+void DequantizedLinear::run(const InputPanel& panel, std::int64_t first, std::int64_t count,
+                            const LinearOutput& output) const {
+  TileFinish finish = finish_to(output, first);
+  finish.rows = panel.scales();
+  finish.uniform = panel.has_one_scale();
+  finish.column_scales = scales_.data();
+  finish.bias = bias_.data();
+  matrix_->multiply(panel.codes(), panel.rows(), panel.stride(), first, count,
+                    [&finish](const FloatTile& tile) { finish_tile(tile, finish); });
+}
+
+}  // namespace clipq

@@ -1,0 +1,34 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <vector>
+
+#include "clipq/kernels/panel_linear.h"
+
+namespace clipq {
+
+/// The values of a tensor of one value a column, or of one for all of them.
+inline std::vector<float> one_per_column(const at::Tensor& tensor, std::int64_t columns) {
+  const at::Tensor values = tensor.reshape({-1}).expand({columns}).contiguous();
+  return {values.const_data_ptr<float>(), values.const_data_ptr<float>() + columns};
+}
+
+/// Where a layer's results go, and what happens to them before.
+/// @param first column that is computed
+inline TileFinish finish_to(const LinearOutput& output, std::int64_t first) {
+  TileFinish finish{};
+  finish.activation = output.activation;
+  finish.add = output.add;
+  // Codes that begin with that of zero have no room for what ReLU takes away.
+  const bool is_implied = output.out == nullptr && output.rule->lowest == output.rule->zero_point;
+  finish.relu = output.relu && !is_implied;
+  finish.out = output.out == nullptr ? nullptr : output.out - first;
+  finish.out_stride = output.stride;
+  finish.codes = output.codes == nullptr ? nullptr : output.codes - first;
+  finish.codes_stride = output.codes_stride;
+  finish.rule = output.rule;
+  return finish;
+}
+
+}  // namespace clipq

@@ -1,0 +1,60 @@
+#include "clipq/kernels/float_path.h"
+
+#include <algorithm>
+
+#include "float_matrix.h"
+#include "instruction_sets.h"
+
+namespace clipq {
+namespace {
+
+/// Inputs of 56 rows for an MLP's output take two thirds of a MiB as float32.
+constexpr std::int64_t kFewRows = 56;
+
+bool always() { return true; }
+
+bool whatever(const QuantizerSpec& /*weight*/, const std::optional<QuantizerSpec>& /*input*/) {
+  return true;
+}
+
+bool is_fp8(const QuantizerSpec& spec) {
+  return spec.format == Format::kFp8E4M3 || spec.format == Format::kFp8E5M2;
+}
+
+/// bfloat16 holds what FP8 does, and float32 the products.
+bool both_fp8(const QuantizerSpec& weight, const std::optional<QuantizerSpec>& input) {
+  return is_fp8(weight) && !has_scales_in_sums(weight) && input && is_fp8(*input);
+}
+
+}  // namespace
+
+bool has_scales_in_sums(const QuantizerSpec& weight) {
+  return weight.granularity == Granularity::kGroup || weight.scheme == Scheme::kAffine ||
+         weight.format == Format::kInt4;
+}
+
+const std::vector<FloatPath>& float_paths() {
+  static const std::vector<FloatPath> paths = {
+#ifdef __x86_64__
+      {"amx-bf16", "FP8 as bfloat16, tiles of 16 x 32 products, AMX",
+       has<InstructionSet::kAmxBfloat16>, both_fp8,
+       [](const QuantizedTensor& weight) { return pack_bfloat16(weight, kAmxBfloat16Kernel); },
+       true, kFewRows},
+      {"avx512-bf16", "FP8 as bfloat16, two products an instruction, AVX512-BF16",
+       has<InstructionSet::kAvx512Bfloat16>, both_fp8,
+       [](const QuantizedTensor& weight) { return pack_bfloat16(weight, kAvx512Bfloat16Kernel); },
+       true, kFewRows},
+#endif
+      {"float32", "dequantized to float32 in the cache, any processor", always, whatever,
+       pack_float32, false, kFewRows}};
+  return paths;
+}
+
+const FloatPath& fastest_float_path(const QuantizerSpec& weight,
+                                    const std::optional<QuantizerSpec>& input) {
+  return *std::find_if(float_paths().begin(), float_paths().end(), [&](const FloatPath& path) {
+    return path.supported() && path.exact(weight, input);
+  });
+}
+
+}  // namespace clipq
