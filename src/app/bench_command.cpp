@@ -77,8 +77,8 @@ std::unique_ptr<LoadedModel> load(const std::filesystem::path& file, const Model
 
 /// Throughput and operations of what was timed, from its median.
 Json rates(const LoadedModel& loaded, const Latencies& latencies, const GemmPeak& peak) {
-  const bool native = loaded.opened.info.mode == "native";
-  const double peak_gops = native ? peak.int8_gops : peak.float32_gops;
+  const bool is_native = loaded.opened.info.mode == "native";
+  const double peak_gops = peak.of(is_native ? loaded.opened.info.kernels : "");
   Json json = Json::object();
   for (const auto& [what, batches] : latencies) {
     for (const auto& [batch, stats] : batches) {
@@ -124,6 +124,8 @@ Json profile_of(const LoadedModel& loaded, const Latencies& latencies) {
 Json peak_json(const GemmPeak& peak) {
   return {{"int8_gops", peak.int8_gops},
           {"int8_kernels", peak.int8_kernels},
+          {"fp8_gops", peak.fp8_gops},
+          {"fp8_kernels", peak.fp8_kernels},
           {"float32_gops", peak.float32_gops}};
 }
 

@@ -59,6 +59,8 @@ std::string to_text(const DoctorReport& report) {
   if (report.peak.int8_gops > 0) {
     table.add_row({"INT8 GEMM peak", cat(fixed(report.peak.int8_gops, 0), " GOP/s (",
                                          report.peak.int8_kernels, ")")});
+    table.add_row({"FP8 GEMM peak", cat(fixed(report.peak.fp8_gops, 0), " GFLOP/s (",
+                                        report.peak.fp8_kernels, ")")});
     table.add_row({"float32 GEMM peak", cat(fixed(report.peak.float32_gops, 0), " GFLOP/s")});
   }
   for (const PathExamination& path : report.paths) {
@@ -92,6 +94,8 @@ Json to_json(const DoctorReport& report) {
   if (report.peak.int8_gops > 0) {
     json["gemm_peak"] = {{"int8_gops", report.peak.int8_gops},
                          {"int8_kernels", report.peak.int8_kernels},
+                         {"fp8_gops", report.peak.fp8_gops},
+                         {"fp8_kernels", report.peak.fp8_kernels},
                          {"float32_gops", report.peak.float32_gops}};
   }
   json["recipes"] = report.recipes;

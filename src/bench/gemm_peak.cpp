@@ -10,24 +10,40 @@
 #include <limits>
 
 #include "clipq/core/stopwatch.h"
-#include "clipq/kernels/integer_path.h"
+#include "clipq/kernels/kernel_path.h"
+#include "clipq/kernels/panel_linear.h"
 
 namespace clipq {
 namespace {
 
-constexpr int kRuns = 20;
+/// Long enough that a core which another program holds up gets its turn.
+constexpr double kSeconds = 0.15;
+constexpr int kTimes = 8;
 constexpr std::int64_t kDepth = 768;
 constexpr std::int64_t kColumns = 512;
 constexpr std::int64_t kFloatSide = 768;
 
 double shortest_seconds(const std::function<void()>& run) {
   double shortest = std::numeric_limits<double>::infinity();
-  for (int i = 0; i < kRuns; ++i) {
+  for (double total = 0; total < kSeconds;) {
     Stopwatch stopwatch;
     run();
-    shortest = std::min(shortest, stopwatch.lap());
+    const double seconds = stopwatch.lap();
+    shortest = std::min(shortest, seconds);
+    total += seconds;
   }
   return shortest;
+}
+
+/// Of products of so many rows with a weight [kColumns, kDepth] by every thread.
+double gops_on_all_threads(std::int64_t rows, const std::function<void()>& multiply) {
+  const int threads = at::get_num_threads();
+  const double seconds = shortest_seconds([&] {
+    at::parallel_for(0, threads, 1, [&](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t i = 0; i < (end - begin) * kTimes; ++i) multiply();
+    });
+  });
+  return 2e-9 * static_cast<double>(rows * kDepth * kColumns) * kTimes * threads / seconds;
 }
 
 /// Every thread multiplies the same codes with the same weight, as many rows as native layers take
@@ -36,18 +52,29 @@ double int8_gops(const IntegerPath& path, const IntegerWeight& weight) {
   const std::unique_ptr<IntegerMatrix> matrix = path.pack(weight);
   const std::ptrdiff_t stride = code_stride(kDepth);
   const std::vector<std::uint8_t> codes(static_cast<std::size_t>(path.panel_rows * stride), 1);
-  constexpr int kTimes = 8;
-  const int threads = at::get_num_threads();
-  const double seconds = shortest_seconds([&] {
-    at::parallel_for(0, threads, 1, [&](std::int64_t begin, std::int64_t end) {
-      for (std::int64_t i = 0; i < (end - begin) * kTimes; ++i) {
-        matrix->multiply(codes.data(), path.panel_rows, stride, 0, kColumns,
-                         [](const AccumulatorTile&) {});
-      }
-    });
+  return gops_on_all_threads(path.panel_rows, [&] {
+    matrix->multiply(codes.data(), path.panel_rows, stride, 0, kColumns,
+                     [](const AccumulatorTile&) {});
   });
-  return 2e-9 * static_cast<double>(path.panel_rows * kDepth * kColumns) * kTimes * threads /
-         seconds;
+}
+
+/// The same with FP8 on both sides.
+double fp8_gops(const FloatPath& path, const QuantizedTensor& weight) {
+  const std::unique_ptr<FloatMatrix> matrix = path.pack(weight);
+  InputPanel panel;
+  panel.resize(path.panel_rows, kDepth * static_cast<std::int64_t>(sizeof(float)));
+  std::fill_n(panel.receive_floats(), panel.stride() / 4 * path.panel_rows, 1.0F);
+  return gops_on_all_threads(path.panel_rows, [&] {
+    matrix->multiply(panel.codes(), path.panel_rows, panel.stride(), 0, kColumns,
+                     [](const FloatTile&) {});
+  });
+}
+
+QuantizedTensor fp8_weight() {
+  QuantizerSpec spec;
+  spec.format = Format::kFp8E4M3;
+  const at::Tensor ones = at::ones({kColumns, kDepth});
+  return quantize(ones, spec, scales_for(spec, range_of(ones, spec)));
 }
 
 double float32_gops() {
@@ -71,7 +98,26 @@ GemmPeak measure_gemm_peak() {
     peak.int8_kernels = path->name;
   }
   peak.float32_gops = float32_gops();
+  const QuantizedTensor fp8 = fp8_weight();
+  for (const FloatPath& path : float_paths()) {
+    if (!path.supported()) continue;
+    const double gops = fp8_gops(path, fp8);
+    if (!path.takes_bfloat16) peak.float32_gops = std::max(peak.float32_gops, gops);
+    if (gops <= peak.fp8_gops) continue;
+    peak.fp8_gops = gops;
+    peak.fp8_kernels = path.name;
+  }
   return peak;
+}
+
+double GemmPeak::of(const std::string& kernels) const {
+  const std::string name = kernels.substr(0, kernels.find_first_of(" ,"));
+  for (const KernelPath& path : kernel_paths()) {
+    if (path.name != name) continue;
+    if (path.integer != nullptr) return int8_gops;
+    return path.floats->takes_bfloat16 ? fp8_gops : float32_gops;
+  }
+  return float32_gops;
 }
 
 }  // namespace clipq

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "dequantize_codes.h"
+#include "code_stripes.h"
 #include "float_matrix.h"
 
 namespace clipq {
@@ -40,7 +40,9 @@ struct Room {
 class Bfloat16Matrix final : public FloatMatrix {
  public:
   Bfloat16Matrix(const QuantizedTensor& weight, const Bfloat16Kernel& kernel)
-      : kernel_(kernel), stripes_(weight, kPair, Bfloat16Kernel::kDepth) {}
+      : kernel_(kernel),
+        stripes_(weight, kPair, Bfloat16Kernel::kDepth),
+        dequantize_(stripes_.kind() == StoredCode::kE4M3 ? e4m3_to_bfloat16 : e5m2_to_bfloat16) {}
 
   void multiply(const std::uint8_t* inputs, std::int64_t rows, std::ptrdiff_t stride,
                 std::int64_t first, std::int64_t count,
@@ -65,8 +67,8 @@ class Bfloat16Matrix final : public FloatMatrix {
     constexpr std::int64_t kRows = Bfloat16Kernel::kRows;
     for (std::int64_t k = 0; k < stripes_.depth(); k += kDepth) {
       const std::int64_t depth = std::min(kDepth, stripes_.depth() - k);
-      fp8_to_bfloat16(stripes_.kind(), stripes_.at(stripe, k), depth * kColumns,
-                      reinterpret_cast<std::uint16_t*>(pairs));
+      dequantize_(stripes_.at(stripe, k), depth * kColumns,
+                  reinterpret_cast<std::uint16_t*>(pairs));
       for (std::int64_t row = 0; row < rows; row += kRows) {
         const auto* values = reinterpret_cast<const std::uint16_t*>(inputs + row * stride) + k;
         kernel_.multiply({.left = {values, stride / 2,
@@ -82,6 +84,7 @@ class Bfloat16Matrix final : public FloatMatrix {
 
   Bfloat16Kernel kernel_;
   CodeStripes stripes_;
+  void (*dequantize_)(const std::uint8_t* codes, std::int64_t count, std::uint16_t* out);
 };
 
 }  // namespace

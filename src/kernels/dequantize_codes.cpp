@@ -129,48 +129,6 @@ void DequantizeToFloats(StoredCode kind, const std::uint8_t* codes, std::int64_t
   }
 }
 
-/// The bits of an FP8 format within those of bfloat16.
-template <int kMantissaBits>
-void Fp8ToBfloat16(const std::uint8_t* codes, std::int64_t count, std::uint16_t* out) {
-  const hn::CappedTag<std::uint16_t, 32> d;
-  const hn::Rebind<std::uint8_t, decltype(d)> bytes;
-  const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
-  constexpr int kBias = (1 << (6 - kMantissaBits)) - 1;
-  const auto rebias = hn::Set(d, std::uint16_t{(127 - kBias) << 7});
-  // The first eight numbers, of which those below the normal ones are wanted, in 2^(1 - bias -
-  // mantissa bits).
-  HWY_ALIGN std::uint16_t small[8] = {};
-  for (int i = 1; i < 8; ++i) {
-    const int exponent = i >= 4 ? 2 : i / 2;
-    const int mantissa = (i << (7 - exponent)) & 0x7F;
-    small[i] = static_cast<std::uint16_t>(
-        ((127 + 1 - kBias - kMantissaBits + exponent) << 7) | mantissa);
-  }
-  const auto table = hn::LoadDup128(d, small);
-  const auto second_byte = hn::Set(d, std::uint16_t{0x100});
-  const auto normal = hn::Set(d, std::uint16_t{1 << kMantissaBits});
-  for (std::int64_t i = 0; i < count; i += lanes) {
-    const auto code = hn::PromoteTo(d, hn::LoadU(bytes, codes + i));
-    const auto magnitude = hn::And(code, hn::Set(d, std::uint16_t{0x7F}));
-    const auto large = hn::Add(hn::ShiftLeft<7 - kMantissaBits>(magnitude), rebias);
-    // A pair of indices for the two bytes of each.
-    const auto index =
-        hn::Add(hn::Or(hn::ShiftLeft<1>(magnitude), hn::ShiftLeft<9>(magnitude)), second_byte);
-    const auto value =
-        hn::IfThenElse(hn::Lt(magnitude, normal), hn::TableLookupBytes(table, index), large);
-    const auto sign = hn::ShiftLeft<8>(hn::And(code, hn::Set(d, std::uint16_t{0x80})));
-    hn::StoreU(hn::Or(value, sign), d, out + i);
-  }
-}
-
-void E4M3ToBfloat16(const std::uint8_t* codes, std::int64_t count, std::uint16_t* out) {
-  Fp8ToBfloat16<3>(codes, count, out);
-}
-
-void E5M2ToBfloat16(const std::uint8_t* codes, std::int64_t count, std::uint16_t* out) {
-  Fp8ToBfloat16<2>(codes, count, out);
-}
-
 }  // namespace
 }  // namespace HWY_NAMESPACE
 }  // namespace clipq
@@ -180,21 +138,10 @@ HWY_AFTER_NAMESPACE();
 namespace clipq {
 
 HWY_EXPORT(DequantizeToFloats);
-HWY_EXPORT(E4M3ToBfloat16);
-HWY_EXPORT(E5M2ToBfloat16);
 
 void dequantize_to_floats(StoredCode kind, const std::uint8_t* codes, std::int64_t lines,
                           const ColumnScales& columns, float* out) {
   HWY_DYNAMIC_DISPATCH(DequantizeToFloats)(kind, codes, lines, columns, out);
-}
-
-void fp8_to_bfloat16(StoredCode kind, const std::uint8_t* codes, std::int64_t count,
-                     std::uint16_t* out) {
-  if (kind == StoredCode::kE4M3) {
-    HWY_DYNAMIC_DISPATCH(E4M3ToBfloat16)(codes, count, out);
-  } else {
-    HWY_DYNAMIC_DISPATCH(E5M2ToBfloat16)(codes, count, out);
-  }
 }
 
 }  // namespace clipq

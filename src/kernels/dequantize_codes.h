@@ -17,8 +17,4 @@ struct ColumnScales {
 void dequantize_to_floats(StoredCode kind, const std::uint8_t* codes, std::int64_t lines,
                           const ColumnScales& columns, float* out);
 
-/// FP8 as bfloat16, which holds all of its values.
-void fp8_to_bfloat16(StoredCode kind, const std::uint8_t* codes, std::int64_t count,
-                     std::uint16_t* out);
-
 }  // namespace clipq

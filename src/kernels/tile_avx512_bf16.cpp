@@ -89,7 +89,45 @@ void multiply(const Bfloat16Product& product, float* out, std::ptrdiff_t out_str
   }
 }
 
+/// The bits of an FP8 format within those of bfloat16.
+template <int MantissaBits>
+void fp8_to_bfloat16(const std::uint8_t* codes, std::int64_t count, std::uint16_t* out) {
+  constexpr int kBias = (1 << (6 - MantissaBits)) - 1;
+  constexpr int kShift = 7 - MantissaBits;
+  const __m512i magnitudes = _mm512_set1_epi16(0x7F << kShift);
+  const __m512i exponents = _mm512_set1_epi16((0x7F >> MantissaBits) << 7);
+  const __m512i rebias = _mm512_set1_epi16((127 - kBias) << 7);
+  const __m512i sign = _mm512_set1_epi16(static_cast<short>(0x8000));
+  // What is below the normal numbers: 1 to 7 times 2^(1 - bias - mantissa bits).
+  alignas(64) std::uint16_t small[32] = {};
+  for (int i = 1; i < 8; ++i) {
+    const int power = i >= 4 ? 2 : i / 2;
+    const int exponent = 127 + 1 - kBias - MantissaBits + power;
+    small[i] = static_cast<std::uint16_t>(exponent << 7 | ((i << (7 - power)) & 0x7F));
+  }
+  const __m512i table = _mm512_load_si512(small);
+  for (std::int64_t i = 0; i < count; i += 32) {
+    const __m512i code = _mm512_cvtepi8_epi16(
+        _mm256_loadu_si256(reinterpret_cast<const __m256i*>(codes + i)));
+    const __m512i shifted = _mm512_slli_epi16(code, kShift);
+    const __mmask32 is_small = _mm512_testn_epi16_mask(shifted, exponents);
+    __m512i value = _mm512_add_epi16(_mm512_and_si512(shifted, magnitudes), rebias);
+    value = _mm512_mask_permutexvar_epi16(value, is_small, code, table);
+    constexpr int kSignFromSecond = 0xD8;  // third ? second : first
+    _mm512_store_si512(out + i,
+                       _mm512_ternarylogic_epi64(value, shifted, sign, kSignFromSecond));
+  }
+}
+
 }  // namespace
+
+void e4m3_to_bfloat16(const std::uint8_t* codes, std::int64_t count, std::uint16_t* out) {
+  fp8_to_bfloat16<3>(codes, count, out);
+}
+
+void e5m2_to_bfloat16(const std::uint8_t* codes, std::int64_t count, std::uint16_t* out) {
+  fp8_to_bfloat16<2>(codes, count, out);
+}
 
 const Bfloat16Kernel kAvx512Bfloat16Kernel = {"avx512-bf16", nothing, multiply, nothing};
 

@@ -153,30 +153,56 @@ void NativeBlock::finish(const float* attended, float* residual, std::int64_t ro
 
 void NativeBlock::finish_panel(const float* attended, float* residual, std::int64_t rows,
                                BlockScratch& scratch) const {
+  add_attention(attended, residual, rows, {0, width()}, scratch);
+  load_mlp_input(residual, rows, scratch);
+  add_mlp_of_panel(residual, rows, scratch);
+}
+
+void NativeBlock::add_attention(const float* attended, float* residual, std::int64_t rows,
+                                const ColumnRange& columns, BlockScratch& scratch) const {
   {
     const TimedLayer timed = time(scratch, names_.attention_output_input);
     attention_output_.load_rows(scratch.input, attended, rows, width());
   }
-  {
-    const TimedLayer timed = time(scratch, names_.attention_output);
-    attention_output_.run(scratch.input, {.out = residual, .stride = width(), .add = true});
-  }
-  {
-    const TimedLayer timed = time(scratch, names_.mlp_input);
-    load_normalized(mlp_norm_, mlp_hidden_, residual, rows, scratch);
-  }
-  add_mlp(residual, rows, scratch);
+  const TimedLayer timed = time(scratch, names_.attention_output);
+  attention_output_.run(scratch.input, columns.first, columns.count,
+                        {.out = residual + columns.first, .stride = width(), .add = true});
+}
+
+void NativeBlock::load_mlp_input(const float* residual, std::int64_t rows,
+                                 BlockScratch& scratch) const {
+  const TimedLayer timed = time(scratch, names_.mlp_input);
+  load_normalized(mlp_norm_, mlp_hidden_, residual, rows, scratch);
+}
+
+void NativeBlock::load_hidden(const float* hidden, std::int64_t rows, BlockScratch& scratch) const {
+  const TimedLayer timed = time(scratch, names_.mlp_output_input);
+  mlp_output_.load_rows(scratch.hidden_input, hidden, rows, hidden_width());
+}
+
+void NativeBlock::hidden(const float* residual, std::int64_t rows, const ColumnRange& columns,
+                         float* hidden, BlockScratch& scratch) const {
+  load_mlp_input(residual, rows, scratch);
+  const TimedLayer timed = time(scratch, names_.mlp_hidden);
+  mlp_hidden_.run(scratch.input, columns.first, columns.count,
+                  {hidden + columns.first, hidden_width(), block_.activation});
+}
+
+void NativeBlock::add_mlp(const float* hidden, float* residual, std::int64_t rows,
+                          const ColumnRange& columns, BlockScratch& scratch) const {
+  load_hidden(hidden, rows, scratch);
+  const TimedLayer timed = time(scratch, names_.mlp_output);
+  mlp_output_.run(scratch.hidden_input, columns.first, columns.count,
+                  {.out = residual + columns.first, .stride = width(), .add = true});
 }
 
 void NativeBlock::hidden_by_rows(std::int64_t rows, BlockScratch& scratch) const {
-  const std::int64_t hidden_width = mlp_hidden_.out_features();
-  float* hidden = at_least(scratch.hidden, rows * hidden_width);
+  float* hidden = at_least(scratch.hidden, rows * hidden_width());
   {
     const TimedLayer timed = time(scratch, names_.mlp_hidden);
-    mlp_hidden_.run(scratch.input, {hidden, hidden_width, block_.activation});
+    mlp_hidden_.run(scratch.input, {hidden, hidden_width(), block_.activation});
   }
-  const TimedLayer timed = time(scratch, names_.mlp_output_input);
-  mlp_output_.load_rows(scratch.hidden_input, hidden, rows, hidden_width);
+  load_hidden(hidden, rows, scratch);
 }
 
 bool NativeBlock::hidden_by_tiles(BlockScratch& scratch) const {
@@ -184,7 +210,8 @@ bool NativeBlock::hidden_by_tiles(BlockScratch& scratch) const {
   return mlp_hidden_.run_into(scratch.input, block_.activation, mlp_output_, scratch.hidden_input);
 }
 
-void NativeBlock::add_mlp(float* residual, std::int64_t rows, BlockScratch& scratch) const {
+void NativeBlock::add_mlp_of_panel(float* residual, std::int64_t rows,
+                                   BlockScratch& scratch) const {
   if (!hidden_by_tiles(scratch)) hidden_by_rows(rows, scratch);
   const TimedLayer timed = time(scratch, names_.mlp_output);
   mlp_output_.run(scratch.hidden_input, {.out = residual, .stride = width(), .add = true});

@@ -48,6 +48,12 @@ struct HeadRange {
   std::int64_t count;
 };
 
+/// The columns [first, first + count) of a layer's output.
+struct ColumnRange {
+  std::int64_t first;
+  std::int64_t count;
+};
+
 /// One block on layers that work on panels of rows. Every function works on the calling thread
 /// alone.
 class NativeBlock {
@@ -63,6 +69,8 @@ class NativeBlock {
   bool has_float_attention() const { return block_.attention->quantizers() == nullptr; }
   /// Whether attend() can compute the attention.
   bool attends_by_heads() const { return attends_by_heads_; }
+  /// Whether most of its weights are dequantized in every run.
+  bool dequantizes() const { return mlp_hidden_.dequantizes(); }
   std::int64_t width() const { return attention_output_.out_features(); }
   std::int64_t heads() const { return block_.attention->heads(); }
   std::int64_t head_width() const { return width() / heads(); }
@@ -95,6 +103,20 @@ class NativeBlock {
   void finish(const float* attended, float* residual, std::int64_t rows,
               BlockScratch& scratch) const;
 
+  /// The same in three steps of some columns each, for no more rows than fill a panel.
+  /// residual += attention_output(attended)
+  void add_attention(const float* attended, float* residual, std::int64_t rows,
+                     const ColumnRange& columns, BlockScratch& scratch) const;
+  /// hidden = activation(mlp_hidden(mlp_norm(residual)))
+  /// @param hidden [rows][hidden_width()]
+  void hidden(const float* residual, std::int64_t rows, const ColumnRange& columns, float* hidden,
+              BlockScratch& scratch) const;
+  /// residual += mlp_output(hidden)
+  void add_mlp(const float* hidden, float* residual, std::int64_t rows, const ColumnRange& columns,
+               BlockScratch& scratch) const;
+
+  std::int64_t hidden_width() const { return mlp_hidden_.out_features(); }
+
  private:
   struct Norm {
     explicit Norm(const LayerNorm& norm);
@@ -118,7 +140,9 @@ class NativeBlock {
   /// allow it, or row by row.
   bool hidden_by_tiles(BlockScratch& scratch) const;
   void hidden_by_rows(std::int64_t rows, BlockScratch& scratch) const;
-  void add_mlp(float* residual, std::int64_t rows, BlockScratch& scratch) const;
+  void add_mlp_of_panel(float* residual, std::int64_t rows, BlockScratch& scratch) const;
+  void load_mlp_input(const float* residual, std::int64_t rows, BlockScratch& scratch) const;
+  void load_hidden(const float* hidden, std::int64_t rows, BlockScratch& scratch) const;
 
   Block block_;  ///< keeps the layers alive
   Names names_;

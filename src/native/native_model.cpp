@@ -1,5 +1,6 @@
 #include "clipq/native/native_model.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "clipq/core/interrupt.h"
@@ -80,9 +81,12 @@ void add_runner(const TransformerPart& part, const AttentionPath* chosen, Native
 }  // namespace
 
 std::string NativeModel::describe() const {
+  std::vector<std::pair<std::string, std::int64_t>> paths(layers.begin(), layers.end());
+  std::stable_sort(paths.begin(), paths.end(),
+                   [](const auto& a, const auto& b) { return a.second > b.second; });
   std::vector<std::string> parts;
-  for (const auto& [path, count] : layers) {
-    parts.push_back(layers.size() == 1 ? path : cat(path, " (", count, ")"));
+  for (const auto& [path, count] : paths) {
+    parts.push_back(paths.size() == 1 ? path : cat(path, " (", count, ")"));
   }
   if (!parts.empty() && !simulated.empty()) {
     parts.push_back(cat("simulated (", simulated.size(), ")"));

@@ -19,6 +19,9 @@ constexpr std::int64_t kLeastRowsOfOneThread = 128;
 /// Rows of an item for which it pays that a thread reads all of a block's weights.
 constexpr std::int64_t kLongItem = 24;
 
+/// Rows up to which dequantizing a weight takes so long that it pays to share its columns.
+constexpr std::int64_t kMostRowsByColumns = 112;
+
 }  // namespace
 
 struct NativeTransformer::Scratch {
@@ -127,6 +130,9 @@ void NativeTransformer::run(const TowerBatch& batch, float* out) const {
         pass_at(pass, scratch->passes[thread]).by_items(scratch->threads[thread], out_of(pass));
       }
     });
+  } else if (rows <= kMostRowsByColumns && passes == 1 && attends_by_heads() &&
+             blocks_.front().dequantizes()) {
+    pass_at(0, scratch->passes.front()).by_columns(scratch->threads, out);
   } else {
     for (std::int64_t pass = 0; pass < passes; ++pass) {
       pass_at(pass, scratch->passes.front()).by_rows(scratch->threads, out_of(pass));

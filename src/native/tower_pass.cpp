@@ -14,6 +14,24 @@ BlockScratch& here(std::vector<BlockScratch>& threads) {
   return threads[static_cast<std::size_t>(at::get_thread_num())];
 }
 
+/// Columns that kernels compute together.
+constexpr std::int64_t kTileColumns = 64;
+
+/// Calls body(first, count) for each thread's share of some columns or heads, whole units of them,
+/// in parallel.
+template <class Body>
+void for_each_share(std::int64_t count, std::int64_t unit, const Body& body) {
+  const std::int64_t units = (count + unit - 1) / unit;
+  const std::int64_t threads = at::get_num_threads();
+  at::parallel_for(0, threads, 1, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t thread = begin; thread < end; ++thread) {
+      const std::int64_t first = units * thread / threads * unit;
+      const std::int64_t last = std::min(units * (thread + 1) / threads * unit, count);
+      if (first < last) body(first, last - first);
+    }
+  });
+}
+
 /// Calls body(item, head) for all of them, in parallel.
 template <class Body>
 void for_each_head(std::int64_t items, std::int64_t heads, const Body& body) {
@@ -35,7 +53,8 @@ TowerPass::TowerPass(const std::vector<NativeBlock>& blocks, const TowerBatch& b
       attended_(at_least(scratch.attended, items_.rows() * width_)),
       queries_(at_least(scratch.queries, items_.count() * width_)),
       pooled_(at_least(scratch.pooled, items_.count() * width_)),
-      projected_(scratch.projected) {
+      projected_(scratch.projected),
+      hidden_(scratch.hidden) {
   batch.copy_rows(items_, begin, residual_);
 }
 
@@ -49,7 +68,7 @@ void TowerPass::by_items(BlockScratch& thread, float* out) {
     return;
   }
   project_queries(0, items_.count(), thread);
-  for_each_group([&](const Group& group) { pool(group, thread); });
+  for_each_group([&](const Group& group) { pool(group, {0, heads_}, thread); });
   finish_pooled(0, items_.count(), thread);
   std::copy_n(pooled_, items_.count() * width_, out);
 }
@@ -80,6 +99,40 @@ void TowerPass::by_rows(std::vector<BlockScratch>& threads, float* out) {
       items_.count(), blocks_.front().panel_rows(),
       [&](std::int64_t item, std::int64_t items) { finish_pooled(item, items, here(threads)); });
   std::copy_n(pooled_, items_.count() * width_, out);
+}
+
+void TowerPass::by_columns(std::vector<BlockScratch>& threads, float* out) {
+  const Group all = {0, items_.count()};
+  for (std::size_t i = 0; i < whole_blocks_; ++i) {
+    for_each_share(heads_, 1, [&](std::int64_t first, std::int64_t count) {
+      attend_whole(blocks_[i], all, {first, count}, attended_, here(threads));
+    });
+    finish_by_columns(blocks_[i], attended_, residual_, items_.rows(), threads);
+  }
+  if (!is_pooled()) {
+    std::copy_n(residual_, items_.rows() * width_, out);
+    return;
+  }
+  project_queries(0, items_.count(), threads.front());
+  for_each_share(heads_, 1, [&](std::int64_t first, std::int64_t count) {
+    pool(all, {first, count}, here(threads));
+  });
+  finish_by_columns(blocks_.back(), attended_, pooled_, items_.count(), threads);
+  std::copy_n(pooled_, items_.count() * width_, out);
+}
+
+void TowerPass::finish_by_columns(const NativeBlock& block, const float* attended, float* residual,
+                                  std::int64_t rows, std::vector<BlockScratch>& threads) {
+  float* hidden = at_least(hidden_, rows * block.hidden_width());
+  for_each_share(width_, kTileColumns, [&](std::int64_t first, std::int64_t count) {
+    block.add_attention(attended, residual, rows, {first, count}, here(threads));
+  });
+  for_each_share(block.hidden_width(), kTileColumns, [&](std::int64_t first, std::int64_t count) {
+    block.hidden(residual, rows, {first, count}, hidden, here(threads));
+  });
+  for_each_share(width_, kTileColumns, [&](std::int64_t first, std::int64_t count) {
+    block.add_mlp(hidden, residual, rows, {first, count}, here(threads));
+  });
 }
 
 /// What attention of all of an item's rows reads and writes: `columns` of queries, keys and values
@@ -129,15 +182,17 @@ void TowerPass::for_each_group(const Body& body) {
 /// Projects some heads of a group at a time, so that what a core keeps of them stays small, and
 /// attends to what view(item, its row within the group, heads, their columns) gives.
 template <class View>
-void TowerPass::attend_by_heads(const NativeBlock& block, const Group& group, bool queries,
-                                BlockScratch& thread, const View& view) {
+void TowerPass::attend_by_heads(const NativeBlock& block, const Group& group,
+                                const HeadRange& range, bool queries, BlockScratch& thread,
+                                const View& view) {
   const std::int64_t first = items_.first_row[group.begin];
   const std::int64_t rows = items_.first_row[group.end] - first;
   const std::int64_t parts = queries ? 3 : 2;
   block.load_input(residual_of(group.begin), rows, thread);
-  for (HeadRange heads = {0, block.heads_at_once()}; heads.first < heads_;
+  const std::int64_t end = range.first + range.count;
+  for (HeadRange heads = {range.first, block.heads_at_once()}; heads.first < end;
        heads.first += heads.count) {
-    heads.count = std::min(heads.count, heads_ - heads.first);
+    heads.count = std::min(heads.count, end - heads.first);
     const std::int64_t stride = parts * heads.count * block.head_width();
     float* projected = at_least(thread.projected, rows * stride);
     block.project_heads(heads, queries, projected, thread);
@@ -149,27 +204,34 @@ void TowerPass::attend_by_heads(const NativeBlock& block, const Group& group, bo
   }
 }
 
-void TowerPass::whole_block(const NativeBlock& block, const Group& group, BlockScratch& thread) {
-  const std::int64_t rows = items_.first_row[group.end] - items_.first_row[group.begin];
-  float* attended = at_least(thread.attended, rows * width_);
+/// Attention of all rows of a group.
+/// @param attended of its first row
+void TowerPass::attend_whole(const NativeBlock& block, const Group& group, const HeadRange& range,
+                             float* attended, BlockScratch& thread) {
   const auto view = [&](std::int64_t item, std::int64_t row, const HeadRange& heads,
                         const float* projected) {
     return item_of(item, projected, heads.count * block.head_width(),
                    attended + row * width_ + heads.first * block.head_width());
   };
-  attend_by_heads(block, group, true, thread, view);
+  attend_by_heads(block, group, range, true, thread, view);
+}
+
+void TowerPass::whole_block(const NativeBlock& block, const Group& group, BlockScratch& thread) {
+  const std::int64_t rows = items_.first_row[group.end] - items_.first_row[group.begin];
+  float* attended = at_least(thread.attended, rows * width_);
+  attend_whole(block, group, {0, heads_}, attended, thread);
   block.finish(attended, residual_of(group.begin), rows, thread);
 }
 
 /// The items' keys and values in the last block, and attention of their pooled rows.
-void TowerPass::pool(const Group& group, BlockScratch& thread) {
+void TowerPass::pool(const Group& group, const HeadRange& range, BlockScratch& thread) {
   const NativeBlock& block = blocks_.back();
   const auto view = [&](std::int64_t item, std::int64_t /*row*/, const HeadRange& heads,
                         const float* projected) {
     return pooled_item(item, projected, heads.count * block.head_width(),
                        heads.first * block.head_width());
   };
-  attend_by_heads(block, group, false, thread, view);
+  attend_by_heads(block, group, range, false, thread, view);
 }
 
 /// Queries, keys and values of some rows; keys and values where only pooled rows are wanted.

@@ -16,6 +16,7 @@ struct PassScratch {
   std::vector<float> queries;    ///< [items, width], of the last block
   std::vector<float> attended;   ///< [rows, width], in the last block [items, width]
   std::vector<float> pooled;     ///< [items, width], the residual stream of the last block
+  std::vector<float> hidden;     ///< [rows, the MLP's hidden width], where threads share columns
 };
 
 /// One pass of some items through the blocks of a tower.
@@ -33,6 +34,11 @@ class TowerPass {
   /// On all threads, which share the rows of all items and meet before and after each attention.
   void by_rows(std::vector<BlockScratch>& threads, float* out);
 
+  /// On all threads, which share heads and columns of no more rows than fill a panel, so that each
+  /// weight is read by one of them, and meet before and after each layer. Wants attention that is
+  /// computed by heads.
+  void by_columns(std::vector<BlockScratch>& threads, float* out);
+
  private:
   /// The items [begin, end).
   struct Group {
@@ -45,8 +51,8 @@ class TowerPass {
 
   float* residual_of(std::int64_t item) { return residual_ + items_.first_row[item] * width_; }
   template <class View>
-  void attend_by_heads(const NativeBlock& block, const Group& group, bool queries,
-                       BlockScratch& thread, const View& view);
+  void attend_by_heads(const NativeBlock& block, const Group& group, const HeadRange& range,
+                       bool queries, BlockScratch& thread, const View& view);
 
   ProjectedItem item_of(std::int64_t item, const float* projected, std::int64_t columns,
                         float* out) const;
@@ -54,8 +60,12 @@ class TowerPass {
                             std::int64_t first) const;
 
   bool is_pooled() const { return whole_blocks_ < blocks_.size(); }
+  void attend_whole(const NativeBlock& block, const Group& group, const HeadRange& range,
+                    float* attended, BlockScratch& thread);
   void whole_block(const NativeBlock& block, const Group& group, BlockScratch& thread);
-  void pool(const Group& group, BlockScratch& thread);
+  void pool(const Group& group, const HeadRange& range, BlockScratch& thread);
+  void finish_by_columns(const NativeBlock& block, const float* attended, float* residual,
+                         std::int64_t rows, std::vector<BlockScratch>& threads);
   void project(std::size_t block, std::int64_t row, std::int64_t rows, BlockScratch& thread);
   void project_queries(std::int64_t first, std::int64_t count, BlockScratch& thread);
   void finish_pooled(std::int64_t first, std::int64_t count, BlockScratch& thread);
@@ -73,6 +83,7 @@ class TowerPass {
   float* queries_;
   float* pooled_;
   std::vector<float>& projected_;
+  std::vector<float>& hidden_;
 };
 
 }  // namespace clipq

@@ -78,8 +78,9 @@ std::string load_text(const std::vector<const Result*>& results) {
 std::string peak_text(const Result& result) {
   const Json peak = result.details[kBench].value("gemm_peak", Json::object());
   return cat("GEMM peak of this machine: INT8 ", fixed(number(peak, "int8_gops"), 0), " GOP/s (",
-             peak.value("int8_kernels", ""), "), float32 ", fixed(number(peak, "float32_gops"), 0),
-             " GFLOP/s\n");
+             peak.value("int8_kernels", ""), "), FP8 ", fixed(number(peak, "fp8_gops"), 0),
+             " GFLOP/s (", peak.value("fp8_kernels", ""), "), float32 ",
+             fixed(number(peak, "float32_gops"), 0), " GFLOP/s\n");
 }
 
 /// The slowest layers of one model, one table per tower and batch size.

@@ -9,11 +9,17 @@ namespace clipq {
 struct GemmPeak {
   double int8_gops = 0;
   std::string int8_kernels;  ///< the path that reached it
+  double fp8_gops = 0;
+  std::string fp8_kernels;  ///< likewise
   double float32_gops = 0;
+
+  /// That of what most linears run on.
+  /// @param kernels as NativeModel::describe() gives them; empty: float32
+  double of(const std::string& kernels) const;
 };
 
-/// Measures both: the best of several runs on operands that stay in cache, INT8 by every path, and
-/// float32 by LibTorch's matrix product.
+/// Measures all: the best of several runs on operands that stay in cache, INT8 and FP8 by every
+/// path, and float32 by LibTorch's matrix product or clipq's, whichever is faster.
 GemmPeak measure_gemm_peak();
 
 }  // namespace clipq

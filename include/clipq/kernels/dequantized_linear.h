@@ -39,6 +39,7 @@ class DequantizedLinear final : public PanelLinear {
             const std::optional<RowScale>& shared) const override;
   bool spans_rows() const override { return spans_rows_; }
   std::optional<RowScale> shared_scale(const float* x, std::int64_t count) const override;
+  bool dequantizes() const override { return true; }
   bool takes_floats() const override { return !rule_; }
 
   using PanelLinear::run;

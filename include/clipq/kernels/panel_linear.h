@@ -115,6 +115,9 @@ class PanelLinear {
   /// between them; null: it can't, since whole rows must be known first.
   virtual const CodeRule* fixed_rule() const { return nullptr; }
 
+  /// Whether every run dequantizes the weight, however few rows there are.
+  virtual bool dequantizes() const { return false; }
+
   /// Whether load() copies floats.
   virtual bool takes_floats() const { return false; }
 

@@ -18,9 +18,9 @@ struct BlockChoices {
   const AttentionPath* attention = &float32_attention_path();  ///< where it isn't quantized
 };
 
-/// All blocks of a tower on integer kernels. A thread takes an item through a whole block, or,
-/// where there are fewer items than threads, a panel of rows through what stands between two
-/// attentions: activations stay in a core's cache, and nothing is allocated once a batch of that
+/// All blocks of a tower on native kernels. A thread takes an item through a whole block, or, where
+/// there are fewer items than threads, a panel of rows through what stands between two attentions;
+/// of few rows, for which weights must be dequantized, some columns of each layer: activations stay in a core's cache, and nothing is allocated once a batch of that
 /// size has run. Of a causal tower nothing after an item's position is computed.
 class NativeTransformer final : public TransformerRunner {
  public:
