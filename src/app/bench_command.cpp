@@ -57,6 +57,17 @@ std::unique_ptr<LoadedModel> with_prompts(OpenedModel opened) {
   return loaded;
 }
 
+/// What the file holds of the part of a model that is wanted.
+std::int64_t stored_bytes(const ModelInfo& info, const std::optional<Tower>& tower) {
+  if (!tower || info.parts.empty()) return info.size_bytes;
+  std::int64_t bytes = 0;
+  for (const auto& [part, size] : info.parts) {
+    const bool is_text = part.starts_with("text") || part == "token embedding";
+    if (*tower == Tower::kText ? is_text : part.starts_with("image")) bytes += size;
+  }
+  return bytes;
+}
+
 std::unique_ptr<LoadedModel> load(const std::filesystem::path& file, const ModelOptions& options) {
   const double read_seconds = seconds_to_read(file);
   // Otherwise memory freed by earlier work would be reused first and hide the cost of loading.
@@ -68,6 +79,7 @@ std::unique_ptr<LoadedModel> load(const std::filesystem::path& file, const Model
   const double load_seconds = stopwatch.lap();
   Json figures = {{"read_seconds", read_seconds},
                   {"load_seconds", load_seconds},
+                  {"stored_bytes", stored_bytes(opened.info, options.tower)},
                   {"resident_bytes", resident_bytes() - before},
                   {"peak_resident_bytes", peak_resident_bytes() - before}};
   std::unique_ptr<LoadedModel> loaded = with_prompts(std::move(opened));
@@ -134,8 +146,11 @@ Json peak_json(const GemmPeak& peak) {
 std::vector<Result> bench(const BenchOptions& options) {
   std::vector<std::unique_ptr<LoadedModel>> models;
   std::vector<TimedModel> timed;
+  ModelOptions wanted = options.model;
+  if (!options.latency.text) wanted.tower = Tower::kImage;
+  if (!options.latency.image) wanted.tower = Tower::kText;
   for (const std::filesystem::path& file : options.models) {
-    models.push_back(load(file, options.model));
+    models.push_back(load(file, wanted));
     timed.push_back(models.back()->timed);
   }
   const GemmPeak peak = measure_gemm_peak();

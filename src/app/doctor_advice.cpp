@@ -29,6 +29,13 @@ void add_defects(const DoctorReport& report, std::vector<std::string>& advice) {
                            "--kernels portable, and please report it."));
     }
   }
+  for (const FloatPathExamination& path : report.float_paths) {
+    if (path.supported && !path.exact_fp8) {
+      advice.push_back(cat("The path ", path.name,
+                           " gives wrong FP8 products on this machine, which is a bug: run FP8 "
+                           "models with --kernels float32, and please report it."));
+    }
+  }
 }
 
 void add_bits(const DoctorReport& report, std::vector<std::string>& advice) {

@@ -68,6 +68,7 @@ DoctorReport doctor(const DoctorOptions& options) {
     report.tokenizer_error = failure.what();
   }
   report.paths = examine_integer_paths();
+  report.float_paths = examine_float_paths();
   for (const AttentionPath& path : attention_paths()) {
     if (path.supported()) report.attention.emplace_back(path.name);
   }

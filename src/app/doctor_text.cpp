@@ -41,6 +41,17 @@ Json path_json(const PathExamination& path) {
   return json;
 }
 
+std::string path_text(const FloatPathExamination& path) {
+  if (!path.supported) return "not supported by this processor";
+  return cat("FP8: ", path.exact_fp8 ? "exact" : "WRONG");
+}
+
+Json path_json(const FloatPathExamination& path) {
+  Json json = {{"name", path.name}, {"supported", path.supported}};
+  if (path.supported) json["exact_fp8"] = path.exact_fp8;
+  return json;
+}
+
 }  // namespace
 
 std::string to_text(const DoctorReport& report) {
@@ -64,6 +75,9 @@ std::string to_text(const DoctorReport& report) {
     table.add_row({"float32 GEMM peak", cat(fixed(report.peak.float32_gops, 0), " GFLOP/s")});
   }
   for (const PathExamination& path : report.paths) {
+    table.add_row({"kernels " + path.name, path_text(path)});
+  }
+  for (const FloatPathExamination& path : report.float_paths) {
     table.add_row({"kernels " + path.name, path_text(path)});
   }
   table.add_row({"attention", join(report.attention, ", ")});
@@ -90,6 +104,9 @@ Json to_json(const DoctorReport& report) {
                     {"group_limit_bytes", report.memory.group_limit}};
   json["kernels"] = Json::array();
   for (const PathExamination& path : report.paths) json["kernels"].push_back(path_json(path));
+  for (const FloatPathExamination& path : report.float_paths) {
+    json["kernels"].push_back(path_json(path));
+  }
   json["attention"] = {{"paths", report.attention}, {"long_towers", report.long_attention}};
   if (report.peak.int8_gops > 0) {
     json["gemm_peak"] = {{"int8_gops", report.peak.int8_gops},

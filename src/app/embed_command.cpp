@@ -58,8 +58,10 @@ Json embed(const EmbedOptions& options) {
     texts = read_lines(options.texts, "texts file");
     if (texts.empty()) throw InputError(cat(options.texts.string(), " has no lines"));
   }
-  const OpenedModel opened = open_model(options.model_file, options.model);
-  require_tower(opened.model, texts.empty() ? Tower::kImage : Tower::kText, opened.info.path);
+  ModelOptions model = options.model;
+  model.tower = texts.empty() ? Tower::kImage : Tower::kText;
+  const OpenedModel opened = open_model(options.model_file, model);
+  require_tower(opened.model, *model.tower, opened.info.path);
   Embeddings embeddings = texts.empty() ? embed_images(opened, options)
                                         : embed_texts(opened, std::move(texts), options);
   if (options.normalize) embeddings.rows = normalize_rows(embeddings.rows);

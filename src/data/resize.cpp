@@ -5,20 +5,10 @@
 #include "clipq/core/strings.h"
 #include "clipq/data/image.h"
 #include "clipq/data/resize.h"
+#include "resample.h"
 
 namespace clipq {
 namespace {
-
-constexpr int kFractionBits = 32 - 8 - 2;
-constexpr std::int32_t kHalf = 1 << (kFractionBits - 1);
-
-/// The source pixels that make one output pixel, with fixed-point weights.
-struct Taps {
-  int first = 0;
-  std::vector<std::int32_t> weights;
-
-  int end() const { return first + static_cast<int>(weights.size()); }
-};
 
 /// A function of the distance in pixels of the coarser image; it is 0 from `support` on.
 struct Filter {
@@ -61,7 +51,7 @@ Taps make_taps(int in_size, int out_size, int out, const Filter& filter) {
   for (const double weight : weights) {
     const double normalized = sum == 0.0 ? weight : weight / sum;
     taps.weights.push_back(static_cast<std::int32_t>((normalized < 0 ? -0.5 : 0.5) +
-                                                     normalized * (1 << kFractionBits)));
+                                                     normalized * (1 << kTapFractionBits)));
   }
   return taps;
 }
@@ -72,16 +62,12 @@ std::vector<Taps> make_all_taps(int in_size, int out_size, int first, int count,
   all.reserve(count);
   for (int out = first; out < first + count; ++out) {
     if (in_size == out_size) {
-      all.push_back({out, {1 << kFractionBits}});
+      all.push_back({out, {1 << kTapFractionBits}});
     } else {
       all.push_back(make_taps(in_size, out_size, out, filter));
     }
   }
   return all;
-}
-
-std::uint8_t to_byte(std::int32_t sum) {
-  return static_cast<std::uint8_t>(std::clamp(sum >> kFractionBits, 0, 255));
 }
 
 /// The source pixels that a run of taps reads.
@@ -98,26 +84,19 @@ Range range_of(const std::vector<Taps>& taps) { return {taps.front().first, taps
 /// `column_origin`.
 Image resample_horizontally(const Image& in, Range rows, const std::vector<Taps>& columns,
                             int column_origin) {
+  std::vector<Taps> moved = columns;
+  for (Taps& taps : moved) taps.first -= column_origin;
+  RowResampler resampler(moved);
   Image out{rows.size(), static_cast<int>(columns.size()), {}};
   out.rgb.resize(std::size_t(out.height) * out.width * 3);
   std::uint8_t* target = out.rgb.data();
+  std::vector<const std::uint8_t*> some;
   for (int y = rows.begin; y < rows.end; ++y) {
-    const std::uint8_t* row = in.rgb.data() + std::size_t(y) * in.width * 3;
-    for (const Taps& taps : columns) {
-      std::int32_t red = kHalf;
-      std::int32_t green = kHalf;
-      std::int32_t blue = kHalf;
-      const std::uint8_t* source = row + std::size_t(taps.first - column_origin) * 3;
-      for (const std::int32_t weight : taps.weights) {
-        red += weight * source[0];
-        green += weight * source[1];
-        blue += weight * source[2];
-        source += 3;
-      }
-      *target++ = to_byte(red);
-      *target++ = to_byte(green);
-      *target++ = to_byte(blue);
-    }
+    some.push_back(in.rgb.data() + std::size_t(y) * in.width * 3);
+    if (some.size() < RowResampler::kRows && y + 1 < rows.end) continue;
+    resampler.resample(some, std::size_t(in.width), target);
+    target += some.size() * columns.size() * 3;
+    some.clear();
   }
   return out;
 }
@@ -130,17 +109,12 @@ Image resample_vertically(const Image& in, Range columns, const std::vector<Taps
   const std::size_t in_stride = std::size_t(in.width) * 3;
   const std::size_t out_stride = std::size_t(out.width) * 3;
   out.rgb.resize(out.height * out_stride);
-  std::vector<std::int32_t> sums(out_stride);
   std::uint8_t* target = out.rgb.data();
   for (const Taps& taps : rows) {
-    std::fill(sums.begin(), sums.end(), kHalf);
     const std::uint8_t* source =
         in.rgb.data() + (taps.first - row_origin) * in_stride + std::size_t(columns.begin) * 3;
-    for (const std::int32_t weight : taps.weights) {
-      for (std::size_t i = 0; i < out_stride; ++i) sums[i] += weight * source[i];
-      source += in_stride;
-    }
-    target = std::transform(sums.begin(), sums.end(), target, to_byte);
+    resample_column(source, in_stride, taps, out_stride, target);
+    target += out_stride;
   }
   return out;
 }

@@ -41,12 +41,6 @@ struct Bfloat16Kernel {
   void (*end)();
 };
 
-/// FP8 numbers that are finite as bfloat16, which holds all of them; with AVX512-BW.
-/// @param count a multiple of 32
-/// @param out 64-byte aligned
-void e4m3_to_bfloat16(const std::uint8_t* codes, std::int64_t count, std::uint16_t* out);
-void e5m2_to_bfloat16(const std::uint8_t* codes, std::int64_t count, std::uint16_t* out);
-
 extern const Bfloat16Kernel kAmxBfloat16Kernel;
 extern const Bfloat16Kernel kAvx512Bfloat16Kernel;
 

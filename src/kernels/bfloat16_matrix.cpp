@@ -4,6 +4,7 @@
 
 #include "code_stripes.h"
 #include "float_matrix.h"
+#include "fp8_to_bfloat16.h"
 
 namespace clipq {
 namespace {
@@ -71,13 +72,13 @@ class Bfloat16Matrix final : public FloatMatrix {
                   reinterpret_cast<std::uint16_t*>(pairs));
       for (std::int64_t row = 0; row < rows; row += kRows) {
         const auto* values = reinterpret_cast<const std::uint16_t*>(inputs + row * stride) + k;
-        kernel_.multiply({.left = {values, stride / 2,
-                                   static_cast<int>(std::min(kRows, rows - row))},
-                          .right = {pairs, kColumns},
-                          .steps = depth / Bfloat16Kernel::kDepth,
-                          .columns = kColumns,
-                          .adds = k > 0},
-                         sums + row * kColumns, kColumns);
+        kernel_.multiply(
+            {.left = {values, stride / 2, static_cast<int>(std::min(kRows, rows - row))},
+             .right = {pairs, kColumns},
+             .steps = depth / Bfloat16Kernel::kDepth,
+             .columns = kColumns,
+             .adds = k > 0},
+            sums + row * kColumns, kColumns);
       }
     }
   }

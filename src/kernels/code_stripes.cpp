@@ -43,8 +43,8 @@ CodeStripes::CodeStripes(const QuantizedTensor& weight, std::int64_t together, s
   const at::Tensor codes = weight.codes.contiguous();
   row_bytes_ = codes.size(1) * codes.element_size();
   const std::int64_t stripes = (columns_ + kColumns - 1) / kColumns;
-  codes_ = hwy::AllocateAligned<std::uint8_t>(
-      static_cast<std::size_t>(stripes * depth_ * bytes_of_k_));
+  codes_ =
+      hwy::AllocateAligned<std::uint8_t>(static_cast<std::size_t>(stripes * depth_ * bytes_of_k_));
   const auto* bytes = static_cast<const std::uint8_t*>(codes.const_data_ptr());
   at::parallel_for(0, stripes, 1, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t stripe = begin; stripe < end; ++stripe) fill_stripe(bytes, stripe);
@@ -63,8 +63,7 @@ void CodeStripes::fill_stripe(const std::uint8_t* codes, std::int64_t stripe) {
       const std::int64_t place = c * together_ + k % together_;
       if (kind_ == StoredCode::kInt4) {
         const unsigned code = row[k / 2] >> (k % 2 * 4) & 15U;
-        line[c % (kColumns / 2)] |=
-            static_cast<std::uint8_t>(c < kColumns / 2 ? code : code << 4U);
+        line[c % (kColumns / 2)] |= static_cast<std::uint8_t>(c < kColumns / 2 ? code : code << 4U);
       } else if (kind_ == StoredCode::kHalf) {
         std::memcpy(line + 2 * place, row + 2 * k, 2);
       } else {

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 
+#include "clipq/kernels/panel_linear.h"
 #include "clipq/numerics/quantize.h"
 
 namespace clipq {
@@ -15,7 +16,7 @@ enum class StoredCode { kInt8, kUint8, kInt4, kE4M3, kE5M2, kHalf };
 /// has no column or no k.
 class CodeStripes {
  public:
-  static constexpr std::int64_t kColumns = 64;
+  static constexpr std::int64_t kColumns = PanelLinear::kTileColumns;
 
   /// @param together how many neighbouring k stand side by side: a line is [column][together]. Of
   ///        int4 (one together) it is half as many bytes, column c's code below that of c + 32
@@ -34,7 +35,7 @@ class CodeStripes {
 
   StoredCode kind_;
   std::int64_t together_;
-  std::int64_t columns_;      ///< of the weight
+  std::int64_t columns_;  ///< of the weight
   std::int64_t weight_depth_;
   std::int64_t row_bytes_;  ///< of the weight's own storage
   std::int64_t depth_;

@@ -44,8 +44,8 @@ struct FromInt4 {
     const bool is_upper = first >= kLine;
     const auto pairs =
         hn::PromoteTo(Integers(), hn::LoadU(Bytes(), line + (is_upper ? first - kLine : first)));
-    return hn::ConvertTo(Floats(), is_upper ? hn::ShiftRight<4>(pairs)
-                                            : hn::And(pairs, hn::Set(Integers(), 15)));
+    return hn::ConvertTo(
+        Floats(), is_upper ? hn::ShiftRight<4>(pairs) : hn::And(pairs, hn::Set(Integers(), 15)));
   }
 };
 

@@ -13,7 +13,7 @@ struct ColumnScales {
   const float* scales = nullptr;
 };
 
-/// Lines of one k each as floats [lines][CodeStripes::kColumns], 64-byte aligned.
+/// Lines of one k each as floats [lines][CodeStripes::kColumns].
 void dequantize_to_floats(StoredCode kind, const std::uint8_t* codes, std::int64_t lines,
                           const ColumnScales& columns, float* out);
 

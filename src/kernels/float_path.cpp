@@ -16,6 +16,11 @@ constexpr std::int64_t kManyRows = 224;
 
 bool always() { return true; }
 
+/// FP8 is dequantized with AVX512 before AMX multiplies it.
+bool has_amx_and_avx512() {
+  return supports(InstructionSet::kAmxBfloat16) && supports(InstructionSet::kAvx512Bfloat16);
+}
+
 bool whatever(const QuantizerSpec& /*weight*/, const std::optional<QuantizerSpec>& /*input*/) {
   return true;
 }
@@ -39,8 +44,7 @@ bool has_scales_in_sums(const QuantizerSpec& weight) {
 const std::vector<FloatPath>& float_paths() {
   static const std::vector<FloatPath> paths = {
 #ifdef __x86_64__
-      {"amx-bf16", "FP8 as bfloat16, tiles of 16 x 32 products, AMX",
-       has<InstructionSet::kAmxBfloat16>, both_fp8,
+      {"amx-bf16", "FP8 as bfloat16, tiles of 16 x 32 products, AMX", has_amx_and_avx512, both_fp8,
        [](const QuantizedTensor& weight) { return pack_bfloat16(weight, kAmxBfloat16Kernel); },
        true, kManyRows},
       {"avx512-bf16", "FP8 as bfloat16, two products an instruction, AVX512-BF16",

@@ -75,7 +75,8 @@ HWY_NOINLINE void MultiplyRows(const float* a, std::ptrdiff_t a_stride, std::int
                                      c_stride);
   }
   for (; column < columns; column += lanes) {
-    MultiplyTile<kAdds, R, 1>(a, a_stride, depth, b + column, b_stride, scale, c + column, c_stride);
+    MultiplyTile<kAdds, R, 1>(a, a_stride, depth, b + column, b_stride, scale, c + column,
+                              c_stride);
   }
 }
 
@@ -85,8 +86,9 @@ HWY_INLINE void Multiply(std::int64_t rows, const float* a, std::ptrdiff_t a_str
                          std::int64_t columns, float scale, float* c, std::ptrdiff_t c_stride) {
   using Function = void (*)(const float*, std::ptrdiff_t, std::int64_t, const float*,
                             std::ptrdiff_t, std::int64_t, float, float*, std::ptrdiff_t);
-  static constexpr Function kByRows[kRows] = {MultiplyRows<kAdds, 1>, MultiplyRows<kAdds, 2>, MultiplyRows<kAdds, 3>,
-                                              MultiplyRows<kAdds, 4>, MultiplyRows<kAdds, 5>, MultiplyRows<kAdds, 6>};
+  static constexpr Function kByRows[kRows] = {MultiplyRows<kAdds, 1>, MultiplyRows<kAdds, 2>,
+                                              MultiplyRows<kAdds, 3>, MultiplyRows<kAdds, 4>,
+                                              MultiplyRows<kAdds, 5>, MultiplyRows<kAdds, 6>};
   kByRows[rows - 1](a, a_stride, depth, b, b_stride, columns, scale, c, c_stride);
 }
 

@@ -264,8 +264,7 @@ HWY_INLINE void FinishVectors(D d, const Tile& tile, const TileFinish& finish, s
 }
 
 template <class How, class Tile, class Curve>
-HWY_INLINE void FinishColumns(const Tile& tile, const TileFinish& finish,
-                              const Curve& curve) {
+HWY_INLINE void FinishColumns(const Tile& tile, const TileFinish& finish, const Curve& curve) {
   constexpr int kVectors = HWY_TARGET <= HWY_AVX3 ? 4 : 2;
   const Floats d;
   const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
@@ -285,8 +284,7 @@ HWY_INLINE void FinishColumns(const Tile& tile, const TileFinish& finish,
 }
 
 template <bool kUniform, bool kRelu, class Tile, class Curve>
-HWY_INLINE void FinishTileTo(const Tile& tile, const TileFinish& finish,
-                             const Curve& curve) {
+HWY_INLINE void FinishTileTo(const Tile& tile, const TileFinish& finish, const Curve& curve) {
   if (finish.codes == nullptr) {
     FinishColumns<Finishing<true, false, kUniform, kRelu>>(tile, finish, curve);
   } else if (finish.out == nullptr) {
@@ -297,8 +295,7 @@ HWY_INLINE void FinishTileTo(const Tile& tile, const TileFinish& finish,
 }
 
 template <bool kRelu, class Tile, class Curve>
-HWY_INLINE void FinishTileWith(const Tile& tile, const TileFinish& finish,
-                               const Curve& curve) {
+HWY_INLINE void FinishTileWith(const Tile& tile, const TileFinish& finish, const Curve& curve) {
   if (finish.uniform) {
     FinishTileTo<true, kRelu>(tile, finish, curve);
   } else {

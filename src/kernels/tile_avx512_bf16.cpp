@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "bfloat16_kernel.h"
+#include "fp8_to_bfloat16.h"
 
 namespace clipq {
 namespace {
@@ -107,15 +108,14 @@ void fp8_to_bfloat16(const std::uint8_t* codes, std::int64_t count, std::uint16_
   }
   const __m512i table = _mm512_load_si512(small);
   for (std::int64_t i = 0; i < count; i += 32) {
-    const __m512i code = _mm512_cvtepi8_epi16(
-        _mm256_loadu_si256(reinterpret_cast<const __m256i*>(codes + i)));
+    const __m512i code =
+        _mm512_cvtepi8_epi16(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(codes + i)));
     const __m512i shifted = _mm512_slli_epi16(code, kShift);
     const __mmask32 is_small = _mm512_testn_epi16_mask(shifted, exponents);
     __m512i value = _mm512_add_epi16(_mm512_and_si512(shifted, magnitudes), rebias);
     value = _mm512_mask_permutexvar_epi16(value, is_small, code, table);
     constexpr int kSignFromSecond = 0xD8;  // third ? second : first
-    _mm512_store_si512(out + i,
-                       _mm512_ternarylogic_epi64(value, shifted, sign, kSignFromSecond));
+    _mm512_store_si512(out + i, _mm512_ternarylogic_epi64(value, shifted, sign, kSignFromSecond));
   }
 }
 

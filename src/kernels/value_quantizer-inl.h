@@ -8,6 +8,8 @@
 
 #include <hwy/highway.h>
 
+#include <limits>
+
 #include "clipq/kernels/input_rules.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -32,7 +34,7 @@ HWY_INLINE V Quotient(V values, V scale, [[maybe_unused]] V inverse) {
 /// second one.
 template <class D, class V = hn::Vec<D>>
 HWY_INLINE V Clamp([[maybe_unused]] D d, V values, V lowest, V highest) {
-#if HWY_ARCH_X86
+#if HWY_ARCH_X86 && HWY_TARGET <= HWY_SSE4
   return hn::Min(highest, hn::Max(lowest, values));
 #else
   const V clamped = hn::Min(highest, hn::Max(lowest, values));
@@ -49,8 +51,8 @@ class ValueQuantizer {
         inverse_(hn::Set(d, 1 / row.scale)),
         lowest_(hn::Set(d, rule.codes.lowest - static_cast<float>(row.zero_point))),
         highest_(hn::Set(d, rule.codes.highest - static_cast<float>(row.zero_point))),
-        least_(hn::Mul(hn::Mul(lowest_, scale_), hn::Set(d, 2.0F))),
-        most_(hn::Mul(hn::Mul(highest_, scale_), hn::Set(d, 2.0F))),
+        least_(hn::Max(hn::Mul(hn::Mul(lowest_, scale_), hn::Set(d, 2.0F)), hn::Set(d, -kMost))),
+        most_(hn::Min(hn::Mul(hn::Mul(highest_, scale_), hn::Set(d, 2.0F)), hn::Set(d, kMost))),
         smallest_step_(hn::Set(d, rule.smallest_step)),
         relative_step_(hn::Set(d, rule.relative_step)) {}
 
@@ -68,6 +70,8 @@ class ValueQuantizer {
   }
 
  private:
+  static constexpr float kMost = std::numeric_limits<float>::max();
+
   hn::Vec<D> scale_, inverse_, lowest_, highest_, least_, most_, smallest_step_, relative_step_;
 };
 

@@ -53,6 +53,13 @@ NativeOptions native_options(const ModelOptions& options) {
   return native;
 }
 
+/// The part of a model that is wanted.
+ClipModel wanted_of(ClipModel model, const ModelOptions& options) {
+  const bool has_both = model.image && model.text;
+  return has_both && options.tower ? tower_alone(std::move(model), *options.tower)
+                                   : std::move(model);
+}
+
 /// Puts an artifact's layers on native kernels where available.
 void make_native(Artifact& artifact, ModelInfo& info, const std::string& where,
                  const ModelOptions& options) {
@@ -72,13 +79,16 @@ void make_native(Artifact& artifact, ModelInfo& info, const std::string& where,
 
 OpenedModel open_artifact(CheckpointContents contents, const std::string& where, ModelInfo info,
                           const ModelOptions& options) {
+  const TensorBytes stored = tensor_bytes(contents.tensors);
   Artifact artifact = load_artifact(std::move(contents), where);
+  info.parts = size_parts(parts_of(artifact.quantized.model), stored, info.size_bytes);
   info.unchecked = artifact.source.unchecked;
   info.float32_bytes = artifact.source.float32_bytes;
   info.source_bytes = artifact.source.size_bytes;
   if (!info.unchecked.empty()) {
     log::warn(cat(where, ": its checkpoint was ", info.unchecked));
   }
+  artifact.quantized.model = wanted_of(std::move(artifact.quantized.model), options);
   if (!options.bpe.empty() && artifact.quantized.model.text) {
     artifact.tokenizer = read_tokenizer_file(options.bpe, artifact.tokenizer);
   }
@@ -138,12 +148,13 @@ OpenedModel open_checkpoint(CheckpointContents contents, const std::string& wher
   Source source = {std::filesystem::path(where).filename().string(), info.sha256, info.source_bytes,
                    checkpoint.float32_bytes, checkpoint.unchecked};
   ClipModel model = std::exchange(checkpoint.model, ClipModel());
+  info.parts = size_parts(parts_of(model), checkpoint.stored, info.size_bytes);
   const std::optional<Tokenizer> own = checkpoint.tokenizer;
   Tokenizer tokenizer = or_standard(own);
   if (model.text && checkpoint.sample_texts) {
     require_same_ids(tokenizer, *checkpoint.sample_texts, model.text->config().causal, where);
   }
-  return {.model = std::move(model),
+  return {.model = wanted_of(std::move(model), options),
           .tokenizer = std::move(tokenizer),
           .info = std::move(info),
           .own_tokenizer = own,
@@ -199,16 +210,9 @@ OpenedModel open_model(const std::filesystem::path& file, const ModelOptions& op
   info.path = where;
   info.size_bytes = total_bytes(files);
   info.sha256 = sha256_of(files);
-  if (!is_artifact(contents)) {
-    OpenedModel opened = open_checkpoint(std::move(contents), where, std::move(info), options);
-    opened.info.parts =
-        size_parts(parts_of(opened.model), opened.checkpoint->stored, opened.info.size_bytes);
-    return opened;
-  }
-  const TensorBytes stored = tensor_bytes(contents.tensors);
-  OpenedModel opened = open_artifact(std::move(contents), where, std::move(info), options);
-  opened.info.parts = size_parts(parts_of(opened.model), stored, opened.info.size_bytes);
-  return opened;
+  return is_artifact(contents)
+             ? open_artifact(std::move(contents), where, std::move(info), options)
+             : open_checkpoint(std::move(contents), where, std::move(info), options);
 }
 
 }  // namespace clipq

@@ -12,7 +12,8 @@ std::string why_not_by_heads(const Attention& attention) {
     if (!*quantizer) continue;
     const QuantizerSpec& spec = (*quantizer)->spec();
     if (spec.range == RangeKind::kDynamic) return "attention takes ranges at run time";
-    if (!why_no_rule(spec).empty()) return "attention has scales that aren't one a tensor";
+    const std::string reason = why_no_rule(spec);
+    if (!reason.empty()) return reason;
   }
   return "";
 }

@@ -99,8 +99,8 @@ void NativeBlock::project(const float* residual, std::int64_t rows, std::int64_t
 }
 
 std::int64_t NativeBlock::heads_at_once() const {
-  constexpr std::int64_t kTileColumns = 64;
-  return std::min(heads(), kTileColumns / std::gcd(kTileColumns, head_width()));
+  constexpr std::int64_t kColumns = PanelLinear::kTileColumns;
+  return std::min(heads(), kColumns / std::gcd(kColumns, head_width()));
 }
 
 void NativeBlock::load_input(const float* residual, std::int64_t rows,
@@ -125,16 +125,16 @@ void NativeBlock::attend(const ProjectedItem& item, std::int64_t head,
   const TimedLayer timed = time(scratch, names_.attention);
   const std::int64_t column = head * head_width();
   const HeadView view = {.queries = item.queries + column,
-                              .query_stride = item.query_stride,
-                              .query_rows = item.query_rows,
-                              .keys = item.keys + column,
-                              .values = item.values + column,
-                              .key_stride = item.key_stride,
-                              .tokens = item.tokens,
-                              .head_width = head_width(),
-                              .causal = item.causal,
-                              .out = item.out + column,
-                              .out_stride = width()};
+                         .query_stride = item.query_stride,
+                         .query_rows = item.query_rows,
+                         .keys = item.keys + column,
+                         .values = item.values + column,
+                         .key_stride = item.key_stride,
+                         .tokens = item.tokens,
+                         .head_width = head_width(),
+                         .causal = item.causal,
+                         .out = item.out + column,
+                         .out_stride = width()};
   if (head_quantizers_) {
     attend_quantized_head(view, *head_quantizers_, scratch.attention);
   } else {

@@ -69,7 +69,7 @@ class NativeBlock {
   bool has_float_attention() const { return block_.attention->quantizers() == nullptr; }
   /// Whether attend() can compute the attention.
   bool attends_by_heads() const { return attends_by_heads_; }
-  /// Whether most of its weights are dequantized in every run.
+  /// Whether the MLP's weights are dequantized in every run.
   bool dequantizes() const { return mlp_hidden_.dequantizes(); }
   std::int64_t width() const { return attention_output_.out_features(); }
   std::int64_t heads() const { return block_.attention->heads(); }
@@ -103,7 +103,8 @@ class NativeBlock {
   void finish(const float* attended, float* residual, std::int64_t rows,
               BlockScratch& scratch) const;
 
-  /// The same in three steps of some columns each, for no more rows than fill a panel.
+  /// The same in three steps of some columns each, for few rows: all of them are loaded for every
+  /// range of columns.
   /// residual += attention_output(attended)
   void add_attention(const float* attended, float* residual, std::int64_t rows,
                      const ColumnRange& columns, BlockScratch& scratch) const;

@@ -7,6 +7,7 @@
 #include "clipq/core/strings.h"
 #include "clipq/kernels/dequantized_linear.h"
 #include "clipq/kernels/integer_linear.h"
+#include "clipq/kernels/kernel_path.h"
 #include "clipq/native/native_attention.h"
 #include "clipq/native/native_convolution.h"
 #include "clipq/native/native_linear.h"
@@ -18,13 +19,9 @@
 namespace clipq {
 namespace {
 
-/// Puts a layer on integer kernels. Returns false if it has none.
-bool convert_to_integers(const LinearPart& part, const LinearContents& contents,
-                         const NativeOptions& options, NativeModel& native) {
-  const bool has_input = contents.input != nullptr;
-  const auto input = has_input ? std::optional(contents.input->spec()) : std::nullopt;
-  if (!why_not_integer(contents.quantized->spec, input).empty()) return false;
-  const bool has_windows = part.window && part.window->area() > 1;
+void put_on_integers(const LinearPart& part, const LinearContents& contents,
+                     const NativeOptions& options, NativeModel& native) {
+  const bool has_windows = part.has_windows();
   const QuantizedTensor weight =
       has_windows ? NativeConvolution::by_position(*contents.quantized, *part.window)
                   : *contents.quantized;
@@ -36,33 +33,27 @@ bool convert_to_integers(const LinearPart& part, const LinearContents& contents,
   } else {
     *part.layer = std::make_shared<NativeLinear>(std::move(integer));
   }
-  return true;
-}
-
-/// Why a layer without integer kernels can't be computed from its codes either, in words.
-std::string why_not_floats(const LinearPart& part, const LinearContents& contents) {
-  if (part.window && part.window->area() > 1) return "only INT8 convolutions have kernels";
-  if (contents.input == nullptr) return "";
-  return why_not_dequantized(contents.input->spec());
 }
 
 void convert(const LinearPart& part, const NativeOptions& options, NativeModel& native) {
   const std::optional<LinearContents> contents = (*part.layer)->contents();
   if (!contents || contents->is_float()) return;
-  if (contents->quantized == nullptr) {
-    native.simulated.push_back(cat(part.name, ": its weight is not quantized"));
-    return;
-  }
-  if (convert_to_integers(part, *contents, options, native)) return;
-  const std::string reason = why_not_floats(part, *contents);
+  std::optional<QuantizerSpec> input;
+  if (contents->input != nullptr) input = contents->input->spec();
+  const std::string reason =
+      contents->quantized == nullptr
+          ? "its weight is not quantized"
+          : why_not_native(contents->quantized->spec, input, part.has_windows());
   if (!reason.empty()) {
     native.simulated.push_back(cat(part.name, ": ", reason));
-    return;
+  } else if (why_not_integer(contents->quantized->spec, input).empty()) {
+    put_on_integers(part, *contents, options, native);
+  } else {
+    auto dequantized = std::make_shared<const DequantizedLinear>(
+        *contents->quantized, contents->bias, contents->input, options.floats);
+    ++native.layers[dequantized->path_name()];
+    *part.layer = std::make_shared<NativeLinear>(std::move(dequantized));
   }
-  auto dequantized = std::make_shared<const DequantizedLinear>(*contents->quantized, contents->bias,
-                                                               contents->input, options.floats);
-  ++native.layers[dequantized->path_name()];
-  *part.layer = std::make_shared<NativeLinear>(std::move(dequantized));
 }
 
 /// Gives a transformer a runner, if its layers can be run by one.
@@ -76,6 +67,20 @@ void add_runner(const TransformerPart& part, const AttentionPath* chosen, Native
     native.attention.push_back(cat(attention.name, " (", name_of(part.tower), ")"));
   }
   transformer.runner = std::move(runner);
+}
+
+/// In words; empty if it is float, or runs head by head.
+std::string why_attention_is_simulated(const AttentionPart& part,
+                                       const std::vector<TransformerPart>& transformers) {
+  const Attention& attention = **part.layer;
+  if (attention.quantizers() == nullptr) return "";
+  const auto has_part = [&part](const TransformerPart& transformer) {
+    return part.name.starts_with(transformer.name + ".");
+  };
+  const auto found = std::find_if(transformers.begin(), transformers.end(), has_part);
+  if (found == transformers.end()) return "an attention pool's quantized operands have no kernels";
+  if (found->transformer->runner == nullptr) return "not all linear layers of its tower are native";
+  return why_not_by_heads(attention);
 }
 
 }  // namespace
@@ -103,12 +108,12 @@ NativeModel make_native(ClipModel model, const NativeOptions& options) {
     throw_if_interrupted();
     convert(part, options, native);
   }
-  for (const AttentionPart& part : parts.attentions) {
-    const std::string reason = why_not_by_heads(**part.layer);
-    if (!reason.empty()) native.simulated.push_back(cat(part.name, ": ", reason));
-  }
   for (const TransformerPart& part : parts.transformers) {
     add_runner(part, options.attention, native);
+  }
+  for (const AttentionPart& part : parts.attentions) {
+    const std::string reason = why_attention_is_simulated(part, parts.transformers);
+    if (!reason.empty()) native.simulated.push_back(cat(part.name, ": ", reason));
   }
   for (const ResNetPart& part : parts.resnets) {
     if (!NativeResNet::can_run(part.network->resnet)) continue;

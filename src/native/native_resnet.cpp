@@ -4,7 +4,6 @@
 #include <ATen/ops/empty.h>
 
 #include <algorithm>
-#include <atomic>
 #include <utility>
 
 #include "clipq/native/row_panels.h"
@@ -23,12 +22,8 @@ void for_each_group(std::int64_t items, std::int64_t most, const Run& run) {
   const std::int64_t threads = at::get_num_threads();
   if (items % threads != 0 && items < kManyItems * threads) return run(0, items);
   const RowPanels groups(items, threads, most);
-  // Threads take groups as they come: one that another program holds up doesn't hold up the rest.
-  std::atomic<std::int64_t> next = 0;
-  at::parallel_for(0, threads, 1, [&](std::int64_t /*begin*/, std::int64_t /*end*/) {
-    for (std::int64_t group = next++; group < groups.count; group = next++) {
-      if (groups.size(group) > 0) run(groups.first(group), groups.first(group + 1));
-    }
+  for_each_in_turn(groups.count, [&](std::int64_t group) {
+    if (groups.size(group) > 0) run(groups.first(group), groups.first(group + 1));
   });
 }
 
@@ -59,19 +54,6 @@ std::shared_ptr<const ResNetRunner> NativeResNet::profiled(
   return std::make_shared<NativeResNet>(tower_, name_, std::move(profile));
 }
 
-std::unique_ptr<ResNetPass> NativeResNet::borrow_pass() const {
-  const std::lock_guard lock(mutex_);
-  if (idle_.empty()) return std::make_unique<ResNetPass>(*layers_, profile_.get());
-  std::unique_ptr<ResNetPass> pass = std::move(idle_.back());
-  idle_.pop_back();
-  return pass;
-}
-
-void NativeResNet::give_back(std::unique_ptr<ResNetPass> pass) const {
-  const std::lock_guard lock(mutex_);
-  idle_.push_back(std::move(pass));
-}
-
 at::Tensor NativeResNet::pool(const at::Tensor& pixels,
                               const AttentionPool2d& attention_pool) const {
   const at::Tensor input = pixels.contiguous();
@@ -84,7 +66,8 @@ at::Tensor NativeResNet::pool(const at::Tensor& pixels,
   const float* values = input.const_data_ptr<float>();
   float* out = output.mutable_data_ptr<float>();
   for_each_group(batch, layers_->phases.back().items, [&](std::int64_t begin, std::int64_t end) {
-    std::unique_ptr<ResNetPass> pass = borrow_pass();
+    std::unique_ptr<ResNetPass> pass = passes_.borrow();
+    if (pass == nullptr) pass = std::make_unique<ResNetPass>(*layers_, profile_.get());
     const float* first = values + begin * input.stride(0);
     float* result = out + begin * output.stride(0);
     if (has_pool) {
@@ -92,7 +75,7 @@ at::Tensor NativeResNet::pool(const at::Tensor& pixels,
     } else {
       pass->run(first, end - begin, result);
     }
-    give_back(std::move(pass));
+    passes_.give_back(std::move(pass));
   });
   return has_pool ? output : attention_pool.attend(output);
 }

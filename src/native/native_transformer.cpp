@@ -4,8 +4,8 @@
 #include <ATen/ops/empty.h>
 
 #include <algorithm>
-#include <atomic>
 
+#include "clipq/native/row_panels.h"
 #include "tower_pass.h"
 
 namespace clipq {
@@ -54,10 +54,7 @@ std::shared_ptr<const TransformerRunner> NativeTransformer::profiled(
 
 std::unique_ptr<NativeTransformer::Scratch> NativeTransformer::borrow_scratch() const {
   const int threads = at::get_num_threads();
-  const std::lock_guard lock(mutex_);
-  while (!idle_.empty()) {
-    std::unique_ptr<Scratch> scratch = std::move(idle_.back());
-    idle_.pop_back();
+  while (std::unique_ptr<Scratch> scratch = idle_.borrow()) {
     if (scratch->threads.size() == static_cast<std::size_t>(threads)) return scratch;
   }
   auto scratch = std::make_unique<Scratch>(threads);
@@ -66,11 +63,6 @@ std::unique_ptr<NativeTransformer::Scratch> NativeTransformer::borrow_scratch() 
     thread.threads = threads;
   }
   return scratch;
-}
-
-void NativeTransformer::give_back(std::unique_ptr<Scratch> scratch) const {
-  const std::lock_guard lock(mutex_);
-  idle_.push_back(std::move(scratch));
 }
 
 bool NativeTransformer::has_float_attention() const {
@@ -122,23 +114,20 @@ void NativeTransformer::run(const TowerBatch& batch, float* out) const {
     return TowerPass(blocks_, batch, first(pass), first(pass + 1), buffers);
   };
   if (by_items) {
-    // Threads take passes as they come: one that another program holds up doesn't hold up the rest.
-    std::atomic<std::int64_t> next = 0;
-    at::parallel_for(0, threads, 1, [&](std::int64_t /*begin*/, std::int64_t /*end*/) {
+    for_each_in_turn(passes, [&](std::int64_t pass) {
       const auto thread = static_cast<std::size_t>(at::get_thread_num());
-      for (std::int64_t pass = next++; pass < passes; pass = next++) {
-        pass_at(pass, scratch->passes[thread]).by_items(scratch->threads[thread], out_of(pass));
-      }
+      pass_at(pass, scratch->passes[thread]).by_items(scratch->threads[thread], out_of(pass));
     });
   } else if (rows <= kMostRowsByColumns && passes == 1 && attends_by_heads() &&
-             blocks_.front().dequantizes()) {
+             std::any_of(blocks_.begin(), blocks_.end(),
+                         [](const NativeBlock& block) { return block.dequantizes(); })) {
     pass_at(0, scratch->passes.front()).by_columns(scratch->threads, out);
   } else {
     for (std::int64_t pass = 0; pass < passes; ++pass) {
       pass_at(pass, scratch->passes.front()).by_rows(scratch->threads, out_of(pass));
     }
   }
-  give_back(std::move(scratch));
+  idle_.give_back(std::move(scratch));
 }
 
 }  // namespace clipq

@@ -14,15 +14,12 @@ BlockScratch& here(std::vector<BlockScratch>& threads) {
   return threads[static_cast<std::size_t>(at::get_thread_num())];
 }
 
-/// Columns that kernels compute together.
-constexpr std::int64_t kTileColumns = 64;
-
 /// Calls body(first, count) for each thread's share of some columns or heads, whole units of them,
 /// in parallel.
 template <class Body>
 void for_each_share(std::int64_t count, std::int64_t unit, const Body& body) {
   const std::int64_t units = (count + unit - 1) / unit;
-  const std::int64_t threads = at::get_num_threads();
+  const std::int64_t threads = at::in_parallel_region() ? 1 : at::get_num_threads();
   at::parallel_for(0, threads, 1, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t thread = begin; thread < end; ++thread) {
       const std::int64_t first = units * thread / threads * unit;
@@ -124,13 +121,14 @@ void TowerPass::by_columns(std::vector<BlockScratch>& threads, float* out) {
 void TowerPass::finish_by_columns(const NativeBlock& block, const float* attended, float* residual,
                                   std::int64_t rows, std::vector<BlockScratch>& threads) {
   float* hidden = at_least(hidden_, rows * block.hidden_width());
-  for_each_share(width_, kTileColumns, [&](std::int64_t first, std::int64_t count) {
+  for_each_share(width_, PanelLinear::kTileColumns, [&](std::int64_t first, std::int64_t count) {
     block.add_attention(attended, residual, rows, {first, count}, here(threads));
   });
-  for_each_share(block.hidden_width(), kTileColumns, [&](std::int64_t first, std::int64_t count) {
-    block.hidden(residual, rows, {first, count}, hidden, here(threads));
-  });
-  for_each_share(width_, kTileColumns, [&](std::int64_t first, std::int64_t count) {
+  for_each_share(block.hidden_width(), PanelLinear::kTileColumns,
+                 [&](std::int64_t first, std::int64_t count) {
+                   block.hidden(residual, rows, {first, count}, hidden, here(threads));
+                 });
+  for_each_share(width_, PanelLinear::kTileColumns, [&](std::int64_t first, std::int64_t count) {
     block.add_mlp(hidden, residual, rows, {first, count}, here(threads));
   });
 }

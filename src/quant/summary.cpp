@@ -6,7 +6,7 @@
 #include <sstream>
 
 #include "clipq/core/strings.h"
-#include "clipq/kernels/integer_linear.h"
+#include "clipq/kernels/kernel_path.h"
 
 namespace clipq {
 namespace {
@@ -52,9 +52,10 @@ void count(Coverage& coverage, const LinearPart& part, const EnabledSpecs& on) {
   const auto input = on.find({part.name, Role::kInput});
   if (weight == on.end()) return;
   coverage.parameters_quantized += weights;
-  if (input == on.end()) return;
-  coverage.multiply_adds_quantized += part.rows * weights;
-  if (why_not_integer(weight->second, input->second).empty()) {
+  const bool has_input = input != on.end();
+  if (has_input) coverage.multiply_adds_quantized += part.rows * weights;
+  const auto input_spec = has_input ? std::optional(input->second) : std::nullopt;
+  if (why_not_native(weight->second, input_spec, part.has_windows()).empty()) {
     coverage.multiply_adds_native += part.rows * weights;
   }
 }
@@ -121,7 +122,7 @@ std::string coverage_lines(ClipModel& model, const Quantization& quantization) {
         cat("coverage ", name_of(tower), ": ", coverage.quantizers_on, " of ", coverage.quantizers,
             " quantizers on, ", percent(coverage.parameters_quantized, coverage.parameters),
             " of parameters, ", percent(coverage.multiply_adds_quantized, coverage.multiply_adds),
-            " of multiply-adds; integer kernels for ",
+            " of multiply-adds; linear layers on native kernels: ",
             percent(coverage.multiply_adds_native, coverage.multiply_adds), "\n");
   }
   return out;

@@ -65,11 +65,12 @@ std::string load_text(const std::vector<const Result*>& results) {
   for (const Result* result : results) {
     const Json load = result->details[kBench].value("load", Json::object());
     const double resident = number(load, "resident_bytes");
+    const auto file_bytes = static_cast<double>(result->model.size_bytes);
     table.add_row({file_name(*result), or_nothing(result->model.mode),
                    or_nothing(result->model.kernels), number_text(result->model.size_mib()),
                    number_text(number(load, "read_seconds")),
                    number_text(number(load, "load_seconds")), mebibytes_text(resident),
-                   ratio_text(resident / static_cast<double>(result->model.size_bytes)),
+                   ratio_text(resident / load.value("stored_bytes", file_bytes)),
                    mebibytes_text(number(load, "peak_resident_bytes"))});
   }
   return table.text();
@@ -77,9 +78,13 @@ std::string load_text(const std::vector<const Result*>& results) {
 
 std::string peak_text(const Result& result) {
   const Json peak = result.details[kBench].value("gemm_peak", Json::object());
+  // Results of earlier versions have none of FP8.
+  const std::string fp8 = peak.contains("fp8_gops")
+                              ? cat(", FP8 ", fixed(number(peak, "fp8_gops"), 0), " GFLOP/s (",
+                                    peak.value("fp8_kernels", ""), ")")
+                              : "";
   return cat("GEMM peak of this machine: INT8 ", fixed(number(peak, "int8_gops"), 0), " GOP/s (",
-             peak.value("int8_kernels", ""), "), FP8 ", fixed(number(peak, "fp8_gops"), 0),
-             " GFLOP/s (", peak.value("fp8_kernels", ""), "), float32 ",
+             peak.value("int8_kernels", ""), ")", fp8, ", float32 ",
              fixed(number(peak, "float32_gops"), 0), " GFLOP/s\n");
 }
 

@@ -66,6 +66,11 @@ TEST(GemmPeak, IsMeasured) {
   EXPECT_GT(peak.int8_gops, 0);
   EXPECT_GT(peak.float32_gops, 0);
   EXPECT_FALSE(peak.int8_kernels.empty());
+  EXPECT_FALSE(peak.fp8_kernels.empty());
+  EXPECT_EQ(peak.of(""), peak.float32_gops);
+  EXPECT_EQ(peak.of("portable"), peak.int8_gops);
+  EXPECT_EQ(peak.of("float32 (7), portable (1)"), peak.float32_gops);
+  EXPECT_EQ(peak.of(peak.fp8_kernels), peak.fp8_gops);
 }
 
 TEST(TimedTask, IsForImagesTextsAndPrompts) {

@@ -135,3 +135,10 @@ class CliTest(unittest.TestCase):
         model = tiny_clip(**options)
         export(model, path, extra)
         return path, model
+
+    def calibration(self, count=6):
+        """Options of `quantize` for a data set of drawn pictures with captions."""
+        coco = self.folder / "coco"
+        if not coco.exists():
+            write_coco(coco, count)
+        return ["--calib-data", f"coco:{coco}", "--calib-captions", coco / "captions.json"]

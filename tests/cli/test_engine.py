@@ -9,7 +9,7 @@ import unittest
 
 import torch
 
-from support import CLIPQ, CliTest, clipq, pixels, tokens, worst_cosine, write_coco
+from support import CLIPQ, CliTest, clipq, pixels, tokens, worst_cosine
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 DATA_FREE = ("int8-dynamic", "int8-weight-only", "fp8-weight-only", "fp16", "dq-clip")
@@ -17,12 +17,6 @@ CALIBRATED = ("int8-static", "int8-smooth", "int4-weight-only", "fp8-max")
 
 
 class Engine(CliTest):
-    def calibration(self, count=6):
-        coco = self.folder / "coco"
-        if not coco.exists():
-            write_coco(coco, count)
-        return ["--calib-data", f"coco:{coco}", "--calib-captions", coco / "captions.json"]
-
     def quantize(self, path, recipe, *options):
         output = self.folder / f"{recipe}.pt"
         data = self.calibration() if recipe in CALIBRATED else []

@@ -32,7 +32,9 @@ class Program(CliTest):
         self.assertEqual(set(kernels), {row["name"] for row in json.loads(self.ok("list", "kernels", "--json"))["kernels"]})
         self.assertTrue(kernels["portable"]["exact_8_bits"])
         for entry in kernels.values():  # what was tried agrees with what clipq relies on
-            if entry["supported"]:
+            if "exact_fp8" in entry:
+                self.assertTrue(entry["exact_fp8"], entry)
+            elif entry["supported"]:
                 self.assertTrue(entry["exact_7_bits"], entry)
                 self.assertGreaterEqual(entry["exact_8_bits"], entry["taken_8_bits"], entry)
         if kernels["avx2"]["supported"]:
@@ -50,6 +52,7 @@ class Program(CliTest):
         peak = json.loads(self.ok("doctor", "--json"))["gemm_peak"]
         self.assertGreater(peak["int8_gops"], 0)
         self.assertGreater(peak["float32_gops"], 0)
+        self.assertGreater(peak["fp8_gops"], 0)
 
     def test_demo_of_the_installed_program(self):
         build = os.environ["CLIPQ_BUILD"]

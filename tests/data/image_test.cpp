@@ -9,6 +9,7 @@
 
 #include "clipq/core/error.h"
 #include "clipq/core/json.h"
+#include "clipq/core/sha256.h"
 #include "clipq/data/preprocess.h"
 #include "clipq/data/preprocess_json.h"
 #include "data/data_files.h"
@@ -63,6 +64,37 @@ TEST(ImageGolden, MakesSquaresInEveryWayLikePillow) {
     }
   }
   EXPECT_GE(squares, 60u);
+}
+
+/// Bytes of a linear congruential generator, as make_resize_golden.py has them.
+Image noise(int height, int width) {
+  Image image = {height, width, std::vector<std::uint8_t>(std::size_t(height) * width * 3)};
+  auto state = static_cast<std::uint32_t>(height * 65537 + width);
+  for (std::uint8_t& value : image.rgb) {
+    state = state * 1664525U + 1013904223U;
+    value = static_cast<std::uint8_t>(state >> 24U);
+  }
+  return image;
+}
+
+std::string digest(const Image& image) {
+  return sha256_of(std::string(image.rgb.begin(), image.rgb.end()));
+}
+
+TEST(ImageGolden, ResizesNoiseOfManySizesLikePillow) {
+  const Json rows = read_json(std::filesystem::path(CLIPQ_TEST_DATA) / "resizes.json");
+  ASSERT_GE(rows.size(), 80u);
+  for (const Json& row : rows) {
+    const auto interpolation =
+        row["interpolation"] == "bicubic" ? Interpolation::kBicubic : Interpolation::kBilinear;
+    const Image picture = noise(row["from"][0], row["from"][1]);
+    const int height = row["to"][0];
+    const int width = row["to"][1];
+    const Window corner = {height / 2, width / 2, height - height / 2, width - width / 2};
+    EXPECT_EQ(digest(resize(picture, height, width, interpolation)), row["sha256"]) << row.dump();
+    EXPECT_EQ(digest(resize(picture, height, width, interpolation, corner)), row["corner_sha256"])
+        << row.dump();
+  }
 }
 
 TEST(DecodeImage, RefusesAMissingAndAnEmptyFile) {

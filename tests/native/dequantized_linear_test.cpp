@@ -1,6 +1,5 @@
 #include "clipq/kernels/dequantized_linear.h"
 
-#include <ATen/ops/linear.h>
 #include <ATen/ops/zeros.h>
 #include <gmock/gmock.h>
 
@@ -182,8 +181,8 @@ std::vector<std::tuple<std::string, Kinds>> paths_with_kinds() {
   return all;
 }
 
-INSTANTIATE_TEST_SUITE_P(DequantizedLinear, EveryDequantizedLinear, ::testing::ValuesIn(paths_with_kinds()),
-                         [](const auto& test) {
+INSTANTIATE_TEST_SUITE_P(DequantizedLinear, EveryDequantizedLinear,
+                         ::testing::ValuesIn(paths_with_kinds()), [](const auto& test) {
                            std::string name = std::get<0>(test.param);
                            std::replace(name.begin(), name.end(), '-', '_');
                            return name + "_" + std::get<1>(test.param).name;

@@ -13,7 +13,6 @@
 namespace clipq {
 namespace {
 
-using testing::max_difference;
 using testing::random_normal;
 
 ActivationQuantizer quantizer_in(Format format, Scheme scheme, int bits, float low, float high) {

@@ -220,8 +220,11 @@ TEST_P(EveryAttention, StaysNearAndIsNamed) {
 INSTANTIATE_TEST_SUITE_P(Paths, EveryAttention, ::testing::ValuesIn(names_of(attention_paths())),
                          [](const auto& test) { return identifier(test.param); });
 
-TEST(NativeModel, AnItemDoesNotDependOnItsBatch) {
-  const NativeModel native = make_native(quantized(odd_config(), "int8-dynamic"), in_float32());
+class NativeBatches : public ::testing::TestWithParam<std::string> {};
+
+/// Few rows, many rows and many items go through a tower in ways of their own.
+TEST_P(NativeBatches, AnItemDoesNotDependOnItsBatch) {
+  const NativeModel native = make_native(quantized(odd_config(), GetParam()), in_float32());
   const at::Tensor pixels = pixels_for(odd_config(), 40);
   const at::Tensor tokens = texts_for(odd_config(), 40);
   const at::Tensor images = native.model.encode_image(pixels);
@@ -239,6 +242,11 @@ TEST(NativeModel, AnItemDoesNotDependOnItsBatch) {
         0.99999);
   }
 }
+
+INSTANTIATE_TEST_SUITE_P(NativeModel, NativeBatches,
+                         ::testing::Values("int8-dynamic", "int8-static", "fp8-max",
+                                           "fp8-weight-only", "int4-weight-only"),
+                         [](const auto& test) { return identifier(test.param); });
 
 /// Ranges over all rows keep the DQ-CLIP paper's blocks from running as one.
 TEST(NativeModel, EveryRecipeRunsNatively) {
@@ -259,6 +267,10 @@ TEST(NativeModel, SaysWhatIsSimulatedAndWhy) {
       make_native(quantized(odd_resnet_config(), "int8-weight-only"), in_float32());
   EXPECT_THAT(resnet.describe(), HasSubstr("simulated ("));
   EXPECT_THAT(resnet.simulated, ::testing::Each(HasSubstr("only INT8 convolutions have kernels")));
+  const NativeModel pool = make_native(quantized(odd_resnet_config(), "int8-static"), in_float32());
+  EXPECT_THAT(pool.simulated,
+              ::testing::Each(HasSubstr("attnpool: an attention pool's quantized")));
+  EXPECT_THAT(pool.simulated, ::testing::SizeIs(1));
 }
 
 }  // namespace

@@ -134,7 +134,7 @@ void add_model_arguments(CLI::App& command, ModelArguments& arguments) {
   add_checkpoint_arguments(command, arguments);
   command
       .add_option("--mode", arguments.mode,
-                  "native: integer kernels where the machine has them; simulate: the float32 "
+                  "native: kernels that work on the quantized codes; simulate: the float32 "
                   "reference numerics")
       ->type_name("{native,simulate}")
       ->capture_default_str();

@@ -22,6 +22,13 @@ struct PathExamination {
   bool taken_8_bits = false;  ///< whether clipq would use the path for 8 x 8 bits
 };
 
+/// What a path on floating-point units did with every FP8 number.
+struct FloatPathExamination {
+  std::string name;
+  bool supported = false;  ///< by this processor
+  bool exact_fp8 = false;  ///< whether products are those of float32, bit for bit
+};
+
 /// The cores that this process may use and what they are.
 struct CoreCounts {
   int threads = 0;   ///< that clipq computes with
@@ -50,6 +57,7 @@ struct DoctorReport {
   std::int64_t vocabulary = 0;  ///< ids of the standard tokenizer; 0: its merges are missing
   std::string tokenizer_error;
   std::vector<PathExamination> paths;
+  std::vector<FloatPathExamination> float_paths;
   std::vector<std::string> attention;  ///< attention paths that this processor supports
   std::string long_attention;          ///< the one used for long towers
   CoreCounts cores;
@@ -58,7 +66,7 @@ struct DoctorReport {
   std::vector<std::string> recipes;
 };
 
-/// Inspects the machine, and tests each integer path on extreme codes.
+/// Inspects the machine, and tests each integer path on extreme codes and each other one on FP8.
 DoctorReport doctor(const DoctorOptions& options);
 
 /// Advice for quantizing or serving models on this machine, one sentence each.

@@ -6,7 +6,7 @@ namespace clipq {
 
 /// Operations of linears and of attention's products for a batch, a multiply-add counting two:
 /// those that the model really computes, since the last block is cut to the pooled tokens and texts
-/// to their longest (on integer kernels each to its own end) where no quantizer needs the whole
+/// to their longest (on native kernels each to its own end) where no quantizer needs the whole
 /// batch.
 std::int64_t image_operations(ClipModel model, std::int64_t batch);
 

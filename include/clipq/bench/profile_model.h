@@ -7,7 +7,7 @@
 
 namespace clipq {
 
-/// The model with every layer timed. Towers on integer kernels, which run as one, are timed by what
+/// The model with every layer timed. Towers on native kernels, which run as one, are timed by what
 /// they do in each block.
 ClipModel profiled(ClipModel model, const std::shared_ptr<LayerProfile>& profile);
 

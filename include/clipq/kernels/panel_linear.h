@@ -31,8 +31,7 @@ class InputPanel {
     scales_[static_cast<std::size_t>(row)] = scale;
   }
 
-  /// Makes the rows floats, each a multiple of 1, and returns where they go. `stride()` is in
-  /// bytes.
+  /// Gives every row the scale 1, and returns where its floats go. `stride()` is in bytes.
   float* receive_floats();
 
   /// Gives the rows from `row` on a scale, and returns where the codes of the first go.
@@ -72,6 +71,9 @@ struct LinearOutput {
 /// calling thread alone.
 class PanelLinear {
  public:
+  /// Output features that kernels compute together at most.
+  static constexpr std::int64_t kTileColumns = 64;
+
   virtual ~PanelLinear() = default;
 
   virtual std::int64_t in_features() const = 0;

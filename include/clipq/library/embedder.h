@@ -29,7 +29,7 @@ struct EmbedderOptions {
   std::string checkpoint = {};
   std::filesystem::path bpe =
       {};  ///< merges, tokenizer.json or SentencePiece model; empty: the model's own, else OpenAI's
-  bool simulate = false;  ///< compute with the reference numerics instead of integer kernels
+  bool simulate = false;  ///< compute with the reference numerics instead of native kernels
 };
 
 /// The bytes of an image file.
@@ -51,7 +51,7 @@ struct Embeddings {
 };
 
 /// A CLIP in memory that embeds images and texts, or one of its towers that embeds either: a float
-/// checkpoint, or an artifact, which runs on integer kernels. Cheap to copy; copies share the
+/// checkpoint, or an artifact, which runs on native kernels. Cheap to copy; copies share the
 /// weights. Every function may be called by several threads at once and returns what it would
 /// return in a single thread. A moved-from Embedder may only be assigned to or destroyed. Functions
 /// throw clipq::Error, or std::bad_alloc if memory runs out.

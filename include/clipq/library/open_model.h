@@ -16,11 +16,14 @@ namespace clipq {
 
 /// What every command that opens a model takes.
 struct ModelOptions {
-  CheckpointOptions checkpoint;  ///< how checkpoints are read; artifacts hold all of it
-  std::filesystem::path bpe;     ///< the tokenizer's file; empty: the model's own, else standard
-  bool simulate = false;         ///< --mode simulate: don't use native kernels
+  CheckpointOptions checkpoint = {};  ///< how checkpoints are read; artifacts hold all of it
+  std::filesystem::path bpe = {};  ///< the tokenizer's file; empty: the model's own, else standard
+  bool simulate = false;           ///< --mode simulate: don't use native kernels
   const KernelPath* kernels = nullptr;       ///< --kernels; nullptr: the fastest for each layer
   const AttentionPath* attention = nullptr;  ///< --attention; nullptr: the fastest
+  /// All that is wanted of a model with both towers: the other one's weights are freed once they
+  /// are read, and nothing is made of them. Doesn't apply to exported folders.
+  std::optional<Tower> tower = {};
 };
 
 /// A model ready to run, float or quantized.

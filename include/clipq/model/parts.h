@@ -56,6 +56,8 @@ struct LinearPart : PartPlace {
   std::shared_ptr<const Linear>* producer = nullptr;
 
   bool has_bias() const { return !stored.bias.empty(); }
+  /// Whether its windows are of more than one position.
+  bool has_windows() const { return window && window->area() > 1; }
 };
 
 /// Attention, which comes between two linear layers.

@@ -26,7 +26,6 @@ class NativeConvolution final : public Linear {
   std::int64_t out_features() const override { return integer_->out_features(); }
 
   const IntegerLinear& integer() const { return *integer_; }
-  const ConvolutionWindow& window() const { return window_; }
 
  private:
   std::shared_ptr<const IntegerLinear> integer_;

@@ -27,8 +27,8 @@ struct NativeModel {
   /// Towers whose attention is neither float32 nor quantized: "amx-bf16 (image)".
   std::vector<std::string> attention;
 
-  /// "avx512-vnni"; several paths, that of most layers first, simulated layers and attention that isn't float32 are told
-  /// apart. Empty if no layer is native.
+  /// "avx512-vnni"; several paths, that of most layers first, simulated layers and attention that
+  /// isn't float32 are told apart. Empty if no layer is native.
   std::string describe() const;
 };
 

@@ -1,11 +1,11 @@
 #pragma once
 
 #include <memory>
-#include <mutex>
 #include <string>
 #include <vector>
 
 #include "clipq/model/resnet_tower.h"
+#include "clipq/native/idle_pool.h"
 
 namespace clipq {
 
@@ -33,15 +33,11 @@ class NativeResNet final : public ResNetRunner {
       std::shared_ptr<LayerProfile> profile) const override;
 
  private:
-  std::unique_ptr<ResNetPass> borrow_pass() const;
-  void give_back(std::unique_ptr<ResNetPass> pass) const;
-
   ResNetTower tower_;
   std::string name_;
   std::shared_ptr<LayerProfile> profile_;
   std::unique_ptr<ResNetLayers> layers_;
-  mutable std::mutex mutex_;
-  mutable std::vector<std::unique_ptr<ResNetPass>> idle_;  ///< with buffers of calls that ended
+  mutable IdlePool<ResNetPass> passes_;
 };
 
 }  // namespace clipq

@@ -1,12 +1,12 @@
 #pragma once
 
 #include <memory>
-#include <mutex>
 #include <string>
 #include <vector>
 
 #include "clipq/kernels/attention_path.h"
 #include "clipq/model/transformer.h"
+#include "clipq/native/idle_pool.h"
 
 namespace clipq {
 
@@ -19,9 +19,10 @@ struct BlockChoices {
 };
 
 /// All blocks of a tower on native kernels. A thread takes an item through a whole block, or, where
-/// there are fewer items than threads, a panel of rows through what stands between two attentions;
-/// of few rows, for which weights must be dequantized, some columns of each layer: activations stay in a core's cache, and nothing is allocated once a batch of that
-/// size has run. Of a causal tower nothing after an item's position is computed.
+/// there are fewer items than threads, a panel of rows through what stands between two attentions.
+/// Where weights are dequantized for few rows, it takes some columns of each layer. Activations
+/// stay in a core's cache, and nothing is allocated once a batch of that size has run. Of a causal
+/// tower nothing after an item's position is computed.
 class NativeTransformer final : public TransformerRunner {
  public:
   /// Whether every linear of the blocks is native and none needs the whole batch.
@@ -55,15 +56,13 @@ class NativeTransformer final : public TransformerRunner {
   /// @param out the rows that are wanted, float32 [n, width]
   void run(const TowerBatch& batch, float* out) const;
   std::unique_ptr<Scratch> borrow_scratch() const;
-  void give_back(std::unique_ptr<Scratch> scratch) const;
 
   std::vector<Block> layers_;
   BlockChoices choices_;
   std::string name_;
   std::vector<NativeBlock> blocks_;
   std::shared_ptr<LayerProfile> profile_;  ///< nullptr: not timed
-  mutable std::mutex mutex_;
-  mutable std::vector<std::unique_ptr<Scratch>> idle_;  ///< of calls that have ended
+  mutable IdlePool<Scratch> idle_;
 };
 
 }  // namespace clipq

@@ -13,7 +13,7 @@ struct Coverage {
   std::int64_t parameters_quantized = 0;
   std::int64_t parameters = 0;
   std::int64_t multiply_adds_quantized = 0;  ///< both operands quantized; one image or one text
-  std::int64_t multiply_adds_native = 0;     ///< that have integer kernels
+  std::int64_t multiply_adds_native = 0;     ///< of linears that have native kernels
   std::int64_t multiply_adds = 0;            ///< of all linears and both attention products
 };
 

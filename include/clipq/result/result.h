@@ -22,7 +22,7 @@ struct ModelInfo {
   std::int64_t float32_bytes = 0;  ///< all parameters as float32; 0: unknown
   std::int64_t source_bytes = 0;   ///< the original checkpoint file; 0: unknown
   std::string mode;                ///< "float", "simulate" or "native"
-  std::string kernels;             ///< native: the integer kernels' paths, "avx512-vnni"
+  std::string kernels;             ///< native: the kernels' paths, "avx512-vnni"
   /// Set if its checkpoint was not compared with its own code: what was assumed. Empty: it was.
   std::string unchecked = {};
   /// Bytes of the file by part of the model; they sum to size_bytes. Empty: unknown.
