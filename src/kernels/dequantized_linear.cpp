@@ -70,11 +70,7 @@ std::optional<RowScale> DequantizedLinear::shared_scale(const float* x, std::int
 
 void DequantizedLinear::run(const InputPanel& panel, std::int64_t first, std::int64_t count,
                             const LinearOutput& output) const {
-  TileFinish finish = finish_to(output, first);
-  finish.rows = panel.scales();
-  finish.uniform = panel.has_one_scale();
-  finish.column_scales = scales_.data();
-  finish.bias = bias_.data();
+  const TileFinish finish = finish_to(output, first, panel, scales_, bias_);
   matrix_->multiply(panel.codes(), panel.rows(), panel.stride(), first, count,
                     [&finish](const FloatTile& tile) { finish_tile(tile, finish); });
 }

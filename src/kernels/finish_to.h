@@ -14,10 +14,16 @@ inline std::vector<float> one_per_column(const at::Tensor& tensor, std::int64_t 
   return {values.const_data_ptr<float>(), values.const_data_ptr<float>() + columns};
 }
 
-/// Where a layer's results go, and what happens to them before.
+/// How the products of a panel's rows are finished, and where they go.
 /// @param first column that is computed
-inline TileFinish finish_to(const LinearOutput& output, std::int64_t first) {
+/// @param scales, bias one a column
+inline TileFinish finish_to(const LinearOutput& output, std::int64_t first, const InputPanel& panel,
+                            const std::vector<float>& scales, const std::vector<float>& bias) {
   TileFinish finish{};
+  finish.rows = panel.scales();
+  finish.uniform = panel.has_one_scale();
+  finish.column_scales = scales.data();
+  finish.bias = bias.data();
   finish.activation = output.activation;
   finish.add = output.add;
   // Codes that begin with that of zero have no room for what ReLU takes away.

@@ -55,12 +55,8 @@ CodeRule IntegerLinear::rule_for(const float* x, std::int64_t count) const {
 
 void IntegerLinear::run(const InputPanel& panel, std::int64_t first, std::int64_t count,
                         const LinearOutput& output) const {
-  TileFinish finish = finish_to(output, first);
-  finish.rows = panel.scales();
-  finish.uniform = panel.has_one_scale();
-  finish.column_scales = scales_.data();
+  TileFinish finish = finish_to(output, first, panel, scales_, bias_);
   finish.column_sums = sums_.data();
-  finish.bias = bias_.data();
   matrix_->multiply(panel.codes(), panel.rows(), panel.stride(), first, count,
                     [&finish](const AccumulatorTile& tile) { finish_tile(tile, finish); });
 }
