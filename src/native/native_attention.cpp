@@ -12,7 +12,7 @@ std::string why_not_by_heads(const Attention& attention) {
     if (!*quantizer) continue;
     const QuantizerSpec& spec = (*quantizer)->spec();
     if (spec.range == RangeKind::kDynamic) return "attention takes ranges at run time";
-    const std::string reason = why_no_rule(spec);
+    std::string reason = why_no_rule(spec);
     if (!reason.empty()) return reason;
   }
   return "";

@@ -90,6 +90,7 @@ std::string NativeModel::describe() const {
   std::stable_sort(paths.begin(), paths.end(),
                    [](const auto& a, const auto& b) { return a.second > b.second; });
   std::vector<std::string> parts;
+  parts.reserve(paths.size() + 2);
   for (const auto& [path, count] : paths) {
     parts.push_back(paths.size() == 1 ? path : cat(path, " (", count, ")"));
   }
