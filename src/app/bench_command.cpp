@@ -133,14 +133,6 @@ Json profile_of(const LoadedModel& loaded, const Latencies& latencies) {
   return json;
 }
 
-Json peak_json(const GemmPeak& peak) {
-  return {{"int8_gops", peak.int8_gops},
-          {"int8_kernels", peak.int8_kernels},
-          {"fp8_gops", peak.fp8_gops},
-          {"fp8_kernels", peak.fp8_kernels},
-          {"float32_gops", peak.float32_gops}};
-}
-
 }  // namespace
 
 std::vector<Result> bench(const BenchOptions& options) {
@@ -164,7 +156,7 @@ std::vector<Result> bench(const BenchOptions& options) {
     result.latency = latencies[i];
     Json& details = result.details["bench"];
     details = {{"load", models[i]->load},
-               {"gemm_peak", peak_json(peak)},
+               {"gemm_peak", to_json(peak)},
                {"rates", rates(*models[i], latencies[i], peak)}};
     if (options.profile) details["profile_ms"] = profile_of(*models[i], latencies[i]);
     result.environment = current_environment();

@@ -108,13 +108,7 @@ Json to_json(const DoctorReport& report) {
     json["kernels"].push_back(path_json(path));
   }
   json["attention"] = {{"paths", report.attention}, {"long_towers", report.long_attention}};
-  if (report.peak.int8_gops > 0) {
-    json["gemm_peak"] = {{"int8_gops", report.peak.int8_gops},
-                         {"int8_kernels", report.peak.int8_kernels},
-                         {"fp8_gops", report.peak.fp8_gops},
-                         {"fp8_kernels", report.peak.fp8_kernels},
-                         {"float32_gops", report.peak.float32_gops}};
-  }
+  if (report.peak.int8_gops > 0) json["gemm_peak"] = to_json(report.peak);
   json["recipes"] = report.recipes;
   json["advice"] = advice(report);
   return json;

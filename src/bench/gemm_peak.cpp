@@ -120,4 +120,12 @@ double GemmPeak::of(const std::string& kernels) const {
   return float32_gops;
 }
 
+Json to_json(const GemmPeak& peak) {
+  return {{"int8_gops", peak.int8_gops},
+          {"int8_kernels", peak.int8_kernels},
+          {"fp8_gops", peak.fp8_gops},
+          {"fp8_kernels", peak.fp8_kernels},
+          {"float32_gops", peak.float32_gops}};
+}
+
 }  // namespace clipq

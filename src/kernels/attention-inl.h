@@ -11,6 +11,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
+#include <vector>
 
 #include "curves-inl.h"
 
@@ -20,6 +21,14 @@ namespace HWY_NAMESPACE {
 
 HWY_INLINE std::int64_t RoundUp(std::int64_t n, std::int64_t step) {
   return (n + step - 1) / step * step;
+}
+
+/// At least `count` values; what is large enough is kept.
+template <class T>
+T* Room(std::vector<T>& buffer, std::int64_t count) {
+  if (buffer.size() < static_cast<std::size_t>(count))
+    buffer.resize(static_cast<std::size_t>(count));
+  return buffer.data();
 }
 
 /// `rows` rows of x as columns of `out`, whose rows are `stride` apart.

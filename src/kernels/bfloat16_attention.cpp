@@ -84,13 +84,6 @@ struct Operands {
   float* sums;              ///< [kRows][width]
 };
 
-template <class T>
-T* Room(std::vector<T>& buffer, std::int64_t count) {
-  if (buffer.size() < static_cast<std::size_t>(count))
-    buffer.resize(static_cast<std::size_t>(count));
-  return buffer.data();
-}
-
 Operands Arrange(const HeadView& head, AttentionScratch& scratch) {
   constexpr std::int64_t kRows = Bfloat16Kernel::kRows;
   Operands operands{};

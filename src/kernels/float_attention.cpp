@@ -106,14 +106,8 @@ void Attend(const HeadView& head, const OperandScales& scales, const HeadQuantiz
   }
 }
 
-float* Room(AttentionScratch& scratch, std::int64_t count) {
-  const auto size = static_cast<std::size_t>(count);
-  if (scratch.floats.size() < size) scratch.floats.resize(size);
-  return scratch.floats.data();
-}
-
 void AttendHead(const HeadView& head, AttentionScratch& scratch) {
-  Attend(head, {}, {}, Room(scratch, RoomToAttend(head)));
+  Attend(head, {}, {}, Room(scratch.floats, RoomToAttend(head)));
 }
 
 /// Rows of an operand side by side in `room`, as the values of their codes if there is a rule;
@@ -140,7 +134,7 @@ void AttendQuantizedHead(const HeadView& head, const HeadQuantizers& quantizers,
                          AttentionScratch& scratch) {
   const std::int64_t width = head.head_width;
   float* const queries =
-      Room(scratch, (head.query_rows + 2 * head.tokens) * width + RoomToAttend(head));
+      Room(scratch.floats, (head.query_rows + 2 * head.tokens) * width + RoomToAttend(head));
   float* const keys = queries + head.query_rows * width;
   float* const values = keys + head.tokens * width;
   const float query_scale = LoadOperand(head.queries, head.query_stride, head.query_rows, width,

@@ -8,6 +8,7 @@
 #include "finish_to.h"
 
 namespace clipq {
+
 std::string why_not_integer(const QuantizerSpec& weight,
                             const std::optional<QuantizerSpec>& input) {
   if (!input) return "its input is not quantized";

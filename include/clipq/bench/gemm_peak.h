@@ -2,6 +2,8 @@
 
 #include <string>
 
+#include "clipq/core/json.h"
+
 namespace clipq {
 
 /// The fastest matrix products of this machine with the threads in use, in 10^9 operations a second
@@ -21,5 +23,8 @@ struct GemmPeak {
 /// Measures all: the best of several runs on operands that stay in cache, INT8 and FP8 by every
 /// path, and float32 by LibTorch's matrix product or clipq's, whichever is faster.
 GemmPeak measure_gemm_peak();
+
+/// Its members by their names.
+Json to_json(const GemmPeak& peak);
 
 }  // namespace clipq

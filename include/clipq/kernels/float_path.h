@@ -31,7 +31,7 @@ class FloatMatrix {
   virtual ~FloatMatrix() = default;
 
   /// Columns [first, first + count) of the product of `rows` rows of inputs and the weight; without
-  /// the weight's scales, unless has_scales().
+  /// the weight's scales, unless has_scales_in_sums().
   /// @param inputs rows `stride` bytes apart, as the path wants them: float32, or bfloat16 with
   ///        zeros up to the next multiple of 32 values and 32 readable rows
   /// @param consume is given the columns' tiles, each once; columns outside the range are left out

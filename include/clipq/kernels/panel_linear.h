@@ -26,7 +26,7 @@ class InputPanel {
   /// Quantizes x [width] as row `row`.
   void quantize(std::int64_t row, const float* x, const CodeRule& rule);
 
-  /// Gives a row a scale without a change to its values.
+  /// Sets a row's scale; its values stay as they are.
   void set_scale(std::int64_t row, const RowScale& scale) {
     scales_[static_cast<std::size_t>(row)] = scale;
   }
