@@ -68,6 +68,10 @@ void Dataset::warn(const std::string& warning) {
   warnings_.push_back(warning);
 }
 
+Image Dataset::image_part(std::int64_t i, const NeededPixels& /*needed*/) const {
+  return image(i);
+}
+
 int Dataset::label(std::int64_t) const { return -1; }
 
 std::vector<int> Dataset::labels(std::int64_t i) const {

@@ -57,10 +57,11 @@ Image without_fourth_samples(const std::uint8_t* samples, int height, int width)
   return image;
 }
 
-Image decode_image(std::span<const std::byte> data, const std::string& name) {
+Image decode_image(std::span<const std::byte> data, const std::string& name,
+                   const NeededPixels& needed) {
   const std::string_view bytes(reinterpret_cast<const char*>(data.data()), data.size());
   if (bytes.empty()) throw InputError(cat(name, " is empty; expected an image"));
-  if (is_jpeg(bytes)) return decode_jpeg(bytes, name);
+  if (is_jpeg(bytes)) return decode_jpeg(bytes, name, needed);
   if (is_png(bytes)) return decode_by_opencv(essential_png(bytes, name), name);
   if (is_webp(bytes)) return decode_webp(bytes, name);
   if (is_gif(bytes)) return decode_gif(bytes, name);
@@ -73,9 +74,9 @@ Image decode_image(std::span<const std::byte> data, const std::string& name) {
   return decode_by_opencv(bytes, name);
 }
 
-Image decode_image(const std::filesystem::path& file) {
+Image decode_image(const std::filesystem::path& file, const NeededPixels& needed) {
   const std::string bytes = read_file(file);
-  return decode_image(std::as_bytes(std::span(bytes)), file.string());
+  return decode_image(std::as_bytes(std::span(bytes)), file.string(), needed);
 }
 
 }  // namespace clipq

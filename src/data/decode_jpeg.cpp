@@ -70,12 +70,22 @@ struct Decompressor {
     return true;
   }
 
-  /// Rows of output_width * output_components samples.
-  bool read_pixels(std::uint8_t* pixels) {
+  /// The needed ones of image_height rows of image_width * out_color_components samples, and
+  /// perhaps others.
+  bool read_pixels(const Window& needed, std::uint8_t* pixels) {
     if (setjmp(failures.out) != 0) return false;
     jpeg_start_decompress(&jpeg);
+    JDIMENSION left = needed.left;
+    JDIMENSION width = needed.width;
+    if (width < jpeg.output_width) jpeg_crop_scanline(&jpeg, &left, &width);
+    const JDIMENSION end = needed.top + needed.height;
+    if (needed.top > 0) jpeg_skip_scanlines(&jpeg, needed.top);
     while (jpeg.output_scanline < jpeg.output_height) {
-      JSAMPROW row = pixels + std::size_t{jpeg.output_scanline} * jpeg.output_width *
+      // The last row is always read: libjpeg wouldn't look at what is coded behind the others.
+      const JDIMENSION last = jpeg.output_height - 1;
+      const JDIMENSION here = jpeg.output_scanline;
+      if (here >= end && here < last) jpeg_skip_scanlines(&jpeg, last - here);
+      JSAMPROW row = pixels + (std::size_t{jpeg.output_scanline} * jpeg.image_width + left) *
                                   static_cast<unsigned>(jpeg.output_components);
       jpeg_read_scanlines(&jpeg, &row, 1);
     }
@@ -86,6 +96,23 @@ struct Decompressor {
   Failures failures{};
   jpeg_decompress_struct jpeg{};
 };
+
+/// What is worth decoding of an image: the needed pixels with a margin for what upsampling blends
+/// across the edges of coded blocks, or all of them if that saves too little.
+Window worth_decoding(int height, int width, const NeededPixels& needed) {
+  constexpr int kMargin = 32;  // two of the largest coded units, which have 16 x 16 pixels
+  constexpr int kLeastSaved = 1 << 15;
+  const Window all = {0, 0, height, width};
+  if (!needed) return all;
+  const Window wanted = needed(height, width);
+  const int top = std::max(wanted.top - kMargin, 0);
+  const int left = std::max(wanted.left - kMargin, 0);
+  const int bottom = std::min(wanted.top + wanted.height + kMargin, height);
+  const int right = std::min(wanted.left + wanted.width + kMargin, width);
+  const std::int64_t kept = std::int64_t{bottom - top} * (right - left);
+  if (std::int64_t{height} * width - kept < kLeastSaved) return all;
+  return {top, left, bottom - top, right - left};
+}
 
 /// a * b / 255, rounded as in Pillow.
 int multiply_255(int a, int b) {
@@ -111,7 +138,7 @@ std::vector<std::uint8_t> cmyk_to_rgb(const std::vector<std::uint8_t>& inverted)
 
 bool is_jpeg(std::string_view bytes) { return bytes.starts_with("\xFF\xD8\xFF"); }
 
-Image decode_jpeg(std::string_view bytes, const std::string& file) {
+Image decode_jpeg(std::string_view bytes, const std::string& file, const NeededPixels& needed) {
   Decompressor decompressor(bytes);
   if (!decompressor.read_header()) {
     throw_damaged_picture(file, "JPEG", decompressor.failures.reason);
@@ -122,7 +149,8 @@ Image decode_jpeg(std::string_view bytes, const std::string& file) {
   require_sane_size(image.height, image.width, file);
   const bool four_inks = decompressor.jpeg.out_color_space == JCS_CMYK;
   std::vector<std::uint8_t> pixels(std::size_t(image.height) * image.width * (four_inks ? 4 : 3));
-  if (!decompressor.read_pixels(pixels.data()) || decompressor.failures.reason[0] != '\0') {
+  const Window window = worth_decoding(image.height, image.width, needed);
+  if (!decompressor.read_pixels(window, pixels.data()) || decompressor.failures.reason[0] != '\0') {
     throw_damaged_picture(file, "JPEG", decompressor.failures.reason);
   }
   image.rgb = four_inks ? cmyk_to_rgb(pixels) : std::move(pixels);

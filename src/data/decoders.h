@@ -37,10 +37,13 @@ std::string foreign_format(std::string_view bytes);
 /// Each throws InputError that names `file` on any error of the decoder. Only the first frame or
 /// page is decoded.
 Image decode_gif(std::string_view bytes, const std::string& file);
-Image decode_jpeg(std::string_view bytes, const std::string& file);
 Image decode_tiff(std::string_view bytes, const std::string& file);
 Image decode_webp(std::string_view bytes, const std::string& file);
 Image decode_by_opencv(std::string_view bytes, const std::string& file);
+
+/// Skips what isn't needed where that pays, but for its entropy-coded data: those are read, and
+/// damage to them is an error.
+Image decode_jpeg(std::string_view bytes, const std::string& file, const NeededPixels& needed);
 
 /// The PNG with only the chunks that decide the pixels (IHDR, PLTE, IDAT, IEND), every checksum
 /// checked. An IEND that is missing after the last IDAT is added. Throws InputError that names

@@ -23,6 +23,7 @@ class FileDataset : public Dataset {
 
   std::int64_t size() const override;
   Image image(std::int64_t i) const override;
+  Image image_part(std::int64_t i, const NeededPixels& needed) const override;
   std::string item_name(std::int64_t i) const override;
   int label(std::int64_t i) const override;
   const std::vector<std::string>& captions(std::int64_t i) const override;

@@ -35,6 +35,7 @@ class Loader::Queue {
         indices_(std::move(indices)),
         preprocesses_(std::move(preprocesses)),
         batch_size_(options.batch_size),
+        needed_(needed_by(preprocesses_)),
         keeps_bad_(options.keeps_bad) {
     if (batch_size_ < 1) throw InternalError("Loader: the batch size must be at least 1");
     for (std::int64_t ahead = 0; ahead < kBatchesAhead; ++ahead) open_slot({});
@@ -127,7 +128,7 @@ class Loader::Queue {
   /// Writes one entry's pixels. A slot stays where it is until its last entry is done.
   std::exception_ptr fill(PixelBatch& batch, std::int64_t entry) const noexcept {
     try {
-      const Image image = dataset_.image(indices_[batch.first + entry]);
+      const Image image = dataset_.image_part(indices_[batch.first + entry], needed_);
       for (std::size_t i = 0; i < preprocesses_.size(); ++i) {
         preprocess(image, preprocesses_[i],
                    batch.pixels[i].data() + entry * item_floats(preprocesses_[i]));
@@ -158,6 +159,7 @@ class Loader::Queue {
   const std::vector<std::int64_t> indices_;
   const std::vector<Preprocess> preprocesses_;
   const std::int64_t batch_size_;
+  const NeededPixels needed_;
   const bool keeps_bad_;
 
   std::mutex mutex_;

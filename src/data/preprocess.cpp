@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "clipq/core/error.h"
 #include "clipq/core/strings.h"
@@ -20,16 +21,28 @@ int scaled(int length, double ratio) {
   return std::max(1, static_cast<int>(std::nearbyint(length / ratio)));
 }
 
-Image resize_and_crop(const Image& image, const Preprocess& preprocess) {
+/// The size that an image is resized to, and the part of it that is kept.
+struct Crop {
+  int height;
+  int width;
+  Window middle;
+};
+
+Crop crop_of(int from_height, int from_width, const Preprocess& preprocess) {
   const int size = preprocess.size;
-  const int short_side = std::min(image.height, image.width);
-  const int long_side = std::max(image.height, image.width);
+  const int short_side = std::min(from_height, from_width);
+  const int long_side = std::max(from_height, from_width);
   const int resized_long = static_cast<int>(static_cast<double>(size) * long_side / short_side);
-  const int height = image.height <= image.width ? size : resized_long;
-  const int width = image.width <= image.height ? size : resized_long;
-  const Window middle = {crop_offset(height, size, preprocess.crop_offset),
-                         crop_offset(width, size, preprocess.crop_offset), size, size};
-  return resize(image, height, width, preprocess.interpolation, middle);
+  const int height = from_height <= from_width ? size : resized_long;
+  const int width = from_width <= from_height ? size : resized_long;
+  return {height, width,
+          Window{crop_offset(height, size, preprocess.crop_offset),
+                 crop_offset(width, size, preprocess.crop_offset), size, size}};
+}
+
+Image resize_and_crop(const Image& image, const Preprocess& preprocess) {
+  const Crop crop = crop_of(image.height, image.width, preprocess);
+  return resize(image, crop.height, crop.width, preprocess.interpolation, crop.middle);
 }
 
 Image resize_and_pad(const Image& image, const Preprocess& preprocess) {
@@ -88,6 +101,29 @@ Image resize_to_square(const Image& image, const Preprocess& preprocess) {
       return resize_and_pad(image, preprocess);
   }
   throw InternalError("unknown resize mode");
+}
+
+Window pixels_needed(int height, int width, const Preprocess& preprocess) {
+  if (preprocess.resize_mode != ResizeMode::kShortest) return {0, 0, height, width};
+  const Crop crop = crop_of(height, width, preprocess);
+  return source_of(crop.middle, height, width, crop.height, crop.width, preprocess.interpolation);
+}
+
+NeededPixels needed_by(std::vector<Preprocess> preprocesses) {
+  if (preprocesses.empty()) return {};
+  return [all = std::move(preprocesses)](int height, int width) {
+    Window needed = pixels_needed(height, width, all.front());
+    for (const Preprocess& each : all) {
+      const Window own = pixels_needed(height, width, each);
+      const int bottom = std::max(needed.top + needed.height, own.top + own.height);
+      const int right = std::max(needed.left + needed.width, own.left + own.width);
+      needed.top = std::min(needed.top, own.top);
+      needed.left = std::min(needed.left, own.left);
+      needed.height = bottom - needed.top;
+      needed.width = right - needed.left;
+    }
+    return needed;
+  };
 }
 
 void normalize(const Image& image, const Preprocess& preprocess, float* out) {

@@ -18,24 +18,64 @@ struct Taps {
   int end() const { return first + static_cast<int>(weights.size()); }
 };
 
+/// The taps of a row of RGB pixels, laid out for vectors: weights in two parts of 16 bits, so that
+/// the products of two taps are summed by one instruction, and taps in groups of four.
+class RowTaps {
+ public:
+  static constexpr std::size_t kGroup = 4;
+  static constexpr int kLowBits = 11;  ///< of a weight's lower part, which is never negative
+
+  /// @param origin the pixel that rows begin with
+  RowTaps(const std::vector<Taps>& columns, int origin);
+
+  std::size_t columns() const { return columns_; }
+
+  /// Every column has as many; the last ones may weigh nothing.
+  std::size_t groups() const { return groups_; }
+
+  /// Weights of a group, of a column and those after it: the upper parts of two taps, their lower
+  /// parts, and the same of the next two.
+  const std::int16_t* weights(std::size_t group, std::size_t column) const {
+    return weights_.data() + place_of(column, group * kGroup);
+  }
+
+  /// Where the first taps of a column and of those after it begin in a row.
+  const std::size_t* first_bytes(std::size_t column) const { return &first_bytes_[column]; }
+
+  std::int32_t weight(std::size_t column, std::size_t tap) const;
+
+  /// How many bytes behind a row may be read.
+  std::size_t read_ahead() const { return 3 * kGroup * (groups_ + 1) + 16; }
+
+ private:
+  /// As many columns as a vector takes; there are weights and places of as many.
+  static constexpr std::size_t kMostAtOnce = 4;
+
+  std::size_t place_of(std::size_t column, std::size_t tap) const;
+
+  std::size_t columns_;
+  std::size_t stored_ = 0;  ///< columns with those that fill the last vector
+  std::size_t groups_ = 0;
+  std::vector<std::int16_t> weights_;
+  std::vector<std::size_t> first_bytes_;
+};
+
 /// Resamples rows of RGB pixels to one pixel per entry of the taps.
 class RowResampler {
  public:
   /// Rows that are worth resampling together.
   static constexpr int kRows = 4;
 
-  /// @param columns must live as long
-  explicit RowResampler(const std::vector<Taps>& columns);
+  /// @param origin the pixel that rows begin with
+  RowResampler(const std::vector<Taps>& columns, int origin);
 
-  /// @param rows up to kRows rows, of `pixels` pixels each; the first is the one that taps call 0
+  /// @param rows up to kRows rows, of `pixels` pixels each
   /// @param out [rows][3 * columns]
   void resample(std::span<const std::uint8_t* const> rows, std::size_t pixels, std::uint8_t* out);
 
  private:
-  const std::vector<Taps>& columns_;
-  std::vector<std::int32_t> weights_;      ///< of each tap four times, the last one zero
-  std::vector<std::size_t> first_weight_;  ///< of each column
-  std::vector<std::uint8_t> padded_;       ///< copies of the rows with bytes to read behind them
+  RowTaps taps_;
+  std::vector<std::uint8_t> padded_;  ///< copies of the rows with bytes to read behind them
 };
 
 /// Sums rows of `count` bytes: out[i] = sum over taps of weight * rows[tap][i].

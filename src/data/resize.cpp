@@ -84,9 +84,7 @@ Range range_of(const std::vector<Taps>& taps) { return {taps.front().first, taps
 /// `column_origin`.
 Image resample_horizontally(const Image& in, Range rows, const std::vector<Taps>& columns,
                             int column_origin) {
-  std::vector<Taps> moved = columns;
-  for (Taps& taps : moved) taps.first -= column_origin;
-  RowResampler resampler(moved);
+  RowResampler resampler(columns, column_origin);
   Image out{rows.size(), static_cast<int>(columns.size()), {}};
   out.rgb.resize(std::size_t(out.height) * out.width * 3);
   std::uint8_t* target = out.rgb.data();
@@ -147,6 +145,16 @@ Image resize(const Image& image, int height, int width, Interpolation interpolat
   }
   return resample_vertically(resample_horizontally(image, used_rows, columns, 0), {0, window.width},
                              rows, used_rows.begin);
+}
+
+Window source_of(const Window& window, int from_height, int from_width, int height, int width,
+                 Interpolation interpolation) {
+  const Filter filter = filter_of(interpolation);
+  const Range rows =
+      range_of(make_all_taps(from_height, height, window.top, window.height, filter));
+  const Range columns =
+      range_of(make_all_taps(from_width, width, window.left, window.width, filter));
+  return {rows.begin, columns.begin, rows.size(), columns.size()};
 }
 
 Image resize(const Image& image, int height, int width, Interpolation interpolation) {

@@ -45,10 +45,12 @@ void MemoryDataset::add(const Image& image, const std::vector<std::string>* capt
   entries_.push_back({.image = &image, .captions = captions});
 }
 
-Image MemoryDataset::image(std::int64_t i) const {
+Image MemoryDataset::image(std::int64_t i) const { return image_part(i, {}); }
+
+Image MemoryDataset::image_part(std::int64_t i, const NeededPixels& needed) const {
   const Entry& entry = this->entry(i);
   if (entry.image != nullptr) return *entry.image;
-  return decode_image(entry.encoded->bytes, item_name(i));
+  return decode_image(entry.encoded->bytes, item_name(i), needed);
 }
 
 std::string MemoryDataset::item_name(std::int64_t i) const {

@@ -2,6 +2,7 @@
 
 #include <array>
 #include <string>
+#include <vector>
 
 #include "clipq/data/image.h"
 #include "clipq/data/resize.h"
@@ -45,6 +46,12 @@ void validate(const Preprocess& preprocess, const std::string& where);
 /// open_clip's ResizeKeepRatio and CenterCropOrPad: the shortest side becomes round(size * shortest
 /// / longest).
 Image resize_to_square(const Image& image, const Preprocess& preprocess);
+
+/// The pixels of an image of this size that resize_to_square() looks at.
+Window pixels_needed(int height, int width, const Preprocess& preprocess);
+
+/// What any of them looks at.
+NeededPixels needed_by(std::vector<Preprocess> preprocesses);
 
 /// Writes (pixel / 255 - mean) / std to `out`, float32 [3, height, width], with torchvision's
 /// float32 rounding after each step.

@@ -15,17 +15,14 @@ enum class Interpolation {
 Image resize(const Image& image, int height, int width,
              Interpolation interpolation = Interpolation::kBicubic);
 
-/// A part of an image, in pixels.
-struct Window {
-  int top = 0;
-  int left = 0;
-  int height = 0;
-  int width = 0;
-};
-
 /// The pixels of `window` of the image resized to height x width, without computing the others. The
 /// window must lie within the resized image.
 Image resize(const Image& image, int height, int width, Interpolation interpolation,
              const Window& window);
+
+/// The pixels of an image of `from_height` x `from_width` that `window` of its resized form is made
+/// of.
+Window source_of(const Window& window, int from_height, int from_width, int height, int width,
+                 Interpolation interpolation);
 
 }  // namespace clipq
