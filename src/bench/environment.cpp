@@ -3,10 +3,12 @@
 #include <ATen/Parallel.h>
 #include <ATen/Version.h>
 #include <torch/version.h>
+#include <unistd.h>
 
 #include <cstdlib>
 #include <ctime>
 #include <fstream>
+#include <sstream>
 
 #include "clipq/core/strings.h"
 #include "clipq/core/version.h"
@@ -72,6 +74,21 @@ std::vector<std::pair<std::string, std::string>> machine_facts() {
           {"AMX bf16", has_flag("amx_bf16")},
           {"threads", cat(environment.threads)},
           {"memory available", proc_value("/proc/meminfo", "MemAvailable")}};
+}
+
+double seconds_since_start() {
+  // See proc(5): the start time, in clock ticks since the machine booted, is the 22nd field; the
+  // second one is the program's name in parentheses and may hold blanks.
+  constexpr int kFieldsAfterName = 20;
+  std::string stat;
+  std::getline(std::ifstream("/proc/self/stat"), stat);
+  std::istringstream fields(stat.substr(stat.rfind(')') + 1));
+  std::string ticks;
+  for (int i = 0; i < kFieldsAfterName; ++i) fields >> ticks;
+  timespec now{};
+  clock_gettime(CLOCK_BOOTTIME, &now);
+  return static_cast<double>(now.tv_sec) + 1e-9 * static_cast<double>(now.tv_nsec) -
+         std::strtod(ticks.c_str(), nullptr) / static_cast<double>(sysconf(_SC_CLK_TCK));
 }
 
 std::int64_t resident_bytes() { return kibibytes_of("VmRSS"); }

@@ -7,33 +7,18 @@
 
 #include <algorithm>
 #include <functional>
-#include <limits>
 
-#include "clipq/core/stopwatch.h"
 #include "clipq/kernels/kernel_path.h"
 #include "clipq/kernels/panel_linear.h"
+#include "shortest_time.h"
 
 namespace clipq {
 namespace {
 
-/// Long enough that a core which another program holds up gets its turn.
-constexpr double kSeconds = 0.15;
 constexpr int kTimes = 8;
 constexpr std::int64_t kDepth = 768;
 constexpr std::int64_t kColumns = 512;
 constexpr std::int64_t kFloatSide = 768;
-
-double shortest_seconds(const std::function<void()>& run) {
-  double shortest = std::numeric_limits<double>::infinity();
-  for (double total = 0; total < kSeconds;) {
-    Stopwatch stopwatch;
-    run();
-    const double seconds = stopwatch.lap();
-    shortest = std::min(shortest, seconds);
-    total += seconds;
-  }
-  return shortest;
-}
 
 /// Of products of so many rows with a weight [kColumns, kDepth] by every thread.
 double gops_on_all_threads(std::int64_t rows, const std::function<void()>& multiply) {

@@ -1,5 +1,6 @@
 #include "clipq/model/size_parts.h"
 
+#include <algorithm>
 #include <array>
 #include <map>
 #include <set>
@@ -56,6 +57,19 @@ std::vector<std::pair<std::string, std::int64_t>> parameter_counts(const ModelPa
   out.reserve(kParts.size());
   for (const char* part : kParts) out.emplace_back(part, counts[part]);
   return out;
+}
+
+std::int64_t tower_sum(const std::vector<std::pair<std::string, std::int64_t>>& parts, Tower tower,
+                       bool with_embedding) {
+  const std::size_t first = tower == Tower::kImage ? 0 : with_embedding ? 2 : 3;
+  const std::size_t end = tower == Tower::kImage ? 2 : kParts.size();
+  std::int64_t sum = 0;
+  for (const auto& [part, value] : parts) {
+    if (std::find(kParts.begin() + first, kParts.begin() + end, part) != kParts.begin() + end) {
+      sum += value;
+    }
+  }
+  return sum;
 }
 
 TensorBytes tensor_bytes(const StateDict& state) {

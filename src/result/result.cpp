@@ -41,10 +41,7 @@ Json calibration_json(const CalibrationInfo& calibration) {
 Json latency_json(const BatchLatencies& batches) {
   Json json = Json::object();
   for (const auto& [batch_size, stats] : batches) {
-    json[std::to_string(batch_size)] = {{"min_ms", stats.min_ms},
-                                        {"median_ms", stats.median_ms},
-                                        {"p95_ms", stats.p95_ms},
-                                        {"repeats", stats.repeats}};
+    json[std::to_string(batch_size)] = to_json(stats);
   }
   return json;
 }
@@ -124,6 +121,13 @@ Json with_image_towers(Json details) {
 }
 
 }  // namespace
+
+Json to_json(const LatencyStats& stats) {
+  return {{"min_ms", stats.min_ms},
+          {"median_ms", stats.median_ms},
+          {"p95_ms", stats.p95_ms},
+          {"repeats", stats.repeats}};
+}
 
 double ModelInfo::size_mib() const { return static_cast<double>(size_bytes) / (1 << 20); }
 

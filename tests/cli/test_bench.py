@@ -43,7 +43,12 @@ class Bench(CliTest):
                     self.assertAlmostEqual(rates["items_per_second"], int(batch) * 1000 / times["median_ms"], 6)
                     self.assertAlmostEqual(rates["gops"], gops, 6)
                     self.assertAlmostEqual(rates["share_of_peak"], gops / peak, 9)
+                    bandwidth = details["memory_bandwidth"]["gigabytes_per_second"]
+                    read = rates["weight_bytes"] / times["median_ms"] / 1e6
+                    self.assertAlmostEqual(rates["share_of_bandwidth"], read / bandwidth, 9)
             self.assertGreater(details["load"]["load_seconds"], 0)
+            self.assertGreater(details["load"]["start_seconds"], 0)
+            self.assertGreater(details["load"]["first_run_seconds"], 0)
             self.assertGreater(details["load"]["peak_resident_bytes"], 0)
 
     def test_the_artifact_runs_on_integer_kernels(self):
@@ -56,8 +61,46 @@ class Bench(CliTest):
     def test_table(self):
         text = self.ok("bench", self.path, self.artifact, "--seconds", "0.1", "--batch-size", "2", "--tower", "image")
         self.assertRegex(text, r"image b2 +tiny\.pt +[\d.]+ +[\d.]+ +[\d.]+ +\d+")
-        self.assertRegex(text, r"GEMM peak of this machine: INT8 \d+ GOP/s \(\S+\), FP8 \d+ GFLOP/s \(\S+\), float32 \d+ GFLOP/s")
+        self.assertRegex(text, r"GEMM peak of this machine: INT8 \d+ GOP/s \(\S+\), FP8 \d+ GFLOP/s \(\S+\), float32 \d+ GFLOP/s; memory bandwidth \d+ GB/s")
         self.assertRegex(text, r"int8\.pt +native")
+
+    def test_weight_bytes_are_those_of_the_tower(self):
+        base, quantized = self.bench(self.path, self.artifact, "--batch-size", "1")
+        for what in ("image", "text"):
+            parts = quantized["model"]["parts"]
+            stored = parts[f"{what} blocks"] + parts[f"{what} rest"]
+            self.assertEqual(quantized["details"]["bench"]["rates"][what]["1"]["weight_bytes"], stored)
+            parts = base["model"]["parts"]  # of a float32 file
+            logit_scale = 4 if what == "text" else 0
+            self.assertEqual(base["details"]["bench"]["rates"][what]["1"]["weight_bytes"] + logit_scale,
+                             parts[f"{what} blocks"] + parts[f"{what} rest"])
+
+    def test_end_to_end(self):
+        self.calibration(count=5)
+        images = self.folder / "coco"
+        results = self.bench(self.path, self.artifact, "--end-to-end", "--images", images, "--limit", "4",
+                             "--batch-size", "1,3")
+        for result in results:
+            self.assertNotIn("text", result["latency"])
+            measured = result["details"]["bench"]["end_to_end"]
+            self.assertEqual(measured["images"], 4)
+            self.assertEqual(measured["data"], f"images:{images}")
+            self.assertEqual(measured["content_sha256"], results[0]["details"]["bench"]["end_to_end"]["content_sha256"])
+            self.assertEqual(list(measured["by_batch_size"]), ["1", "3"])
+            for figures in measured["by_batch_size"].values():
+                passes = {name: stats["median_ms"] for name, stats in figures["passes"].items()}
+                self.assertAlmostEqual(figures["images_per_second"], 4000 / passes["whole"], 6)
+                self.assertAlmostEqual(figures["possible_images_per_second"],
+                                       4000 / (passes["preparation"] + passes["forward"]), 6)
+                self.assertAlmostEqual(sum(stage["share"] for stage in figures["stages"].values()), 1, 9)
+        text = self.ok("bench", self.artifact, "--end-to-end", "--images", images, "--seconds", "0.1", "--batch-size", "2")
+        self.assertRegex(text, r"b2 +int8\.pt +[\d.]+ +[\d.]+ % +[\d.]+ \([\d.]+ %\)")
+
+    def test_end_to_end_needs_images_and_an_image_tower(self):
+        self.fails(2, "--images", "bench", self.artifact, "--end-to-end")
+        self.fails(2, "--end-to-end", "bench", self.artifact, "--images", self.folder)
+        self.fails(3, "does not exist", "bench", self.artifact, "--end-to-end", "--images", self.folder / "none")
+        self.fails(2, "image", "bench", self.artifact, "--end-to-end", "--images", self.folder, "--tower", "text")
 
     def test_profile_names_every_layer(self):
         for path in (self.path, self.artifact):

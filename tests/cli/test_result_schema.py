@@ -14,6 +14,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 SCHEMA = json.loads((ROOT / "configs" / "result.schema.json").read_text())
 VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)
 ABSENT = object()
+MISTAKEN = object()  # in a path: the first class that is ever mistaken for another
 RUN = {"name": "small", "checkpoints": ["checkpoint"], "data": {"pairs": {"kind": "coco"}, "other": {}},
        "recipes": ["int8-dynamic", "int8-static"], "bench": False,
        "tasks": [{"task": "zeroshot_retrieval", "data": "pairs"}, {"task": "drift", "data": "other", "optional": True}]}
@@ -79,6 +80,7 @@ class Fixture:
             "layers": self.eval("--task", "layers", *captioned),
             "layers of images": self.eval("--task", "layers", "--data", f"images:{coco}"),
             "bench": self.json("bench", *self.models, "--seconds", "0.05", "--batch-size", "1,3", "--profile"),
+            "end to end": self.json("bench", *self.models, "--seconds", "0.05", "--end-to-end", "--images", coco, "--limit", "2"),
             "bench of a tower": self.json("bench", checkpoint, "--seconds", "0.05", "--tower", "text"),
             "unchecked": self.json("bench", checkpoint, "--seconds", "0.05", "--parity", "skip", "--activation", "quick_gelu"),
         }
@@ -112,7 +114,7 @@ BROKEN = [
     ("classes", ("metrics", "acc2"), 0.5), ("classes", ("metrics", "mean_average_precision"), 0.5), ("classes", ("latency",), {}),
     ("classes", ("settings",), ABSENT), ("classes", ("settings", "classes"), "some"), ("classes", ("settings", "seed"), 1),
     ("classes", ("details",), {}), ("classes", ("details", "probe"), {}), ("classes", ("details", "per_class", 0, "recall"), None),
-    ("classes", ("details", "per_class", 0, "times"), ABSENT), ("classes", ("warnings",), []), ("classes", ("warnings",), "none"),
+    ("classes", ("details", "per_class", MISTAKEN, "times"), ABSENT), ("classes", ("warnings",), []), ("classes", ("warnings",), "none"),
     ("classes", ("environment",), ABSENT), ("classes", ("environment", "threads"), "2"),
     ("classes", ("environment", "time"), "yesterday"), ("classes", ("environment", "host"), "here"), ("classes", ("outcomes",), ABSENT),
     ("classes", ("outcomes", "acc1", "hits"), "0120"), ("classes", ("outcomes", "acc1", "hits"), ""),
@@ -154,7 +156,7 @@ def paths_of(value, path=()):
 
 def at(value, path):
     for key in path:
-        value = value[key]
+        value = next(each for each in value if "times" in each) if key is MISTAKEN else value[key]
     return value
 
 

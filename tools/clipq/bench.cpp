@@ -21,6 +21,14 @@ void answer_requests(const BenchOptions& options) {
   }
 }
 
+/// The tower that --end-to-end times, whatever --tower says.
+std::string image_tower_of(const std::string& tower) {
+  if (tower == "text") {
+    throw UsageError("--end-to-end embeds images: it can't be combined with --tower text");
+  }
+  return "image";
+}
+
 }  // namespace
 
 void add_bench(CLI::App& app, const CommonOptions& common) {
@@ -31,8 +39,9 @@ void add_bench(CLI::App& app, const CommonOptions& common) {
   auto output = std::make_shared<std::string>();
   auto tower = std::make_shared<std::string>("both");
   auto on_request = std::make_shared<bool>(false);
+  auto embeds_files = std::make_shared<bool>(false);
   add_models_argument(*command, "models", options->models, "checkpoints or artifacts");
-  command->add_option("--tower", *tower, "image, text or both")
+  command->add_option("--tower", *tower, "image, text or both; with --end-to-end image")
       ->check(CLI::IsMember({"image", "text", "both"}))
       ->capture_default_str();
   command
@@ -49,6 +58,16 @@ void add_bench(CLI::App& app, const CommonOptions& common) {
                    "time to spend per model, tower and batch size (10 to 100 runs)")
       ->check(number_above_zero())
       ->capture_default_str();
+  auto* end_to_end = command->add_flag(
+      "--end-to-end", *embeds_files, "also time embedding the files of --images, from reading to embedding");
+  auto* images = command->add_option("--images", options->images, "folder of images for --end-to-end")
+                     ->type_name(kFolderType)
+                     ->needs(end_to_end);
+  end_to_end->needs(images);
+  command->add_option("--limit", options->image_limit, "only the first N of --images")
+      ->check(whole_number(1, kMostItems))
+      ->needs(images)
+      ->capture_default_str();
   command->add_flag("--profile", options->profile, "also time every layer");
   command->add_flag("--on-request", *on_request,
                     "for scripts that alternate with other programs: print \"ready\", then for "
@@ -56,7 +75,7 @@ void add_bench(CLI::App& app, const CommonOptions& common) {
   command->add_option("-o,--output", *output, "Result JSON to write")->type_name(kFileType);
   add_model_arguments(*command, *model);
   add_checkpoint_settings(*command, *model);
-  command->callback([options, model, output, tower, on_request, &common] {
+  command->callback([options, model, output, tower, on_request, embeds_files, &common] {
     if (*on_request) {
       options->model = model->options();
       answer_requests(*options);
@@ -64,6 +83,8 @@ void add_bench(CLI::App& app, const CommonOptions& common) {
     }
     if (!output->empty()) require_writable_target(*output);
     options->model = model->options();
+    if (*embeds_files) *tower = image_tower_of(*tower);
+    options->decode_threads = decode_threads(common);
     options->latency.image = *tower != "text";
     options->latency.text = *tower != "image";
     const std::vector<Result> results = bench(*options);

@@ -16,12 +16,16 @@ struct BenchOptions {
   LatencyOptions latency;
   ModelOptions model;
   bool profile = false;  ///< also time every layer
+  /// Images that are embedded end to end, by the image towers; empty: that isn't timed.
+  std::filesystem::path images = {};
+  std::int64_t image_limit = 256;  ///< only so many of them
+  int decode_threads = 2;
 };
 
 /// One Result per model, in order; the models' runs are interleaved. In addition to latencies,
 /// under details "bench": throughput and operations per second by what was timed and batch size,
 /// and their share of the machine's GEMM peak, which is measured too; seconds to read and to load
-/// the file; memory; with `profile`, the layers' times.
+/// the file; memory; with `profile`, the layers' times; with `images`, what it takes to embed them.
 std::vector<Result> bench(const BenchOptions& options);
 
 /// Opens the first model and returns a function that runs it once for a request such as "image 32"

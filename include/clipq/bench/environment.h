@@ -14,6 +14,9 @@ Environment current_environment();
 /// What this machine offers to quantized models, by name and value, for `clipq doctor`.
 std::vector<std::pair<std::string, std::string>> machine_facts();
 
+/// The seconds since this process was started, to about 10 ms: dynamic linking counts.
+double seconds_since_start();
+
 /// The memory that this process holds, in bytes.
 std::int64_t resident_bytes();
 

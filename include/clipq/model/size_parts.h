@@ -25,6 +25,11 @@ std::vector<std::pair<std::string, std::int64_t>> size_parts(const ModelParts& p
                                                              const TensorBytes& stored,
                                                              std::int64_t file_bytes);
 
+/// What the parts of one tower sum to: a tower's blocks and rest, and of the text tower the token
+/// embedding if it is wanted.
+std::int64_t tower_sum(const std::vector<std::pair<std::string, std::int64_t>>& parts, Tower tower,
+                       bool with_embedding);
+
 /// The numbers of a model's parameters by part, as size_parts() names and orders them.
 std::vector<std::pair<std::string, std::int64_t>> parameter_counts(const ModelParts& parts);
 

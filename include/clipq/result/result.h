@@ -63,6 +63,9 @@ struct LatencyStats {
   std::int64_t repeats = 0;
 };
 
+/// Its members by their names.
+Json to_json(const LatencyStats& stats);
+
 /// Where it was measured.
 struct Environment {
   std::string clipq;     ///< version
