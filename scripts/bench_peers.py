@@ -1,10 +1,12 @@
 #!/usr/bin/env python3
-"""Benchmarks clipq's artifacts against ONNX Runtime, PyTorch and OpenVINO on full-size CLIPs; writes Markdown.
+r"""Benchmarks clipq's artifacts against ONNX Runtime, PyTorch and OpenVINO on full-size CLIPs; writes Markdown.
 
-  bench_peers.py                                        all models, peers and cells; recipe int8-dynamic
+  bench_peers.py                                        ViT-B, all peers and cells; recipe int8-dynamic
   bench_peers.py --models ViT-B-32 --cells image:1      a subset
   bench_peers.py --recipes int8-dynamic int8-smooth --quantize-args="--calib-data coco:DIR …"
   bench_peers.py --recipes                              only the peers
+  bench_peers.py --models ViT-L-14 --cells image:1 text:1 --seconds 20 -o vit-l.md \
+      --peers openvino-bfloat16 openvino-int8 openvino-int8-dynamic    builds included, under ten minutes
 
 The models are seeded and untrained: they measure speed and say nothing about accuracy. Each contender runs in
 its own process on the same cores; they take turns, one forward pass at a time, so that a noisy machine slows
@@ -33,8 +35,8 @@ except ModuleNotFoundError:
 
 from peers.builds import BUILDERS, PROGRAM, Builds
 from peers.clip import ARCHITECTURES
-from peers.contenders import (PEERS, REFERENCE, Cell, Failure, clipq_name, clipq_title, log_file, note, runs,
-                              version)
+from peers.contenders import (PEERS, REFERENCE, Cell, Failure, clipq_name, clipq_title, cpu_flags, has_bfloat16,
+                              log_file, note, runs, version)
 from peers.report import Report, head, machine, write_atomically
 from peers.workers import Worker, work
 
@@ -58,8 +60,10 @@ class Bench:
 
     def command_of_peer(self, peer, tower):
         """The command of a peer's worker; what it loads is built if it isn't there."""
-        if peer == "torch-compile" and not shutil.which("g++"):
+        if peer.startswith("torch-compile") and not shutil.which("g++"):
             raise Failure("torch.compile needs g++, which is not on PATH: install it")
+        if peer == "openvino-bfloat16" and not has_bfloat16(cpu_flags()):
+            raise Failure("bfloat16 needs avx512_bf16 or amx_bf16, which this processor lacks")
         path = self.builds.of_peer(peer, tower)
         return [sys.executable, PROGRAM, "_work", peer, path, self.model, tower, self.options.threads]
 
@@ -169,8 +173,8 @@ def parse_options():
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     add = parser.add_argument
     cells = [Cell(kind, batch) for kind in ("image", "text", "text_prompts") for batch in (1, 32)]
-    add("--models", nargs="+", choices=ARCHITECTURES, default=list(ARCHITECTURES), metavar="MODEL",
-        help="default: %(default)s")
+    add("--models", nargs="+", choices=ARCHITECTURES, default=["ViT-B-32", "ViT-B-16"], metavar="MODEL",
+        help=f"of {', '.join(ARCHITECTURES)}; default: %(default)s")
     add("--cells", nargs="+", type=Cell.parse, default=cells, metavar="KIND:BATCH",
         help="image:N, text:N and, for clipq only, text_prompts:N; default: each with 1 and 32")
     add("--peers", nargs="*", choices=PEERS, default=list(PEERS), metavar="PEER",
@@ -191,7 +195,7 @@ def parse_options():
         help="minimum cosine to PyTorch float32; a peer below it doesn't count; default: %(default)s")
     add("--seed", type=int, default=0, help="seed of the weights; default: %(default)s")
     add("--work", type=pathlib.Path, default=ROOT / "build/peers", metavar="DIR",
-        help="folder for models; 12 GB for all of them; default: build/peers")
+        help="folder for models; 20 GB for all of them; default: build/peers")
     add("-o", "--output", type=pathlib.Path, default=ROOT / "docs/bench_peers.md", metavar="FILE",
         help="Markdown to write; default: docs/bench_peers.md")
     add("--json", type=pathlib.Path, metavar="FILE", help="raw numbers to write; default: next to the Markdown file")

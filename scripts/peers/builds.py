@@ -11,7 +11,7 @@ from peers.contenders import Failure, cpu_flags, has_vnni, last_line, log_file, 
 
 PROGRAM = pathlib.Path(__file__).resolve().parents[1] / "bench_peers.py"
 GENERATION = 1  # raised when what is built into --work changes, so that nothing stale is used
-CALIBRATION_INPUTS = 32  # of OpenVINO's post-training quantization
+CALIBRATION_INPUTS = 32  # of peers whose ranges are fixed
 
 
 def build_checkpoint(target, model, seed):
@@ -24,6 +24,27 @@ def build_checkpoint(target, model, seed):
     if has_resnet(model):
         settle_statistics(clip)
     torch.jit.save(trace(clip, *(torch.from_numpy(inputs_of(tower, 2)) for tower in ("image", "text"))), target)
+
+
+def build_torch_int8(target, checkpoint, model, tower):
+    """Convolutions and linear layers as X86InductorQuantizer's default recipe quantizes them: signed weights per
+    channel, unsigned activations, fixed ranges. It leaves scaled_dot_product_attention alone."""
+    import torch
+    from torchao.quantization.pt2e.quantize_pt2e import convert_pt2e, prepare_pt2e
+    from torchao.quantization.pt2e.quantizer.x86_inductor_quantizer import (
+        X86InductorQuantizer, get_default_x86_inductor_quantization_config)
+
+    def export(module):
+        return torch.export.export(module, (torch.from_numpy(inputs_of(tower, 2)),),
+                                   dynamic_shapes=({0: torch.export.Dim("batch")},))
+
+    recipe = get_default_x86_inductor_quantization_config(reduce_range=not has_vnni(cpu_flags()))
+    with torch.no_grad():
+        exported = export(load_tower(checkpoint, model, tower, linear=True)).module()
+        prepared = prepare_pt2e(exported, X86InductorQuantizer().set_global(recipe))
+        for inputs in calibration_inputs(tower):
+            prepared(torch.from_numpy(inputs))
+        torch.export.save(export(convert_pt2e(prepared)), target)
 
 
 def build_onnx(target, checkpoint, model, tower):
@@ -40,6 +61,25 @@ def build_onnx(target, checkpoint, model, tower):
                           dynamic_shapes=({0: torch.export.Dim("batch")},))
 
 
+def build_onnx_float16(target, source):
+    """What ONNX Runtime has no float16 kernel for on CPUs it computes in float32, between casts that it inserts."""
+    import onnx
+    from onnxruntime.transformers.float16 import convert_float_to_float16
+
+    onnx.save(convert_float_to_float16(onnx.load(source), keep_io_types=True), target)
+
+
+def build_onnx_int4(target, source):
+    """Weights of linear layers in blocks of 128; accuracy level 4 rounds inputs to INT8. On two cores with AMX, blocks
+    of 32 were slower than float32, and so was HQQ, whose zero points aren't integers."""
+    from onnxruntime.quantization.matmul_nbits_quantizer import MatMulNBitsQuantizer
+
+    quantizer = MatMulNBitsQuantizer(source, bits=4, block_size=128, is_symmetric=True, accuracy_level=4,
+                                     op_types_to_quantize=("MatMul",))
+    quantizer.process()
+    quantizer.model.save_model_to_file(target)
+
+
 def build_onnx_int8(target, source):
     """Linear layers with signed weights per channel, and unsigned inputs with ranges taken at run time."""
     from onnxruntime.quantization import QuantType, quantize_dynamic
@@ -49,11 +89,15 @@ def build_onnx_int8(target, source):
                      extra_options={"MatMulConstBOnly": True})
 
 
+def calibration_inputs(tower):
+    return [inputs_of(tower, 1, seed) for seed in range(100, 100 + CALIBRATION_INPUTS)]
+
+
 class RandomInputs:
     """What ONNX Runtime's calibration reads."""
 
     def __init__(self, tower):
-        self.batches = iter([{"input": inputs_of(tower, 1, seed)} for seed in range(100, 100 + CALIBRATION_INPUTS)])
+        self.batches = iter([{"input": inputs} for inputs in calibration_inputs(tower)])
 
     def get_next(self):
         return next(self.batches, None)
@@ -73,6 +117,13 @@ def build_onnx_int8_static(target, source, tower):
     pathlib.Path(prepared).unlink()
 
 
+def save_openvino(model, target):
+    import openvino
+
+    pathlib.Path(target).mkdir()
+    openvino.save_model(model, pathlib.Path(target) / "model.xml", compress_to_fp16=False)
+
+
 def build_openvino(target, checkpoint, model, tower):
     import openvino
     import torch
@@ -82,8 +133,7 @@ def build_openvino(target, checkpoint, model, tower):
         converted = openvino.convert_model(module, example_input=torch.from_numpy(inputs_of(tower, 2)))
     shape = [-1, 3, RESOLUTION, RESOLUTION] if tower == "image" else [-1, CONTEXT]
     converted.reshape({converted.input(0): openvino.PartialShape(shape)})
-    pathlib.Path(target).mkdir()
-    openvino.save_model(converted, pathlib.Path(target) / "model.xml", compress_to_fp16=False)
+    save_openvino(converted, target)
 
 
 def build_openvino_int8(target, source, tower, model_name):
@@ -91,17 +141,25 @@ def build_openvino_int8(target, source, tower, model_name):
     import openvino
 
     model = openvino.Core().read_model(pathlib.Path(source) / "model.xml")
-    samples = nncf.Dataset([inputs_of(tower, 1, seed) for seed in range(100, 100 + CALIBRATION_INPUTS)])
+    samples = nncf.Dataset(calibration_inputs(tower))
     is_transformer = tower == "text" or not has_resnet(model_name)
     quantized = nncf.quantize(model, samples, subset_size=CALIBRATION_INPUTS,
                               model_type=nncf.ModelType.TRANSFORMER if is_transformer else None)
-    pathlib.Path(target).mkdir()
-    openvino.save_model(quantized, pathlib.Path(target) / "model.xml", compress_to_fp16=False)
+    save_openvino(quantized, target)
+
+
+def build_openvino_int8_weights(target, source):
+    """Signed weights per channel; OpenVINO quantizes their inputs when it runs, if told to."""
+    import nncf
+    import openvino
+
+    model = openvino.Core().read_model(pathlib.Path(source) / "model.xml")
+    save_openvino(nncf.compress_weights(model, mode=nncf.CompressWeightsMode.INT8_SYM), target)
 
 
 BUILDERS = {builder.__name__: builder for builder in
-            (build_checkpoint, build_onnx, build_onnx_int8, build_onnx_int8_static, build_openvino,
-             build_openvino_int8)}
+            (build_checkpoint, build_torch_int8, build_onnx, build_onnx_float16, build_onnx_int4, build_onnx_int8,
+             build_onnx_int8_static, build_openvino, build_openvino_int8, build_openvino_int8_weights)}
 
 
 def remove(path):
@@ -109,6 +167,11 @@ def remove(path):
         shutil.rmtree(path)
     else:
         path.unlink(missing_ok=True)
+
+
+def int8_range():
+    """One side of INT8 products has 7 bits where instructions without VNNI would saturate."""
+    return "int8" if has_vnni(cpu_flags()) else "int7"
 
 
 class Builds:
@@ -150,28 +213,41 @@ class Builds:
 
     def of_peer(self, peer, tower):
         """The file or folder that a worker of `peer` loads."""
-        if peer.startswith("torch"):
+        runtime = peer.partition("-")[0]
+        return {"torch": self.of_torch, "ort": self.of_ort, "openvino": self.of_openvino}[runtime](peer, tower)
+
+    def of_torch(self, peer, tower):
+        if peer != "torch-compile-int8":
             return self.checkpoint()
-        if peer.startswith("ort"):
-            name = f"{self.stem}-{tower}-onnx{version('onnx')}-{version('onnxscript')}"
-            exported = self.build(f"{name}.onnx", f"export the {tower} tower to ONNX", build_onnx,
-                                  self.checkpoint(), self.model, tower)
-            if peer == "ort-float32":
-                return exported
-            range_of_weights = "int8" if has_vnni(cpu_flags()) else "int7"
-            if peer == "ort-int8-static":
-                return self.build(f"{name}-ort{version('onnxruntime')}-{range_of_weights}-static.onnx",
-                                  f"quantize the {tower} tower for ONNX Runtime, with fixed ranges",
-                                  build_onnx_int8_static, exported, tower)
-            return self.build(f"{name}-ort{version('onnxruntime')}-{range_of_weights}.onnx",
-                              f"quantize the {tower} tower for ONNX Runtime", build_onnx_int8, exported)
+        return self.build(f"{self.stem}-{tower}-torchao{version('torchao')}-{int8_range()}.pt2",
+                          f"quantize the {tower} tower with PT2E", build_torch_int8,
+                          self.checkpoint(), self.model, tower)
+
+    def of_ort(self, peer, tower):
+        name = f"{self.stem}-{tower}-onnx{version('onnx')}-{version('onnxscript')}"
+        exported = self.build(f"{name}.onnx", f"export the {tower} tower to ONNX", build_onnx,
+                              self.checkpoint(), self.model, tower)
+        if peer == "ort-float32":
+            return exported
+        suffix, what, builder, *arguments = {
+            "ort-float16": ("float16", "in float16", build_onnx_float16),
+            "ort-int8": (int8_range(), "in INT8", build_onnx_int8),
+            "ort-int8-static": (f"{int8_range()}-static", "in INT8 with fixed ranges", build_onnx_int8_static, tower),
+            "ort-int4": ("int4", "in INT4", build_onnx_int4)}[peer]
+        return self.build(f"{name}-ort{version('onnxruntime')}-{suffix}.onnx",
+                          f"convert the {tower} tower for ONNX Runtime, {what}", builder, exported, *arguments)
+
+    def of_openvino(self, peer, tower):
         name = f"{self.stem}-{tower}-openvino{version('openvino')}"
         converted = self.build(name, f"convert the {tower} tower to OpenVINO", build_openvino,
                                self.checkpoint(), self.model, tower)
-        if peer == "openvino-float32":
-            return converted
-        return self.build(f"{name}-nncf{version('nncf')}", f"quantize the {tower} tower with NNCF",
-                          build_openvino_int8, converted, tower, self.model)
+        if peer == "openvino-int8":
+            return self.build(f"{name}-nncf{version('nncf')}", f"quantize the {tower} tower with NNCF",
+                              build_openvino_int8, converted, tower, self.model)
+        if peer == "openvino-int8-dynamic":
+            return self.build(f"{name}-nncf{version('nncf')}-weights",
+                              f"quantize the {tower} tower's weights with NNCF", build_openvino_int8_weights, converted)
+        return converted
 
     def of_clipq(self, program, recipe, arguments):
         """A recipe's artifact, rebuilt when the program, the recipe's file or the arguments change."""

@@ -17,12 +17,17 @@ class Peer:
 PEERS = {
     "torch-float32": Peer("PyTorch float32", ("torch",)),
     "torch-compile": Peer("PyTorch float32, torch.compile", ("torch",)),
+    "torch-compile-int8": Peer("PyTorch INT8 static, torch.compile (PT2E)", ("torch", "torchao")),
     "torch-int8": Peer("PyTorch INT8 dynamic (oneDNN)", ("torch",)),
     "ort-float32": Peer("ONNX Runtime float32", ("torch", "onnx", "onnxscript", "onnxruntime")),
+    "ort-float16": Peer("ONNX Runtime float16", ("torch", "onnx", "onnxscript", "onnxruntime")),
     "ort-int8": Peer("ONNX Runtime INT8 dynamic", ("torch", "onnx", "onnxscript", "onnxruntime")),
     "ort-int8-static": Peer("ONNX Runtime INT8 static", ("torch", "onnx", "onnxscript", "onnxruntime")),
+    "ort-int4": Peer("ONNX Runtime INT4 (MatMulNBits)", ("torch", "onnx", "onnxscript", "onnxruntime")),
     "openvino-float32": Peer("OpenVINO float32", ("torch", "openvino")),
+    "openvino-bfloat16": Peer("OpenVINO bfloat16", ("torch", "openvino")),
     "openvino-int8": Peer("OpenVINO INT8 (NNCF)", ("torch", "openvino", "nncf")),
+    "openvino-int8-dynamic": Peer("OpenVINO INT8 dynamic (NNCF)", ("torch", "openvino", "nncf")),
 }
 REFERENCE = "torch-float32"
 
@@ -99,3 +104,7 @@ def cpu_line(key):
 
 def has_vnni(flags):
     return bool({"avx512_vnni", "avx_vnni", "amx_int8"} & flags)
+
+
+def has_bfloat16(flags):
+    return bool({"avx512_bf16", "amx_bf16"} & flags)

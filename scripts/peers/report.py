@@ -127,7 +127,7 @@ def machine(options, load):
     if shutil.which("g++"):
         compiler = subprocess.run(["g++", "-dumpfullversion"], capture_output=True, text=True,
                                   check=False).stdout.strip()
-    known = ("avx2", "avx512f", "avx_vnni", "avx512_vnni", "avx512_bf16", "amx_int8")
+    known = ("avx2", "avx512f", "avx_vnni", "avx512_vnni", "avx512_bf16", "amx_bf16", "amx_int8")
     facts = {
         "date": datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d %H:%M UTC"),
         "command": shlex.join(["scripts/bench_peers.py", *sys.argv[1:]]),
@@ -155,8 +155,9 @@ def head(facts, options):
         f"after a pause of {options.pause:g} ms and an uncounted forward pass of batch 1. "
         f"`text` is at full context ({CONTEXT} tokens); `text_prompts`, which only clipq offers, is on real "
         "prompts and compared with the peers at full context. Cosines are relative to PyTorch float32, the worst of "
-        f"all; below {options.least_cosine} a peer is marked as wrong and doesn't count. Whatever isn't INT8 "
-        "in OpenVINO's INT8 model is computed in the precision that OpenVINO chooses.")
+        f"all; below {options.least_cosine} a peer is marked as wrong and doesn't count. What INT8 models "
+        "don't compute in INT8 they compute in float32, except OpenVINO's with fixed ranges, where OpenVINO chooses, "
+        "and PyTorch's static one, which uses bfloat16 where the processor has it.")
     return "\n".join(lines) + "\n"
 
 
