@@ -45,7 +45,7 @@ double int8_gops(const IntegerPath& path, const IntegerWeight& weight) {
 
 /// The same with FP8 on both sides.
 double fp8_gops(const FloatPath& path, const QuantizedTensor& weight) {
-  const std::unique_ptr<FloatMatrix> matrix = path.pack(weight);
+  const std::unique_ptr<FloatMatrix> matrix = path.pack(weight, /*input_is_quantized=*/true);
   InputPanel panel;
   panel.resize(path.panel_rows, kDepth * static_cast<std::int64_t>(sizeof(float)));
   std::fill_n(panel.receive_floats(), panel.stride() / 4 * path.panel_rows, 1.0F);

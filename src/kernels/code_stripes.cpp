@@ -43,8 +43,8 @@ CodeStripes::CodeStripes(const QuantizedTensor& weight, std::int64_t together, s
   const at::Tensor codes = weight.codes.contiguous();
   row_bytes_ = codes.size(1) * codes.element_size();
   const std::int64_t stripes = (columns_ + kColumns - 1) / kColumns;
-  codes_ =
-      hwy::AllocateAligned<std::uint8_t>(static_cast<std::size_t>(stripes * depth_ * bytes_of_k_));
+  bytes_ = stripes * depth_ * bytes_of_k_;
+  codes_ = hwy::AllocateAligned<std::uint8_t>(static_cast<std::size_t>(bytes_));
   const auto* bytes = static_cast<const std::uint8_t*>(codes.const_data_ptr());
   at::parallel_for(0, stripes, 1, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t stripe = begin; stripe < end; ++stripe) fill_stripe(bytes, stripe);

@@ -2,6 +2,7 @@
 
 #include <hwy/aligned_allocator.h>
 
+#include <algorithm>
 #include <cstdint>
 
 #include "clipq/kernels/panel_linear.h"
@@ -30,6 +31,15 @@ class CodeStripes {
     return codes_.get() + (stripe * depth_ + k) * bytes_of_k_;
   }
 
+  /// Brings the codes of `count` k that lie behind `k` into the cache, while others are worked on.
+  void prefetch_behind(std::int64_t stripe, std::int64_t k, std::int64_t count) const {
+    constexpr std::int64_t kLine = 64;
+    const std::uint8_t* from = at(stripe, k);
+    const std::uint8_t* end = codes_.get() + bytes_;
+    const std::uint8_t* stop = std::min(from + count * bytes_of_k_, end);
+    for (; from < stop; from += kLine) __builtin_prefetch(from, 0, 2);
+  }
+
  private:
   void fill_stripe(const std::uint8_t* codes, std::int64_t stripe);
 
@@ -40,6 +50,7 @@ class CodeStripes {
   std::int64_t row_bytes_;  ///< of the weight's own storage
   std::int64_t depth_;
   std::int64_t bytes_of_k_;  ///< in a stripe
+  std::int64_t bytes_;       ///< of all
   hwy::AlignedFreeUniquePtr<std::uint8_t[]> codes_;
 };
 

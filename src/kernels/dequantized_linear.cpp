@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "bfloat16_kernel.h"
+#include "bfloat16_parts.h"
 #include "clipq/core/error.h"
 #include "finish_to.h"
 
@@ -34,7 +35,7 @@ DequantizedLinear::DequantizedLinear(const QuantizedTensor& weight, const at::Te
   if (input != nullptr) rule_ = value_rule(*input);
   const bool is_usable = path != nullptr && path->exact(weight.spec, spec);
   path_ = is_usable ? path : &fastest_float_path(weight.spec, spec);
-  matrix_ = path_->pack(weight);
+  matrix_ = path_->pack(weight, rule_.has_value());
   const std::int64_t columns = weight.codes.size(0);
   scales_ = has_scales_in_sums(weight.spec) ? std::vector<float>(columns, 1.0F)
                                             : one_per_column(weight.scales.scale, columns);
@@ -42,13 +43,23 @@ DequantizedLinear::DequantizedLinear(const QuantizedTensor& weight, const at::Te
 }
 
 void DequantizedLinear::prepare(InputPanel& panel, std::int64_t rows) const {
-  panel.resize(rows, path_->takes_bfloat16 ? 2 * whole_steps(in_features_) : 4 * in_features_);
+  const std::int64_t parts = rule_ ? 1 : 2;
+  panel.resize(rows, path_->takes_bfloat16 ? parts * 2 * whole_steps(in_features_)
+                                           : 4 * in_features_);
 }
 
 void DequantizedLinear::load(InputPanel& panel, std::int64_t row, const float* x,
                              const std::optional<RowScale>& shared) const {
   std::uint8_t* target = panel.assign(row, {1, 0});
   auto* floats = reinterpret_cast<float*>(target);
+  auto* halves = reinterpret_cast<std::uint16_t*>(target);
+  const std::int64_t depth = whole_steps(in_features_);
+  if (!rule_ && path_->takes_bfloat16) {
+    split_to_bfloat16(x, in_features_, halves, halves + depth);
+    std::fill(halves + in_features_, halves + depth, std::uint16_t{0});
+    std::fill(halves + depth + in_features_, halves + 2 * depth, std::uint16_t{0});
+    return;
+  }
   if (!rule_) {
     std::copy_n(x, in_features_, floats);
     return;
@@ -59,9 +70,8 @@ void DequantizedLinear::load(InputPanel& panel, std::int64_t row, const float* x
     panel.set_scale(row, quantize_values(x, in_features_, rule, floats));
     return;
   }
-  auto* halves = reinterpret_cast<std::uint16_t*>(target);
   panel.set_scale(row, quantize_to_bfloat16(x, in_features_, rule, halves));
-  std::fill(halves + in_features_, halves + whole_steps(in_features_), std::uint16_t{0});
+  std::fill(halves + in_features_, halves + depth, std::uint16_t{0});
 }
 
 std::optional<RowScale> DequantizedLinear::shared_scale(const float* x, std::int64_t count) const {

@@ -34,6 +34,13 @@ bool both_fp8(const QuantizerSpec& weight, const std::optional<QuantizerSpec>& i
   return is_fp8(weight) && !has_scales_in_sums(weight) && input && is_fp8(*input);
 }
 
+constexpr float kRoundingOfParts = 0x1p-16F;
+
+template <const Bfloat16Kernel& kKernel>
+std::unique_ptr<FloatMatrix> pack_for(const QuantizedTensor& weight, bool input_is_quantized) {
+  return pack_bfloat16(weight, kKernel, /*has_lower_inputs=*/!input_is_quantized);
+}
+
 }  // namespace
 
 bool has_scales_in_sums(const QuantizerSpec& weight) {
@@ -45,15 +52,19 @@ const std::vector<FloatPath>& float_paths() {
   static const std::vector<FloatPath> paths = {
 #ifdef __x86_64__
       {"amx-bf16", "FP8 as bfloat16, tiles of 16 x 32 products, AMX", has_amx_and_avx512, both_fp8,
-       [](const QuantizedTensor& weight) { return pack_bfloat16(weight, kAmxBfloat16Kernel); },
-       true, kManyRows},
+       pack_for<kAmxBfloat16Kernel>, true, 0, kManyRows},
+      {"amx-bf16-parts", "floats as sums of two bfloat16 numbers, tiles of 16 x 32 products, AMX",
+       has_amx_and_avx512, whatever, pack_for<kAmxBfloat16Kernel>, true, kRoundingOfParts,
+       kManyRows},
       {"avx512-bf16", "FP8 as bfloat16, two products an instruction, AVX512-BF16",
        has<InstructionSet::kAvx512Bfloat16>, both_fp8,
-       [](const QuantizedTensor& weight) { return pack_bfloat16(weight, kAvx512Bfloat16Kernel); },
-       true, kManyRows},
+       pack_for<kAvx512Bfloat16Kernel>, true, 0, kManyRows},
 #endif
       {"float32", "dequantized to float32 in the cache, any processor", always, whatever,
-       pack_float32, false, kRows}};
+       [](const QuantizedTensor& weight, bool /*input_is_quantized*/) {
+         return pack_float32(weight);
+       },
+       false, 0, kRows}};
   return paths;
 }
 

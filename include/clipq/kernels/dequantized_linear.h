@@ -40,7 +40,7 @@ class DequantizedLinear final : public PanelLinear {
   bool spans_rows() const override { return spans_rows_; }
   std::optional<RowScale> shared_scale(const float* x, std::int64_t count) const override;
   bool dequantizes() const override { return true; }
-  bool takes_floats() const override { return !rule_; }
+  bool takes_floats() const override { return !rule_ && !path_->takes_bfloat16; }
 
   using PanelLinear::run;
   void run(const InputPanel& panel, std::int64_t first, std::int64_t count,

@@ -33,7 +33,8 @@ class FloatMatrix {
   /// Columns [first, first + count) of the product of `rows` rows of inputs and the weight; without
   /// the weight's scales, unless has_scales_in_sums().
   /// @param inputs rows `stride` bytes apart, as the path wants them: float32, or bfloat16 with
-  ///        zeros up to the next multiple of 32 values and 32 readable rows
+  ///        zeros up to the next multiple of 32 values and 32 readable rows. Inputs that aren't
+  ///        quantized are sums of two bfloat16 numbers then: all upper parts, then all lower ones
   /// @param consume is given the columns' tiles, each once; columns outside the range are left out
   virtual void multiply(const std::uint8_t* inputs, std::int64_t rows, std::ptrdiff_t stride,
                         std::int64_t first, std::int64_t count,
@@ -49,11 +50,12 @@ struct FloatPath {
   const char* name;
   const char* comment;
   bool (*supported)();  ///< by this processor
-  /// Whether it multiplies what such codes stand for without rounding it; an input that isn't
+  /// Whether it multiplies what such codes stand for, but for `rounding`; an input that isn't
   /// quantized is absent.
   bool (*exact)(const QuantizerSpec& weight, const std::optional<QuantizerSpec>& input);
-  std::unique_ptr<FloatMatrix> (*pack)(const QuantizedTensor& weight);
+  std::unique_ptr<FloatMatrix> (*pack)(const QuantizedTensor& weight, bool input_is_quantized);
   bool takes_bfloat16;      ///< inputs; otherwise float32
+  float rounding;           ///< of operands that aren't numbers of its type, as a share of them
   std::int64_t panel_rows;  ///< as IntegerPath's
 };
 
