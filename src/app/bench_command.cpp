@@ -125,8 +125,8 @@ Json rates(const LoadedModel& loaded, const Latencies& latencies, const Peaks& p
           weight_bytes(loaded.opened, what == "image" ? Tower::kImage : Tower::kText);
       if (bytes == 0) continue;
       figures["weight_bytes"] = bytes;
-      figures["share_of_bandwidth"] = static_cast<double>(bytes) / stats.median_ms / 1e6 /
-                                      peaks.bandwidth.gigabytes_per_second;
+      figures["share_of_bandwidth"] =
+          static_cast<double>(bytes) / stats.median_ms / 1e6 / peaks.bandwidth.gigabytes_per_second;
     }
   }
   return json;
@@ -167,10 +167,10 @@ std::vector<Json> end_to_end_of(const std::vector<std::unique_ptr<LoadedModel>>&
                             .repeats = options.latency};
   std::vector<EvaluatedModel> evaluated_models;
   for (const auto& each : models) evaluated_models.push_back(evaluated(each->opened));
-  std::vector<Json> of_models(
-      models.size(), {{"data", dataset.spec()},
-                      {"images", wanted.images},
-                      {"content_sha256", content_hash(dataset, wanted.images).sha256}});
+  std::vector<Json> of_models(models.size(),
+                              {{"data", dataset.spec()},
+                               {"images", wanted.images},
+                               {"content_sha256", content_hash(dataset, wanted.images).sha256}});
   for (const std::int64_t batch_size : options.latency.batch_sizes) {
     wanted.batch_size = batch_size;
     const std::vector<EndToEnd> measured = measure_end_to_end(evaluated_models, dataset, wanted);

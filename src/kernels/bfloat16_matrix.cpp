@@ -113,7 +113,8 @@ class FloatStripes final : public PairStripes {
 };
 
 std::unique_ptr<PairStripes> stripes_of(const QuantizedTensor& weight) {
-  const bool is_fp8 = weight.spec.format == Format::kFp8E4M3 || weight.spec.format == Format::kFp8E5M2;
+  const bool is_fp8 =
+      weight.spec.format == Format::kFp8E4M3 || weight.spec.format == Format::kFp8E5M2;
   if (is_fp8 && !has_scales_in_sums(weight.spec)) return std::make_unique<Fp8Stripes>(weight);
   return std::make_unique<FloatStripes>(weight);
 }
@@ -132,7 +133,7 @@ class Bfloat16Matrix final : public FloatMatrix {
     Room& room = Room::of_this_thread();
     float* sums = room.sums_of((rows + kRows - 1) / kRows * kRows);
     kernel_.begin();
-    for_each_stripe<kColumns>(first, count, [&](const Stripe& stripe) {
+    for_each_stripe(kColumns, first, count, [&](const Stripe& stripe) {
       multiply_stripe(inputs, rows, stride, stripe.index, room);
       consume({sums + stripe.skipped, kColumns, 0, rows, stripe.first, stripe.count});
     });

@@ -44,8 +44,8 @@ DequantizedLinear::DequantizedLinear(const QuantizedTensor& weight, const at::Te
 
 void DequantizedLinear::prepare(InputPanel& panel, std::int64_t rows) const {
   const std::int64_t parts = rule_ ? 1 : 2;
-  panel.resize(rows, path_->takes_bfloat16 ? parts * 2 * whole_steps(in_features_)
-                                           : 4 * in_features_);
+  panel.resize(rows,
+               path_->takes_bfloat16 ? parts * 2 * whole_steps(in_features_) : 4 * in_features_);
 }
 
 void DequantizedLinear::load(InputPanel& panel, std::int64_t row, const float* x,

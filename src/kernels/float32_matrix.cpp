@@ -38,7 +38,7 @@ class Float32Matrix final : public FloatMatrix {
     room.sums.resize(static_cast<std::size_t>(rows * kColumns));
     const FloatRows left = {reinterpret_cast<const float*>(inputs),
                             stride / static_cast<std::ptrdiff_t>(sizeof(float)), rows};
-    for_each_stripe<kColumns>(first, count, [&](const Stripe& stripe) {
+    for_each_stripe(kColumns, first, count, [&](const Stripe& stripe) {
       multiply_stripe(left, stripe.index, room);
       consume({room.sums.data() + stripe.skipped, kColumns, 0, rows, stripe.first, stripe.count});
     });

@@ -57,8 +57,8 @@ const std::vector<FloatPath>& float_paths() {
        has_amx_and_avx512, whatever, pack_for<kAmxBfloat16Kernel>, true, kRoundingOfParts,
        kManyRows},
       {"avx512-bf16", "FP8 as bfloat16, two products an instruction, AVX512-BF16",
-       has<InstructionSet::kAvx512Bfloat16>, both_fp8,
-       pack_for<kAvx512Bfloat16Kernel>, true, 0, kManyRows},
+       has<InstructionSet::kAvx512Bfloat16>, both_fp8, pack_for<kAvx512Bfloat16Kernel>, true, 0,
+       kManyRows},
 #endif
       {"float32", "dequantized to float32 in the cache, any processor", always, whatever,
        [](const QuantizedTensor& weight, bool /*input_is_quantized*/) {

@@ -13,13 +13,13 @@ struct Stripe {
   std::int64_t skipped;  ///< columns of the stripe before the first
 };
 
-/// Calls body(stripe) for the stripes of `Width` columns that hold some of [first, first + count).
-template <std::int64_t Width, class Body>
-void for_each_stripe(std::int64_t first, std::int64_t count, const Body& body) {
+/// Calls body(stripe) for the stripes of `width` columns that hold some of [first, first + count).
+template <class Body>
+void for_each_stripe(std::int64_t width, std::int64_t first, std::int64_t count, const Body& body) {
   const std::int64_t end = first + count;
-  for (std::int64_t index = first / Width; index * Width < end; ++index) {
-    const std::int64_t begin = std::max(first, index * Width);
-    body(Stripe{index, begin, std::min(end, (index + 1) * Width) - begin, begin - index * Width});
+  for (std::int64_t index = first / width; index * width < end; ++index) {
+    const std::int64_t begin = std::max(first, index * width);
+    body(Stripe{index, begin, std::min(end, (index + 1) * width) - begin, begin - index * width});
   }
 }
 

@@ -21,37 +21,23 @@ std::string why_not_integer(const QuantizerSpec& weight,
 
 IntegerLinear::IntegerLinear(const QuantizedTensor& weight, const at::Tensor& bias,
                              const ActivationQuantizer& input, const IntegerPath* path)
-    : in_features_(weight.columns), rule_(code_rule(input)), spans_rows_(input.spans_rows()) {
+    : CodesLinear(weight.columns, input) {
   const std::string reason = why_not_integer(weight.spec, input.spec());
   if (!reason.empty()) throw InternalError("no integer kernels for a layer: " + reason);
   const std::int64_t columns = weight.codes.size(0);
   const at::Tensor codes = weight.codes.contiguous();
-  const IntegerWeight plain = {codes.const_data_ptr<std::int8_t>(), columns, in_features_,
+  const IntegerWeight plain = {codes.const_data_ptr<std::int8_t>(), columns, in_features(),
                                static_cast<int>(weight.spec.max_code()),
-                               static_cast<int>(rule_.highest)};
+                               static_cast<int>(rule().highest)};
   path_ = path != nullptr && path->exact(plain) ? path : &fastest_integer_path(plain);
   matrix_ = path_->pack(plain);
   scales_ = one_per_column(weight.scales.scale, columns);
   bias_ = bias.defined() ? one_per_column(bias, columns)
                          : std::vector<float>(static_cast<std::size_t>(columns));
   for (std::int64_t row = 0; row < columns; ++row) {
-    const std::int8_t* begin = plain.codes + row * in_features_;
-    sums_.push_back(std::accumulate(begin, begin + in_features_, std::int32_t{0}));
+    const std::int8_t* begin = plain.codes + row * in_features();
+    sums_.push_back(std::accumulate(begin, begin + in_features(), std::int32_t{0}));
   }
-}
-
-void IntegerLinear::load(InputPanel& panel, std::int64_t row, const float* x,
-                         const std::optional<RowScale>& shared) const {
-  panel.quantize(row, x, shared ? with_scale(rule_, *shared) : rule_);
-}
-
-std::optional<RowScale> IntegerLinear::shared_scale(const float* x, std::int64_t count) const {
-  return spans_rows_ ? scale_of_all(rule_, x, count) : std::nullopt;
-}
-
-CodeRule IntegerLinear::rule_for(const float* x, std::int64_t count) const {
-  const std::optional<RowScale> shared = shared_scale(x, count);
-  return shared ? with_scale(rule_, *shared) : rule_;
 }
 
 void IntegerLinear::run(const InputPanel& panel, std::int64_t first, std::int64_t count,
@@ -60,20 +46,6 @@ void IntegerLinear::run(const InputPanel& panel, std::int64_t first, std::int64_
   finish.column_sums = sums_.data();
   matrix_->multiply(panel.codes(), panel.rows(), panel.stride(), first, count,
                     [&finish](const AccumulatorTile& tile) { finish_tile(tile, finish); });
-}
-
-bool IntegerLinear::run_into(const InputPanel& panel, Activation activation,
-                             const PanelLinear& next, InputPanel& next_panel) const {
-  const CodeRule* rule = next.fixed_rule();
-  if (rule == nullptr) return PanelLinear::run_into(panel, activation, next, next_panel);
-  next.prepare(next_panel, panel.rows());
-  std::uint8_t* codes = next_panel.receive(*rule, panel.scales());
-  run(panel, 0, out_features(),
-      {.activation = activation,
-       .codes = codes,
-       .codes_stride = next_panel.stride(),
-       .rule = rule});
-  return true;
 }
 
 }  // namespace clipq

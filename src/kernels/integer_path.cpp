@@ -3,6 +3,7 @@
 #include <limits>
 
 #include "find_supported.h"
+#include "group_kernel.h"
 #include "instruction_sets.h"
 #include "tiled_matrix.h"
 
@@ -47,6 +48,12 @@ std::unique_ptr<IntegerMatrix> pack_tiled(const IntegerWeight& weight) {
   return std::make_unique<TiledMatrix>(weight, is_narrow ? kNarrow : kKernel);
 }
 
+template <const TileKernel& kKernel>
+const GroupKernel* group_kernel() {
+  static const GroupKernel kernel = {kKernel, [](int /*rows*/) {}, [] {}};
+  return &kernel;
+}
+
 }  // namespace
 
 std::ptrdiff_t code_stride(std::int64_t width) {
@@ -58,20 +65,22 @@ const std::vector<IntegerPath>& integer_paths() {
   static const std::vector<IntegerPath> paths = {
 #ifdef __x86_64__
       {"amx-int8", "tiles of 16 x 64 products, AMX", has<InstructionSet::kAmxInt8>, whatever,
-       pack_amx, kManyRows},
+       pack_amx, kManyRows, &kAmxGroupKernel},
       {"avx512-vnni", "four products an instruction, AVX512-VNNI", has<InstructionSet::kAvx512Vnni>,
-       whatever, pack_tiled<kAvx512VnniKernel, kAvx512VnniNarrowKernel>, kFewRows},
+       whatever, pack_tiled<kAvx512VnniKernel, kAvx512VnniNarrowKernel>, kFewRows,
+       group_kernel<kAvx512VnniKernel>()},
       {"onednn", "LibTorch's oneDNN: AMX, VNNI or AVX2, whichever it finds",
-       has<InstructionSet::kAvx2>, sums_fit_float, pack_onednn, kFewRows},
+       has<InstructionSet::kAvx2>, sums_fit_float, pack_onednn, kFewRows, nullptr},
       {"avx512", "sums of two products in 16 bits, AVX512", has<InstructionSet::kAvx512>, pairs_fit,
-       pack_tiled<kAvx512Kernel, kAvx512NarrowKernel>, kFewRows},
+       pack_tiled<kAvx512Kernel, kAvx512NarrowKernel>, kFewRows, group_kernel<kAvx512Kernel>()},
       {"avx2", "sums of two products in 16 bits, AVX2", has<InstructionSet::kAvx2>, pairs_fit,
-       pack_tiled<kAvx2Kernel>, kFewRows},
+       pack_tiled<kAvx2Kernel>, kFewRows, group_kernel<kAvx2Kernel>()},
       {"avx2-wide", "codes widened to 16 bits, exact with 8 bits on both sides, AVX2",
-       has<InstructionSet::kAvx2>, whatever, pack_tiled<kAvx2WideKernel>, kFewRows},
+       has<InstructionSet::kAvx2>, whatever, pack_tiled<kAvx2WideKernel>, kFewRows,
+       group_kernel<kAvx2WideKernel>()},
 #endif
       {"portable", "plain C++, any processor", always, whatever, pack_tiled<kPortableKernel>,
-       kFewRows}};
+       kFewRows, group_kernel<kPortableKernel>()}};
   return paths;
 }
 

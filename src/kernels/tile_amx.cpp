@@ -3,6 +3,7 @@
 #include <immintrin.h>
 
 #include "bfloat16_kernel.h"
+#include "group_kernel.h"
 
 namespace clipq {
 namespace {
@@ -136,6 +137,21 @@ void multiply_bfloat16(const Bfloat16Product& product, float* out, std::ptrdiff_
 }
 
 }  // namespace
+
+namespace {
+
+void configure_tiles(int rows) { AmxTiles::configure(rows > kTileRows ? AmxTiles::kRows : rows); }
+
+void multiply_group(const std::uint8_t* codes, std::ptrdiff_t stride, int rows,
+                    const std::int8_t* weight, std::int64_t quads, const std::int8_t* /*ahead*/,
+                    std::ptrdiff_t /*ahead_step*/, std::int32_t* out) {
+  multiply_amx_int8(codes, stride, rows, weight, quads / kTileRows, {}, {}, out);
+}
+
+}  // namespace
+
+const GroupKernel kAmxGroupKernel = {
+    {AmxTiles::kRows, AmxTiles::kColumns, multiply_group}, configure_tiles, AmxTiles::release};
 
 const Bfloat16Kernel kAmxBfloat16Kernel = {"amx-bf16", configure_all_rows, multiply_bfloat16,
                                            AmxTiles::release};

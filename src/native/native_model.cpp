@@ -6,6 +6,7 @@
 #include "clipq/core/interrupt.h"
 #include "clipq/core/strings.h"
 #include "clipq/kernels/dequantized_linear.h"
+#include "clipq/kernels/grouped_linear.h"
 #include "clipq/kernels/integer_linear.h"
 #include "clipq/kernels/kernel_path.h"
 #include "clipq/native/native_attention.h"
@@ -35,6 +36,19 @@ void put_on_integers(const LinearPart& part, const LinearContents& contents,
   }
 }
 
+/// A layer that isn't INT8 on both sides.
+std::shared_ptr<const PanelLinear> linear_of(const LinearContents& contents,
+                                             const NativeOptions& options) {
+  std::optional<QuantizerSpec> input;
+  if (contents.input != nullptr) input = contents.input->spec();
+  if (options.floats == nullptr && why_not_grouped(*contents.quantized, input).empty()) {
+    return std::make_shared<GroupedLinear>(*contents.quantized, contents.bias, *contents.input,
+                                           options.path);
+  }
+  return std::make_shared<DequantizedLinear>(*contents.quantized, contents.bias, contents.input,
+                                             options.floats);
+}
+
 void convert(const LinearPart& part, const NativeOptions& options, NativeModel& native) {
   const std::optional<LinearContents> contents = (*part.layer)->contents();
   if (!contents || contents->is_float()) return;
@@ -49,10 +63,9 @@ void convert(const LinearPart& part, const NativeOptions& options, NativeModel& 
   } else if (why_not_integer(contents->quantized->spec, input).empty()) {
     put_on_integers(part, *contents, options, native);
   } else {
-    auto dequantized = std::make_shared<const DequantizedLinear>(
-        *contents->quantized, contents->bias, contents->input, options.floats);
-    ++native.layers[dequantized->path_name()];
-    *part.layer = std::make_shared<NativeLinear>(std::move(dequantized));
+    std::shared_ptr<const PanelLinear> linear = linear_of(*contents, options);
+    ++native.layers[linear->path_name()];
+    *part.layer = std::make_shared<NativeLinear>(std::move(linear));
   }
 }
 

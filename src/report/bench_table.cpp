@@ -78,21 +78,20 @@ std::string load_text(const std::vector<const Result*>& results) {
     const Json load = result->details[kBench].value("load", Json::object());
     const double resident = number(load, "resident_bytes");
     const auto file_bytes = static_cast<double>(result->model.size_bytes);
-    table.add_row({file_name(*result), or_nothing(result->model.mode),
-                   or_nothing(result->model.kernels), number_text(result->model.size_mib()),
-                   number_text(number(load, "read_seconds")),
-                   number_text(number(load, "load_seconds")), first_embedding_text(load),
-                   mebibytes_text(resident),
-                   ratio_text(resident / load.value("stored_bytes", file_bytes)),
-                   mebibytes_text(number(load, "peak_resident_bytes"))});
+    table.add_row(
+        {file_name(*result), or_nothing(result->model.mode), or_nothing(result->model.kernels),
+         number_text(result->model.size_mib()), number_text(number(load, "read_seconds")),
+         number_text(number(load, "load_seconds")), first_embedding_text(load),
+         mebibytes_text(resident), ratio_text(resident / load.value("stored_bytes", file_bytes)),
+         mebibytes_text(number(load, "peak_resident_bytes"))});
   }
   return table.text();
 }
 
 std::string peak_text(const Result& result) {
   const Json peak = result.details[kBench].value("gemm_peak", Json::object());
-  const double bandwidth = number(
-      result.details[kBench].value("memory_bandwidth", Json::object()), "gigabytes_per_second");
+  const double bandwidth = number(result.details[kBench].value("memory_bandwidth", Json::object()),
+                                  "gigabytes_per_second");
   // Results of earlier versions have none of FP8.
   const std::string fp8 = peak.contains("fp8_gops")
                               ? cat(", FP8 ", fixed(number(peak, "fp8_gops"), 0), " GFLOP/s (",
@@ -167,9 +166,8 @@ std::string bench_table(const std::vector<Result>& results) {
     if (result.details.contains(kBench)) benched.push_back(&result);
   }
   if (benched.empty()) return "";
-  std::string text =
-      cat(rates_text(benched), "\n", load_text(benched), "\n", peak_text(*benched.front()),
-          end_to_end_text(benched));
+  std::string text = cat(rates_text(benched), "\n", load_text(benched), "\n",
+                         peak_text(*benched.front()), end_to_end_text(benched));
   for (const Result* result : benched) text += profile_text(*result);
   return text;
 }

@@ -165,9 +165,9 @@ class Bench(CliTest):
 
     def test_every_recipe_runs_on_kernels(self):
         """FP8 and float inputs as well: `simulate` is the reference for their embeddings."""
-        for recipe in ("fp8-max", "fp8-weight-only", "int8-weight-only", "int4-weight-only", "fp16", "int8-static"):
+        for recipe in ("fp8-max", "fp8-weight-only", "int8-weight-only", "int4-weight-only", "int4-dynamic", "fp16", "int8-static"):
             artifact = self.folder / f"{recipe}.pt"
-            data = self.calibration() if recipe in ("fp8-max", "int4-weight-only", "int8-static") else []
+            data = self.calibration() if recipe in ("fp8-max", "int4-weight-only", "int4-dynamic", "int8-static") else []
             self.ok("quantize", self.path, "--recipe", recipe, *data, "-o", artifact)
             model = self.bench(artifact)[0]["model"]
             self.assertEqual(model["mode"], "native", recipe)

@@ -18,7 +18,7 @@ from siglip_torch import folder_with_tokenizer
 from support import CONTEXT, CliTest, pixels, tokens, worst_cosine, write_cifar, write_coco
 from test_checkpoint_kinds import save_safetensors
 
-OPSETS = {"dq-clip": 17, "fp16": 17, "fp8-max": 19, "fp8-weight-only": 19, "int4-weight-only": 21, "int8-dynamic": 17, "int8-smooth": 17,
+OPSETS = {"dq-clip": 17, "fp16": 17, "fp8-max": 19, "fp8-weight-only": 19, "int4-dynamic": 21, "int4-weight-only": 21, "int8-dynamic": 17, "int8-smooth": 17,
           "int8-static": 17, "int8-weight-only": 17}
 # Python imports it at its start.
 WRONG_RUNTIME = """

@@ -129,7 +129,7 @@ class Habits(CliTest):
     """What Optimum, OpenVINO and Model Optimizer call formats."""
 
     MEANT = {
-        "--precision": {"int8": ["int8-dynamic", "int8-smooth"], "INT4": ["int4-weight-only"], "fp8": ["fp8-max", "fp8-weight-only"],
+        "--precision": {"int8": ["int8-dynamic", "int8-smooth"], "INT4": ["int4-weight-only"], "w4a8": ["int4-dynamic"], "fp8": ["fp8-max", "fp8-weight-only"],
                         "fp16": ["fp16"], "weight-only": ["int8-weight-only", "fp8-weight-only", "int4-weight-only"]},
         "--quant-mode": {"dynamic": ["int8-dynamic"], "static": ["int8-smooth", "int8-static"], "f8e4m3": ["fp8-max", "fp8-weight-only"]},
         "--quantize_mode": {"int8": ["int8-dynamic", "int8-smooth"]},

@@ -17,7 +17,7 @@ CIFAR = ("--data", f"cifar100:{DATA}/cifar-100-binary", "--classnames", DATA / "
 # PyTorch on the same archive, prompts and preprocessing: tests/golden/pytorch_reference.py.
 PYTORCH = json.loads((GOLDEN / "data" / "pytorch_reference.json").read_text())
 # In accuracy; other instruction sets may round an image or two to the other side.
-LARGEST_LOSS = {"int8-dynamic": 0.005, "int8-static": 0.008, "int4-weight-only": 0.016, "fp8-max": 0.005}
+LARGEST_LOSS = {"int8-dynamic": 0.005, "int8-static": 0.008, "int4-weight-only": 0.016, "int4-dynamic": 0.015, "fp8-max": 0.005}
 
 
 @unittest.skipUnless(CHECKPOINT.exists() and DATA.exists(), f"{CHECKPOINT} or {DATA} is not here")

@@ -177,7 +177,7 @@ class Quantizing(DrawnTest):
 class Exporting(DrawnTest):
     def test_graphs_compute_what_clipq_does(self):
         calibration = self.calibration()
-        for recipe in ("int8-dynamic", "int8-static", "int8-smooth", "fp8-max", "int8-weight-only", "int4-weight-only", "fp8-weight-only", "fp16"):
+        for recipe in ("int8-dynamic", "int8-static", "int8-smooth", "fp8-max", "int8-weight-only", "int4-weight-only", "int4-dynamic", "fp8-weight-only", "fp16"):
             path = self.quantized(recipe, *calibration)
             for target in ("any", "onnxruntime"):
                 self.ok("export", path, "-o", self.folder / f"{recipe}-{target}", "--target", target, "--verify", "always")

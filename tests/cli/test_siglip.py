@@ -9,7 +9,7 @@ from siglip_torch import TOKENIZERS, Siglip, folder_with_tokenizer, open_clip_na
 from support import MERGES, CliTest, trace, worst_cosine, write_coco
 from test_checkpoint_kinds import save_safetensors
 
-ALL_RECIPES = ("int8-dynamic", "int8-static", "int8-smooth", "int8-weight-only", "int4-weight-only", "fp8-max", "fp8-weight-only",
+ALL_RECIPES = ("int8-dynamic", "int8-static", "int8-smooth", "int8-weight-only", "int4-weight-only", "int4-dynamic", "fp8-max", "fp8-weight-only",
                "fp16", "dq-clip")
 
 

@@ -245,7 +245,7 @@ TEST_P(NativeBatches, AnItemDoesNotDependOnItsBatch) {
 
 INSTANTIATE_TEST_SUITE_P(NativeModel, NativeBatches,
                          ::testing::Values("int8-dynamic", "int8-static", "fp8-max",
-                                           "fp8-weight-only", "int4-weight-only"),
+                                           "fp8-weight-only", "int4-weight-only", "int4-dynamic"),
                          [](const auto& test) { return identifier(test.param); });
 
 /// Ranges over all rows keep the DQ-CLIP paper's blocks from running as one.

@@ -58,11 +58,13 @@ void add_bench(CLI::App& app, const CommonOptions& common) {
                    "time to spend per model, tower and batch size (10 to 100 runs)")
       ->check(number_above_zero())
       ->capture_default_str();
-  auto* end_to_end = command->add_flag(
-      "--end-to-end", *embeds_files, "also time embedding the files of --images, from reading to embedding");
-  auto* images = command->add_option("--images", options->images, "folder of images for --end-to-end")
-                     ->type_name(kFolderType)
-                     ->needs(end_to_end);
+  auto* end_to_end =
+      command->add_flag("--end-to-end", *embeds_files,
+                        "also time embedding the files of --images, from reading to embedding");
+  auto* images =
+      command->add_option("--images", options->images, "folder of images for --end-to-end")
+          ->type_name(kFolderType)
+          ->needs(end_to_end);
   end_to_end->needs(images);
   command->add_option("--limit", options->image_limit, "only the first N of --images")
       ->check(whole_number(1, kMostItems))

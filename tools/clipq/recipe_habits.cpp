@@ -24,6 +24,7 @@ const std::vector<Habit>& habits() {
   static const std::vector<Habit> table = {
       {{"int8", "i8", "qint8", "8", "w8a8"}, {"int8-dynamic", "int8-smooth"}, {"int8-weight-only"}},
       {{"int4", "i4", "4", "w4a16", "int4-awq"}, {"int4-weight-only"}, {"int4-weight-only"}},
+      {{"w4a8"}, {"int4-dynamic"}, {"int4-weight-only"}},
       {{"fp8", "f8", "f8e4m3", "e4m3", "fp8-e4m3", "float8"},
        {"fp8-max", "fp8-weight-only"},
        {"fp8-weight-only"}},

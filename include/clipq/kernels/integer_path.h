@@ -46,6 +46,8 @@ struct IntegerWeight {
   int input_limit;   ///< largest unsigned code of the inputs
 };
 
+struct GroupKernel;
+
 /// A way to multiply unsigned with signed bytes. All ways give the same integers.
 struct IntegerPath {
   const char* name;
@@ -57,6 +59,7 @@ struct IntegerPath {
   /// Rows for which it pays to read a weight once: enough that reading it doesn't hold up the
   /// products, few enough that what is computed of them stays in a core's cache.
   std::int64_t panel_rows;
+  const GroupKernel* groups;  ///< for weights with a scale per group of k; null: none
 };
 
 /// How far apart rows of `width` codes stand best: whole cache lines keep rows aligned; an odd
