@@ -157,7 +157,8 @@ def head(facts, options):
         "prompts and compared with the peers at full context. Cosines are relative to PyTorch float32, the worst of "
         f"all; below {options.least_cosine} a peer is marked as wrong and doesn't count. What INT8 models "
         "don't compute in INT8 they compute in float32, except OpenVINO's with fixed ranges, where OpenVINO chooses, "
-        "and PyTorch's static one, which uses bfloat16 where the processor has it.")
+        "PyTorch's static one, which uses bfloat16 where the processor has it, and clipq's attention of 128 tokens or "
+        "more, which uses bfloat16 on AMX machines.")
     return "\n".join(lines) + "\n"
 
 

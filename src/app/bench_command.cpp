@@ -163,8 +163,11 @@ Json profile_of(const LoadedModel& loaded, const Latencies& latencies) {
 std::vector<Json> end_to_end_of(const std::vector<std::unique_ptr<LoadedModel>>& models,
                                 const Dataset& dataset, const BenchOptions& options) {
   EndToEndOptions wanted = {.images = items_within(options.image_limit, dataset),
-                            .threads = options.decode_threads,
+                            .decode_threads = options.decode_threads,
                             .repeats = options.latency};
+  // A pass over all images is long enough not to need many.
+  wanted.repeats.warm_up = 1;
+  wanted.repeats.min_repeats = 3;
   std::vector<EvaluatedModel> evaluated_models;
   for (const auto& each : models) evaluated_models.push_back(evaluated(each->opened));
   std::vector<Json> of_models(models.size(),

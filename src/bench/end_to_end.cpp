@@ -22,29 +22,32 @@ class Stages {
       : model_(model),
         source_{dataset, options.images, {}},
         batch_(std::min(options.batch_size, options.images)),
-        encoder_({model},
-                 {.batch_size = batch_, .decode_threads = options.threads, .logs_passes = false}) {
+        encoder_({model}, {.batch_size = batch_,
+                           .decode_threads = options.decode_threads,
+                           .logs_passes = false}) {
     require_tower(*model.model, Tower::kImage, model.place());
     pixels_.resize(static_cast<std::size_t>(batch_ * item_floats()));
   }
 
-  /// Reads, decodes and preprocesses all images, shared among the threads.
+  /// Reads, decodes and preprocesses all images; threads take them as they come.
   void prepare() {
     const NeededPixels needed = needed_by({model_.model->preprocess});
     std::atomic<double> decoding = 0;
     std::atomic<double> preparing = 0;
-    at::parallel_for(0, source_.count, 1, [&](std::int64_t begin, std::int64_t end) {
-      std::vector<float> unused(static_cast<std::size_t>(item_floats()));
-      for (std::int64_t i = begin; i < end; ++i) {
-        Stopwatch stopwatch;
-        const Image image = source_.dataset.image_part(i, needed);
-        const double decoded = stopwatch.lap();
-        preprocess(image, model_.model->preprocess,
-                   i < batch_ ? pixels_.data() + i * item_floats() : unused.data());
-        decoding += decoded;
-        preparing += decoded + stopwatch.lap();
-      }
-    });
+    std::atomic<std::int64_t> next = 0;
+    at::parallel_for(
+        0, at::get_num_threads(), 1, [&](std::int64_t /*begin*/, std::int64_t /*end*/) {
+          std::vector<float> unused(static_cast<std::size_t>(item_floats()));
+          for (std::int64_t i = next++; i < source_.count; i = next++) {
+            Stopwatch stopwatch;
+            const Image image = source_.dataset.image_part(i, needed);
+            const double decoded = stopwatch.lap();
+            preprocess(image, model_.model->preprocess,
+                       i < batch_ ? pixels_.data() + i * item_floats() : unused.data());
+            decoding += decoded;
+            preparing += decoded + stopwatch.lap();
+          }
+        });
     decoding_ += decoding;
     preparing_ += preparing;
   }
@@ -101,7 +104,7 @@ std::vector<EndToEnd> measure_end_to_end(const std::vector<EvaluatedModel>& mode
   const std::vector<LatencyStats> times = time_interleaved(tasks, options.repeats);
   std::vector<EndToEnd> measured;
   for (std::size_t i = 0; i < models.size(); ++i) {
-    measured.push_back({options.images, options.threads, times[3 * i], times[3 * i + 1],
+    measured.push_back({options.images, at::get_num_threads(), times[3 * i], times[3 * i + 1],
                         times[3 * i + 2], stages[i]->decode_share()});
   }
   return measured;

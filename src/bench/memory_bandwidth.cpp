@@ -14,7 +14,7 @@
 namespace clipq {
 namespace {
 
-/// What the pass over the buffer is cut into, so that no thread waits long for the others.
+/// What a pass over the buffer is cut into for the threads.
 constexpr std::int64_t kWordsOfPart = 1 << 17;
 
 std::int64_t buffer_bytes() {

@@ -100,7 +100,7 @@ struct Decompressor {
 /// What is worth decoding of an image: the needed pixels with a margin for what upsampling blends
 /// across the edges of coded blocks, or all of them if that saves too little.
 Window worth_decoding(int height, int width, const NeededPixels& needed) {
-  constexpr int kMargin = 32;  // two of the largest coded units, which have 16 x 16 pixels
+  constexpr int kMargin = 32;  // of the largest coded units
   constexpr int kLeastSaved = 1 << 15;
   const Window all = {0, 0, height, width};
   if (!needed) return all;

@@ -113,8 +113,8 @@ NeededPixels needed_by(std::vector<Preprocess> preprocesses) {
   if (preprocesses.empty()) return {};
   return [all = std::move(preprocesses)](int height, int width) {
     Window needed = pixels_needed(height, width, all.front());
-    for (const Preprocess& each : all) {
-      const Window own = pixels_needed(height, width, each);
+    for (std::size_t i = 1; i < all.size(); ++i) {
+      const Window own = pixels_needed(height, width, all[i]);
       const int bottom = std::max(needed.top + needed.height, own.top + own.height);
       const int right = std::max(needed.left + needed.width, own.left + own.width);
       needed.top = std::min(needed.top, own.top);

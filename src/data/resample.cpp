@@ -59,7 +59,7 @@ HWY_INLINE hn::Vec<D> LoadBlocks(D d, const std::uint8_t* source, const std::siz
 template <int kRows>
 HWY_INLINE void StorePixels(const hn::Vec<Sums> (&sums)[kRows], std::size_t pixels,
                             std::uint8_t* out, std::size_t out_stride) {
-  HWY_ALIGN static constexpr std::uint8_t kWithoutFourth[16] = {0, 1,  2,  4,  5,  6, 8, 9,
+  HWY_ALIGN static constexpr std::uint8_t kWithoutFourth[16] = {0,  1,  2,  4,  5, 6, 8, 9,
                                                                 10, 12, 13, 14, 0, 0, 0, 0};
   const hn::Rebind<std::uint8_t, Sums> bytes;
   const std::size_t all = hn::Lanes(bytes) / 4;
@@ -71,7 +71,7 @@ HWY_INLINE void StorePixels(const hn::Vec<Sums> (&sums)[kRows], std::size_t pixe
     } else {
       HWY_ALIGN std::uint8_t last[16];
       hn::StoreU(rgb, bytes, last);
-      std::memcpy(out, last, 3 * pixels);
+      std::memcpy(out, last, 3 * std::min(pixels, all));
     }
     out += out_stride;
   }
@@ -94,10 +94,16 @@ HWY_INLINE void ResamplePixels(const RowTaps& taps, std::size_t column, const st
   const auto second_pair = hn::LoadDup128(bytes, kSecondPair);
   hn::Vec<Sums> high[kRows];
   hn::Vec<Sums> low[kRows];
-  hn::Vec<Sums> odd = hn::Zero(d);
-  for (int r = 0; r < kRows; ++r) high[r] = low[r] = hn::Zero(d);
-  const auto add = [&](auto pixels, auto weights, hn::Vec<Sums>& sum) HWY_ATTR {
-    sum = hn::ReorderWidenMulAccumulate(d, pixels, hn::BitCast(halves, weights), sum, odd);
+  // Where an instruction set sums no pairs, the others of them are here.
+  hn::Vec<Sums> high_rest[kRows];
+  hn::Vec<Sums> low_rest[kRows];
+  for (int r = 0; r < kRows; ++r) {
+    high[r] = low[r] = hn::Zero(d);
+    high_rest[r] = low_rest[r] = hn::Zero(d);
+  }
+  const auto add = [&](auto pixels, auto weights, hn::Vec<Sums>& sum,
+                       hn::Vec<Sums>& rest) HWY_ATTR {
+    sum = hn::ReorderWidenMulAccumulate(d, pixels, hn::BitCast(halves, weights), sum, rest);
   };
   for (std::size_t group = 0; group < taps.groups(); ++group) {
     const auto weights = hn::BitCast(d, hn::LoadU(halves, taps.weights(group, column)));
@@ -106,14 +112,16 @@ HWY_INLINE void ResamplePixels(const RowTaps& taps, std::size_t column, const st
       const auto block = LoadBlocks(bytes, from + r * stride, taps.first_bytes(column));
       const auto first = hn::BitCast(halves, hn::TableLookupBytesOr0(block, first_pair));
       const auto second = hn::BitCast(halves, hn::TableLookupBytesOr0(block, second_pair));
-      add(first, hn::Broadcast<0>(weights), high[r]);
-      add(first, hn::Broadcast<1>(weights), low[r]);
-      add(second, hn::Broadcast<2>(weights), high[r]);
-      add(second, hn::Broadcast<3>(weights), low[r]);
+      add(first, hn::Broadcast<0>(weights), high[r], high_rest[r]);
+      add(first, hn::Broadcast<1>(weights), low[r], low_rest[r]);
+      add(second, hn::Broadcast<2>(weights), high[r], high_rest[r]);
+      add(second, hn::Broadcast<3>(weights), low[r], low_rest[r]);
     }
   }
   for (int r = 0; r < kRows; ++r) {
-    high[r] = hn::Add(hn::Add(hn::ShiftLeft<RowTaps::kLowBits>(high[r]), low[r]), hn::Set(d, kHalf));
+    const auto upper = hn::RearrangeToOddPlusEven(high[r], high_rest[r]);
+    const auto lower = hn::RearrangeToOddPlusEven(low[r], low_rest[r]);
+    high[r] = hn::Add(hn::Add(hn::ShiftLeft<RowTaps::kLowBits>(upper), lower), hn::Set(d, kHalf));
   }
   StorePixels<kRows>(high, taps.columns() - column, out, out_stride);
 }

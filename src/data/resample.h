@@ -44,7 +44,7 @@ class RowTaps {
 
   std::int32_t weight(std::size_t column, std::size_t tap) const;
 
-  /// How many bytes behind a row may be read.
+  /// How many bytes past the end of a row may be read.
   std::size_t read_ahead() const { return 3 * kGroup * (groups_ + 1) + 16; }
 
  private:
@@ -75,7 +75,7 @@ class RowResampler {
 
  private:
   RowTaps taps_;
-  std::vector<std::uint8_t> padded_;  ///< copies of the rows with bytes to read behind them
+  std::vector<std::uint8_t> padded_;  ///< copies of the rows with bytes to read past their ends
 };
 
 /// Sums rows of `count` bytes: out[i] = sum over taps of weight * rows[tap][i].

@@ -20,11 +20,6 @@ constexpr std::int64_t kPair = 2;
 /// How many k are dequantized at a time: what is multiplied stays in the second-level cache.
 constexpr std::int64_t kDepth = 512;
 
-std::int64_t whole_steps(std::int64_t depth) {
-  constexpr std::int64_t kStep = Bfloat16Kernel::kDepth;
-  return (depth + kStep - 1) / kStep * kStep;
-}
-
 using AlignedPairs = hwy::AlignedFreeUniquePtr<std::uint32_t[]>;
 
 /// What a thread works on.

@@ -18,6 +18,7 @@ namespace hn = hwy::HWY_NAMESPACE;
 constexpr std::uint32_t kUpperHalf = 0xFFFF0000U;
 constexpr std::uint32_t kHalfOfLowest = 0x8000U;
 constexpr std::uint32_t kExponent = 0x7F800000U;
+constexpr std::uint32_t kQuietBit = 0x00400000U;
 
 /// The bits of both parts, in the upper halves of words.
 template <class D>
@@ -29,11 +30,14 @@ HWY_INLINE void Split(D d, hn::Vec<D> x, hn::Vec<hn::RebindToUnsigned<D>>& upper
   const auto exponent = hn::Set(words, kExponent);
   const auto bits = hn::BitCast(words, x);
   const auto rounded = hn::And(hn::Add(bits, half), mask);
-  // Rounding up may leave the range.
-  const auto is_out = hn::Eq(hn::And(rounded, exponent), exponent);
-  upper = hn::IfThenElse(is_out, hn::And(bits, mask), rounded);
-  const auto rest = hn::BitCast(words, hn::Sub(x, hn::BitCast(d, upper)));
   const auto is_finite = hn::Ne(hn::And(bits, exponent), exponent);
+  // Rounding up may leave the range.
+  const auto stays_finite = hn::Ne(hn::And(rounded, exponent), exponent);
+  const auto is_nan = hn::RebindMask(words, hn::IsNaN(x));
+  const auto cut =
+      hn::Or(hn::And(bits, mask), hn::IfThenElseZero(is_nan, hn::Set(words, kQuietBit)));
+  upper = hn::IfThenElse(hn::And(is_finite, stays_finite), rounded, cut);
+  const auto rest = hn::BitCast(words, hn::Sub(x, hn::BitCast(d, upper)));
   lower = hn::IfThenElseZero(is_finite, hn::And(hn::Add(rest, half), mask));
 }
 

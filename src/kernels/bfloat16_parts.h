@@ -4,7 +4,7 @@
 
 namespace clipq {
 
-/// A row of floats [width], each as the sum of two bfloat16 numbers, to 2^-16 of its size. What
+/// A row of floats [width], each as the sum of two bfloat16 numbers, to 2^-17 of its size. What
 /// isn't finite is all in the upper part.
 void split_to_bfloat16(const float* x, std::int64_t width, std::uint16_t* upper,
                        std::uint16_t* lower);

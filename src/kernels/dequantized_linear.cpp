@@ -14,12 +14,6 @@ std::optional<QuantizerSpec> spec_of(const ActivationQuantizer* input) {
   return input == nullptr ? std::nullopt : std::optional(input->spec());
 }
 
-/// Products in bfloat16 take whole steps of the depth.
-std::int64_t whole_steps(std::int64_t depth) {
-  constexpr std::int64_t kStep = Bfloat16Kernel::kDepth;
-  return (depth + kStep - 1) / kStep * kStep;
-}
-
 }  // namespace
 
 std::string why_not_dequantized(const std::optional<QuantizerSpec>& input) {

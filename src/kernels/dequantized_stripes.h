@@ -15,7 +15,7 @@ class GroupScales {
 
   bool empty() const { return scales_.empty(); }
 
-  /// The first k behind the group of `k`.
+  /// The first k after the group of `k`.
   std::int64_t end_of_group(std::int64_t k) const { return (k / width_ + 1) * width_; }
 
   ColumnScales at(std::int64_t stripe, std::int64_t k) const;

@@ -11,12 +11,12 @@ namespace {
 /// What is dequantized must be used by so many rows that the time for it doesn't count.
 constexpr std::int64_t kRows = 112;
 
-/// Products in bfloat16 are twice as fast, or more.
+/// Products in bfloat16 are so fast that a core must use what it dequantizes more often.
 constexpr std::int64_t kManyRows = 224;
 
 bool always() { return true; }
 
-/// FP8 is dequantized with AVX512 before AMX multiplies it.
+/// Weights are dequantized with AVX512 before AMX multiplies them.
 bool has_amx_and_avx512() {
   return supports(InstructionSet::kAmxBfloat16) && supports(InstructionSet::kAvx512Bfloat16);
 }
@@ -34,7 +34,8 @@ bool both_fp8(const QuantizerSpec& weight, const std::optional<QuantizerSpec>& i
   return is_fp8(weight) && !has_scales_in_sums(weight) && input && is_fp8(*input);
 }
 
-constexpr float kRoundingOfParts = 0x1p-16F;
+/// Weights are cut off, so that the product of the two lower parts is at most 2^-15.
+constexpr float kRoundingOfParts = 0x1p-14F;
 
 template <const Bfloat16Kernel& kKernel>
 std::unique_ptr<FloatMatrix> pack_for(const QuantizedTensor& weight, bool input_is_quantized) {

@@ -16,7 +16,7 @@ struct GroupProducts {
   const std::int32_t* values;
   std::int64_t rows;
   std::int64_t columns;        ///< a multiple of 16
-  const RowScale* row_scales;  ///< of whose zero points the products are freed
+  const RowScale* row_scales;  ///< whose zero points are subtracted from the products
   const std::int32_t* sums;    ///< of the group's weight codes, one a column
   const float* scales;         ///< of the group, one a column
 };

@@ -117,7 +117,11 @@ std::string end_to_end_text(const std::vector<const Result*>& results) {
                {"forward core ms", Align::kRight}});
   for (const auto& [batch, unused] : images["by_batch_size"].items()) {
     for (const Result* result : results) {
-      const Json& measured = result->details[kBench]["end_to_end"]["by_batch_size"][batch];
+      const Json measured = result->details[kBench]
+                                .value("end_to_end", Json::object())
+                                .value("by_batch_size", Json::object())
+                                .value(batch, Json::object());
+      if (measured.empty()) continue;
       const double rate = number(measured, "images_per_second");
       const auto stage = [&measured](const char* name) {
         const Json& cost = measured["stages"][name];

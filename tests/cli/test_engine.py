@@ -13,7 +13,7 @@ from support import CLIPQ, CliTest, clipq, pixels, tokens, worst_cosine
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 DATA_FREE = ("int8-dynamic", "int8-weight-only", "fp8-weight-only", "fp16", "dq-clip")
-CALIBRATED = ("int8-static", "int8-smooth", "int4-weight-only", "fp8-max")
+CALIBRATED = ("int8-static", "int8-smooth", "int4-weight-only", "int4-dynamic", "fp8-max")
 
 
 class Engine(CliTest):

@@ -60,7 +60,7 @@ class EveryDequantizedLinear : public ::testing::TestWithParam<std::tuple<std::s
       EXPECT_EQ(linear->path_name(), path_->name);
       return linear;
     };
-    return {std::get<1>(GetParam()), make, 2e-6 + 2 * path_->rounding};
+    return {std::get<1>(GetParam()), make, 2e-6 + path_->rounding};
   }
 
   const FloatPath* path_ = nullptr;

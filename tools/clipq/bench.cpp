@@ -21,7 +21,7 @@ void answer_requests(const BenchOptions& options) {
   }
 }
 
-/// The tower that --end-to-end times, whatever --tower says.
+/// The tower that --end-to-end times.
 std::string image_tower_of(const std::string& tower) {
   if (tower == "text") {
     throw UsageError("--end-to-end embeds images: it can't be combined with --tower text");
@@ -54,13 +54,15 @@ void add_bench(CLI::App& app, const CommonOptions& common) {
       ->check(whole_number(0, kMostItems))
       ->capture_default_str();
   command
-      ->add_option("--seconds", options->latency.seconds,
-                   "time to spend per model, tower and batch size (10 to 100 runs)")
+      ->add_option(
+          "--seconds", options->latency.seconds,
+          "time to spend per model, tower and batch size (10 to 100 runs; of --end-to-end at "
+          "least 3 passes over all images)")
       ->check(number_above_zero())
       ->capture_default_str();
   auto* end_to_end =
       command->add_flag("--end-to-end", *embeds_files,
-                        "also time embedding the files of --images, from reading to embedding");
+                        "also time the whole way from the files of --images to embeddings");
   auto* images =
       command->add_option("--images", options->images, "folder of images for --end-to-end")
           ->type_name(kFolderType)
@@ -71,9 +73,11 @@ void add_bench(CLI::App& app, const CommonOptions& common) {
       ->needs(images)
       ->capture_default_str();
   command->add_flag("--profile", options->profile, "also time every layer");
-  command->add_flag("--on-request", *on_request,
-                    "for scripts that alternate with other programs: print \"ready\", then for "
-                    "each line of stdin such as \"image 32\" run once and print the milliseconds");
+  auto* requests = command->add_flag(
+      "--on-request", *on_request,
+      "for scripts that alternate with other programs: print \"ready\", then for "
+      "each line of stdin such as \"image 32\" run once and print the milliseconds");
+  requests->excludes(end_to_end);
   command->add_option("-o,--output", *output, "Result JSON to write")->type_name(kFileType);
   add_model_arguments(*command, *model);
   add_checkpoint_settings(*command, *model);

@@ -24,8 +24,9 @@ struct BenchOptions {
 
 /// One Result per model, in order; the models' runs are interleaved. In addition to latencies,
 /// under details "bench": throughput and operations per second by what was timed and batch size,
-/// and their share of the machine's GEMM peak, which is measured too; seconds to read and to load
-/// the file; memory; with `profile`, the layers' times; with `images`, what it takes to embed them.
+/// and their shares of the machine's GEMM peak and memory bandwidth, which are measured too;
+/// seconds to read and to load the file and to the first embedding; memory; with `profile`, the
+/// layers' times; with `images`, what it takes to embed them.
 std::vector<Result> bench(const BenchOptions& options);
 
 /// Opens the first model and returns a function that runs it once for a request such as "image 32"

@@ -12,14 +12,14 @@ namespace clipq {
 struct EndToEndOptions {
   std::int64_t batch_size = 32;
   std::int64_t images = 0;  ///< the first so many of the data set; at least 1
-  int threads = 1;          ///< that decode, and that run the forward pass
+  int decode_threads = 1;   ///< beside the forward pass
   LatencyOptions repeats;   ///< of passes over all images; batch_sizes and towers don't matter
 };
 
 /// What it takes to turn image files into embeddings. Times of passes are of all images.
 struct EndToEnd {
   std::int64_t images = 0;
-  int threads = 1;
+  int threads = 1;           ///< LibTorch's
   LatencyStats preparation;  ///< reading, decoding, resizing and normalizing alone, on all threads
   LatencyStats forward;      ///< forward passes alone, on all threads
   LatencyStats whole;        ///< all of it, overlapped, as `embed` and `eval` do it

@@ -4,7 +4,7 @@
 
 namespace clipq {
 
-/// How fast all threads together read memory that is in none of a core's own caches.
+/// How fast all threads together read memory that isn't in any core's private caches.
 struct MemoryBandwidth {
   double gigabytes_per_second = 0;  ///< 10^9 bytes
   std::int64_t buffer_bytes = 0;    ///< what was read, again and again; the last-level cache may

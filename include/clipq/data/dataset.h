@@ -26,8 +26,8 @@ class Dataset {
   /// Decodes item i. Throws InputError that names the file.
   virtual Image image(std::int64_t i) const = 0;
 
-  /// The same, with nothing but the needed pixels guaranteed: for those who know them, and faster
-  /// for large JPEG files.
+  /// The same, of which only the needed pixels are guaranteed to be decoded: faster for large JPEG
+  /// files.
   virtual Image image_part(std::int64_t i, const NeededPixels& needed) const;
 
   /// What a message or a row of a table calls item i: "test.bin:17", "n01440764/x.JPEG".

@@ -45,7 +45,8 @@ class FloatMatrix {
 /// products is.
 bool has_scales_in_sums(const QuantizerSpec& weight);
 
-/// A way to multiply on floating-point units. All ways give the same sums, up to their order.
+/// A way to multiply on floating-point units. All ways give the same sums, up to their order and
+/// `rounding`.
 struct FloatPath {
   const char* name;
   const char* comment;
@@ -55,7 +56,7 @@ struct FloatPath {
   bool (*exact)(const QuantizerSpec& weight, const std::optional<QuantizerSpec>& input);
   std::unique_ptr<FloatMatrix> (*pack)(const QuantizedTensor& weight, bool input_is_quantized);
   bool takes_bfloat16;      ///< inputs; otherwise float32
-  float rounding;           ///< of operands that aren't numbers of its type, as a share of them
+  float rounding;           ///< at most so much of a product is lost, as a share of it
   std::int64_t panel_rows;  ///< as IntegerPath's
 };
 
