@@ -13,6 +13,11 @@ target_compile_options(clipq_build_settings INTERFACE
   $<$<COMPILE_LANGUAGE:CXX>:-Wall;-Wextra;-Wpedantic;-Wshadow;-Wnon-virtual-dtor;-Wno-restrict>
   $<$<AND:$<COMPILE_LANGUAGE:CXX>,$<BOOL:${CLIPQ_WARNINGS_AS_ERRORS}>>:-Werror>)
 
+# GCC takes the sources of a unity build for headers, in which this would be right.
+if(CMAKE_UNITY_BUILD)
+  target_compile_options(clipq_build_settings INTERFACE -Wno-subobject-linkage)
+endif()
+
 if(CLIPQ_SANITIZE)
   # In instrumented code GCC 12 sees uninitialized values and stores out of bounds where there are none.
   target_compile_options(clipq_build_settings INTERFACE

@@ -8,7 +8,7 @@ import sys
 ORDER = ["core", "result", "data", "text", "onnx_graph", "numerics", "kernels", "model", "checkpoint", "quant", "native", "artifact", "onnx", "eval", "bench",
          "report", "library", "app"]
 TORCH_FREE = {"core", "result", "data", "text", "onnx_graph", "report"}
-OF_OTHER_PROGRAMS = {"text_file.cpp", "onnx_python.cpp"}  # which name options of iconv and Python
+OF_OTHER_PROGRAMS = {"text_file.cpp", "onnx_python.cpp", "tar_shard.cpp"}  # which name options of iconv and Python
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 OPTION = re.compile(r'"[^"]*(?<![\w-])-(?:-[a-z]|[a-z]\b)')
 INCLUDE = re.compile(r'^\s*#include\s+["<]([^">]+)[">]')

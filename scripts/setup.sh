@@ -11,10 +11,10 @@ cd "$(dirname "$0")/.."
 
 packages=(g++ cmake ninja-build ccache pkg-config python3-venv libcli11-dev libspdlog-dev
           nlohmann-json3-dev libopencv-dev libjpeg62-turbo-dev libwebp-dev libgif-dev
-          libtiff-dev libcsv-dev libicu-dev zlib1g-dev libssl-dev
+          libtiff-dev libarchive-dev libcsv-dev libicu-dev zlib1g-dev libssl-dev
           liblbfgs-dev libhwy-dev libzip-dev libseccomp-dev libsentencepiece-dev
           libprotozero-dev)
-pip_packages=(numpy==2.4.6)
+pip_packages=(numpy==2.4.6 pyarrow==26.0.1)
 if [[ ${1:-} == --tests ]]; then
   packages+=(libgtest-dev libgmock-dev chromium zsh)
   pip_packages+=(pillow==13.0.0 jsonschema==4.26.0 scikit-learn==1.9.1 playwright==1.65.2

@@ -4,6 +4,6 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 scripts/setup.sh --tests
 python3 scripts/check_layers.py
-cmake --preset dev
-cmake --build --preset dev
-ctest --preset dev "$@"
+cmake --preset ci
+cmake --build --preset ci
+ctest --preset ci "$@"

@@ -1,6 +1,9 @@
 #pragma once
 
 #include <ATen/ops/linear.h>
+#include <gtest/gtest.h>
+
+#include <limits>
 
 #include "clipq/quant/simulated_layers.h"
 #include "tensors.h"
@@ -41,5 +44,34 @@ struct ReferenceLinear {
   at::Tensor values;
   at::Tensor magnitude;
 };
+
+/// What simulate defines of a map's windows, summed in float64.
+inline at::Tensor convolved(const SimulatedLinear& layer, const at::Tensor& map,
+                            const ConvolutionWindow& window) {
+  const at::Tensor items =
+      layer.input() ? layer.input()->simulate(map.flatten(1)).view(map.sizes()) : map;
+  const at::Tensor weight = dequantize(*layer.contents()->quantized).to(at::kDouble);
+  return at::linear(unfold(items.to(at::kDouble), window), weight,
+                    layer.contents()->bias.to(at::kDouble));
+}
+
+/// Expects that a layer computes of a map's windows what simulate defines, and that an item of NaNs
+/// doesn't touch the others.
+/// @param tolerance as a share of the largest value
+inline void expect_convolves(const Linear& native, const SimulatedLinear& layer,
+                             const at::Tensor& map, const ConvolutionWindow& window,
+                             double tolerance) {
+  const at::Tensor expected = convolved(layer, map, window);
+  const double most = tolerance * expected.abs().max().item<double>();
+  EXPECT_LT(max_difference(native.convolve(map, window).to(at::kDouble), expected), most);
+  EXPECT_LT(max_difference(layer.convolve(map, window).to(at::kDouble), expected), most);
+  const at::Tensor rows = unfold(map, window);
+  EXPECT_EQ(native.forward(rows).sizes(), expected.sizes());
+  at::Tensor spoilt = map.clone();
+  spoilt[1].fill_(std::numeric_limits<float>::quiet_NaN());
+  const at::Tensor got = native.convolve(spoilt, window);
+  EXPECT_TRUE(got[1].isnan().all().item<bool>());
+  EXPECT_EQ(got[2].isnan().any().item<bool>(), layer.needs_whole_batch());
+}
 
 }  // namespace clipq::testing

@@ -6,9 +6,13 @@
 #include <ATen/ops/randn.h>
 
 #include <cstdint>
+#include <limits>
 #include <vector>
 
 namespace clipq::testing {
+
+inline constexpr float kInfinity = std::numeric_limits<float>::infinity();
+inline constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
 
 /// Standard normal values, the same for the same seed.
 inline at::Tensor random_normal(std::vector<std::int64_t> shape, std::uint64_t seed) {

@@ -44,7 +44,8 @@ at::Tensor label_vectors(const OpenedModel& opened, const ClassifyOptions& optio
 
 at::Tensor pixels_of(const std::filesystem::path& file, const Preprocess& preprocess) {
   at::Tensor pixels = at::empty({1, 3, preprocess.size, preprocess.size});
-  clipq::preprocess(decode_image(file, needed_by({preprocess})), preprocess, pixels.mutable_data_ptr<float>());
+  clipq::preprocess(decode_image(file, needed_by({preprocess})), preprocess,
+                    pixels.mutable_data_ptr<float>());
   return pixels;
 }
 

@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <sstream>
 
+#include "clipq/app/metadata_format.h"
 #include "clipq/bench/environment.h"
 #include "clipq/core/strings.h"
 #include "clipq/kernels/attention_path.h"
@@ -66,6 +67,11 @@ DoctorReport doctor(const DoctorOptions& options) {
     report.vocabulary = Tokenizer::standard().vocabulary_size();
   } catch (const Error& failure) {
     report.tokenizer_error = failure.what();
+  }
+  try {
+    metadata_writer(MetadataFormat::kParquet);
+  } catch (const Error& failure) {
+    report.parquet_error = failure.what();
   }
   report.paths = examine_integer_paths();
   report.float_paths = examine_float_paths();

@@ -65,6 +65,7 @@ std::string to_text(const DoctorReport& report) {
   table.add_row({"standard tokenizer", report.vocabulary > 0
                                            ? cat(report.vocabulary, " entries, built in")
                                            : report.tokenizer_error});
+  table.add_row({"Parquet", report.parquet_error.empty() ? "built in" : report.parquet_error});
   table.add_row({"cores", cores_text(report.cores)});
   table.add_row({"memory", memory_text(report.memory)});
   if (report.peak.int8_gops > 0) {
@@ -96,6 +97,8 @@ Json to_json(const DoctorReport& report) {
                       {"found_through", report.libtorch_from}};
   json["tokenizer"] = {{"entries", report.vocabulary}};
   if (report.vocabulary == 0) json["tokenizer"]["error"] = report.tokenizer_error;
+  json["parquet"] = {{"available", report.parquet_error.empty()}};
+  if (!report.parquet_error.empty()) json["parquet"]["error"] = report.parquet_error;
   const CoreCounts& cores = report.cores;
   json["cores"] = {{"threads", cores.threads},   {"logical", cores.logical},
                    {"allowed", cores.allowed},   {"physical", cores.physical},

@@ -3,9 +3,9 @@
 #include "clipq/core/atomic_file.h"
 #include "clipq/core/error.h"
 #include "clipq/core/files.h"
-#include "clipq/core/npy.h"
 #include "clipq/core/strings.h"
 #include "clipq/core/text_file.h"
+#include "clipq/data/shards.h"
 #include "clipq/eval/encode.h"
 
 namespace clipq {
@@ -24,7 +24,7 @@ Encoder encoder_of(const OpenedModel& opened, const EmbedOptions& options) {
 }
 
 Embeddings embed_images(const OpenedModel& opened, const EmbedOptions& options) {
-  const auto dataset = open_dataset("images:" + options.images.string());
+  const auto dataset = open_dataset(dataset_spec(options.images));
   Embeddings out;
   const ImageFeatures features =
       encoder_of(opened, options).images({*dataset, dataset->size(), {}});
@@ -41,6 +41,19 @@ Embeddings embed_texts(const OpenedModel& opened, std::vector<std::string> texts
 }
 
 }  // namespace
+
+std::int64_t dimensions_of(const OpenedModel& opened, const EmbedOptions& options) {
+  const std::int64_t all = opened.model.config().embed_dim();
+  if (options.dimensions <= all) return options.dimensions > 0 ? options.dimensions : all;
+  throw UsageError(cat("--dimensions ", options.dimensions, ": the embeddings of ",
+                       opened.info.path, " have ", all));
+}
+
+at::Tensor finished_rows(const at::Tensor& rows, const OpenedModel& opened,
+                         const EmbedOptions& options) {
+  const at::Tensor narrowed = rows.narrow(1, 0, dimensions_of(opened, options));
+  return options.normalize ? normalize_rows(narrowed) : narrowed.contiguous();
+}
 
 Json embed(const EmbedOptions& options) {
   if (options.images.empty() == options.texts.empty()) {
@@ -62,17 +75,25 @@ Json embed(const EmbedOptions& options) {
   model.tower = texts.empty() ? Tower::kImage : Tower::kText;
   const OpenedModel opened = open_model(options.model_file, model);
   require_tower(opened.model, *model.tower, opened.info.path);
+  dimensions_of(opened, options);
   Embeddings embeddings = texts.empty() ? embed_images(opened, options)
                                         : embed_texts(opened, std::move(texts), options);
-  if (options.normalize) embeddings.rows = normalize_rows(embeddings.rows);
-  const at::Tensor rows = embeddings.rows.contiguous();
+  const at::Tensor finished = finished_rows(embeddings.rows, opened, options);
+  const bool is_int8 = options.format == EmbeddingFormat::kInt8;
+  const at::Tensor ranges = is_int8 ? ranges_of(finished) : at::Tensor();
+  const at::Tensor rows = in_format(finished, options.format, ranges);
   AtomicFile names(names_file);
   names.write(join(embeddings.names, "\n") + "\n");
-  write_npy(options.output, rows.const_data_ptr<float>(), rows.sizes().vec());
+  if (is_int8) {
+    write_file(std::filesystem::path(options.output).replace_extension(".ranges.json"),
+               json_text(ranges_json(ranges)));
+  }
+  write_embeddings(options.output, rows);
   names.commit();
   return {{"embeddings", options.output.string()},
           {"names", names_file.string()},
           {"shape", {rows.size(0), rows.size(1)}},
+          {"dtype", name_of(options.format)},
           {"normalized", options.normalize}};
 }
 

@@ -26,8 +26,9 @@ std::vector<EvaluatedModel> evaluated_models(const ModelStore::Models& opened) {
   return models;
 }
 
-EncodeOptions encode_options(const EvalOptions& options) {
+EncodeOptions encode_options(const EvalOptions& options, const RankExchange* ranks) {
   EncodeOptions encode;
+  encode.ranks = ranks;
   encode.batch_size = options.batch_size;
   encode.decode_threads = options.decode_threads;
   encode.skip_bad = options.skip_bad;
@@ -108,6 +109,13 @@ void require_towers(const Task& task, const ModelStore::Models& opened) {
   }
 }
 
+void require_shareable(const Task& task) {
+  if (!task.layer_by_layer) return;
+  throw UsageError(cat("--task ", task.name,
+                       " can't be shared by several processes, because its sums depend on the "
+                       "order of the items; run it in one process"));
+}
+
 /// Writes CLIP_benchmark's files; a number distinguishes models with the same name and recipe.
 void write_clip_benchmark(const std::filesystem::path& folder, const std::vector<Result>& results) {
   std::set<std::string> names;
@@ -122,10 +130,13 @@ void write_clip_benchmark(const std::filesystem::path& folder, const std::vector
 
 }  // namespace
 
-std::vector<Result> evaluate(const EvalOptions& options, ModelStore& models) {
+std::vector<Result> evaluate(const EvalOptions& options, ModelStore& models,
+                             const RankExchange* ranks) {
   const Task& task = find_task(options.task, "--task");
+  if (ranks != nullptr) require_shareable(task);
+  const bool leads = ranks == nullptr || ranks->rank() == 0;
   for (const std::filesystem::path& folder : {options.save_folder, options.clip_benchmark}) {
-    if (!folder.empty()) make_folder(folder);
+    if (leads && !folder.empty()) make_folder(folder);
   }
   const auto dataset = open_dataset(options.data, options.captions);
   const std::int64_t count =
@@ -135,17 +146,19 @@ std::vector<Result> evaluate(const EvalOptions& options, ModelStore& models) {
   if (task.layer_by_layer) model_options.simulate = true;
   const ModelStore::Models opened = models.open(options.models, model_options);
   require_towers(task, opened);
-  const Encoder encoder(evaluated_models(opened), encode_options(options));
+  const Encoder encoder(evaluated_models(opened), encode_options(options, ranks));
   const ImageSource source = {*dataset, count, content_hash(*dataset, count)};
-  TaskReport report = task.run({encoder, source, options.task_options});
+  const Measure measure = task.encode({encoder, source, options.task_options});
+  if (!leads) return {};
+  TaskReport report = measure();
   std::vector<Result> results = results_of(report, opened, source, options);
   if (!options.clip_benchmark.empty()) write_clip_benchmark(options.clip_benchmark, results);
   return results;
 }
 
-std::vector<Result> evaluate(const EvalOptions& options) {
+std::vector<Result> evaluate(const EvalOptions& options, const RankExchange* ranks) {
   ModelStore models;
-  return evaluate(options, models);
+  return evaluate(options, models, ranks);
 }
 
 }  // namespace clipq

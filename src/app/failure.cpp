@@ -50,11 +50,15 @@ std::string options_for(const Advice& advice) {
       return "--resume" + value;
     case Setting::kSizeReference:
       return "--size-against" + value;
+    case Setting::kStatistics:
+      return "--statistics-only" + value;
     case Setting::kSkipBad:
       return "to skip them: --skip-bad" + value;
     case Setting::kTemplates:
       return cat("--templates", value, "; in a run --set data.NAME.templates=",
                  advice.value.empty() ? "NAME" : advice.value);
+    case Setting::kTimeout:
+      return "--timeout" + value;
     case Setting::kTrainData:
       return "--train-data" + value;
     case Setting::kCount:

@@ -23,10 +23,10 @@ namespace fs = std::filesystem;
 constexpr const char* kLock = ".lock";
 constexpr const char* kChecksum = "checksum";
 
-std::string digest_of(const Json& inputs) { return sha256_of(json_text(inputs)); }
+std::string digest_of_inputs(const Json& inputs) { return sha256_of(json_text(inputs)); }
 
 Json record_json(const char* state, const Json& inputs) {
-  return {{"state", state}, {"digest", digest_of(inputs)}, {"inputs", inputs}};
+  return {{"state", state}, {"digest", digest_of_inputs(inputs)}, {"inputs", inputs}};
 }
 
 /// Digest of the whole record, so that damage isn't mistaken for an outcome.
@@ -67,7 +67,7 @@ Json read_record(const fs::path& file) {
 
 bool is_of(const Json& record, const char* state, const Json& inputs) {
   return record.is_object() && record.value("state", "") == state &&
-         record.value("digest", "") == digest_of(inputs);
+         record.value("digest", "") == digest_of_inputs(inputs);
 }
 
 /// A file or folder that a run would overwrite; empty if there is none.

@@ -10,7 +10,7 @@ namespace clipq {
 namespace {
 
 /// The digest of a file's bytes; empty without one.
-std::string digest_of(const std::filesystem::path& file) {
+std::string digest_of_file(const std::filesystem::path& file) {
   return file.empty() ? "" : sha256_of_file(file);
 }
 
@@ -20,7 +20,8 @@ Json described(const Dataset& dataset, std::int64_t limit) {
   return {{"name", dataset.name()},
           {"items", count},
           {"sha256", content_hash(dataset, count).sha256},
-          {"classes", sha256_of(join(dataset.class_keys(), "\n"))}};
+          {"classes", sha256_of(join(dataset.class_keys(), "\n"))},
+          {"templates", sha256_of(join(dataset.templates(), "\n"))}};
 }
 
 }  // namespace
@@ -32,7 +33,7 @@ Json RunInputs::common() const {
           {"libtorch", environment.libtorch},
           {"isa", environment.isa},
           {"checkpoint", to_json(options_.model.checkpoint)},
-          {"bpe", digest_of(options_.model.bpe)}};
+          {"bpe", digest_of_file(options_.model.bpe)}};
 }
 
 /// For items that run artifacts.
@@ -85,9 +86,9 @@ Json RunInputs::task(const std::vector<std::string>& models, const RunTask& task
   json["batch_size"] = options_.batch_size;
   json["skip_bad"] = options_.skip_bad;
   json["data"] = data_set(data, task.limit);
-  json["classnames"] = digest_of(task.options.classnames);
+  json["classnames"] = digest_of_file(task.options.classnames);
   const bool is_file = std::filesystem::is_regular_file(task.options.templates);
-  json["templates"] = is_file ? digest_of(task.options.templates) : task.options.templates;
+  json["templates"] = is_file ? digest_of_file(task.options.templates) : task.options.templates;
   if (task.task == "linear_probe") json["train"] = training_part(data, task);
   return json;
 }

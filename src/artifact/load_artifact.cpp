@@ -71,7 +71,7 @@ class Restorer {
                      const std::vector<std::int64_t>& shape) {
     Scales scales;
     scales.scale = reader_.take(prefix + "scale", shape);
-    if (spec.scheme == Scheme::kAffine) {
+    if (spec.is_affine()) {
       scales.zero_point = reader_.take(prefix + "zero_point", shape);
     }
     if (spec.scheme == Scheme::kTwin) {

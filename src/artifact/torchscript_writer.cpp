@@ -63,7 +63,7 @@ const char* group_suffix(const QuantizerSpec& spec) {
 /// Defines the method values(), which turns a stored weight into float32.
 void define_values(Module& module, const QuantizedTensor& weight) {
   const QuantizerSpec& spec = weight.spec;
-  const bool affine = spec.scheme == Scheme::kAffine;
+  const bool affine = spec.is_affine();
   const bool packed = format_info(spec.format).codes_per_byte == 2;
   const Substitutions substitutions = {{"columns", cat(weight.columns)},
                                        {"offset", cat(affine ? 0 : kInt4Offset)},
@@ -92,7 +92,7 @@ Module make_quantizer(const ActivationQuantizer& quantizer) {
                                        {"over", over}};
   Module module("Quantizer");
   if (!dynamic) register_scales(module, "", spec, quantizer.scales());
-  const bool affine = spec.scheme == Scheme::kAffine;
+  const bool affine = spec.is_affine();
   const bool twin = spec.scheme == Scheme::kTwin;
   const bool is_float = format_info(spec.format).is_float;
   for (const std::string& name :
@@ -140,7 +140,7 @@ std::string register_linear(Module& module, const LinearContents& contents) {
   std::string weight = "self.weight";
   if (quantized != nullptr) {
     register_weight(module, *quantized);
-    weight = quantized->spec.scheme == Scheme::kAffine
+    weight = quantized->spec.is_affine()
                  ? "self.values(self.weight, self.weight_scale, self.weight_zero_point)"
                  : "self.values(self.weight, self.weight_scale)";
   } else {
@@ -195,7 +195,7 @@ Module make_embedding(const Embedding& layer) {
     return weight.scales.scale.dim() > 0 ? rows_of(table) : "self." + table;
   };
   std::string stored = cat(rows_of("weight"), ", ", scales_of("weight_scale"));
-  if (weight.spec.scheme == Scheme::kAffine) stored += ", " + scales_of("weight_zero_point");
+  if (weight.spec.is_affine()) stored += ", " + scales_of("weight_zero_point");
   module.define(source("embedding_quantized", {{"stored", stored}}));
   return module;
 }

@@ -6,11 +6,10 @@
 #include <algorithm>
 #include <atomic>
 #include <functional>
+#include <memory>
 
-#include "clipq/core/error.h"
 #include "clipq/core/stopwatch.h"
 #include "clipq/data/preprocess.h"
-#include "clipq/result/json_fields.h"
 
 namespace clipq {
 namespace {
@@ -68,7 +67,7 @@ class Stages {
  private:
   std::int64_t item_floats() const {
     const std::int64_t side = model_.model->preprocess.size;
-    return 3 * side * side;
+    return kImageChannels * side * side;
   }
 
   const EvaluatedModel& model_;

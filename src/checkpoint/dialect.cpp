@@ -52,10 +52,10 @@ constexpr std::array<Explanation, 3> kExplanations = {{
      "export CLIPTextModelWithProjection)"},
 }};
 
-using Names = std::set<std::string, std::less<>>;
+using NameSet = std::set<std::string, std::less<>>;
 
 /// What stands before the longest anchor that the name ends with; empty: it ends with none.
-std::optional<std::string> prefix_of(std::string_view name, const Names& names) {
+std::optional<std::string> prefix_of(std::string_view name, const NameSet& names) {
   std::size_t longest = 0;
   std::optional<std::string> found;
   for (const Dialect& dialect : dialects()) {
@@ -75,7 +75,7 @@ std::optional<std::string> prefix_of(std::string_view name, const Names& names) 
 
 /// What stands before the families' anchors.
 std::set<std::string> prefixes_of(const std::vector<std::string>& names) {
-  const Names all(names.begin(), names.end());
+  const NameSet all(names.begin(), names.end());
   std::set<std::string> prefixes;
   for (const std::string& name : names) {
     if (auto prefix = prefix_of(name, all)) prefixes.insert(std::move(*prefix));

@@ -14,7 +14,7 @@
 namespace clipq {
 namespace {
 
-constexpr const char* kConfig = "config.json";
+constexpr const char* kHuggingFaceConfig = "config.json";
 constexpr const char* kPreprocessor = "preprocessor_config.json";
 constexpr const char* kProcessor = "processor_config.json";
 
@@ -274,15 +274,15 @@ Json image_processor(const std::map<std::string, std::string>& documents, std::s
 }  // namespace
 
 bool has_hugging_face_config(const std::map<std::string, std::string>& documents) {
-  const auto found = documents.find(kConfig);
+  const auto found = documents.find(kHuggingFaceConfig);
   return found != documents.end() && found->second.find("\"model_type\"") != std::string::npos;
 }
 
 CheckpointMetadata read_hugging_face_documents(const std::map<std::string, std::string>& documents,
                                                const ClipConfig& config, const std::string& where) {
   CheckpointMetadata metadata;
-  const std::string place = cat(where, ": ", kConfig);
-  const Json model = parse_json(documents.at(kConfig), place);
+  const std::string place = cat(where, ": ", kHuggingFaceConfig);
+  const Json model = parse_json(documents.at(kHuggingFaceConfig), place);
   if (!model.is_object()) throw InputError(cat(place, ": expected an object"));
   read_config(model, config, place, metadata);
   metadata.preprocess.crop_offset = CropOffset::kFloor;

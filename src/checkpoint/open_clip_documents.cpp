@@ -11,8 +11,6 @@
 namespace clipq {
 namespace {
 
-constexpr const char* kConfig = "open_clip_config.json";
-
 constexpr std::int64_t kVisionWidth = 768;
 constexpr std::int64_t kHeadWidth = 64;
 constexpr std::int64_t kTextHeads = 8;
@@ -165,13 +163,13 @@ Preprocess preprocess_of(const Json& json, const std::string& place) {
 }  // namespace
 
 bool has_open_clip_config(const std::map<std::string, std::string>& documents) {
-  return documents.count(kConfig) > 0;
+  return documents.count(kOpenClipConfig) > 0;
 }
 
 CheckpointMetadata read_open_clip_documents(const std::map<std::string, std::string>& documents,
                                             const ClipConfig& config, const std::string& where) {
-  const std::string place = cat(where, ": ", kConfig);
-  const Json document = parse_json(documents.at(kConfig), place);
+  const std::string place = cat(where, ": ", kOpenClipConfig);
+  const Json document = parse_json(documents.at(kOpenClipConfig), place);
   if (!document.is_object()) throw InputError(cat(place, ": expected an object"));
   const bool is_bare = !document.contains("model_cfg") && document.contains("vision_cfg");
   const Json model = is_bare ? document : object_at(document, "model_cfg", place);

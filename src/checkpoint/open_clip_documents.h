@@ -7,6 +7,8 @@
 
 namespace clipq {
 
+inline constexpr const char* kOpenClipConfig = "open_clip_config.json";
+
 bool has_open_clip_config(const std::map<std::string, std::string>& documents);
 
 /// What open_clip_config.json tells: `model_cfg` and `preprocess_cfg`. Keys that are absent have

@@ -3,11 +3,10 @@
 #include "clipq/core/error.h"
 #include "clipq/core/json.h"
 #include "clipq/core/strings.h"
+#include "open_clip_documents.h"
 
 namespace clipq {
 namespace {
-
-constexpr const char* kConfig = "open_clip_config.json";
 
 /// object[key], null if it isn't there.
 Json value_at(const Json& object, const char* key) {
@@ -27,10 +26,10 @@ TextCleaning parse_clean(const Json& name, const std::string& place) {
 
 OpenClipTokenizer read_open_clip_tokenizer(const Documents& documents, bool is_hugging_face,
                                            const std::string& where) {
-  const auto document = documents.find(kConfig);
+  const auto document = documents.find(kOpenClipConfig);
   if (document == documents.end()) return {};
   if (is_hugging_face && documents.count("config.json") > 0) return {};
-  const std::string place = cat(where, ": ", kConfig);
+  const std::string place = cat(where, ": ", kOpenClipConfig);
   const Json config = parse_json(document->second, place);
   const Json nested = value_at(config, "model_cfg");
   const Json text = value_at(nested.is_null() ? config : nested, "text_cfg");

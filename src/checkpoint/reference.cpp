@@ -73,8 +73,8 @@ class AnswerReader {
     take(&kind, 1);
     ArchiveAnswer answer;
     answer.kind = static_cast<ArchiveAnswer::Kind>(kind);
-    if (kind < static_cast<char>(Kind::kEmbeddings) ||
-        kind > static_cast<char>(Kind::kSimilarities)) {
+    if (kind < static_cast<char>(AnswerKind::kEmbeddings) ||
+        kind > static_cast<char>(AnswerKind::kSimilarities)) {
       throw InputError("its own code gave an answer of the wrong kind");
     }
     answer.image = tensor();
@@ -84,18 +84,18 @@ class AnswerReader {
   }
 
  private:
-  using Kind = ArchiveAnswer::Kind;
+  using AnswerKind = ArchiveAnswer::Kind;
 
   static bool is_complete(const ArchiveAnswer& answer) {
     const bool has_image = answer.image.defined();
     const bool has_text = answer.text.defined();
     switch (answer.kind) {
-      case Kind::kEmbeddings:
-      case Kind::kForwardEmbeddings:
+      case AnswerKind::kEmbeddings:
+      case AnswerKind::kForwardEmbeddings:
         return has_image || has_text;
-      case Kind::kFeatures:
+      case AnswerKind::kFeatures:
         return has_image && has_text;
-      case Kind::kSimilarities:
+      case AnswerKind::kSimilarities:
         return has_image && !has_text;
     }
     return false;
@@ -133,14 +133,15 @@ const char* method_of(const ArchiveAnswer& answer) {
 }
 
 void fill(Reference& reference, const ArchiveAnswer& answer) {
-  using Kind = ArchiveAnswer::Kind;
+  using AnswerKind = ArchiveAnswer::Kind;
   reference.source = cat("the archive's own ", method_of(answer));
   reference.has_lengths =
-      answer.kind == Kind::kEmbeddings || answer.kind == Kind::kForwardEmbeddings;
-  if (answer.kind == Kind::kSimilarities && answer.image.size(1) != kBatch) {
+      answer.kind == AnswerKind::kEmbeddings || answer.kind == AnswerKind::kForwardEmbeddings;
+  if (answer.kind == AnswerKind::kSimilarities && answer.image.size(1) != kBatch) {
     throw InputError("its own forward gave similarities that aren't square");
   }
-  (answer.kind == Kind::kSimilarities ? reference.similarities : reference.image) = answer.image;
+  (answer.kind == AnswerKind::kSimilarities ? reference.similarities : reference.image) =
+      answer.image;
   reference.text = answer.text;
 }
 

@@ -24,7 +24,7 @@ std::string renamed_in_block(std::string name, std::span<const Renaming> in_bloc
 
 }  // namespace
 
-StateDict renamed(StateDict state, const Names& names, const std::string& where) {
+StateDict renamed(StateDict state, const FamilyNames& names, const std::string& where) {
   StateDict canonical;
   while (!state.empty()) {
     auto node = state.extract(state.begin());
@@ -45,7 +45,7 @@ StateDict renamed(StateDict state, const Names& names, const std::string& where)
   return canonical;
 }
 
-std::string undo_renaming(const std::string& canonical, const Names& names) {
+std::string undo_renaming(const std::string& canonical, const FamilyNames& names) {
   const Renaming* longest = nullptr;
   for (const Renaming& each : names.beginnings) {
     if (!canonical.starts_with(each.canonical)) continue;

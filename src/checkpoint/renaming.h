@@ -16,17 +16,17 @@ struct Renaming {
 };
 
 /// A family's names.
-struct Names {
+struct FamilyNames {
   std::span<const Renaming> beginnings;  ///< the first that a name begins with is replaced
   std::span<const Renaming> in_blocks;   ///< then the first of these that it contains
 };
 
 /// The tensors with canonical names; unknown ones keep theirs. Throws InputError that names `where`
 /// if two get the same.
-StateDict renamed(StateDict state, const Names& names, const std::string& where);
+StateDict renamed(StateDict state, const FamilyNames& names, const std::string& where);
 
 /// The family's name for a canonical one; one that the family has none for stays as it is.
-std::string undo_renaming(const std::string& canonical, const Names& names);
+std::string undo_renaming(const std::string& canonical, const FamilyNames& names);
 
 /// The name without the prefix, if it has it.
 std::string without_prefix(const std::string& name, std::string_view prefix);

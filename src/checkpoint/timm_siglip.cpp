@@ -17,7 +17,7 @@ struct NamedTower {
 };
 
 /// As timm 1.0.31's vision_transformer.py has them, the more special ones first.
-constexpr std::array<NamedTower, 7> kTowers = {
+constexpr std::array<NamedTower, 7> kNamedTowers = {
     {{"vit_base_patch16_siglip_", {12, Activation::kGelu}},
      {"vit_base_patch32_siglip_", {12, Activation::kGeluTanh}},
      {"vit_large_patch16_siglip_512", {16, Activation::kGeluTanh}},
@@ -32,7 +32,7 @@ TimmSiglip timm_siglip(const Json& vision, const std::string& place) {
   const auto name = json_value<std::string>(vision, "timm_model_name", "", place);
   const auto pool = json_value<std::string>(vision, "timm_pool", "avg", place);
   const auto projection = json_value<std::string>(vision, "timm_proj", "linear", place);
-  for (const NamedTower& each : kTowers) {
+  for (const NamedTower& each : kNamedTowers) {
     if (!name.starts_with(each.beginning) || name.find("_gap_") != std::string::npos) continue;
     if (pool == "map" && (projection == "none" || projection.empty())) return each.tower;
     throw InputError(cat(place, ": \"timm_pool\" is ", pool, " and \"timm_proj\" is ", projection,

@@ -15,7 +15,7 @@ namespace {
 
 constexpr const char* kProgram = "models/model.json";
 constexpr const char* kWeights = "data/weights/";
-constexpr const char* kConfig = "data/weights/model_weights_config.json";
+constexpr const char* kWeightsConfig = "data/weights/model_weights_config.json";
 constexpr std::uint64_t kLongestConfig = 16U << 20;
 constexpr std::int64_t kStrided = 7;  ///< of torch._export.serde.schema.Layout
 
@@ -101,11 +101,12 @@ class ExportedWeight {
 };
 
 Json read_config(const ZipArchive& zip, const std::string& folder, const std::string& where) {
-  const std::string record = folder + kConfig;
+  const std::string record = folder + kWeightsConfig;
   if (zip.size(record) > kLongestConfig) {
-    throw InputError(cat(where, ": ", kConfig, " has more than ", kLongestConfig >> 20, " MiB"));
+    throw InputError(
+        cat(where, ": ", kWeightsConfig, " has more than ", kLongestConfig >> 20, " MiB"));
   }
-  const std::string place = cat(where, ": ", kConfig);
+  const std::string place = cat(where, ": ", kWeightsConfig);
   Json config = member(parse_bounded_json(zip.read(record), place), "config");
   if (!config.is_object()) throw InputError(cat(place, ": it has no \"config\""));
   return config;

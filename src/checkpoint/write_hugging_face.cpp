@@ -8,7 +8,7 @@
 namespace clipq {
 namespace {
 
-constexpr const char* kWhere = "Hugging Face's config.json";
+constexpr const char* kWrittenConfig = "Hugging Face's config.json";
 
 /// Configs of before November 2022 say 2 and mean the largest id.
 constexpr std::int64_t kFormerEndOfText = 2;
@@ -23,7 +23,8 @@ constexpr int kBicubic = 3;
 enum class Family { kClip, kSiglip };
 
 [[noreturn]] void throw_neither(const std::string& what) {
-  throw UsageError(cat(kWhere, ": ", what, ", which neither a CLIPModel nor a SiglipModel has; ",
+  throw UsageError(cat(kWrittenConfig, ": ", what,
+                       ", which neither a CLIPModel nor a SiglipModel has; ",
                        "choose a layout without that file, such as plain"));
 }
 
@@ -89,7 +90,8 @@ std::int64_t pooled_id(const TextTowerConfig& text, const TokenFrame* frame) {
     return ends_with_last ? last : kFormerEndOfText;
   }
   if (text.end_id != kFormerEndOfText) return text.end_id;
-  throw UsageError(cat(kWhere, ": texts are pooled at id 2, by which transformers means the ",
+  throw UsageError(cat(kWrittenConfig,
+                       ": texts are pooled at id 2, by which transformers means the ",
                        "largest id; choose a layout without that file, such as plain"));
 }
 
@@ -147,7 +149,7 @@ std::vector<std::string> inexpressible(const Preprocess& preprocess) {
 }  // namespace
 
 WrittenDocument hugging_face_config(const ClipConfig& config, const TokenFrame* frame) {
-  validate(config, kWhere);
+  validate(config, kWrittenConfig);
   return {model_config(config, family_of(config), frame), {}};
 }
 

@@ -12,7 +12,7 @@
 namespace clipq {
 namespace {
 
-constexpr const char* kWhere = "open_clip's configuration";
+constexpr const char* kWrittenOpenClipConfig = "open_clip's configuration";
 
 /// open_clip's own, which a configuration needn't say.
 constexpr double kEps = 1e-5;
@@ -60,7 +60,7 @@ class OpenClipWriter {
   explicit OpenClipWriter(const ClipConfig& config) : config_(config) {}
 
   WrittenDocument write() {
-    validate(config_, kWhere);
+    validate(config_, kWrittenOpenClipConfig);
     out_.json["embed_dim"] = config_.embed_dim();
     if (uses_quick_gelu()) out_.json["quick_gelu"] = true;
     if (config_.image && config_.image->pooling == ImagePooling::kAttention) {
@@ -122,7 +122,7 @@ class OpenClipWriter {
     json["timm_model_pretrained"] = false;
     json["timm_pool"] = "map";
     json["timm_proj"] = "none";
-    const TimmSiglip timms = timm_siglip(json, kWhere);
+    const TimmSiglip timms = timm_siglip(json, kWrittenOpenClipConfig);
     const TowerSettings& settings = image.settings;
     if (timms.heads == settings.heads && timms.activation == settings.activation &&
         settings.layer_norm_eps == kTimmSiglipEps) {

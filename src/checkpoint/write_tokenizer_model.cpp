@@ -16,7 +16,7 @@
 namespace clipq {
 namespace {
 
-constexpr const char* kWhere = "the tokenizer";
+constexpr const char* kWrittenTokenizer = "the tokenizer";
 constexpr const char* kWordBeginning = "\xE2\x96\x81";  ///< U+2581, which stands for a blank
 
 /// CLIP's classes of characters; those of open_clip as split_words() has them, where case is
@@ -102,15 +102,15 @@ void add_to_vocabulary(const std::vector<AddedToken>& added, SortedJson& vocabul
   for (const AddedToken& token : added) {
     const SortedJson& id = vocabulary.emplace(token.text, token.id).first.value();
     if (id == token.id) continue;
-    throw UsageError(cat(kWhere, ": its added token \"", token.text, "\" is id ", token.id,
-                         ", but its vocabulary has it as id ", id.dump(),
+    throw UsageError(cat(kWrittenTokenizer, ": its added token \"", token.text, "\" is id ",
+                         token.id, ", but its vocabulary has it as id ", id.dump(),
                          ", which tokenizer.json can't express"));
   }
 }
 
 TokenizerJsonParts clip_parts(const TokenizerSource& source) {
   const TokenizerSettings& settings = source.settings;
-  const Bpe bpe(source.vocabulary, kWhere);
+  const Bpe bpe(source.vocabulary, kWrittenTokenizer);
   std::vector<std::string> tokens = bpe.symbols();
   tokens.push_back(name_of(bpe.start_id(), true, settings));
   tokens.push_back(name_of(bpe.end_id(), false, settings));
@@ -148,7 +148,8 @@ TokenizerJsonParts clip_parts(const TokenizerSource& source) {
 TokenizerJsonParts byte_fallback_parts(const TokenizerSource& source) {
   const std::string& packed = source.vocabulary;
   TokenizerJsonParts parts;
-  parts.model = parse_sorted_json(is_gzip(packed) ? gunzip(packed, kWhere) : packed, kWhere);
+  parts.model = parse_sorted_json(is_gzip(packed) ? gunzip(packed, kWrittenTokenizer) : packed,
+                                  kWrittenTokenizer);
   add_to_vocabulary(source.settings.added, parts.model["vocab"]);
   for (const auto& [piece, id] : parts.model["vocab"].items()) {
     parts.names[id.get<std::int32_t>()] = piece;
@@ -197,8 +198,9 @@ void require_own_ids(const std::vector<AddedToken>& added,
   for (const AddedToken& token : added) {
     const auto piece = names.find(token.id);
     if (piece != names.end() ? piece->second == token.text : token.id == next++) continue;
-    throw UsageError(cat(kWhere, ": its added token \"", token.text, "\" is id ", token.id,
-                         ", which tokenizer.json can't express with ", names.size(), " pieces"));
+    throw UsageError(cat(kWrittenTokenizer, ": its added token \"", token.text, "\" is id ",
+                         token.id, ", which tokenizer.json can't express with ", names.size(),
+                         " pieces"));
   }
 }
 
@@ -209,7 +211,7 @@ bool is_added(const std::vector<AddedToken>& added, const std::string& text) {
 
 TokenizerJsonParts unigram_parts(const TokenizerSource& source) {
   const TokenizerSettings& settings = source.settings;
-  const UnigramPieces pieces = unigram_pieces(source.vocabulary, kWhere);
+  const UnigramPieces pieces = unigram_pieces(source.vocabulary, kWrittenTokenizer);
   const TextCleaning steps = all_steps(settings);
   TokenizerJsonParts parts;
   SortedJson vocabulary = SortedJson::array();

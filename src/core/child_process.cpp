@@ -101,7 +101,7 @@ ChildProcess::ChildProcess(const std::vector<std::string>& arguments, Errors err
 ChildProcess::~ChildProcess() {
   close(socket_);
   if (pid_ < 0) return;
-  kill(pid_, SIGKILL);
+  kill(-pid_, SIGKILL);  // and what it has started
   has_ended(/*waits=*/true);
 }
 
@@ -120,6 +120,8 @@ void ChildProcess::write(const void* data, std::size_t bytes) {
     bytes -= static_cast<std::size_t>(sent);
   }
 }
+
+void ChildProcess::end_input() { shutdown(socket_, SHUT_WR); }
 
 std::size_t ChildProcess::read_some(void* data, std::size_t bytes) {
   for (;;) {

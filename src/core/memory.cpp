@@ -22,6 +22,15 @@ constexpr std::array<std::string_view, 9> kWords = {"bad_alloc",
                                                     "Resource temporarily unavailable",
                                                     "failed mapping"};
 
+/// Whether oneDNN could make no code for a primitive that it has; it has none where it says that it
+/// "could not create a primitive descriptor".
+bool lacks_memory_for_primitive(std::string_view text) {
+  constexpr std::string_view kPrimitive = "could not create a primitive";
+  const std::size_t found = text.find(kPrimitive);
+  return found != std::string_view::npos &&
+         !text.substr(found + kPrimitive.size()).starts_with(" descriptor");
+}
+
 }  // namespace
 
 bool is_out_of_memory(const std::exception& exception) {
@@ -31,6 +40,7 @@ bool is_out_of_memory(const std::exception& exception) {
            system->code() == std::errc::resource_unavailable_try_again;
   }
   const std::string_view text = exception.what();
+  if (lacks_memory_for_primitive(text)) return true;
   return std::any_of(kWords.begin(), kWords.end(), [text](std::string_view words) {
     return text.find(words) != std::string_view::npos;
   });

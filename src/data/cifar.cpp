@@ -97,7 +97,7 @@ class Cifar : public Dataset {
     return static_cast<std::int64_t>(bytes_.size() / layout_.record_bytes());
   }
 
-  Image image(std::int64_t i) const override {
+  Image image_part(std::int64_t i, const NeededPixels& /*needed*/) const override {
     Image image{kSide, kSide, std::vector<std::uint8_t>(3 * kPlane)};
     const char* planes = record(i) + layout_.label_bytes;
     for (std::size_t channel = 0; channel < 3; ++channel) {

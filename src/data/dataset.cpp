@@ -33,6 +33,8 @@ constexpr Row kRows[] = {
     {"flickr", "images with captions in a text file with columns (CSV, Flickr's)", true, false,
      open_flickr},
     {"images", "the images of one folder, sorted by file name", false, false, open_images},
+    {"wds", "WebDataset's tar shards: a pattern, a folder, a list, pipe:COMMAND or -", false, true,
+     open_web_dataset},
 };
 
 const Row& row_of(const std::string& spec, const std::string& kind) {
@@ -66,10 +68,6 @@ std::string given_name(const std::filesystem::path& path, const std::filesystem:
 void Dataset::warn(const std::string& warning) {
   log::warn(warning);
   warnings_.push_back(warning);
-}
-
-Image Dataset::image_part(std::int64_t i, const NeededPixels& /*needed*/) const {
-  return image(i);
 }
 
 int Dataset::label(std::int64_t) const { return -1; }
@@ -111,8 +109,8 @@ std::unique_ptr<Dataset> open_dataset(const std::string& spec,
   }
   if (split == Split::kTrain && !row.has_splits) {
     throw UsageError(cat("\"", spec,
-                         "\" has no training split; expected cifar100:DIR, cifar10:DIR ",
-                         "or imagefolder:DIR"));
+                         "\" has no training split; expected cifar100:DIR, cifar10:DIR, ",
+                         "imagefolder:DIR or wds:DIR"));
   }
   const std::filesystem::path path = expand_home(spec.substr(colon + 1));
   auto dataset = row.open({spec, path, captions, split});

@@ -1,16 +1,15 @@
 #include "clipq/data/demo_data.h"
 
 #include <algorithm>
-#include <iomanip>
 #include <opencv2/core.hpp>
 #include <opencv2/imgcodecs.hpp>
 #include <opencv2/imgproc.hpp>
-#include <sstream>
 
 #include "clipq/core/error.h"
 #include "clipq/core/files.h"
 #include "clipq/core/json.h"
 #include "clipq/core/strings.h"
+#include "clipq/core/zero_padded.h"
 #include "demo_scene.h"
 #include "demo_words.h"
 
@@ -30,12 +29,6 @@ constexpr double kCocoLeft = (kSceneUnits * kCocoWidth / kPictureHeight - kScene
 std::string with_underscores(std::string name) {
   std::replace(name.begin(), name.end(), ' ', '_');
   return name;
-}
-
-std::string padded(int number, int digits) {
-  std::ostringstream out;
-  out << std::setw(digits) << std::setfill('0') << number;
-  return out.str();
 }
 
 /// Encodes according to the file's extension.
@@ -86,7 +79,7 @@ void draw_image_folder(const fs::path& folder, int images, DemoDifficulty diffic
     make_folder(class_folder);
     for (int i = 0; i < images; ++i) {
       const DemoScene scene = make_single_scene(label, 0.0, random);
-      write_image(class_folder / (padded(i, 4) + ".png"),
+      write_image(class_folder / (zero_padded(i, 4) + ".png"),
                   render_scene(scene, kPictureHeight, kPictureHeight, difficulty, random));
     }
   }
@@ -104,7 +97,7 @@ void draw_coco(const fs::path& folder, int images, DemoDifficulty difficulty, De
                    {"annotations", Json::array()}};
   for (int id = 1; id <= images; ++id) {
     const DemoScene scene = make_coco_scene(random);
-    const std::string name = padded(id, 12) + ".jpg";
+    const std::string name = zero_padded(id, 12) + ".jpg";
     write_image(folder / "val" / name,
                 render_scene(scene, kPictureHeight, kCocoWidth, difficulty, random));
     captions["images"].push_back(

@@ -55,8 +55,6 @@ FileDataset::FileDataset(std::string spec, std::filesystem::path folder, std::ve
 
 std::int64_t FileDataset::size() const { return static_cast<std::int64_t>(items_.size()); }
 
-Image FileDataset::image(std::int64_t i) const { return image_part(i, {}); }
-
 Image FileDataset::image_part(std::int64_t i, const NeededPixels& needed) const {
   return decode_image(folder_ / items_[i].name, needed);
 }

@@ -22,7 +22,6 @@ class FileDataset : public Dataset {
   FileDataset(std::string spec, std::filesystem::path folder, std::vector<Item> items);
 
   std::int64_t size() const override;
-  Image image(std::int64_t i) const override;
   Image image_part(std::int64_t i, const NeededPixels& needed) const override;
   std::string item_name(std::int64_t i) const override;
   int label(std::int64_t i) const override;

@@ -150,10 +150,13 @@ Image resize(const Image& image, int height, int width, Interpolation interpolat
 Window source_of(const Window& window, int from_height, int from_width, int height, int width,
                  Interpolation interpolation) {
   const Filter filter = filter_of(interpolation);
-  const Range rows =
-      range_of(make_all_taps(from_height, height, window.top, window.height, filter));
-  const Range columns =
-      range_of(make_all_taps(from_width, width, window.left, window.width, filter));
+  const auto range = [&filter](int in_size, int out_size, int first, int count) {
+    const int last = first + count - 1;
+    return Range{make_all_taps(in_size, out_size, first, 1, filter).front().first,
+                 make_all_taps(in_size, out_size, last, 1, filter).front().end()};
+  };
+  const Range rows = range(from_height, height, window.top, window.height);
+  const Range columns = range(from_width, width, window.left, window.width);
   return {rows.begin, columns.begin, rows.size(), columns.size()};
 }
 

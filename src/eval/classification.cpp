@@ -15,7 +15,7 @@ namespace clipq {
 namespace {
 
 constexpr int kTop = 5;
-constexpr std::int64_t kBlock = 4096;
+constexpr std::int64_t kImageBlock = 4096;
 
 /// How many classes rank before `label`.
 int rank_of(const double* logits, int classes, int label) {
@@ -59,8 +59,8 @@ std::string hits(const std::vector<int>& ranks, int below) {
 Predictions predict(const at::Tensor& features, const at::Tensor& weight, const at::Tensor& bias,
                     const std::vector<int>& labels) {
   Predictions predictions;
-  for (std::int64_t first = 0; first < features.size(0); first += kBlock) {
-    const std::int64_t count = std::min(kBlock, features.size(0) - first);
+  for (std::int64_t first = 0; first < features.size(0); first += kImageBlock) {
+    const std::int64_t count = std::min(kImageBlock, features.size(0) - first);
     const at::Tensor block = features.narrow(0, first, count).to(at::kDouble);
     const at::Tensor logits = at::linear(block, weight, bias).contiguous();
     require_finite(logits, first);

@@ -3,7 +3,9 @@
 #include <ATen/ops/tensor.h>
 
 #include <algorithm>
+#include <optional>
 #include <set>
+#include <utility>
 
 #include "clipq/core/error.h"
 #include "clipq/core/strings.h"
@@ -12,13 +14,12 @@
 #include "clipq/eval/classification.h"
 #include "clipq/eval/rank_correlation.h"
 #include "labelled_prompts.h"
+#include "query_block.h"
 #include "retrieval_examples.h"
 #include "texts_of_items.h"
 
 namespace clipq {
 namespace {
-
-constexpr std::int64_t kBlock = 512;
 
 using Metrics = std::vector<std::pair<std::string, double>>;
 
@@ -77,8 +78,8 @@ struct Retrieval {
 double list_correlation(const Retrieval& base, const Retrieval& other) {
   double sum = 0;
   std::int64_t queries = 0;
-  for (std::int64_t first = 0; first < base.queries.size(0); first += kBlock) {
-    const std::int64_t count = std::min(kBlock, base.queries.size(0) - first);
+  for (std::int64_t first = 0; first < base.queries.size(0); first += kQueryBlock) {
+    const std::int64_t count = std::min(kQueryBlock, base.queries.size(0) - first);
     const RankCorrelation block =
         rank_correlation(base.cosines(first, count), other.cosines(first, count));
     if (block.queries == 0) continue;
@@ -153,17 +154,23 @@ void add_cosines(TaskReport& report, Tower tower, const std::vector<at::Tensor>&
   }
 }
 
-/// Drift on images with one label each: texts are the prompts.
-/// @param images without rows: their embeddings aren't compared
-void measure_labelled(TaskReport& report, const TaskInput& input, const ImageFeatures& images) {
-  LabelledPrompts labelled = labelled_prompts(input.data());
-  labelled.space.keep_items(images.items);
+/// What is compared.
+struct DriftData {
+  ImageFeatures images;                          ///< without rows: their embeddings aren't compared
+  std::optional<LabelledPrompts> labelled = {};  ///< of images with one label each
+  std::optional<Captions> captions = {};         ///< of images with captions
+  std::vector<at::Tensor> texts = {};            ///< embeddings of the prompts or captions
+};
+
+/// Drift on images with one label each.
+void measure_labelled(TaskReport& report, const TaskInput& input, const DriftData& data) {
+  const LabelledPrompts& labelled = *data.labelled;
+  const ImageFeatures& images = data.images;
   const std::vector<int> labels = labelled.space.single_labels();
   const std::vector<std::string> lines = labelled.ensemble.prompts();
-  const std::vector<at::Tensor> prompts = input.encoder.texts(lines, "prompts");
+  const std::vector<at::Tensor>& prompts = data.texts;
   report.templates = static_cast<std::int64_t>(labelled.ensemble.templates.size());
   report.settings = labelled.settings;
-  add_cosines(report, Tower::kText, prompts);
   if (images.rows.empty()) return;
   const MapPairs pairs = pairs_of_classes(labels, report.templates, input.options.map_pairs);
   const std::vector<std::string> names = names_of(input.source.dataset, images.items);
@@ -181,13 +188,12 @@ void measure_labelled(TaskReport& report, const TaskInput& input, const ImageFea
   }
 }
 
-/// Drift on images with captions: texts are the captions.
-/// @param images without rows: their embeddings aren't compared
-void measure_captioned(TaskReport& report, const TaskInput& input, const ImageFeatures& images) {
-  const Captions captions = captions_of(input.source.dataset, images.items);
-  const std::vector<at::Tensor> texts = input.encoder.texts(captions.texts);
+/// Drift on images with captions.
+void measure_captioned(TaskReport& report, const TaskInput& input, const DriftData& data) {
+  const Captions& captions = *data.captions;
+  const ImageFeatures& images = data.images;
+  const std::vector<at::Tensor>& texts = data.texts;
   report.settings = {{"captions", captions.texts.size()}};
-  add_cosines(report, Tower::kText, texts);
   if (images.rows.empty()) return;
   const MapPairs pairs = pairs_of_captions(captions, input.options.map_pairs);
   const std::vector<std::string> names = names_of(input.source.dataset, images.items);
@@ -209,6 +215,31 @@ void measure_captioned(TaskReport& report, const TaskInput& input, const ImageFe
   report.models.front().details["thumbnails"] = std::move(examples.thumbnails);
 }
 
+TaskReport measure(const TaskInput& input, const DriftData& data) {
+  TaskReport report;
+  report.models.resize(input.encoder.models().size());
+  report.items = static_cast<std::int64_t>(data.images.items.size());
+  report.skipped = data.images.skipped;
+  add_cosines(report, Tower::kImage, data.images.rows);
+  add_cosines(report, Tower::kText, data.texts);
+  if (data.captions) measure_captioned(report, input, data);
+  if (data.labelled) measure_labelled(report, input, data);
+  return report;
+}
+
+void encode_texts(DriftData& data, const TaskInput& input) {
+  const TextSource source = text_source(input.source.dataset);
+  if (source == TextSource::kCaptions) {
+    data.captions = captions_of(input.source.dataset, data.images.items);
+    data.texts = input.encoder.texts(data.captions->texts);
+  }
+  if (source == TextSource::kPrompts) {
+    data.labelled = labelled_prompts(input.data());
+    data.labelled->space.keep_items(data.images.items);
+    data.texts = input.encoder.texts(data.labelled->ensemble.prompts(), "prompts");
+  }
+}
+
 }  // namespace
 
 std::vector<TaskOption> drift_options() {
@@ -222,23 +253,15 @@ void check_drift(const TaskData& data) {
   if (text_source(data.dataset) == TextSource::kPrompts) labelled_prompts(data);
 }
 
-TaskReport run_drift(const TaskInput& input) {
+Measure encode_drift(const TaskInput& input) {
   if (input.encoder.models().size() < 2) {
     throw UsageError("drift compares models: pass the float model first, then the others");
   }
   require_same_width(input.encoder.models());
   const Component towers = common_towers(input.encoder.models());
-  const ImageFeatures images = images_or_items(input, towers);
-  TaskReport report;
-  report.models.resize(input.encoder.models().size());
-  report.items = static_cast<std::int64_t>(images.items.size());
-  report.skipped = images.skipped;
-  add_cosines(report, Tower::kImage, images.rows);
-  if (!includes(towers, Tower::kText)) return report;
-  const TextSource texts = text_source(input.source.dataset);
-  if (texts == TextSource::kCaptions) measure_captioned(report, input, images);
-  if (texts == TextSource::kPrompts) measure_labelled(report, input, images);
-  return report;
+  DriftData data = {.images = images_or_items(input, towers)};
+  if (includes(towers, Tower::kText)) encode_texts(data, input);
+  return [input, data = std::move(data)] { return measure(input, data); };
 }
 
 }  // namespace clipq

@@ -1,7 +1,5 @@
 #include "clipq/eval/feature_cache.h"
 
-#include <ATen/ops/empty.h>
-
 #include <algorithm>
 #include <charconv>
 #include <cstdlib>
@@ -13,7 +11,9 @@
 #include "clipq/core/error.h"
 #include "clipq/core/files.h"
 #include "clipq/core/log.h"
+#include "clipq/core/mapped_file.h"
 #include "clipq/core/strings.h"
+#include "clipq/eval/feature_rows.h"
 
 namespace clipq {
 namespace {
@@ -21,6 +21,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr const char* kExtension = ".features";
+
 /// A file holds "rows columns\n", then the values.
 std::optional<at::Tensor> parse(std::string_view body) {
   const std::size_t line_end = body.find('\n');
@@ -38,7 +39,7 @@ std::optional<at::Tensor> parse(std::string_view body) {
       values.size() % sizeof(float) != 0) {
     return std::nullopt;
   }
-  const at::Tensor features = at::empty({rows, columns});
+  const at::Tensor features = feature_rows(rows, columns);
   std::memcpy(features.mutable_data_ptr<float>(), values.data(), values.size());
   return features;
 }
@@ -52,7 +53,8 @@ std::optional<at::Tensor> FeatureCache::find(const std::string& key) const {
   std::error_code missing;
   if (folder_.empty() || !fs::is_regular_file(file_of(key), missing)) return std::nullopt;
   try {
-    const std::optional<std::string> content = read_digested(file_of(key));
+    const MappedFile file(file_of(key));
+    const std::optional<std::string_view> content = digested_content(file.bytes());
     std::optional<at::Tensor> features = content ? parse(*content) : std::nullopt;
     if (features) {
       std::error_code ignored;
@@ -70,11 +72,11 @@ std::optional<at::Tensor> FeatureCache::find(const std::string& key) const {
 void FeatureCache::store(const std::string& key, const at::Tensor& features) const {
   if (folder_.empty()) return;
   const at::Tensor rows = features.contiguous();
-  std::string body = cat(rows.size(0), " ", rows.size(1), "\n");
-  body.append(reinterpret_cast<const char*>(rows.const_data_ptr<float>()), rows.nbytes());
+  const std::string header = cat(rows.size(0), " ", rows.size(1), "\n");
+  const auto* bytes = static_cast<const char*>(rows.const_data_ptr());
   try {
     make_folder(folder_);
-    write_digested(file_of(key), body);
+    write_digested(file_of(key), {header, {bytes, rows.nbytes()}});
   } catch (const InputError& failure) {
     log::warn(cat("features aren't cached: ", failure.what()));
   }

@@ -53,6 +53,7 @@ ClassNames own_names(const Dataset& dataset) {
     throw UsageError(cat(dataset.spec(), " has no list of class names; pass one, in label order"),
                      {{Setting::kClassNames}});
   }
+  if (dataset.class_keys_are_names()) return own;
   for (std::string& name : own.names) std::replace(name.begin(), name.end(), '_', ' ');
   return own;
 }
@@ -127,7 +128,7 @@ LabelSpace label_space(const Dataset& dataset, std::int64_t count,
                        const std::filesystem::path& names_file, ClassChoice choice) {
   if (dataset.label(0) < 0 && !dataset.multi_label()) {
     throw UsageError(cat(dataset.spec(), " has no labels; pass cifar100:, cifar10:, imagefolder:, ",
-                         "or coco: with an instances file as captions"),
+                         "wds: with .cls files, or coco: with an instances file as captions"),
                      {{Setting::kCaptions}});
   }
   NamedClasses named = name_classes(dataset, names_file);

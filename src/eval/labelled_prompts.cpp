@@ -32,7 +32,8 @@ LabelledPrompts labelled_prompts(const TaskData& data) {
   labelled.space = label_space(data.dataset, data.count, options.classnames, options.classes);
   labelled.ensemble = {
       labelled.space.class_names,
-      load_templates(options.templates, {data.dataset.name(), data.dataset.layout()})};
+      load_templates(options.templates,
+                     {data.dataset.name(), data.dataset.layout(), data.dataset.templates()})};
   labelled.settings = {{"classes", options.classes == ClassChoice::kAll ? "all" : "present"},
                        {"class_names", labelled.space.class_names.size()},
                        {"templates", std::filesystem::path(options.templates).filename().string()},

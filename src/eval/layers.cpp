@@ -135,13 +135,7 @@ void require_same_towers(const std::vector<EvaluatedModel>& models, Component to
   }
 }
 
-}  // namespace
-
-void check_layers(const TaskData& data) {
-  if (text_source(data.dataset) == TextSource::kPrompts) labelled_prompts(data);
-}
-
-TaskReport run_layers(const TaskInput& input) {
+TaskReport measure(const TaskInput& input) {
   const std::vector<EvaluatedModel>& models = input.encoder.models();
   const Component towers = common_towers(models);
   require_same_towers(models, towers);
@@ -172,6 +166,16 @@ TaskReport run_layers(const TaskInput& input) {
   gelu["image"] = has_images ? gelu_json(pass.gelu(Tower::kImage)) : Json::array();
   gelu["text"] = texts.empty() ? Json::array() : gelu_json(pass.gelu(Tower::kText));
   return report;
+}
+
+}  // namespace
+
+void check_layers(const TaskData& data) {
+  if (text_source(data.dataset) == TextSource::kPrompts) labelled_prompts(data);
+}
+
+Measure encode_layers(const TaskInput& input) {
+  return [input] { return measure(input); };
 }
 
 }  // namespace clipq

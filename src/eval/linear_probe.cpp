@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <set>
+#include <utility>
 
 #include "clipq/core/error.h"
 #include "clipq/core/log.h"
@@ -109,6 +110,15 @@ struct LabelledFeatures {
   std::vector<std::string> class_keys;
 };
 
+/// What probes are trained and tested on.
+struct ProbeData {
+  LabelledFeatures train;
+  LabelledFeatures test;  ///< labels are the training data's
+  std::string train_sha256;
+  std::int64_t shared = 0;  ///< images of the test that are also in the training data
+  int classes = 0;
+};
+
 LabelledFeatures features_of(const TaskInput& input, const ImageSource& source,
                              const std::string& name) {
   LabelledFeatures features = {input.encoder.images(source, input.options.probe_feature, name),
@@ -137,6 +147,21 @@ Measurement measure(const TaskInput& input, const LabelledFeatures& train,
     measurement.details["per_class"] = per_class_table(predictions, test.labels, train.class_keys);
   }
   return measurement;
+}
+
+TaskReport measure(const TaskInput& input, const ProbeData& data) {
+  TaskReport report;
+  report.items = static_cast<std::int64_t>(data.test.labels.size());
+  report.skipped = data.test.images.skipped;
+  report.settings = settings_of(input.options, data.train.images, data.train_sha256);
+  if (data.shared > 0) {
+    report.warnings.push_back(cat(data.shared, " of ", input.source.count,
+                                  " evaluated images are also in the training data of the probe"));
+  }
+  for (std::size_t i = 0; i < data.test.images.rows.size(); ++i) {
+    report.models.push_back(measure(input, data.train, data.test, data.classes, i));
+  }
+  return report;
 }
 
 void choose_feature(TaskOptions& options, const std::string& name, const std::string& where) {
@@ -182,31 +207,23 @@ void check_linear_probe(const TaskData& data) {
   open_training_part(data);
 }
 
-TaskReport run_linear_probe(const TaskInput& input) {
-  const TaskOptions& options = input.options;
+Measure encode_linear_probe(const TaskInput& input) {
   const auto dataset = open_training_part(input.data());
-  const std::int64_t count = items_within(options.train_limit, *dataset);
+  const std::int64_t count = items_within(input.options.train_limit, *dataset);
   const ImageSource source = {*dataset, count, content_hash(*dataset, count)};
-  const LabelledFeatures train = features_of(input, source, "train-images");
-  LabelledFeatures test = features_of(input, input.source, "images");
+  ProbeData data;
+  data.train = features_of(input, source, "train-images");
+  data.test = features_of(input, input.source, "images");
+  data.train_sha256 = source.content.sha256;
+  data.shared = count_shared(source.content, input.source.content);
   if (const std::vector<int> places = trained_places(input.source.dataset, *dataset);
       !places.empty()) {
-    for (int& label : test.labels) label = places[static_cast<std::size_t>(label)];
+    for (int& label : data.test.labels) label = places[static_cast<std::size_t>(label)];
   }
-  const int classes = 1 + *std::max_element(train.labels.begin(), train.labels.end());
-  require_trained(test.labels, classes, test.images, input.source.dataset);
-  TaskReport report;
-  report.items = static_cast<std::int64_t>(test.labels.size());
-  report.skipped = test.images.skipped;
-  report.settings = settings_of(options, train.images, source.content.sha256);
-  if (const auto shared = count_shared(source.content, input.source.content); shared > 0) {
-    report.warnings.push_back(cat(shared, " of ", input.source.count,
-                                  " evaluated images are also in the training data of the probe"));
-  }
-  for (std::size_t i = 0; i < test.images.rows.size(); ++i) {
-    report.models.push_back(measure(input, train, test, classes, i));
-  }
-  return report;
+  const std::vector<int>& trained = data.train.labels;
+  data.classes = 1 + *std::max_element(trained.begin(), trained.end());
+  require_trained(data.test.labels, data.classes, data.test.images, input.source.dataset);
+  return [input, data = std::move(data)] { return measure(input, data); };
 }
 
 }  // namespace clipq

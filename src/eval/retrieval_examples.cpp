@@ -10,6 +10,7 @@
 #include "clipq/core/base64.h"
 #include "clipq/core/strings.h"
 #include "clipq/data/thumbnail.h"
+#include "query_block.h"
 
 namespace clipq {
 namespace {
@@ -17,7 +18,6 @@ namespace {
 constexpr std::int64_t kListed = 5;
 constexpr std::size_t kSpread = 3;
 constexpr std::size_t kChanged = 3;
-constexpr std::int64_t kBlock = 512;
 constexpr int kThumbnailSide = 96;
 
 struct Example {
@@ -41,8 +41,8 @@ class Search {
   at::Tensor lists() const {
     std::vector<at::Tensor> blocks;
     const std::int64_t listed = std::min(kListed, images_.size(0));
-    for (std::int64_t first = 0; first < texts_.size(0); first += kBlock) {
-      const at::Tensor block = cosines(first, std::min(kBlock, texts_.size(0) - first));
+    for (std::int64_t first = 0; first < texts_.size(0); first += kQueryBlock) {
+      const at::Tensor block = cosines(first, std::min(kQueryBlock, texts_.size(0) - first));
       blocks.push_back(
           std::get<1>(block.sort(/*stable=*/true, -1, /*descending=*/true)).narrow(1, 0, listed));
     }

@@ -1,6 +1,8 @@
 #include <ATen/ops/linear.h>
 #include <ATen/ops/zeros.h>
 
+#include <utility>
+
 #include "clipq/eval/average_precision.h"
 #include "clipq/eval/classification.h"
 #include "labelled_prompts.h"
@@ -52,6 +54,24 @@ Measurement measure_single_label(const at::Tensor& images, const at::Tensor& cla
   return measurement;
 }
 
+TaskReport measure(const TaskInput& input, const LabelledPrompts& labelled,
+                   const std::vector<at::Tensor>& prompts, const ImageFeatures& images) {
+  const LabelSpace& space = labelled.space;
+  TaskReport report;
+  report.items = static_cast<std::int64_t>(images.items.size());
+  report.skipped = images.skipped;
+  report.templates = static_cast<std::int64_t>(labelled.ensemble.templates.size());
+  report.settings = labelled.settings;
+  const auto measure_model =
+      input.source.dataset.multi_label() ? measure_multi_label : measure_single_label;
+  for (std::size_t i = 0; i < prompts.size(); ++i) {
+    report.models.push_back(measure_model(normalize_rows(images.rows[i].to(at::kDouble)),
+                                          prompt_classifier(prompts[i], space.class_names.size()),
+                                          space, input.options.per_class));
+  }
+  return report;
+}
+
 }  // namespace
 
 std::vector<TaskOption> zeroshot_classification_options() {
@@ -62,26 +82,13 @@ std::vector<TaskOption> zeroshot_classification_options() {
 
 void check_zeroshot_classification(const TaskData& data) { labelled_prompts(data); }
 
-TaskReport run_zeroshot_classification(const TaskInput& input) {
+Measure encode_zeroshot_classification(const TaskInput& input) {
   LabelledPrompts labelled = labelled_prompts(input.data());
-  LabelSpace& space = labelled.space;
-  const std::vector<at::Tensor> prompts =
-      input.encoder.texts(labelled.ensemble.prompts(), "prompts");
-  const ImageFeatures images = input.encoder.images(input.source);
-  space.keep_items(images.items);
-  TaskReport report;
-  report.items = static_cast<std::int64_t>(images.items.size());
-  report.skipped = images.skipped;
-  report.templates = static_cast<std::int64_t>(labelled.ensemble.templates.size());
-  report.settings = labelled.settings;
-  const auto measure =
-      input.source.dataset.multi_label() ? measure_multi_label : measure_single_label;
-  for (std::size_t i = 0; i < prompts.size(); ++i) {
-    report.models.push_back(measure(normalize_rows(images.rows[i].to(at::kDouble)),
-                                    prompt_classifier(prompts[i], space.class_names.size()), space,
-                                    input.options.per_class));
-  }
-  return report;
+  std::vector<at::Tensor> prompts = input.encoder.texts(labelled.ensemble.prompts(), "prompts");
+  ImageFeatures images = input.encoder.images(input.source);
+  labelled.space.keep_items(images.items);
+  return [input, labelled = std::move(labelled), prompts = std::move(prompts),
+          images = std::move(images)] { return measure(input, labelled, prompts, images); };
 }
 
 }  // namespace clipq

@@ -1,3 +1,5 @@
+#include <utility>
+
 #include "clipq/core/strings.h"
 #include "clipq/eval/captions.h"
 #include "clipq/eval/retrieval_ranks.h"
@@ -34,19 +36,8 @@ Measurement measure(const RetrievalRanks& ranks, const std::vector<std::int64_t>
   return measurement;
 }
 
-}  // namespace
-
-std::vector<TaskOption> zeroshot_retrieval_options() {
-  return {{"recall-k", "values of K in recall@K, separated by commas",
-           CountsOption{&TaskOptions::recall_k}}};
-}
-
-void check_zeroshot_retrieval(const TaskData& data) { captions_of(data.dataset, {0}); }
-
-TaskReport run_zeroshot_retrieval(const TaskInput& input) {
-  const ImageFeatures images = input.encoder.images(input.source);
-  const Captions captions = captions_of(input.source.dataset, images.items);
-  const std::vector<at::Tensor> texts = input.encoder.texts(captions.texts);
+TaskReport measure(const TaskInput& input, const ImageFeatures& images, const Captions& captions,
+                   const std::vector<at::Tensor>& texts) {
   std::vector<std::int64_t> captions_per_image(images.items.size(), 0);
   for (const std::int64_t image : captions.image_of) ++captions_per_image[image];
   TaskReport report;
@@ -58,6 +49,23 @@ TaskReport run_zeroshot_retrieval(const TaskInput& input) {
                                     input.options.recall_k, captions_per_image));
   }
   return report;
+}
+
+}  // namespace
+
+std::vector<TaskOption> zeroshot_retrieval_options() {
+  return {{"recall-k", "values of K in recall@K, separated by commas",
+           CountsOption{&TaskOptions::recall_k}}};
+}
+
+void check_zeroshot_retrieval(const TaskData& data) { captions_of(data.dataset, {0}); }
+
+Measure encode_zeroshot_retrieval(const TaskInput& input) {
+  ImageFeatures images = input.encoder.images(input.source);
+  Captions captions = captions_of(input.source.dataset, images.items);
+  std::vector<at::Tensor> texts = input.encoder.texts(captions.texts);
+  return [input, images = std::move(images), captions = std::move(captions),
+          texts = std::move(texts)] { return measure(input, images, captions, texts); };
 }
 
 }  // namespace clipq

@@ -41,12 +41,6 @@ struct Bfloat16Kernel {
   void (*end)();
 };
 
-/// A depth rounded up to whole steps.
-constexpr std::int64_t whole_steps(std::int64_t depth) {
-  constexpr std::int64_t kStep = Bfloat16Kernel::kDepth;
-  return (depth + kStep - 1) / kStep * kStep;
-}
-
 extern const Bfloat16Kernel kAmxBfloat16Kernel;
 extern const Bfloat16Kernel kAvx512Bfloat16Kernel;
 

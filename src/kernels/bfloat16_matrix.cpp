@@ -1,7 +1,7 @@
 #include <hwy/aligned_allocator.h>
 
 #include <algorithm>
-#include <utility>
+#include <memory>
 
 #include "bfloat16_parts.h"
 #include "dequantized_stripes.h"
@@ -108,9 +108,8 @@ class FloatStripes final : public PairStripes {
 };
 
 std::unique_ptr<PairStripes> stripes_of(const QuantizedTensor& weight) {
-  const bool is_fp8 =
-      weight.spec.format == Format::kFp8E4M3 || weight.spec.format == Format::kFp8E5M2;
-  if (is_fp8 && !has_scales_in_sums(weight.spec)) return std::make_unique<Fp8Stripes>(weight);
+  if (is_fp8(weight.spec) && !has_scales_in_sums(weight.spec))
+    return std::make_unique<Fp8Stripes>(weight);
   return std::make_unique<FloatStripes>(weight);
 }
 

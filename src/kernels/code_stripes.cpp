@@ -13,7 +13,7 @@ namespace {
 StoredCode kind_of(const QuantizerSpec& spec) {
   switch (spec.format) {
     case Format::kInt8:
-      return spec.scheme == Scheme::kAffine ? StoredCode::kUint8 : StoredCode::kInt8;
+      return spec.is_affine() ? StoredCode::kUint8 : StoredCode::kInt8;
     case Format::kInt4:
       return StoredCode::kInt4;
     case Format::kFp8E4M3:

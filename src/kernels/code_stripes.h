@@ -2,11 +2,11 @@
 
 #include <hwy/aligned_allocator.h>
 
-#include <algorithm>
 #include <cstdint>
 
 #include "clipq/kernels/panel_linear.h"
 #include "clipq/numerics/quantize.h"
+#include "prefetch.h"
 
 namespace clipq {
 
@@ -33,11 +33,7 @@ class CodeStripes {
 
   /// Brings the codes of `count` k that lie behind `k` into the cache, while others are worked on.
   void prefetch_behind(std::int64_t stripe, std::int64_t k, std::int64_t count) const {
-    constexpr std::int64_t kLine = 64;
-    const std::uint8_t* from = at(stripe, k);
-    const std::uint8_t* end = codes_.get() + bytes_;
-    const std::uint8_t* stop = std::min(from + count * bytes_of_k_, end);
-    for (; from < stop; from += kLine) __builtin_prefetch(from, 0, 2);
+    prefetch(at(stripe, k), count * bytes_of_k_, codes_.get() + bytes_);
   }
 
  private:

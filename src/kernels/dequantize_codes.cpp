@@ -84,48 +84,55 @@ struct FromE4M3 {
 
 template <class From, bool kZeroPoints, bool kScales>
 void DequantizeLines(const std::uint8_t* codes, std::int64_t lines, const ColumnScales& columns,
-                     float* HWY_RESTRICT out) {
+                     const ColumnBlocks& blocks) {
   const Floats d;
   const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
+  float* HWY_RESTRICT line_out = blocks.out;
   for (std::int64_t line = 0; line < lines; ++line) {
-    for (std::int64_t c = 0; c < CodeStripes::kColumns; c += lanes) {
-      auto values = From::Load(codes, c);
-      if constexpr (kZeroPoints) values = hn::Sub(values, hn::LoadU(d, columns.zero_points + c));
-      if constexpr (kScales) values = hn::Mul(values, hn::LoadU(d, columns.scales + c));
-      hn::StoreU(values, d, out + c);
+    float* HWY_RESTRICT out = line_out;
+    for (std::int64_t first = 0; first < CodeStripes::kColumns; first += blocks.width) {
+      for (std::int64_t c = 0; c < blocks.width; c += lanes) {
+        auto values = From::Load(codes, first + c);
+        if constexpr (kZeroPoints) {
+          values = hn::Sub(values, hn::LoadU(d, columns.zero_points + first + c));
+        }
+        if constexpr (kScales) values = hn::Mul(values, hn::LoadU(d, columns.scales + first + c));
+        hn::StoreU(values, d, out + c);
+      }
+      out += blocks.step;
     }
     codes += From::kLine;
-    out += CodeStripes::kColumns;
+    line_out += blocks.width;
   }
 }
 
 template <class From>
 void DequantizeFrom(const std::uint8_t* codes, std::int64_t lines, const ColumnScales& columns,
-                    float* out) {
+                    const ColumnBlocks& blocks) {
   if (columns.scales == nullptr) {
-    DequantizeLines<From, false, false>(codes, lines, columns, out);
+    DequantizeLines<From, false, false>(codes, lines, columns, blocks);
   } else if (columns.zero_points == nullptr) {
-    DequantizeLines<From, false, true>(codes, lines, columns, out);
+    DequantizeLines<From, false, true>(codes, lines, columns, blocks);
   } else {
-    DequantizeLines<From, true, true>(codes, lines, columns, out);
+    DequantizeLines<From, true, true>(codes, lines, columns, blocks);
   }
 }
 
 void DequantizeToFloats(StoredCode kind, const std::uint8_t* codes, std::int64_t lines,
-                        const ColumnScales& columns, float* out) {
+                        const ColumnScales& columns, const ColumnBlocks& blocks) {
   switch (kind) {
     case StoredCode::kInt8:
-      return DequantizeFrom<FromInt8>(codes, lines, columns, out);
+      return DequantizeFrom<FromInt8>(codes, lines, columns, blocks);
     case StoredCode::kUint8:
-      return DequantizeFrom<FromUint8>(codes, lines, columns, out);
+      return DequantizeFrom<FromUint8>(codes, lines, columns, blocks);
     case StoredCode::kInt4:
-      return DequantizeFrom<FromInt4>(codes, lines, columns, out);
+      return DequantizeFrom<FromInt4>(codes, lines, columns, blocks);
     case StoredCode::kE4M3:
-      return DequantizeFrom<FromE4M3>(codes, lines, columns, out);
+      return DequantizeFrom<FromE4M3>(codes, lines, columns, blocks);
     case StoredCode::kE5M2:
-      return DequantizeFrom<FromE5M2>(codes, lines, columns, out);
+      return DequantizeFrom<FromE5M2>(codes, lines, columns, blocks);
     case StoredCode::kHalf:
-      return DequantizeFrom<FromHalf>(codes, lines, columns, out);
+      return DequantizeFrom<FromHalf>(codes, lines, columns, blocks);
   }
 }
 
@@ -140,8 +147,8 @@ namespace clipq {
 HWY_EXPORT(DequantizeToFloats);
 
 void dequantize_to_floats(StoredCode kind, const std::uint8_t* codes, std::int64_t lines,
-                          const ColumnScales& columns, float* out) {
-  HWY_DYNAMIC_DISPATCH(DequantizeToFloats)(kind, codes, lines, columns, out);
+                          const ColumnScales& columns, const ColumnBlocks& blocks) {
+  HWY_DYNAMIC_DISPATCH(DequantizeToFloats)(kind, codes, lines, columns, blocks);
 }
 
 }  // namespace clipq

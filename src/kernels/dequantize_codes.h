@@ -13,8 +13,15 @@ struct ColumnScales {
   const float* scales = nullptr;
 };
 
-/// Lines of one k each as floats [lines][CodeStripes::kColumns].
+/// Where a stripe's floats go: [CodeStripes::kColumns / width][k][width].
+struct ColumnBlocks {
+  float* out;           ///< of the first line
+  std::int64_t width;   ///< columns of a block: kColumns or a part of it, whole vectors
+  std::ptrdiff_t step;  ///< from a block's first float to the next block's
+};
+
+/// Lines of one k each as floats.
 void dequantize_to_floats(StoredCode kind, const std::uint8_t* codes, std::int64_t lines,
-                          const ColumnScales& columns, float* out);
+                          const ColumnScales& columns, const ColumnBlocks& blocks);
 
 }  // namespace clipq

@@ -2,10 +2,10 @@
 
 #include <algorithm>
 
-#include "bfloat16_kernel.h"
 #include "bfloat16_parts.h"
 #include "clipq/core/error.h"
 #include "finish_to.h"
+#include "float_matrix.h"
 
 namespace clipq {
 namespace {
@@ -33,7 +33,7 @@ DequantizedLinear::DequantizedLinear(const QuantizedTensor& weight, const at::Te
   const std::int64_t columns = weight.codes.size(0);
   scales_ = has_scales_in_sums(weight.spec) ? std::vector<float>(columns, 1.0F)
                                             : one_per_column(weight.scales.scale, columns);
-  bias_ = bias.defined() ? one_per_column(bias, columns) : std::vector<float>(columns);
+  bias_ = bias_or_zeros(bias, columns);
 }
 
 void DequantizedLinear::prepare(InputPanel& panel, std::int64_t rows) const {
@@ -70,6 +70,10 @@ void DequantizedLinear::load(InputPanel& panel, std::int64_t row, const float* x
 
 std::optional<RowScale> DequantizedLinear::shared_scale(const float* x, std::int64_t count) const {
   return spans_rows_ ? scale_of_all(rule_->codes, x, count) : std::nullopt;
+}
+
+std::optional<RowScale> DequantizedLinear::map_scale(const float* x, std::int64_t count) const {
+  return rule_ && rule_->codes.per_row ? scale_of_all(rule_->codes, x, count) : std::nullopt;
 }
 
 void DequantizedLinear::run(const InputPanel& panel, std::int64_t first, std::int64_t count,

@@ -20,7 +20,7 @@ GroupScales::GroupScales(const QuantizedTensor& weight) {
   groups_ = has_groups ? spec.groups_in(weight.columns) : 1;
   stride_ = (columns + kColumns - 1) / kColumns * kColumns;
   scales_ = by_group(weight.scales.scale, columns);
-  if (spec.scheme == Scheme::kAffine) {
+  if (spec.is_affine()) {
     zero_points_ = by_group(weight.scales.zero_point, columns);
   } else if (spec.format == Format::kInt4) {
     zero_points_.assign(scales_.size(), kInt4Offset);
@@ -48,14 +48,14 @@ DequantizedStripes::DequantizedStripes(const QuantizedTensor& weight)
     : depth_(weight.columns), stripes_(weight, 1, 1), scales_(weight) {}
 
 void DequantizedStripes::dequantize(std::int64_t stripe, std::int64_t first, std::int64_t count,
-                                    float* out) const {
+                                    float* out, std::int64_t width) const {
   const std::int64_t end = first + count;
   stripes_.prefetch_behind(stripe, end, count);
   for (std::int64_t k = first; k < end;) {
     const std::int64_t stop = scales_.empty() ? end : std::min(end, scales_.end_of_group(k));
     dequantize_to_floats(stripes_.kind(), stripes_.at(stripe, k), stop - k,
                          scales_.empty() ? ColumnScales() : scales_.at(stripe, k),
-                         out + (k - first) * kColumns);
+                         {out + (k - first) * width, width, count * width});
     k = stop;
   }
 }

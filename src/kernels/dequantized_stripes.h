@@ -37,9 +37,11 @@ class DequantizedStripes {
 
   std::int64_t depth() const { return depth_; }
 
-  /// Lines [first, first + count) of a stripe: [count][CodeStripes::kColumns]. Multiplied by their
-  /// scales if has_scales_in_sums().
-  void dequantize(std::int64_t stripe, std::int64_t first, std::int64_t count, float* out) const;
+  /// Lines [first, first + count) of a stripe: [kColumns / width][count][width]. Multiplied by
+  /// their scales if has_scales_in_sums().
+  /// @param width as ColumnBlocks has it
+  void dequantize(std::int64_t stripe, std::int64_t first, std::int64_t count, float* out,
+                  std::int64_t width = CodeStripes::kColumns) const;
 
  private:
   std::int64_t depth_;

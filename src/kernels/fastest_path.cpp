@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <limits>
 #include <map>
+#include <memory>
 #include <mutex>
 #include <tuple>
+#include <vector>
 
 #include "clipq/core/error.h"
 #include "clipq/core/log.h"
@@ -23,43 +25,47 @@ constexpr int kRepeats = 5;
 /// this share of the time: short trials are noisy.
 constexpr double kClearlyFaster = 0.85;
 
-/// The shortest time, in seconds, in which a path multiplies kRows rows of codes with a part of the
-/// weight while all threads do the same, as they do in a model.
-double trial(const IntegerPath& path, IntegerWeight weight, const std::vector<std::uint8_t>& codes,
-             std::ptrdiff_t stride) {
-  weight.out_features = std::min(weight.out_features, kMostColumns);
-  const std::unique_ptr<IntegerMatrix> matrix = path.pack(weight);
+/// A path and the shortest time, in seconds, in which it multiplied kRows rows of codes with a part
+/// of the weight.
+struct Trial {
+  const IntegerPath* path;
+  std::unique_ptr<IntegerMatrix> matrix;
   double shortest = std::numeric_limits<double>::infinity();
+};
+
+/// Multiplies once, while all threads do the same, as they do in a model.
+void run(Trial& trial, const std::vector<std::uint8_t>& codes, std::ptrdiff_t stride,
+         std::int64_t columns) {
   at::parallel_for(0, at::get_num_threads(), 1, [&](std::int64_t begin, std::int64_t /*end*/) {
-    for (int i = 0; i < kRepeats; ++i) {
-      Stopwatch stopwatch;
-      matrix->multiply(codes.data(), kRows, stride, 0, weight.out_features,
-                       [](const AccumulatorTile&) {});
-      const double seconds = stopwatch.lap();
-      if (begin == 0) shortest = std::min(shortest, seconds);
-    }
+    Stopwatch stopwatch;
+    trial.matrix->multiply(codes.data(), kRows, stride, 0, columns, [](const AccumulatorTile&) {});
+    const double seconds = stopwatch.lap();
+    if (begin == 0) trial.shortest = std::min(trial.shortest, seconds);
   });
-  return shortest;
 }
 
-const IntegerPath& measure(const IntegerWeight& weight) {
+const IntegerPath& measure(IntegerWeight weight) {
   const std::ptrdiff_t stride = code_stride(weight.in_features);
   const std::vector<std::uint8_t> codes(static_cast<std::size_t>(kRows * stride), 1);
-  const IntegerPath* fastest = nullptr;
-  double shortest = std::numeric_limits<double>::infinity();
-  for (const IntegerPath* path : usable_integer_paths(weight)) {
-    const double time = trial(*path, weight, codes, stride);
-    const double operations = 2.0 * static_cast<double>(kRows * weight.in_features) *
-                              static_cast<double>(std::min(weight.out_features, kMostColumns));
-    log::debug(cat("kernels for ", weight.in_features, " x ", weight.out_features, ": ", path->name,
-                   " ", fixed(operations / time / 1e9, 0), " GOP/s on one thread"));
-    if (time < kClearlyFaster * shortest) {
-      shortest = time;
-      fastest = path;
-    }
+  std::vector<Trial> trials;
+  const std::vector<const IntegerPath*> usable = usable_integer_paths(weight);
+  weight.out_features = std::min(weight.out_features, kMostColumns);
+  for (const IntegerPath* path : usable) trials.push_back({path, path->pack(weight)});
+  // In turns: what disturbs the machine for a moment disturbs all of them.
+  for (int i = 0; i < kRepeats; ++i) {
+    for (Trial& trial : trials) run(trial, codes, stride, weight.out_features);
+  }
+  const Trial* fastest = nullptr;
+  for (const Trial& trial : trials) {
+    const double operations =
+        2.0 * static_cast<double>(kRows * weight.in_features * weight.out_features);
+    log::debug(cat("kernels for ", weight.in_features, " x ", weight.out_features, ": ",
+                   trial.path->name, " ", fixed(operations / trial.shortest / 1e9, 0),
+                   " GOP/s on one thread"));
+    if (fastest == nullptr || trial.shortest < kClearlyFaster * fastest->shortest) fastest = &trial;
   }
   if (fastest == nullptr) throw InternalError("no integer kernels for a weight");
-  return *fastest;
+  return *fastest->path;
 }
 
 }  // namespace

@@ -14,6 +14,12 @@ inline std::vector<float> one_per_column(const at::Tensor& tensor, std::int64_t 
   return {values.const_data_ptr<float>(), values.const_data_ptr<float>() + columns};
 }
 
+/// The same of a bias, which may be undefined.
+inline std::vector<float> bias_or_zeros(const at::Tensor& bias, std::int64_t columns) {
+  if (bias.defined()) return one_per_column(bias, columns);
+  return std::vector<float>(static_cast<std::size_t>(columns));
+}
+
 /// How the products of a panel's rows are finished, and where they go.
 /// @param first column that is computed
 /// @param scales, bias one a column

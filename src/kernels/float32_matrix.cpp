@@ -48,7 +48,7 @@ class Float32Matrix final : public FloatMatrix {
   void multiply_stripe(const FloatRows& left, std::int64_t stripe, Room& room) const {
     for (std::int64_t k = 0; k < stripes_.depth(); k += kDepth) {
       const std::int64_t depth = std::min(kDepth, stripes_.depth() - k);
-      stripes_.dequantize(stripe, k, depth, room.weight.get());
+      stripes_.dequantize(stripe, k, depth, room.weight.get(), column_block());
       FloatRows part = left;
       part.values += k;
       multiply_floats(part, depth, room.weight.get(), kColumns, k > 0, room.sums.data());

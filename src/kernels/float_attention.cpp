@@ -82,15 +82,15 @@ void Attend(const HeadView& head, const OperandScales& scales, const HeadQuantiz
     const std::int64_t visible = head.causal ? first + rows : head.tokens;
     const std::int64_t padded = RoundUp(visible, lanes);
     Multiply(rows, head.queries + first * head.query_stride, head.query_stride, head.head_width,
-             keys, tokens, padded, scale, scores, tokens);
+             keys, tokens, padded, &scale, scores, tokens);
     float factors[kRows];
     for (std::int64_t r = 0; r < rows; ++r) {
       const std::int64_t count = head.causal ? first + r + 1 : head.tokens;
       factors[r] = scales.values * Softmax(scores + r * tokens, count, padded, quantizers.softmax);
     }
     if (whole_width > 0) {
-      Multiply(rows, scores, tokens, visible, head.values, head.key_stride, whole_width, 1, sums,
-               width);
+      Multiply(rows, scores, tokens, visible, head.values, head.key_stride, whole_width, &kOne,
+               sums, width);
     }
     for (std::int64_t r = 0; r < rows; ++r) {
       for (std::int64_t c = whole_width; c < head.head_width; ++c) {

@@ -7,6 +7,16 @@
 
 namespace clipq {
 
+inline bool is_fp8(const QuantizerSpec& spec) {
+  return spec.format == Format::kFp8E4M3 || spec.format == Format::kFp8E5M2;
+}
+
+/// A depth rounded up to whole steps of Bfloat16Kernel.
+constexpr std::int64_t whole_steps(std::int64_t depth) {
+  constexpr std::int64_t kStep = Bfloat16Kernel::kDepth;
+  return (depth + kStep - 1) / kStep * kStep;
+}
+
 /// A weight that is dequantized to float32.
 std::unique_ptr<FloatMatrix> pack_float32(const QuantizedTensor& weight);
 

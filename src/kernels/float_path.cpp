@@ -25,10 +25,6 @@ bool whatever(const QuantizerSpec& /*weight*/, const std::optional<QuantizerSpec
   return true;
 }
 
-bool is_fp8(const QuantizerSpec& spec) {
-  return spec.format == Format::kFp8E4M3 || spec.format == Format::kFp8E5M2;
-}
-
 /// bfloat16 holds what FP8 does, and float32 the products.
 bool both_fp8(const QuantizerSpec& weight, const std::optional<QuantizerSpec>& input) {
   return is_fp8(weight) && !has_scales_in_sums(weight) && input && is_fp8(*input);
@@ -45,7 +41,7 @@ std::unique_ptr<FloatMatrix> pack_for(const QuantizedTensor& weight, bool input_
 }  // namespace
 
 bool has_scales_in_sums(const QuantizerSpec& weight) {
-  return weight.granularity == Granularity::kGroup || weight.scheme == Scheme::kAffine ||
+  return weight.granularity == Granularity::kGroup || weight.is_affine() ||
          weight.format == Format::kInt4;
 }
 

@@ -24,13 +24,16 @@ using FloatVector = hn::Vec<Floats>;
 constexpr int kRows = 6;
 constexpr int kVectors = HWY_TARGET <= HWY_AVX3 ? 4 : 2;
 
+constexpr float kOne = 1;
+
 HWY_INLINE std::int64_t LanesOf() { return static_cast<std::int64_t>(hn::Lanes(Floats())); }
 
 /// c[r][0 .. V vectors) = scale * sum over k < depth of a[r][k] * b[k][...], for `R` rows; added to
-/// what stands there, if `kAdds`.
+/// what stands there, if `kAdds`. The scale is read from memory at the end: the sums take all
+/// registers.
 template <bool kAdds, int R, int V>
 HWY_INLINE void MultiplyTile(const float* a, std::ptrdiff_t a_stride, std::int64_t depth,
-                             const float* b, std::ptrdiff_t b_stride, float scale, float* c,
+                             const float* b, std::ptrdiff_t b_stride, const float* scale, float* c,
                              std::ptrdiff_t c_stride) {
   const Floats d;
   const std::int64_t lanes = LanesOf();
@@ -51,7 +54,7 @@ HWY_INLINE void MultiplyTile(const float* a, std::ptrdiff_t a_stride, std::int64
       for (int v = 0; v < V; ++v) sums[r][v] = hn::MulAdd(factor, row[v], sums[r][v]);
     }
   }
-  const FloatVector scales = hn::Set(d, scale);
+  const FloatVector scales = hn::Set(d, *scale);
 #pragma GCC unroll 8
   for (int r = 0; r < R; ++r) {
 #pragma GCC unroll 4
@@ -67,7 +70,7 @@ HWY_INLINE void MultiplyTile(const float* a, std::ptrdiff_t a_stride, std::int64
 template <bool kAdds, int R>
 HWY_NOINLINE void MultiplyRows(const float* a, std::ptrdiff_t a_stride, std::int64_t depth,
                                const float* b, std::ptrdiff_t b_stride, std::int64_t columns,
-                               float scale, float* c, std::ptrdiff_t c_stride) {
+                               const float* scale, float* c, std::ptrdiff_t c_stride) {
   const std::int64_t lanes = LanesOf();
   std::int64_t column = 0;
   for (; column + kVectors * lanes <= columns; column += kVectors * lanes) {
@@ -83,9 +86,10 @@ HWY_NOINLINE void MultiplyRows(const float* a, std::ptrdiff_t a_stride, std::int
 template <bool kAdds = false>
 HWY_INLINE void Multiply(std::int64_t rows, const float* a, std::ptrdiff_t a_stride,
                          std::int64_t depth, const float* b, std::ptrdiff_t b_stride,
-                         std::int64_t columns, float scale, float* c, std::ptrdiff_t c_stride) {
+                         std::int64_t columns, const float* scale, float* c,
+                         std::ptrdiff_t c_stride) {
   using Function = void (*)(const float*, std::ptrdiff_t, std::int64_t, const float*,
-                            std::ptrdiff_t, std::int64_t, float, float*, std::ptrdiff_t);
+                            std::ptrdiff_t, std::int64_t, const float*, float*, std::ptrdiff_t);
   static constexpr Function kByRows[kRows] = {MultiplyRows<kAdds, 1>, MultiplyRows<kAdds, 2>,
                                               MultiplyRows<kAdds, 3>, MultiplyRows<kAdds, 4>,
                                               MultiplyRows<kAdds, 5>, MultiplyRows<kAdds, 6>};

@@ -12,6 +12,7 @@
 #include "for_each_stripe.h"
 #include "group_kernel.h"
 #include "int4_groups.h"
+#include "prefetch.h"
 
 namespace clipq {
 namespace {
@@ -133,7 +134,8 @@ class Int4Groups {
                     Room& room) const {
     const std::int64_t place = stripe * groups_ + group;
     const std::uint8_t* packed = packed_.get() + place * group_bytes();
-    prefetch(packed + 2 * group_bytes());
+    prefetch(packed + 2 * group_bytes(), group_bytes(),
+             packed_.get() + stripes_ * groups_ * group_bytes());
     unpack_int4(packed, group_bytes(), room.weight.get());
     const std::int64_t rows = kernel_.tile.rows;
     for (std::int64_t row = 0; row < panel.rows(); row += rows) {
@@ -149,14 +151,6 @@ class Int4Groups {
                  .scales = scales_.data() + place * stripe_columns()},
                 group > 0, room.sums.data() + row * stripe_columns());
     }
-  }
-
-  /// The codes of the group after the next, while this one is worked on.
-  void prefetch(const std::uint8_t* from) const {
-    constexpr std::int64_t kLine = 64;
-    const std::uint8_t* end = packed_.get() + stripes_ * groups_ * group_bytes();
-    const std::uint8_t* stop = std::min(from + group_bytes(), end);
-    for (; from < stop; from += kLine) __builtin_prefetch(from, 0, 2);
   }
 
   GroupKernel kernel_;
@@ -193,8 +187,7 @@ GroupedLinear::GroupedLinear(const QuantizedTensor& weight, const at::Tensor& bi
   path_ = &path_with_groups(path, rule());
   groups_ = std::make_unique<Int4Groups>(weight, *path_->groups);
   scales_.assign(static_cast<std::size_t>(columns), 1.0F);
-  bias_ = bias.defined() ? one_per_column(bias, columns)
-                         : std::vector<float>(static_cast<std::size_t>(columns));
+  bias_ = bias_or_zeros(bias, columns);
 }
 
 GroupedLinear::~GroupedLinear() = default;

@@ -68,6 +68,7 @@ ValueRule value_rule(const ActivationQuantizer& input) {
 
 CodeRule with_scale(const CodeRule& rule, const RowScale& scale) {
   CodeRule scaled = rule;
+  scaled.per_row = false;
   scaled.scale = scale.scale;
   scaled.zero_point = static_cast<float>(scale.zero_point);
   return scaled;

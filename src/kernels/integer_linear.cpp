@@ -32,8 +32,7 @@ IntegerLinear::IntegerLinear(const QuantizedTensor& weight, const at::Tensor& bi
   path_ = path != nullptr && path->exact(plain) ? path : &fastest_integer_path(plain);
   matrix_ = path_->pack(plain);
   scales_ = one_per_column(weight.scales.scale, columns);
-  bias_ = bias.defined() ? one_per_column(bias, columns)
-                         : std::vector<float>(static_cast<std::size_t>(columns));
+  bias_ = bias_or_zeros(bias, columns);
   for (std::int64_t row = 0; row < columns; ++row) {
     const std::int8_t* begin = plain.codes + row * in_features();
     sums_.push_back(std::accumulate(begin, begin + in_features(), std::int32_t{0}));

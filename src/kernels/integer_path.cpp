@@ -69,8 +69,6 @@ const std::vector<IntegerPath>& integer_paths() {
       {"avx512-vnni", "four products an instruction, AVX512-VNNI", has<InstructionSet::kAvx512Vnni>,
        whatever, pack_tiled<kAvx512VnniKernel, kAvx512VnniNarrowKernel>, kFewRows,
        group_kernel<kAvx512VnniKernel>()},
-      {"onednn", "LibTorch's oneDNN: AMX, VNNI or AVX2, whichever it finds",
-       has<InstructionSet::kAvx2>, sums_fit_float, pack_onednn, kFewRows, nullptr},
       {"avx512", "sums of two products in 16 bits, AVX512", has<InstructionSet::kAvx512>, pairs_fit,
        pack_tiled<kAvx512Kernel, kAvx512NarrowKernel>, kFewRows, group_kernel<kAvx512Kernel>()},
       {"avx2", "sums of two products in 16 bits, AVX2", has<InstructionSet::kAvx2>, pairs_fit,
@@ -78,6 +76,8 @@ const std::vector<IntegerPath>& integer_paths() {
       {"avx2-wide", "codes widened to 16 bits, exact with 8 bits on both sides, AVX2",
        has<InstructionSet::kAvx2>, whatever, pack_tiled<kAvx2WideKernel>, kFewRows,
        group_kernel<kAvx2WideKernel>()},
+      {"onednn", "LibTorch's oneDNN: AMX, VNNI or AVX2, whichever it finds",
+       has<InstructionSet::kAvx2>, sums_fit_float, pack_onednn, kFewRows, nullptr},
 #endif
       {"portable", "plain C++, any processor", always, whatever, pack_tiled<kPortableKernel>,
        kFewRows, group_kernel<kPortableKernel>()}};

@@ -6,13 +6,8 @@
 
 namespace clipq {
 
-std::string why_not_native(const QuantizerSpec& weight, const std::optional<QuantizerSpec>& input,
-                           bool has_windows) {
-  const std::string reason = why_not_integer(weight, input);
-  if (reason.empty()) return "";
-  if (!has_windows) return why_not_dequantized(input);
-  const bool is_int8 = weight.format == Format::kInt8 && input && input->format == Format::kInt8;
-  return is_int8 ? reason : "only INT8 convolutions have kernels";
+std::string why_not_native(const QuantizerSpec& weight, const std::optional<QuantizerSpec>& input) {
+  return why_not_integer(weight, input).empty() ? "" : why_not_dequantized(input);
 }
 
 const std::vector<KernelPath>& kernel_paths() {

@@ -13,16 +13,22 @@ namespace clipq {
 namespace HWY_NAMESPACE {
 namespace {
 
+std::int64_t ColumnBlock() { return kVectors * LanesOf(); }
+
 template <bool kAdds>
 void MultiplyFloatsAs(const FloatRows& rows, std::int64_t depth, const float* right,
                       std::int64_t columns, float* out) {
+  const std::int64_t block = ColumnBlock();
   // Tiles of about the same size.
   const std::int64_t tiles = (rows.rows + kRows - 1) / kRows;
   for (std::int64_t tile = 0; tile < tiles; ++tile) {
     const std::int64_t row = rows.rows * tile / tiles;
     const std::int64_t count = rows.rows * (tile + 1) / tiles - row;
-    Multiply<kAdds>(count, rows.values + row * rows.stride, rows.stride, depth, right, columns,
-                    columns, 1, out + row * columns, columns);
+    for (std::int64_t column = 0; column < columns; column += block) {
+      Multiply<kAdds>(count, rows.values + row * rows.stride, rows.stride, depth,
+                      right + column * depth, block, block, &kOne, out + row * columns + column,
+                      columns);
+    }
   }
 }
 
@@ -43,7 +49,10 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace clipq {
 
+HWY_EXPORT(ColumnBlock);
 HWY_EXPORT(MultiplyFloats);
+
+std::int64_t column_block() { return HWY_DYNAMIC_DISPATCH(ColumnBlock)(); }
 
 void multiply_floats(const FloatRows& rows, std::int64_t depth, const float* right,
                      std::int64_t columns, bool adds, float* out) {

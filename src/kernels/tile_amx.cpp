@@ -136,10 +136,6 @@ void multiply_bfloat16(const Bfloat16Product& product, float* out, std::ptrdiff_
   }
 }
 
-}  // namespace
-
-namespace {
-
 void configure_tiles(int rows) { AmxTiles::configure(rows > kTileRows ? AmxTiles::kRows : rows); }
 
 void multiply_group(const std::uint8_t* codes, std::ptrdiff_t stride, int rows,

@@ -10,6 +10,7 @@ namespace clipq {
 /// [stripe][quad][column of the stripe][4], four neighbouring k side by side; zeros where the
 /// weight has no column or no k.
 struct WeightStripes {
+  /// Packs on all threads.
   /// @param stripe_columns of a stripe
   /// @param quad_step the number of quads is rounded up to a multiple of it
   WeightStripes(const IntegerWeight& weight, std::int64_t stripe_columns, std::int64_t quad_step);
@@ -21,6 +22,9 @@ struct WeightStripes {
   std::int64_t columns;  ///< of the weight
   std::int64_t quads;
   hwy::AlignedFreeUniquePtr<std::int8_t[]> codes;
+
+ private:
+  void fill(const IntegerWeight& weight, std::int64_t stripe);
 };
 
 }  // namespace clipq

@@ -45,8 +45,6 @@ void MemoryDataset::add(const Image& image, const std::vector<std::string>* capt
   entries_.push_back({.image = &image, .captions = captions});
 }
 
-Image MemoryDataset::image(std::int64_t i) const { return image_part(i, {}); }
-
 Image MemoryDataset::image_part(std::int64_t i, const NeededPixels& needed) const {
   const Entry& entry = this->entry(i);
   if (entry.image != nullptr) return *entry.image;

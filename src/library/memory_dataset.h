@@ -19,7 +19,6 @@ class MemoryDataset : public Dataset {
   explicit MemoryDataset(std::span<const CalibrationItem> items);
 
   std::int64_t size() const override { return static_cast<std::int64_t>(entries_.size()); }
-  Image image(std::int64_t i) const override;
   Image image_part(std::int64_t i, const NeededPixels& needed) const override;
   std::string item_name(std::int64_t i) const override;
   const std::vector<std::string>& captions(std::int64_t i) const override;

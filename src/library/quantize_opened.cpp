@@ -4,6 +4,7 @@
 
 #include <utility>
 
+#include "clipq/core/differing_keys.h"
 #include "clipq/core/error.h"
 #include "clipq/core/files.h"
 #include "clipq/core/log.h"
@@ -14,6 +15,7 @@
 #include "clipq/library/calibration_stream.h"
 #include "clipq/quant/place_quantizers.h"
 #include "clipq/quant/quantize_model.h"
+#include "clipq/quant/state_file.h"
 
 namespace clipq {
 namespace {
@@ -89,6 +91,36 @@ Artifact artifact_of(QuantizedModel quantized, const OpenedModel& opened,
   return {std::move(quantized), opened.source, opened.own_tokenizer};
 }
 
+constexpr const char* kStatistics = "statistics";
+
+/// What statistics tell of the data that they were gathered on.
+std::string statistics_data(const CalibrationInput& calibration) {
+  return Json({{"provenance", to_json(*calibration.provenance)},
+               {"batches", calibration.source->batches},
+               {"fingerprint", calibration.source->fingerprint}})
+      .dump();
+}
+
+/// The input that the statistics were gathered on, without the data.
+CalibrationInput input_of(const GatheredStatistics& statistics) {
+  const Json data = parse_json(statistics.data(), kStatistics);
+  CalibrationInput input;
+  input.provenance = calibration_provenance_from_json(
+      json_value<Json>(data, "provenance", {}, kStatistics), kStatistics);
+  input.source = CalibrationSource{
+      .batches = json_value<std::int64_t>(data, "batches", 0, kStatistics),
+      .fingerprint = json_value<std::string>(data, "fingerprint", "", kStatistics),
+      .open = {}};
+  return input;
+}
+
+void require_statistics_of(const std::string& fingerprint, const GatheredStatistics& statistics) {
+  const std::string others = differing_keys(fingerprint, statistics.fingerprint());
+  if (others.empty()) return;
+  throw InputError(cat("the statistics were gathered with another ", others,
+                       "; gather them with the same model, recipe, data and version of clipq"));
+}
+
 }  // namespace
 
 void require_artifact_target(const std::filesystem::path& artifact,
@@ -151,12 +183,17 @@ CalibrationInput calibration_input(const OpenedModel& opened, const Quantization
 
 std::string calibration_fingerprint(const OpenedModel& opened, const QuantizationPlan& plan,
                                     const CalibrationInput& calibration) {
+  Json data;
+  if (calibration.provenance) {
+    data = to_json(*calibration.provenance);
+    data.erase("spec");  // where the data lie differs from machine to machine
+  }
   return Json({{"clipq", kVersion},
                {"checkpoint", opened.source.sha256},
                {"config", to_json(opened.model.config())},
                {"recipe", plan.recipe.json},
                {"component", name_of(plan.component)},
-               {"data", calibration.provenance ? to_json(*calibration.provenance) : Json()},
+               {"data", data},
                {"batches", calibration.source ? calibration.source->fingerprint : ""}})
       .dump();
 }
@@ -166,6 +203,83 @@ Artifact quantize_opened(OpenedModel& opened, const QuantizationPlan& plan,
                          const std::optional<CalibrationState>& state) {
   QuantizedModel quantized = quantize_model(std::exchange(opened.model, ClipModel()),
                                             plan.placement, plan.recipe, calibration.source, state);
+  quantized.quantization.calibration = calibration.provenance;
+  return artifact_of(std::move(quantized), opened, plan);
+}
+
+WorkerStatistics write_statistics(OpenedModel& opened, const QuantizationPlan& plan,
+                                  const CalibrationInput& calibration,
+                                  const GatheredStatistics& given, std::int64_t index,
+                                  std::int64_t count, const CalibrationState& state,
+                                  const std::filesystem::path& output) {
+  if (!plan.needs_data()) {
+    throw UsageError(cat("recipe ", plan.recipe.name,
+                         " needs no calibration, so there are no statistics to gather; quantize "
+                         "without them"));
+  }
+  const CalibrationSource& source = *calibration.source;
+  if (!given.empty()) require_statistics_of(state.fingerprint, given);
+  CalibrationPasses passes(std::exchange(opened.model, ClipModel()), plan.placement, plan.recipe,
+                           source.batches);
+  while (passes.next() && given.has(passes.next()->name)) {
+    const CalibrationRequest pass = *passes.next();
+    passes.take(data_of(given.of(pass), plan.placement, pass));
+  }
+  if (!passes.next()) {
+    throw UsageError(cat("the statistics are complete: recipe ", plan.recipe.name,
+                         " takes no other pass; quantize with them"));
+  }
+  const CalibrationRequest pass = *passes.next();
+  const BatchRange batches = share_of(pass.batches, index, count);
+  ObserverState gathered =
+      gather_statistics(passes.model(), plan.placement, pass, source, batches, state);
+  write_calibration(output, {.fingerprint = state.fingerprint,
+                             .pass = pass.name,
+                             .batches = batches,
+                             .pass_batches = pass.batches,
+                             .data = statistics_data(calibration),
+                             .state = std::move(gathered)});
+  return {pass.name, batches, pass.batches};
+}
+
+Artifact quantize_with_statistics(OpenedModel& opened, const QuantizationPlan& plan,
+                                  const GatheredStatistics& statistics) {
+  const CalibrationInput calibration = input_of(statistics);
+  require_statistics_of(calibration_fingerprint(opened, plan, calibration), statistics);
+  QuantizedModel quantized =
+      quantize_model(std::exchange(opened.model, ClipModel()), plan.placement, plan.recipe,
+                     calibration.source->batches, statistics);
+  quantized.quantization.calibration = calibration.provenance;
+  return artifact_of(std::move(quantized), opened, plan);
+}
+
+std::optional<Artifact> quantize_with_ranks(OpenedModel& opened, const QuantizationPlan& plan,
+                                            const CalibrationInput& calibration,
+                                            const RankExchange& ranks,
+                                            const CalibrationState& state) {
+  require_same(ranks, "fingerprint", state.fingerprint, "calibrate");
+  std::optional<std::int64_t> all_batches;
+  if (calibration.source) all_batches = calibration.source->batches;
+  CalibrationPasses passes(std::exchange(opened.model, ClipModel()), plan.placement, plan.recipe,
+                           all_batches);
+  while (passes.next()) {
+    const CalibrationRequest pass = *passes.next();
+    const BatchRange batches = ranks.share(pass.batches);
+    const SavedCalibration own = {.fingerprint = state.fingerprint,
+                                  .pass = pass.name,
+                                  .batches = batches,
+                                  .pass_batches = pass.batches,
+                                  .state = gather_statistics(passes.model(), plan.placement, pass,
+                                                             *calibration.source, batches, state)};
+    std::vector<ObserverState> parts;
+    for (const std::string& bytes : ranks.exchange(pass.name, to_bytes(own))) {
+      const std::string where = cat("the statistics of rank ", parts.size());
+      parts.push_back(statistics_from_bytes(bytes, where).state);
+    }
+    passes.take(data_of(parts, plan.placement, pass));
+  }
+  if (ranks.rank() > 0) return std::nullopt;
+  QuantizedModel quantized = std::move(passes).convert();
   quantized.quantization.calibration = calibration.provenance;
   return artifact_of(std::move(quantized), opened, plan);
 }

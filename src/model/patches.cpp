@@ -7,20 +7,15 @@
 #include "infer_transformer.h"
 
 namespace clipq {
-namespace {
-
-constexpr std::int64_t kChannels = 3;
-
-}  // namespace
 
 at::Tensor patchify(const at::Tensor& pixels, std::int64_t patch) {
   const std::int64_t batch = pixels.size(0);
   const std::int64_t grid = pixels.size(2) / patch;
   return pixels.narrow(2, 0, grid * patch)
       .narrow(3, 0, grid * patch)
-      .reshape({batch, kChannels, grid, patch, grid, patch})
+      .reshape({batch, kImageChannels, grid, patch, grid, patch})
       .permute({0, 2, 4, 1, 3, 5})
-      .reshape({batch, grid * grid, kChannels * patch * patch});
+      .reshape({batch, grid * grid, kImageChannels * patch * patch});
 }
 
 void add_patches(ModelParts& parts, const PartPlace& tower, const ImageTowerConfig& config,
@@ -32,8 +27,8 @@ void add_patches(ModelParts& parts, const PartPlace& tower, const ImageTowerConf
       {place,
        &patches,
        config.width,
-       kChannels * patch * patch,
-       {place.name + ".weight", {config.width, kChannels, patch, patch}, false, ""}});
+       kImageChannels * patch * patch,
+       {place.name + ".weight", {config.width, kImageChannels, patch, patch}, false, ""}});
 }
 
 void infer_patches(ImageTowerConfig& config, const StateDict& state, std::int64_t other_tokens,

@@ -10,8 +10,6 @@
 namespace clipq {
 namespace {
 
-constexpr std::int64_t kChannels = 3;
-
 /// How many times as long as a map's side the one of the image is.
 constexpr std::int64_t kStemConvolutions = 2;
 constexpr std::int64_t kStem = 4;
@@ -85,7 +83,7 @@ void ResNet::add_parts(ModelParts& parts, const PartPlace& place) {
   PartPlace at = place;
   const std::int64_t stem_side = resolution_ / kStemConvolutions;
   at.rows = stem_side * stem_side;
-  add_convolution(parts, at.of("conv1"), stem[0], {half, kChannels, stem_window(0)});
+  add_convolution(parts, at.of("conv1"), stem[0], {half, kImageChannels, stem_window(0)});
   add_convolution(parts, at.of("conv2"), stem[1], {half, half, stem_window(1), &stem[0]});
   add_convolution(parts, at.of("conv3"), stem[2], {width, half, stem_window(2), &stem[1]});
   std::int64_t side = resolution_ / kStem;

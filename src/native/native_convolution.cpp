@@ -5,37 +5,20 @@
 #include <utility>
 
 #include "clipq/core/error.h"
+#include "clipq/native/columns_by_position.h"
 #include "clipq/native/native_linear.h"
 #include "clipq/native/row_panels.h"
 #include "code_map.h"
 #include "quantize_map.h"
 
 namespace clipq {
-namespace {
-
-/// Columns [channel, position] as [position, channel], or the other way round.
-at::Tensor swapped(const at::Tensor& rows, std::int64_t outer, std::int64_t inner) {
-  std::vector<std::int64_t> shape = rows.sizes().vec();
-  shape.back() = outer;
-  shape.push_back(inner);
-  return rows.reshape(shape).transpose(-2, -1).flatten(-2);
-}
-
-}  // namespace
 
 NativeConvolution::NativeConvolution(std::shared_ptr<const IntegerLinear> integer,
                                      const ConvolutionWindow& window)
     : integer_(std::move(integer)), window_(window) {}
 
-QuantizedTensor NativeConvolution::by_position(const QuantizedTensor& weight,
-                                               const ConvolutionWindow& window) {
-  QuantizedTensor moved = weight;
-  moved.codes = swapped(weight.codes, weight.columns / window.area(), window.area()).contiguous();
-  return moved;
-}
-
 at::Tensor NativeConvolution::forward(const at::Tensor& x) const {
-  return NativeLinear(integer_).forward(swapped(x, in_features() / window_.area(), window_.area()));
+  return NativeLinear(integer_).forward(columns_by_position(x, window_));
 }
 
 at::Tensor NativeConvolution::convolve(const at::Tensor& map,

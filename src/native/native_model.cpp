@@ -9,6 +9,8 @@
 #include "clipq/kernels/grouped_linear.h"
 #include "clipq/kernels/integer_linear.h"
 #include "clipq/kernels/kernel_path.h"
+#include "clipq/native/columns_by_position.h"
+#include "clipq/native/dequantized_convolution.h"
 #include "clipq/native/native_attention.h"
 #include "clipq/native/native_convolution.h"
 #include "clipq/native/native_linear.h"
@@ -24,8 +26,7 @@ void put_on_integers(const LinearPart& part, const LinearContents& contents,
                      const NativeOptions& options, NativeModel& native) {
   const bool has_windows = part.has_windows();
   const QuantizedTensor weight =
-      has_windows ? NativeConvolution::by_position(*contents.quantized, *part.window)
-                  : *contents.quantized;
+      has_windows ? columns_by_position(*contents.quantized, *part.window) : *contents.quantized;
   auto integer =
       std::make_shared<const IntegerLinear>(weight, contents.bias, *contents.input, options.path);
   ++native.layers[integer->path_name()];
@@ -36,11 +37,10 @@ void put_on_integers(const LinearPart& part, const LinearContents& contents,
   }
 }
 
-/// A layer that isn't INT8 on both sides.
+/// @param input of the contents
 std::shared_ptr<const PanelLinear> linear_of(const LinearContents& contents,
+                                             const std::optional<QuantizerSpec>& input,
                                              const NativeOptions& options) {
-  std::optional<QuantizerSpec> input;
-  if (contents.input != nullptr) input = contents.input->spec();
   if (options.floats == nullptr && why_not_grouped(*contents.quantized, input).empty()) {
     return std::make_shared<GroupedLinear>(*contents.quantized, contents.bias, *contents.input,
                                            options.path);
@@ -49,23 +49,36 @@ std::shared_ptr<const PanelLinear> linear_of(const LinearContents& contents,
                                              options.floats);
 }
 
+/// A layer that isn't INT8 on both sides, or a convolution of windows likewise.
+void put_on_floats(const LinearPart& part, const LinearContents& contents,
+                   const std::optional<QuantizerSpec>& input, const NativeOptions& options,
+                   NativeModel& native) {
+  if (part.has_windows()) {
+    auto convolution = std::make_shared<DequantizedConvolution>(
+        *contents.quantized, contents.bias, contents.input, options.floats, *part.window);
+    ++native.layers[convolution->path_name()];
+    *part.layer = std::move(convolution);
+    return;
+  }
+  std::shared_ptr<const PanelLinear> linear = linear_of(contents, input, options);
+  ++native.layers[linear->path_name()];
+  *part.layer = std::make_shared<NativeLinear>(std::move(linear));
+}
+
 void convert(const LinearPart& part, const NativeOptions& options, NativeModel& native) {
   const std::optional<LinearContents> contents = (*part.layer)->contents();
   if (!contents || contents->is_float()) return;
   std::optional<QuantizerSpec> input;
   if (contents->input != nullptr) input = contents->input->spec();
-  const std::string reason =
-      contents->quantized == nullptr
-          ? "its weight is not quantized"
-          : why_not_native(contents->quantized->spec, input, part.has_windows());
+  const std::string reason = contents->quantized == nullptr
+                                 ? "its weight is not quantized"
+                                 : why_not_native(contents->quantized->spec, input);
   if (!reason.empty()) {
     native.simulated.push_back(cat(part.name, ": ", reason));
   } else if (why_not_integer(contents->quantized->spec, input).empty()) {
     put_on_integers(part, *contents, options, native);
   } else {
-    std::shared_ptr<const PanelLinear> linear = linear_of(*contents, options);
-    ++native.layers[linear->path_name()];
-    *part.layer = std::make_shared<NativeLinear>(std::move(linear));
+    put_on_floats(part, *contents, input, options, native);
   }
 }
 

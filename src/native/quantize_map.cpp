@@ -6,6 +6,8 @@
 #include <cmath>
 #include <vector>
 
+#include "clipq/kernels/input_rules.h"
+
 namespace clipq {
 namespace {
 
@@ -30,13 +32,10 @@ void quantize_lines(const float* values, const CodeRule& rule, CodeMap& codes,
   std::vector<char> has_nan(static_cast<std::size_t>(codes.items() * shape.height));
   at::parallel_for(0, codes.items() * shape.height, kGrain,
                    [&](std::int64_t begin, std::int64_t end) {
-                     CodeRule own = rule;
-                     own.per_row = false;
                      for (std::int64_t line = begin; line < end; ++line) {
                        const RowScale& scale = codes.scale(line / shape.height);
                        if (std::isnan(scale.scale)) continue;
-                       own.scale = scale.scale;
-                       own.zero_point = static_cast<float>(scale.zero_point);
+                       const CodeRule own = with_scale(rule, scale);
                        has_nan[static_cast<std::size_t>(line)] = quantize(line, own) ? 1 : 0;
                      }
                    });

@@ -13,8 +13,6 @@
 namespace clipq {
 namespace {
 
-constexpr std::int64_t kChannels = 3;
-
 /// Positions of a pooled map that go through a block together.
 constexpr std::int64_t kPooledRows = 56;
 
@@ -135,7 +133,7 @@ void ResNetPass::run_phases(std::size_t count, const float* pixels, std::int64_t
                             const FloatMap& out) {
   const ResNetPhase& phase = layers_.phases[count - 1];
   const IntegerBottleneck& first = layers_.blocks[phase.first];
-  const std::int64_t pixel_values = kChannels * layers_.resolution * layers_.resolution;
+  const std::int64_t pixel_values = kImageChannels * layers_.resolution * layers_.resolution;
   for (std::int64_t item = 0; item < items; item += phase.items) {
     const std::int64_t some = std::min(phase.items, items - item);
     const float* source = pixels + item * pixel_values;
@@ -155,7 +153,7 @@ void ResNetPass::run_phases(std::size_t count, const float* pixels, std::int64_t
 FloatMap ResNetPass::run_stem(const float* pixels, std::int64_t items) {
   items_ = items;
   const auto& [first, second, third] = layers_.stem;
-  codes_.resize(items, {layers_.resolution, layers_.resolution, kChannels}, first.window);
+  codes_.resize(items, {layers_.resolution, layers_.resolution, kImageChannels}, first.window);
   quantize_pixels(pixels, first.rule(), codes_);
   convolve_into(first, codes_, second, next_codes_);
   convolve_into(second, next_codes_, third, codes_);

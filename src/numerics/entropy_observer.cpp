@@ -103,7 +103,7 @@ class EntropyObserver final : public HistogramObserver {
   /// How many codes the bins share: those from 0 up, unless there are codes of both signs for them.
   std::int64_t levels() const {
     const auto max_code = static_cast<std::int64_t>(spec().max_code());
-    const bool from_zero = symmetric() || spec().scheme == Scheme::kAffine;
+    const bool from_zero = symmetric() || spec().is_affine();
     return (from_zero ? 0 : max_code) + max_code + 1;
   }
 

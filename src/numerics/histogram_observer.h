@@ -23,6 +23,8 @@ class HistogramObserver : public Observer {
 
   void restore(const ObserverState& state) final { histogram_ = Histogram::from_state(state); }
 
+  void merge(const ObserverState& state) final { histogram_.merge(Histogram::from_state(state)); }
+
  protected:
   /// The range to quantize; at least one value has been seen.
   virtual Extremes choose() const = 0;

@@ -4,6 +4,9 @@ namespace clipq {
 namespace {
 
 class MaxObserver final : public RangeObserver {
+ public:
+  void merge(const ObserverState& state) override { join(range_in(state)); }
+
  protected:
   Extremes updated(const Extremes& range, const Extremes& seen) const override {
     return range.joined(seen);

@@ -1,3 +1,4 @@
+#include "clipq/core/error.h"
 #include "range_observer.h"
 
 namespace clipq {
@@ -7,6 +8,10 @@ namespace {
 class MovingAverageObserver final : public RangeObserver {
  public:
   explicit MovingAverageObserver(double share) : share_(static_cast<float>(share)) {}
+
+  void merge(const ObserverState& /*state*/) override {
+    throw InternalError("a moving average depends on the order of its inputs");
+  }
 
  protected:
   Extremes updated(const Extremes& range, const Extremes& seen) const override {

@@ -37,16 +37,17 @@ ParsedName parse_name(const std::string& name, const std::string& where) {
 
 const std::vector<ObserverInfo>& observers() {
   static const std::vector<ObserverInfo> table = {
-      {"max", "the smallest and largest finite value seen", false, 0, 0, 0, make_max_observer},
+      {"max", "the smallest and largest finite value seen", false, false, 0, 0, 0,
+       make_max_observer},
       {"moving-average",
        "a moving average of inputs' ranges, \":0.01\" being the newest one's share; texts of one "
        "length are an input",
-       false, 0.01, 0, 1, make_moving_average_observer},
-      {"percentile", "the range that holds \":99.99\" % of the values", false, 99.99, 50, 100,
-       make_percentile_observer},
+       false, true, 0.01, 0, 1, make_moving_average_observer},
+      {"percentile", "the range that holds \":99.99\" % of the values", false, false, 99.99, 50,
+       100, make_percentile_observer},
       {"entropy", "the range with the least KL divergence of quantized values; integers only", true,
-       0, 0, 0, make_entropy_observer},
-      {"mse", "the range with the least squared error of quantized values", false, 0, 0, 0,
+       false, 0, 0, 0, make_entropy_observer},
+      {"mse", "the range with the least squared error of quantized values", false, false, 0, 0, 0,
        make_mse_observer},
   };
   return table;
@@ -58,13 +59,17 @@ std::unique_ptr<Observer> make_observer(const std::string& name, const Quantizer
   return parsed.info.make(spec, parsed.parameter);
 }
 
+const ObserverInfo& observer_info(const std::string& name, const std::string& where) {
+  return parse_name(name, where).info;
+}
+
 void require_observer(const std::string& name, const std::string& where) {
   parse_name(name, where);
 }
 
 void require_observer_for(const std::string& name, const QuantizerSpec& spec,
                           const std::string& where) {
-  const ObserverInfo& info = parse_name(name, where).info;
+  const ObserverInfo& info = observer_info(name, where);
   const FormatInfo& format = format_info(spec.format);
   if (info.integers_only && format.is_float) {
     throw UsageError(cat(where, ": observer \"", info.name, "\" is for integer formats, got ",

@@ -55,7 +55,7 @@ at::Tensor scaled_and_clamped(const at::Tensor& x, const QuantizerSpec& spec,
   at::Tensor y = x.div(scale_of(x, spec, scales));
   const double max_code = spec.max_code();
   if (!format_info(spec.format).is_float) y.round_();
-  if (spec.scheme == Scheme::kAffine) {
+  if (spec.is_affine()) {
     return y.add_(per_column(scales.zero_point, spec, x.size(-1))).clamp_(0, max_code);
   }
   return y.clamp_(-max_code, max_code);
@@ -63,7 +63,7 @@ at::Tensor scaled_and_clamped(const at::Tensor& x, const QuantizerSpec& spec,
 
 /// The values of codes on their grid; uses up `codes` (float32).
 at::Tensor values_of(at::Tensor codes, const QuantizerSpec& spec, const Scales& scales) {
-  if (spec.scheme == Scheme::kAffine) {
+  if (spec.is_affine()) {
     codes.sub_(per_column(scales.zero_point, spec, codes.size(-1)));
   }
   return codes.mul_(scale_of(codes, spec, scales));

@@ -52,11 +52,11 @@ Enum find_value(const Names<Enum, N>& names, const std::string& name, const char
 double QuantizerSpec::max_code() const {
   const FormatInfo& info = format_info(format);
   if (info.is_float) return info.max;
-  return std::exp2(scheme == Scheme::kAffine ? bits : bits - 1) - 1;
+  return std::exp2(is_affine() ? bits : bits - 1) - 1;
 }
 
 c10::ScalarType QuantizerSpec::code_dtype() const {
-  return scheme == Scheme::kAffine ? c10::kByte : format_info(format).code_dtype;
+  return is_affine() ? c10::kByte : format_info(format).code_dtype;
 }
 
 c10::ScalarType QuantizerSpec::scale_storage() const {

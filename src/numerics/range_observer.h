@@ -20,14 +20,18 @@ class RangeObserver : public Observer {
 
   ObserverState state() const final { return {{Extremes::entry().name, range_.to_tensor()}}; }
 
-  void restore(const ObserverState& state) final {
-    require_entries(state, {Extremes::entry()});
-    range_ = Extremes::from_tensor(state.at(Extremes::entry().name));
-  }
+  void restore(const ObserverState& state) final { range_ = range_in(state); }
 
  protected:
   /// The range after an input with these extremes.
   virtual Extremes updated(const Extremes& range, const Extremes& seen) const = 0;
+
+  static Extremes range_in(const ObserverState& state) {
+    require_entries(state, {Extremes::entry()});
+    return Extremes::from_tensor(state.at(Extremes::entry().name));
+  }
+
+  void join(const Extremes& other) { range_ = range_.joined(other); }
 
  private:
   Extremes range_;

@@ -85,7 +85,7 @@ std::string why_invalid_codes(const QuantizedTensor& tensor) {
   if (tensor.codes.numel() == 0) return "";
   if (format_info(spec.format).is_float) return why_invalid_floats(tensor);
   const bool packed = format_info(spec.format).codes_per_byte == 2;
-  const bool affine = spec.scheme == Scheme::kAffine;
+  const bool affine = spec.is_affine();
   const auto largest = static_cast<std::int64_t>(spec.max_code());
   const std::int64_t offset = packed && !affine ? kInt4Offset : 0;
   const Codes found = packed ? packed_extremes(tensor) : extremes(tensor.codes);

@@ -27,17 +27,14 @@ namespace fs = std::filesystem;
 constexpr double kLeastCosine = 0.9999;
 /// The same where products of 8 bits by 8 saturate on processors without VNNI.
 constexpr double kLeastSaturatedCosine = 0.9995;
-/// The same where runtimes quantize a layer's input by themselves: its weight alone is quantized,
-/// or has 4 bits or groups.
-constexpr double kLeastWeightOnlyCosine = 0.9995;
 /// The same where ranges that are each row's are taken over all rows.
 constexpr double kLeastPerTensorCosine = 0.98;
 
 /// Whatever rounding does, a runtime that is farther from the model computes something else.
 constexpr double kFloor = 0.99;
-/// How much farther from the model a runtime may be than the model is from itself after rounding:
-/// it rounds everywhere, not only once.
-constexpr double kRoundingFactor = 4;
+/// How much farther from the model a runtime may be than the model is from itself after such a
+/// change: it rounds everywhere, not only once, and quantizes inputs in blocks of its own.
+constexpr double kTimesFarther = 4;
 
 constexpr const char* kNoLogits =
     "the joint graph gives no logits: SigLIP's have a bias, which clipq doesn't keep";
@@ -129,25 +126,25 @@ OnnxOptions graph_options(const OnnxExportOptions& options) {
   return out;
 }
 
-/// How far a runtime's kernels for the layer may be from simulate() by design.
-double least_cosine(const LinearContents& contents) {
-  if (contents.quantized == nullptr) return kLeastCosine;
+/// Whether the layer's products may saturate on processors without VNNI.
+bool may_saturate(const LinearContents& contents) {
+  if (contents.quantized == nullptr || contents.input == nullptr) return false;
   const QuantizerSpec& weight = contents.quantized->spec;
-  if (format_info(weight.format).is_float) return kLeastCosine;
-  if (contents.input == nullptr || weight.format == Format::kInt4 ||
-      weight.granularity == Granularity::kGroup) {
-    return kLeastWeightOnlyCosine;
-  }
-  return weight.bits == 8 && contents.input->spec().bits == 8 ? kLeastSaturatedCosine
-                                                              : kLeastCosine;
+  return !format_info(weight.format).is_float && !runtimes_quantize_input(contents) &&
+         weight.bits == 8 && contents.input->spec().bits == 8;
 }
 
-double least_cosine(const ClipModel& model) {
-  double least = kLeastCosine;
-  for (const LinearContents& contents : linear_contents(model)) {
-    least = std::min(least, least_cosine(contents));
-  }
-  return least;
+/// How far a runtime's kernels may be from simulate() by design.
+double least_cosine_of_kernels(const ClipModel& model, const OnnxExportOptions& options) {
+  if (options.per_tensor_ranges) return kLeastPerTensorCosine;
+  const std::vector<LinearContents> layers = linear_contents(model);
+  return std::any_of(layers.begin(), layers.end(), may_saturate) ? kLeastSaturatedCosine
+                                                                 : kLeastCosine;
+}
+
+/// What is needed of runtimes if the model has that cosine with itself after a change.
+double least_cosine_after_change(double changed) {
+  return std::max(kFloor, 1 - kTimesFarther * (1 - changed));
 }
 
 /// Throws UsageError unless a layer takes the range of its input at run time.
@@ -167,12 +164,15 @@ void require_ranges_at_run_time(const ClipModel& model) {
 Json checks_of(const ClipModel& model, const OnnxExportOptions& options,
                const ExportSamples& samples) {
   const double rounding = cosine_after_rounding(model, samples);
-  const double kernels = options.per_tensor_ranges ? kLeastPerTensorCosine : least_cosine(model);
-  const double least = std::min(kernels, std::max(kFloor, 1 - kRoundingFactor * (1 - rounding)));
+  const double inputs = cosine_with_other_inputs(model, samples);
+  const double least =
+      std::min({least_cosine_of_kernels(model, options), least_cosine_after_change(rounding),
+                least_cosine_after_change(inputs)});
   const bool cut = model.text && model.text->config().causal &&
                    model.text->config().pooling != TextPooling::kLast;
   return {{"least_cosine", least},
           {"cosine_after_rounding", rounding},
+          {"cosine_with_other_inputs", inputs},
           {"items_are_independent", !needs_whole_batch(model) && !options.per_tensor_ranges},
           {"texts_may_be_cut", cut}};
 }

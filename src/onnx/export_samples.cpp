@@ -61,14 +61,37 @@ void write(const std::filesystem::path& file, const at::Tensor& tensor) {
   }
 }
 
-std::shared_ptr<const Linear> with_bias_rounded_otherwise(const Linear& layer) {
-  const LinearContents contents = contents_of(layer);
+/// A layer with the weight of `contents`.
+std::shared_ptr<const Linear> simulated_linear(const LinearContents& contents, at::Tensor bias,
+                                               std::optional<ActivationQuantizer> input) {
   auto weight = contents.quantized == nullptr ? std::make_shared<StoredWeight>(contents.weight)
                                               : std::make_shared<StoredWeight>(*contents.quantized);
+  return std::make_shared<SimulatedLinear>(std::move(weight), std::move(bias), std::move(input));
+}
+
+std::shared_ptr<const Linear> with_bias_rounded_otherwise(const Linear& layer) {
+  const LinearContents contents = contents_of(layer);
   std::optional<ActivationQuantizer> input;
   if (contents.input != nullptr) input = *contents.input;
-  return std::make_shared<SimulatedLinear>(std::move(weight), rounded_otherwise(contents.bias),
-                                           input);
+  return simulated_linear(contents, rounded_otherwise(contents.bias), std::move(input));
+}
+
+ActivationQuantizer eight_bits_per_row() {
+  QuantizerSpec spec;
+  spec.granularity = Granularity::kToken;
+  spec.range = RangeKind::kDynamic;
+  return ActivationQuantizer::dynamic(spec);
+}
+
+/// The least cosine of another model's embeddings with the samples'.
+double measured_cosine(const ClipModel& other, const ExportSamples& samples) {
+  double least = 1;
+  const auto compare = [&least](const at::Tensor& a, const at::Tensor& b) {
+    least = std::min(least, row_cosines(a, b).min().item<double>());
+  };
+  if (other.image) compare(other.encode_image(samples.pixels), samples.image);
+  if (other.text) compare(other.encode_text(samples.tokens), samples.text);
+  return least;
 }
 
 }  // namespace
@@ -102,13 +125,30 @@ double cosine_after_rounding(const ClipModel& model, const ExportSamples& sample
   for (const LinearPart& part : parts.linears) {
     if (part.window) *part.layer = with_bias_rounded_otherwise(**part.layer);
   }
-  double least = 1;
-  const auto compare = [&least](const at::Tensor& a, const at::Tensor& b) {
-    least = std::min(least, row_cosines(a, b).min().item<double>());
-  };
-  if (model.image) compare(noisy.encode_image(samples.pixels), samples.image);
-  if (model.text) compare(noisy.encode_text(samples.tokens), samples.text);
-  return least;
+  return measured_cosine(noisy, samples);
+}
+
+bool runtimes_quantize_input(const LinearContents& contents) {
+  if (contents.quantized == nullptr) return false;
+  const QuantizerSpec& weight = contents.quantized->spec;
+  return !format_info(weight.format).is_float &&
+         (contents.input == nullptr || weight.format == Format::kInt4 ||
+          weight.granularity == Granularity::kGroup);
+}
+
+double cosine_with_other_inputs(const ClipModel& model, const ExportSamples& samples) {
+  const at::NoGradGuard no_grad;
+  ClipModel other = model;
+  bool differs = false;
+  for (const LinearPart& part : parts_of(other).linears) {
+    const std::optional<LinearContents> contents = (*part.layer)->contents();
+    if (!contents || !runtimes_quantize_input(*contents)) continue;
+    differs = true;
+    std::optional<ActivationQuantizer> input;
+    if (contents->input == nullptr) input = eight_bits_per_row();
+    *part.layer = simulated_linear(*contents, contents->bias, std::move(input));
+  }
+  return differs ? measured_cosine(other, samples) : 1;
 }
 
 void write_samples(const ExportSamples& samples, const std::filesystem::path& folder) {

@@ -58,7 +58,7 @@ at::Tensor codes_of(const QuantizedTensor& weight) {
   const at::Tensor halves =
       at::stack({weight.codes.bitwise_and(15), weight.codes.div(16, "floor").to(at::kByte)}, -1);
   at::Tensor codes = halves.flatten(-2).narrow(-1, 0, weight.columns);
-  if (weight.spec.scheme == Scheme::kAffine) return codes;
+  if (weight.spec.is_affine()) return codes;
   return codes.to(at::kChar).sub(kInt4Offset);
 }
 

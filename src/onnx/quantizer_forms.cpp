@@ -13,12 +13,10 @@ namespace {
 
 double number(const at::Tensor& scalar) { return scalar.item<double>(); }
 
-bool is_affine(const QuantizerSpec& spec) { return spec.scheme == Scheme::kAffine; }
-
 bool is_float(const QuantizerSpec& spec) { return format_info(spec.format).is_float; }
 
 at::ScalarType code_type(const QuantizerSpec& spec) {
-  return is_affine(spec) ? at::kByte : spec.code_dtype();
+  return spec.is_affine() ? at::kByte : spec.code_dtype();
 }
 
 /// The least and greatest code.
@@ -28,13 +26,13 @@ struct CodeRange {
 };
 
 CodeRange codes_of(const QuantizerSpec& spec) {
-  return {is_affine(spec) ? 0 : -spec.max_code(), spec.max_code()};
+  return {spec.is_affine() ? 0 : -spec.max_code(), spec.max_code()};
 }
 
 /// Those that QuantizeLinear keeps to by itself.
 CodeRange codes_of_type(const QuantizerSpec& spec) {
   if (is_float(spec)) return codes_of(spec);
-  return is_affine(spec) ? CodeRange{0, 255} : CodeRange{-128, 127};
+  return spec.is_affine() ? CodeRange{0, 255} : CodeRange{-128, 127};
 }
 
 /// Codes kept to those that the quantizer has, where their type has more. By a Clip of codes, not
@@ -119,7 +117,7 @@ std::string scale_of(GraphBuilder& graph, const std::string& amount, const Quant
 DynamicScales dynamic_scales(GraphBuilder& graph, const std::string& x, const QuantizerSpec& spec) {
   const Ends ends = ends_of(graph, x, spec);
   const std::string below = graph.add("Neg", {ends.low});
-  if (!is_affine(spec)) {
+  if (!spec.is_affine()) {
     return {scale_of(graph, graph.add("Max", {below, ends.high}), spec), ""};
   }
   const std::string scale = scale_of(graph, graph.add("Sub", {ends.high, ends.low}), spec);
@@ -137,7 +135,7 @@ std::string simulate_dynamic(GraphBuilder& graph, const std::string& x, const Qu
     return graph.add("Mul", {rounded, scales.scale});
   }
   codes = graph.add("Round", {codes});
-  if (!is_affine(spec)) {
+  if (!spec.is_affine()) {
     return graph.add("Mul", {graph.clip(codes, -largest, largest), scales.scale});
   }
   codes = graph.clip(graph.add("Add", {codes, scales.zero_point}), 0, largest);
@@ -170,7 +168,7 @@ DynamicCodes dynamic_codes(GraphBuilder& graph, const std::string& x, const Quan
   // A QuantizeLinear with a scale for each row would do, but OpenVINO takes none whose number is
   // known at run time only.
   std::string codes = graph.add("Div", {x, scales.scale});
-  if (is_affine(spec)) {
+  if (spec.is_affine()) {
     codes = graph.add("Add", {graph.add("Round", {codes}), scales.zero_point});
   }
   return {quantize(graph, codes, 1, 0, spec).codes, scales.scale, scales.zero_point};
@@ -179,7 +177,7 @@ DynamicCodes dynamic_codes(GraphBuilder& graph, const std::string& x, const Quan
 StaticCodes static_codes(GraphBuilder& graph, const std::string& x,
                          const ActivationQuantizer& quantizer) {
   const Scales& scales = quantizer.scales();
-  const double zero_point = is_affine(quantizer.spec()) ? number(scales.zero_point) : 0;
+  const double zero_point = quantizer.spec().is_affine() ? number(scales.zero_point) : 0;
   return quantize(graph, x, number(scales.scale), zero_point, quantizer.spec());
 }
 

@@ -76,7 +76,7 @@ class TowerWriter final : public TowerVisitor {
   void visit(const ResNetTower& tower) override {
     const ImageTowerConfig& config = tower.config();
     add_pixels(config);
-    const OnnxMap pixels = {options_.names.pixels, 3, config.resolution};
+    const OnnxMap pixels = {options_.names.pixels, kImageChannels, config.resolution};
     const OnnxMap map = write_resnet(graph_, "visual", pixels, tower.resnet);
     add_image(write_attention_pool(graph_, "visual.attnpool", map, tower.attention_pool), config);
   }
@@ -127,7 +127,7 @@ class TowerWriter final : public TowerVisitor {
     }
     x = graph_.reshape(x, graph_.ints({-1, 3, grid, patch, grid, patch}));
     x = graph_.transpose(x, {0, 2, 4, 1, 3, 5});
-    x = graph_.reshape(x, graph_.ints({-1, 3 * patch * patch}));
+    x = graph_.reshape(x, graph_.ints({-1, kImageChannels * patch * patch}));
     return write_linear(graph_, x, layer);
   }
 

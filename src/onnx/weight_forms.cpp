@@ -21,11 +21,9 @@ constexpr std::int64_t kChannelBlock = 128;
 /// slower than the float model.
 constexpr std::int64_t kIntegerAccuracy = 4;
 
-bool is_affine(const QuantizerSpec& spec) { return spec.scheme == Scheme::kAffine; }
-
 OnnxType type_of(const QuantizedTensor& weight) {
   if (!is_packed(weight.spec)) return onnx_type_of(weight.codes.scalar_type());
-  return is_affine(weight.spec) ? OnnxType::kUint4 : OnnxType::kInt4;
+  return weight.spec.is_affine() ? OnnxType::kUint4 : OnnxType::kInt4;
 }
 
 /// Codes or zero points of the weight's own type.
@@ -78,7 +76,7 @@ std::string weight_values(GraphBuilder& graph, const QuantizedTensor& weight, bo
   if (!format_info(weight.spec.format).scaled) return graph.cast(codes, OnnxType::kFloat32);
   const at::Tensor scales = scales_as_input(weight.scales.scale, transposed);
   std::vector<std::string> inputs = {codes, graph.constant("weight_scale", scales)};
-  if (is_affine(weight.spec)) {
+  if (weight.spec.is_affine()) {
     const at::Tensor zero_points = scales_as_input(weight.scales.zero_point, transposed);
     inputs.push_back(constant_of(graph, "weight_zero_point", zero_points.to(at::kByte), type));
   }
@@ -123,7 +121,7 @@ IntegerWeight integer_weight(GraphBuilder& graph, const QuantizedTensor& weight)
   IntegerWeight out;
   out.codes = graph.constant("weight", weight.codes.t().contiguous());
   out.scale = graph.constant("weight_scale", as_input(weight.scales.scale));
-  if (is_affine(weight.spec)) {
+  if (weight.spec.is_affine()) {
     const at::Tensor& zero_point = weight.scales.zero_point;
     out.zero_point = graph.constant("weight_zero_point", as_input(zero_point).to(at::kByte));
     codes = codes.sub(zero_point.to(at::kInt));
@@ -181,7 +179,7 @@ std::string look_up(GraphBuilder& graph, const QuantizedTensor& table, const std
   };
   std::string values = graph.cast(rows_of("weight", table.codes), OnnxType::kFloat32);
   if (!format_info(spec.format).scaled) return values;
-  if (is_affine(spec)) {
+  if (spec.is_affine()) {
     values = graph.add("Sub", {values, rows_of("weight_zero_point", table.scales.zero_point)});
   }
   return graph.add("Mul", {values, rows_of("weight_scale", table.scales.scale)});

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <utility>
 
 #include "clipq/core/error.h"
 #include "clipq/core/log.h"
@@ -42,20 +43,23 @@ void run_without_padding(const ClipModel& model, const ClipModel& unobserved,
   }
 }
 
-/// Continues a pass from its file; returns the number of batches that it has seen.
-std::int64_t resume(Collectors& collectors, const std::filesystem::path& file,
-                    const CalibrationState& state) {
-  if (!state.resume) return 0;
+/// Continues a pass over these batches from its file; returns those that are left.
+BatchRange resume(Collectors& collectors, const BatchRange& batches,
+                  const std::filesystem::path& file, const CalibrationState& state) {
+  if (!state.resume) return batches;
   if (!std::filesystem::exists(file)) {
     log::info(
         cat("nothing to resume: ", file.string(), " isn't there; starting from the beginning"));
-    return 0;
+    return batches;
   }
   const SavedCalibration saved = read_calibration(file);
-  if (saved.fingerprint != state.fingerprint) {
-    throw InputError(cat(file.string(), ": saved by a calibration of another model, recipe or data",
-                         "; remove it, or start over without resuming"),
-                     {{Setting::kResume}});
+  const bool is_of_these =
+      saved.batches.first == batches.first && saved.batches.last <= batches.last;
+  if (saved.fingerprint != state.fingerprint || !is_of_these) {
+    throw InputError(
+        cat(file.string(), ": saved by a calibration of another model, recipe, data or part",
+            "; remove it, or start over without resuming"),
+        {{Setting::kResume}});
   }
   try {
     collectors.restore(saved.state);
@@ -64,8 +68,9 @@ std::int64_t resume(Collectors& collectors, const std::filesystem::path& file,
                          "); remove it, or start over without resuming"),
                      {{Setting::kResume}});
   }
-  log::info(cat("calibration continues after ", saved.batches, " batches, from ", file.string()));
-  return saved.batches;
+  log::info(cat("calibration continues after ", saved.batches.last - saved.batches.first,
+                " batches, from ", file.string()));
+  return {saved.batches.last, batches.last};
 }
 
 /// Saves a pass now and then, and once more when it is interrupted after that.
@@ -74,7 +79,7 @@ class Saver {
   Saver(const std::string& pass, const std::optional<CalibrationState>& state)
       : pass_(pass), state_(state) {}
 
-  void after(std::int64_t batches, const Collectors& collectors) {
+  void after(const BatchRange& batches, const Collectors& collectors) {
     if (!state_ || failed_ ||
         std::chrono::duration<double>(Clock::now() - last_).count() < state_->seconds) {
       return;
@@ -83,16 +88,24 @@ class Saver {
     last_ = Clock::now();
   }
 
-  void interrupted(std::int64_t batches, const Collectors& collectors) {
+  /// Keeps a pass that took long, for when what follows it fails.
+  void finished(const BatchRange& batches, const Collectors& collectors) {
+    if (saved_ && !failed_) save(batches, collectors);
+  }
+
+  void interrupted(const BatchRange& batches, const Collectors& collectors) {
     if (!saved_) return;
     save(batches, collectors);
     log::info(cat("the calibration so far is in ", state_->file_of(pass_).string()));
   }
 
  private:
-  void save(std::int64_t batches, const Collectors& collectors) {
+  void save(const BatchRange& batches, const Collectors& collectors) {
     try {
-      write_calibration(state_->file_of(pass_), {state_->fingerprint, batches, collectors.state()});
+      write_calibration(state_->file_of(pass_), {.fingerprint = state_->fingerprint,
+                                                 .pass = pass_,
+                                                 .batches = batches,
+                                                 .state = collectors.state()});
       saved_ = true;
     } catch (const InputError& failure) {
       log::warn(cat("the calibration continues without being saved: ", failure.what()));
@@ -106,6 +119,54 @@ class Saver {
   bool saved_ = false;
   bool failed_ = false;
 };
+
+/// Goes through these batches; gives the collectors as they are afterwards.
+Collectors collected(ClipModel model, const Placement& placement, const CalibrationRequest& request,
+                     const CalibrationSource& source, const BatchRange& batches,
+                     const std::optional<CalibrationState>& state) {
+  Collectors collectors(placement, request);
+  BatchRange left = batches;
+  if (state) left = resume(collectors, batches, state->file_of(request.name), *state);
+  const ClipModel unobserved = model;
+  collectors.attach(model);
+  const bool image = has_quantizers(placement, Tower::kImage);
+  const bool text = has_quantizers(placement, Tower::kText);
+  const CalibrationStream stream = source.open(left.first, left.last);
+  Saver saver(request.name, state);
+  BatchRange done = {batches.first, left.first};
+  CalibrationBatch batch;
+  try {
+    while (stream(batch)) {
+      collectors.begin(done.last);
+      if (image && batch.pixels.defined()) {
+        check(model.encode_image(batch.pixels), unobserved, Tower::kImage, batch.pixels);
+      }
+      if (text && batch.tokens.defined()) run_without_padding(model, unobserved, batch.tokens);
+      batch = {};
+      ++done.last;
+      saver.after(done, collectors);
+    }
+  } catch (const Interrupted&) {
+    saver.interrupted(done, collectors);
+    throw;
+  }
+  saver.finished(done, collectors);
+  return collectors;
+}
+
+/// Throws UsageError if the statistics of a quantizer can't be put together from parts.
+void require_mergeable(const Placement& placement) {
+  for (const PlacedQuantizer& quantizer : placement) {
+    if (!quantizer.enabled || !quantizer.needs_calibration()) continue;
+    const std::string name = quantizer.id.name();
+    if (!observer_info(quantizer.spec.observer, name).depends_on_order) continue;
+    throw UsageError(
+        cat(name, ": its observer \"", quantizer.spec.observer,
+            "\" depends on the order of the data, so these can't be divided among workers; use "
+            "another, such as calibration.observer=max"),
+        {{Setting::kOverrides}});
+  }
+}
 
 }  // namespace
 
@@ -128,28 +189,23 @@ bool has_quantizers(const Placement& placement, Tower tower) {
 CalibrationData calibrate(ClipModel model, const Placement& placement,
                           const CalibrationRequest& request, const CalibrationSource& source,
                           const std::optional<CalibrationState>& state) {
+  return collected(std::move(model), placement, request, source, {0, request.batches}, state)
+      .data();
+}
+
+ObserverState gather_statistics(ClipModel model, const Placement& placement,
+                                const CalibrationRequest& request, const CalibrationSource& source,
+                                const BatchRange& batches,
+                                const std::optional<CalibrationState>& state) {
+  require_mergeable(placement);
+  return collected(std::move(model), placement, request, source, batches, state).state();
+}
+
+CalibrationData data_of(const std::vector<ObserverState>& parts, const Placement& placement,
+                        const CalibrationRequest& request) {
+  require_mergeable(placement);
   Collectors collectors(placement, request);
-  std::int64_t done = state ? resume(collectors, state->file_of(request.name), *state) : 0;
-  const ClipModel unobserved = model;
-  collectors.attach(model);
-  const bool image = has_quantizers(placement, Tower::kImage);
-  const bool text = has_quantizers(placement, Tower::kText);
-  const CalibrationStream stream = source.open(done, request.batches);
-  Saver saver(request.name, state);
-  CalibrationBatch batch;
-  try {
-    while (stream(batch)) {
-      if (image && batch.pixels.defined()) {
-        check(model.encode_image(batch.pixels), unobserved, Tower::kImage, batch.pixels);
-      }
-      if (text && batch.tokens.defined()) run_without_padding(model, unobserved, batch.tokens);
-      batch = {};
-      saver.after(++done, collectors);
-    }
-  } catch (const Interrupted&) {
-    saver.interrupted(done, collectors);
-    throw;
-  }
+  for (const ObserverState& part : parts) collectors.merge(part);
   return collectors.data();
 }
 

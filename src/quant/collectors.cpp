@@ -63,6 +63,10 @@ void Collectors::attach(ClipModel& model) const {
   }
 }
 
+void Collectors::begin(std::int64_t batch) {
+  for (const auto& [name, sample] : rows_) sample->begin(batch);
+}
+
 CalibrationData Collectors::data() const {
   CalibrationData data;
   for (const auto& [id, observer] : observers_) {
@@ -102,6 +106,17 @@ void Collectors::restore(const ObserverState& all) {
   for (const auto& [name, qkv] : attentions_) {
     const auto found = all.find(kAttentions + name);
     if (found != all.end()) *qkv = found->second;
+  }
+}
+
+void Collectors::merge(const ObserverState& all) {
+  for (const auto& [id, observer] : observers_) {
+    observer->merge(below(all, kObservers + id.name()));
+  }
+  for (const auto& [name, sample] : rows_) sample->merge(below(all, kRows + name));
+  for (const auto& [name, qkv] : attentions_) {
+    const auto found = all.find(kAttentions + name);
+    if (found != all.end() && !qkv->defined()) *qkv = found->second;
   }
 }
 

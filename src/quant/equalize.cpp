@@ -18,7 +18,7 @@ namespace {
 /// times |gain|. Only ratios between channels matter.
 constexpr double kDeviations = 3;
 
-struct Options {
+struct EqualizeOptions {
   double alpha;
   bool data_free;
   bool search = false;
@@ -58,7 +58,7 @@ at::Tensor smoothing_scale(const at::Tensor& input_amax, const at::Tensor& weigh
 
 class Equalize final : public Algorithm {
  public:
-  explicit Equalize(const Options& options) : options_(options) {}
+  explicit Equalize(const EqualizeOptions& options) : options_(options) {}
 
   bool transform_needs_rows() const override { return !options_.data_free; }
 
@@ -117,16 +117,16 @@ class Equalize final : public Algorithm {
     return channel_amax(site, at::linear(sample, part.weight, part.bias));
   }
 
-  Options options_;
+  EqualizeOptions options_;
 };
 
 }  // namespace
 
 std::shared_ptr<const Algorithm> make_equalize(const Json& json, const std::string& where) {
   require_known_keys(json, {"name", "alpha", "data_free", "search"}, where);
-  const Options options = {.alpha = json_value(json, "alpha", 0.6, where),
-                           .data_free = json_value(json, "data_free", false, where),
-                           .search = json_value(json, "search", false, where)};
+  const EqualizeOptions options = {.alpha = json_value(json, "alpha", 0.6, where),
+                                   .data_free = json_value(json, "data_free", false, where),
+                                   .search = json_value(json, "search", false, where)};
   if (!(options.alpha >= 0 && options.alpha <= 1)) {
     throw UsageError(cat(where, ": \"alpha\" is ", options.alpha, ", expected 0 to 1"));
   }
@@ -143,7 +143,7 @@ std::shared_ptr<const Algorithm> make_cross_layer_equalization(const Json& json,
                                                                const std::string& where) {
   require_known_keys(json, {"name"}, where);
   return std::make_shared<Equalize>(
-      Options{.alpha = 0.5, .data_free = true, .only_convolutions = true});
+      EqualizeOptions{.alpha = 0.5, .data_free = true, .only_convolutions = true});
 }
 
 }  // namespace clipq

@@ -16,7 +16,7 @@
 namespace clipq {
 namespace {
 
-struct Options {
+struct GptqOptions {
   double damping;      ///< of the Hessian's diagonal, as a share of its mean
   std::int64_t block;  ///< columns whose updates to later ones are applied together
   bool reorder;        ///< columns with the largest inputs first
@@ -47,7 +47,7 @@ at::Tensor compensation(const at::Tensor& rows, const at::Tensor& order, double 
 /// GPTQ (Frantar et al. 2023) with scales fixed beforehand.
 class Gptq final : public Algorithm {
  public:
-  explicit Gptq(const Options& options) : options_(options) {}
+  explicit Gptq(const GptqOptions& options) : options_(options) {}
 
   bool conversion_needs_rows() const override { return true; }
 
@@ -102,16 +102,16 @@ class Gptq final : public Algorithm {
     return columns;
   }
 
-  Options options_;
+  GptqOptions options_;
 };
 
 }  // namespace
 
 std::shared_ptr<const Algorithm> make_gptq(const Json& json, const std::string& where) {
   require_known_keys(json, {"name", "damping", "block", "reorder"}, where);
-  const Options options = {json_value(json, "damping", 0.01, where),
-                           json_value<std::int64_t>(json, "block", 128, where),
-                           json_value(json, "reorder", true, where)};
+  const GptqOptions options = {json_value(json, "damping", 0.01, where),
+                               json_value<std::int64_t>(json, "block", 128, where),
+                               json_value(json, "reorder", true, where)};
   if (!(options.damping > 0)) {
     throw UsageError(cat(where, ": \"damping\" is ", options.damping, ", expected above 0"));
   }

@@ -37,20 +37,19 @@ bool needs_full_pass(const Placement& placement, const Recipe& recipe) {
 }
 
 std::int64_t transform_batches(const Placement& placement, const Recipe& recipe,
-                               const CalibrationSource& data) {
-  if (!needs_full_pass(placement, recipe)) return data.batches;
-  return (data.batches + kTransformShare - 1) / kTransformShare;
+                               std::int64_t batches) {
+  if (!needs_full_pass(placement, recipe)) return batches;
+  return (batches + kTransformShare - 1) / kTransformShare;
 }
 
 CalibrationRequest conversion_request(const Placement& placement, const Recipe& recipe,
-                                      const CalibrationSource& data) {
+                                      std::int64_t batches) {
   return {.name = kRangesPass,
           .ranges = true,
           .rows = conversion_needs_rows(recipe) ? recipe.rows : kDiagnosisRows,
           .attention_inputs = true,
-          .batches = needs_full_pass(placement, recipe)
-                         ? data.batches
-                         : std::min(data.batches, kDiagnosisBatches)};
+          .batches =
+              needs_full_pass(placement, recipe) ? batches : std::min(batches, kDiagnosisBatches)};
 }
 
 }  // namespace
@@ -70,31 +69,66 @@ std::vector<std::filesystem::path> state_files(const CalibrationState& state,
   return files;
 }
 
+CalibrationPasses::CalibrationPasses(ClipModel model, const Placement& placement,
+                                     const Recipe& recipe, std::optional<std::int64_t> batches)
+    : model_(std::move(model)), placement_(placement), recipe_(recipe), batches_(batches) {
+  if (!batches_ && (needs_data(placement, recipe, Tower::kImage) ||
+                    needs_data(placement, recipe, Tower::kText))) {
+    throw InternalError(cat("recipe ", recipe.name, " needs data"));
+  }
+  advance();
+}
+
+void CalibrationPasses::advance() {
+  for (; algorithm_ < recipe_.algorithms.size(); ++algorithm_) {
+    const Algorithm& algorithm = *recipe_.algorithms[algorithm_];
+    if (algorithm.transform_needs_rows()) {
+      next_ = CalibrationRequest{.name = algorithm_pass(algorithm_),
+                                 .ranges = false,
+                                 .rows = recipe_.rows,
+                                 .batches = transform_batches(placement_, recipe_, *batches_)};
+      return;
+    }
+    algorithm.transform(model_, placement_, {});
+  }
+  next_.reset();
+  if (batches_) next_ = conversion_request(placement_, recipe_, *batches_);
+}
+
+void CalibrationPasses::take(CalibrationData gathered) {
+  if (algorithm_ == recipe_.algorithms.size()) {
+    calibrated_ = std::move(gathered);
+    next_.reset();
+    return;
+  }
+  recipe_.algorithms[algorithm_++]->transform(model_, placement_, gathered.rows);
+  advance();
+}
+
+QuantizedModel CalibrationPasses::convert() && {
+  return clipq::convert(std::move(model_), placement_, recipe_.algorithms, calibrated_);
+}
+
 QuantizedModel quantize_model(ClipModel model, const Placement& placement, const Recipe& recipe,
                               const std::optional<CalibrationSource>& data,
                               const std::optional<CalibrationState>& state) {
-  if (!data && (needs_data(placement, recipe, Tower::kImage) ||
-                needs_data(placement, recipe, Tower::kText))) {
-    throw InternalError(cat("recipe ", recipe.name, " needs data"));
+  std::optional<std::int64_t> batches;
+  if (data) batches = data->batches;
+  CalibrationPasses passes(std::move(model), placement, recipe, batches);
+  while (passes.next()) {
+    passes.take(calibrate(passes.model(), placement, *passes.next(), *data, state));
   }
-  for (std::size_t i = 0; i < recipe.algorithms.size(); ++i) {
-    const Algorithm& algorithm = *recipe.algorithms[i];
-    CalibrationData rows;
-    if (algorithm.transform_needs_rows()) {
-      const CalibrationRequest request = {.name = algorithm_pass(i),
-                                          .ranges = false,
-                                          .rows = recipe.rows,
-                                          .batches = transform_batches(placement, recipe, *data)};
-      rows = calibrate(model, placement, request, *data, state);
-    }
-    algorithm.transform(model, placement, rows.rows);
+  return std::move(passes).convert();
+}
+
+QuantizedModel quantize_model(ClipModel model, const Placement& placement, const Recipe& recipe,
+                              std::int64_t batches, const GatheredStatistics& statistics) {
+  CalibrationPasses passes(std::move(model), placement, recipe, batches);
+  while (passes.next()) {
+    const CalibrationRequest& pass = *passes.next();
+    passes.take(data_of(statistics.of(pass), placement, pass));
   }
-  CalibrationData calibrated;
-  if (data) {
-    calibrated =
-        calibrate(model, placement, conversion_request(placement, recipe, *data), *data, state);
-  }
-  return convert(std::move(model), placement, recipe.algorithms, calibrated);
+  return std::move(passes).convert();
 }
 
 }  // namespace clipq

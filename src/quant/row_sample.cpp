@@ -1,6 +1,7 @@
 #include "clipq/quant/row_sample.h"
 
 #include <ATen/ops/empty.h>
+#include <ATen/ops/tensor.h>
 
 #include <algorithm>
 #include <cstring>
@@ -9,6 +10,12 @@
 
 namespace clipq {
 namespace {
+
+constexpr const char* kNumbersEntry = "numbers";
+constexpr const char* kRowsEntry = "rows";
+
+/// A row's number is its batch's and, in these bits, its own within the batch.
+constexpr int kRowBits = 32;
 
 /// SplitMix64 (Steele, Lea and Flood 2014): a number's place in a fixed shuffle of all numbers.
 std::uint64_t shuffled(std::uint64_t number) {
@@ -22,25 +29,29 @@ std::uint64_t shuffled(std::uint64_t number) {
 
 RowSample::RowSample(std::int64_t capacity) : capacity_(capacity) {}
 
+void RowSample::begin(std::int64_t batch) { next_ = batch << kRowBits; }
+
 void RowSample::add(const at::Tensor& x) {
   const std::int64_t features = x.size(-1);
   const at::Tensor source = x.contiguous();
-  reserve(static_cast<std::int64_t>(kept_.size()) + source.numel() / features, features);
+  const std::int64_t count = source.numel() / features;
+  reserve(static_cast<std::int64_t>(kept_.size()) + count, features);
   const auto* values = source.const_data_ptr<float>();
-  auto* rows = rows_.mutable_data_ptr<float>();
-  for (std::int64_t i = 0; i < source.numel() / features; ++i) {
-    const std::uint64_t priority = shuffled(static_cast<std::uint64_t>(seen_++));
-    auto slot = static_cast<std::int64_t>(kept_.size());
-    if (slot == capacity_) {
-      if (priority >= kept_.front().priority) continue;
-      std::pop_heap(kept_.begin(), kept_.end());
-      slot = kept_.back().slot;
-      kept_.pop_back();
-    }
-    std::memcpy(rows + slot * features, values + i * features, features * sizeof(float));
-    kept_.push_back({priority, slot});
-    std::push_heap(kept_.begin(), kept_.end());
+  for (std::int64_t i = 0; i < count; ++i) offer(next_++, values + i * features, features);
+}
+
+void RowSample::offer(std::int64_t number, const float* row, std::int64_t features) {
+  const std::uint64_t priority = shuffled(static_cast<std::uint64_t>(number));
+  auto slot = static_cast<std::int64_t>(kept_.size());
+  if (slot == capacity_) {
+    if (priority >= kept_.front().priority) return;
+    std::pop_heap(kept_.begin(), kept_.end());
+    slot = kept_.back().slot;
+    kept_.pop_back();
   }
+  std::memcpy(rows_.mutable_data_ptr<float>() + slot * features, row, features * sizeof(float));
+  kept_.push_back({priority, number, slot});
+  std::push_heap(kept_.begin(), kept_.end());
 }
 
 void RowSample::reserve(std::int64_t count, std::int64_t features) {
@@ -53,46 +64,54 @@ void RowSample::reserve(std::int64_t count, std::int64_t features) {
   rows_ = grown;
 }
 
+std::vector<RowSample::Kept> RowSample::in_order() const {
+  std::vector<Kept> kept = kept_;
+  std::sort(kept.begin(), kept.end(),
+            [](const Kept& a, const Kept& b) { return a.number < b.number; });
+  return kept;
+}
+
 at::Tensor RowSample::rows() const {
-  return rows_.defined() ? rows_.narrow(0, 0, static_cast<std::int64_t>(kept_.size())) : rows_;
+  if (!rows_.defined()) return rows_;
+  std::vector<std::int64_t> slots;
+  for (const Kept& kept : in_order()) slots.push_back(kept.slot);
+  return rows_.index_select(0, at::tensor(slots, at::kLong));
 }
 
 ObserverState RowSample::state() const {
-  const auto count = static_cast<std::int64_t>(kept_.size());
-  at::Tensor heap = at::empty({count, 2}, at::kLong);
-  auto* entries = heap.mutable_data_ptr<std::int64_t>();
-  for (std::size_t i = 0; i < kept_.size(); ++i) {
-    entries[2 * i] = static_cast<std::int64_t>(kept_[i].priority);
-    entries[2 * i + 1] = kept_[i].slot;
-  }
-  ObserverState state = {{"seen", at::empty({}, at::kLong).fill_(seen_)}, {"heap", heap}};
-  if (rows_.defined()) state["rows"] = rows().clone();
+  std::vector<std::int64_t> numbers;
+  for (const Kept& kept : in_order()) numbers.push_back(kept.number);
+  ObserverState state = {{kNumbersEntry, at::tensor(numbers, at::kLong)}};
+  if (rows_.defined()) state[kRowsEntry] = rows();
   return state;
 }
 
 void RowSample::restore(const ObserverState& state) {
-  if (state.count("seen") == 0 || state.count("heap") == 0) {
-    throw InputError("the saved state of a row sample is incomplete");
-  }
-  seen_ = state.at("seen").item<std::int64_t>();
-  const at::Tensor& heap = state.at("heap");
   kept_.clear();
   rows_ = at::Tensor();
-  if (state.count("rows") == 0) return;
-  const at::Tensor& rows = state.at("rows");
-  const bool fits = heap.dim() == 2 && heap.size(1) == 2 && heap.scalar_type() == at::kLong &&
-                    rows.dim() == 2 && rows.scalar_type() == at::kFloat &&
-                    rows.size(0) == heap.size(0) && rows.size(0) <= capacity_;
-  const auto* entries = fits ? heap.const_data_ptr<std::int64_t>() : nullptr;
-  for (std::int64_t i = 0; fits && i < heap.size(0); ++i) {
-    kept_.push_back({static_cast<std::uint64_t>(entries[2 * i]), entries[2 * i + 1]});
+  merge(state);
+}
+
+void RowSample::merge(const ObserverState& state) {
+  if (state.count(kNumbersEntry) == 0) {
+    throw InputError("the saved state of a row sample is incomplete");
   }
-  if (!fits || !std::all_of(kept_.begin(), kept_.end(), [&](const Kept& kept) {
-        return kept.slot >= 0 && kept.slot < rows.size(0);
-      })) {
-    throw InputError("the saved state of a row sample contradicts itself");
+  const at::Tensor numbers = state.at(kNumbersEntry).contiguous();
+  const bool has_rows = state.count(kRowsEntry) > 0;
+  const at::Tensor rows =
+      has_rows ? state.at(kRowsEntry).contiguous() : at::empty({0, 1}, at::kFloat);
+  const bool fits = numbers.dim() == 1 && numbers.scalar_type() == at::kLong && rows.dim() == 2 &&
+                    rows.scalar_type() == at::kFloat && rows.size(0) == numbers.size(0) &&
+                    rows.size(0) <= capacity_ &&
+                    (!has_rows || !rows_.defined() || rows.size(1) == rows_.size(1));
+  if (!fits) throw InputError("the saved state of a row sample contradicts itself");
+  if (!has_rows) return;
+  const std::int64_t features = rows.size(1);
+  reserve(static_cast<std::int64_t>(kept_.size()) + rows.size(0), features);
+  const auto* values = rows.const_data_ptr<float>();
+  for (std::int64_t i = 0; i < rows.size(0); ++i) {
+    offer(numbers.const_data_ptr<std::int64_t>()[i], values + i * features, features);
   }
-  rows_ = rows.clone();
 }
 
 }  // namespace clipq

@@ -55,7 +55,7 @@ void count(Coverage& coverage, const LinearPart& part, const EnabledSpecs& on) {
   const bool has_input = input != on.end();
   if (has_input) coverage.multiply_adds_quantized += part.rows * weights;
   const auto input_spec = has_input ? std::optional(input->second) : std::nullopt;
-  if (why_not_native(weight->second, input_spec, part.has_windows()).empty()) {
+  if (why_not_native(weight->second, input_spec).empty()) {
     coverage.multiply_adds_native += part.rows * weights;
   }
 }

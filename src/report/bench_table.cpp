@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <initializer_list>
 
 #include "clipq/core/strings.h"
 #include "clipq/report/number_text.h"
@@ -22,6 +23,12 @@ std::string mebibytes_text(double bytes) { return fixed(bytes / (1 << 20), 1); }
 /// A number of a JSON object, which may be missing.
 double number(const Json& json, const char* key) { return json.value(key, 0.0); }
 
+/// What stands below several keys; empty if one is missing.
+Json below(Json json, std::initializer_list<std::string> keys) {
+  for (const std::string& key : keys) json = Json(json.value(key, Json::object()));
+  return json;
+}
+
 std::string rates_text(const std::vector<const Result*>& results) {
   Table table({{"what"},
                {"model"},
@@ -39,10 +46,7 @@ std::string rates_text(const std::vector<const Result*>& results) {
         const auto measured = result->latency.find(what);
         if (measured == result->latency.end() || measured->second.count(batch) == 0) continue;
         const LatencyStats& stats = measured->second.at(batch);
-        const Json rates = result->details[kBench]
-                               .value("rates", Json::object())
-                               .value(what, Json::object())
-                               .value(std::to_string(batch), Json::object());
+        const Json rates = below(result->details[kBench], {"rates", what, std::to_string(batch)});
         table.add_row({cat(what, " b", batch), file_name(*result), number_text(stats.min_ms),
                        number_text(stats.median_ms), number_text(stats.p95_ms), cat(stats.repeats),
                        fixed(number(rates, "items_per_second"), 1), fixed(number(rates, "gops"), 0),
@@ -117,10 +121,7 @@ std::string end_to_end_text(const std::vector<const Result*>& results) {
                {"forward core ms", Align::kRight}});
   for (const auto& [batch, unused] : images["by_batch_size"].items()) {
     for (const Result* result : results) {
-      const Json measured = result->details[kBench]
-                                .value("end_to_end", Json::object())
-                                .value("by_batch_size", Json::object())
-                                .value(batch, Json::object());
+      const Json measured = below(result->details[kBench], {"end_to_end", "by_batch_size", batch});
       if (measured.empty()) continue;
       const double rate = number(measured, "images_per_second");
       const auto stage = [&measured](const char* name) {

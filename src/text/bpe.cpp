@@ -6,6 +6,7 @@
 #include "clipq/core/error.h"
 #include "clipq/core/strings.h"
 #include "clipq/text/unicode.h"
+#include "pair_key.h"
 
 namespace clipq {
 namespace {
@@ -16,10 +17,6 @@ constexpr std::int32_t kBytes = 256;
 /// The bytes whose Latin-1 character prints; these keep their code point in a merges file.
 bool prints(int byte) {
   return (byte >= 33 && byte <= 126) || (byte >= 161 && byte <= 172) || byte >= 174;
-}
-
-std::uint64_t pair_key(std::int32_t left, std::int32_t right) {
-  return static_cast<std::uint64_t>(left) << 32 | static_cast<std::uint32_t>(right);
 }
 
 /// The lines after the header, at most kMaxMerges, without empty ones at the end.

@@ -11,6 +11,7 @@
 #include "clipq/core/strings.h"
 #include "clipq/text/gzip.h"
 #include "clipq/text/unicode.h"
+#include "pair_key.h"
 
 namespace clipq {
 namespace {
@@ -29,10 +30,6 @@ class ByteFallbackEncoder final : public TokenEncoder {
  private:
   const ByteFallbackModel& model_;
 };
-
-std::uint64_t pair_key(std::int32_t left, std::int32_t right) {
-  return static_cast<std::uint64_t>(left) << 32U | static_cast<std::uint32_t>(right);
-}
 
 SortedJson parse_model(const std::string& text, const std::string& where) {
   SortedJson model = parse_sorted_json(text, where);

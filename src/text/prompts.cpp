@@ -77,6 +77,7 @@ std::vector<std::string> with_placeholder(std::vector<std::string> templates,
 Json json_asset(const char* name) { return parse_json(asset(name), name); }
 
 std::vector<std::string> clip_benchmark_templates(const DatasetKeys& data) {
+  if (!data.templates.empty()) return with_placeholder(data.templates, "templates of the data");
   return select(json_asset(kTemplatesAsset), data, "built-in templates",
                 {{Setting::kTemplates, "imagenet7"}});
 }

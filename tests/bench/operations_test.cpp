@@ -70,7 +70,8 @@ TEST(GemmPeak, IsMeasured) {
   EXPECT_EQ(peak.of(""), peak.float32_gops);
   EXPECT_EQ(peak.of("portable"), peak.int8_gops);
   EXPECT_EQ(peak.of("float32 (7), portable (1)"), peak.float32_gops);
-  EXPECT_EQ(peak.of(peak.fp8_kernels), peak.fp8_gops);
+  // Without bfloat16 they are float32 kernels, than which LibTorch's may be faster.
+  EXPECT_GE(peak.of(peak.fp8_kernels), peak.fp8_gops);
 }
 
 TEST(TimedTask, IsForImagesTextsAndPrompts) {

@@ -151,7 +151,7 @@ class Engine(CliTest):
         (self.folder / "merges.txt").write_text("#version: test\nr e\nre d</w>\nb l\nbl u\nu e</w>\n")
         for change in (("--set", "calibration.samples=100"), ("--bpe", self.folder / "merges.txt"), ("--component", "image"),
                        ("--set", "*.input_quantizer.bits=8"), ("--calib-samples", "40")):
-            self.fails(3, "another model, recipe or data", *arguments, "-o", output, "--resume", *change)
+            self.fails(3, "another model, recipe, data or part", *arguments, "-o", output, "--resume", *change)
 
     def test_state_of_another_calibration_is_refused(self):
         path, _ = self.checkpoint()

@@ -1,6 +1,7 @@
 """The rest of the program: version, lists, doctor, demo, install."""
 import json
 import os
+import pathlib
 import subprocess
 import unittest
 
@@ -25,6 +26,8 @@ class Program(CliTest):
         self.assertEqual(facts["attention"]["paths"], here)
         self.assertIn(facts["attention"]["long_towers"], here)
         self.assertEqual(facts["tokenizer"]["entries"], 49408)
+        module = pathlib.Path(os.environ["CLIPQ_BUILD"]) / "libclipq_parquet.so"
+        self.assertEqual(facts["parquet"]["available"], module.exists(), facts["parquet"])
         self.assertTrue(facts["libtorch"]["version"].startswith("2."))
         self.assertRegex(facts["libtorch"]["file"], r"libtorch_cpu\.so")
         self.assertTrue(os.path.exists(facts["libtorch"]["file"]))

@@ -24,7 +24,7 @@ std::size_t entries(const std::filesystem::path& folder) {
 
 /// What the InputError says that `action` throws; empty if it throws none.
 template <typename Action>
-std::string message_of(const Action& action) {
+std::string input_error(const Action& action) {
   try {
     action();
   } catch (const InputError& failure) {
@@ -97,10 +97,10 @@ TEST(AtomicFile, FollowsLinksAlsoToWhatIsNotThereYet) {
   EXPECT_TRUE(std::filesystem::is_symlink(folder / "link"));
   EXPECT_EQ(read_file(folder / "deep/target.txt"), "text");
   std::filesystem::create_symlink("missing/target.txt", folder / "lost");
-  EXPECT_THAT(message_of([&] { write_file(folder / "lost", "text"); }),
+  EXPECT_THAT(input_error([&] { write_file(folder / "lost", "text"); }),
               HasSubstr("missing does not exist"));
   std::filesystem::create_symlink("circle", folder / "circle");
-  EXPECT_THAT(message_of([&] { write_file(folder / "circle", "text"); }),
+  EXPECT_THAT(input_error([&] { write_file(folder / "circle", "text"); }),
               HasSubstr("a broken symbolic link"));
 }
 

@@ -13,7 +13,7 @@ using ::testing::HasSubstr;
 using ::testing::Not;
 using ::testing::StartsWith;
 
-std::string message_of(const std::string& text) {
+std::string parse_error(const std::string& text) {
   try {
     parse_json(text, "a.json");
   } catch (const InputError& failure) {
@@ -46,7 +46,7 @@ TEST(ParseJson, SaysInPlainWordsWhatWasExpectedWhere) {
       {"[1e999]", "", "a number in it is too large"},
   };
   for (const Case& each : cases) {
-    EXPECT_THAT(message_of(each.text),
+    EXPECT_THAT(parse_error(each.text),
                 AllOf(StartsWith(each.place.empty() ? "a.json: " : "a.json:" + each.place),
                       HasSubstr("not valid JSON: "), HasSubstr(each.words),
                       Not(HasSubstr("json.exception")), Not(HasSubstr("\xff"))))
@@ -70,16 +70,16 @@ TEST(ParseJson, ReadsObjectsOfManyKeysInOrder) {
 
 TEST(ParseJson, ReadsUtf16WithAMarkAndRefusesOtherEncodings) {
   EXPECT_EQ(parse_json(std::string_view("\xff\xfe[\0]\0", 6), "a.json"), Json::array());
-  EXPECT_THAT(message_of("[\"caf\xe9\"]"), HasSubstr("a.json:1: byte 6 of the line is 0xE9"));
+  EXPECT_THAT(parse_error("[\"caf\xe9\"]"), HasSubstr("a.json:1: byte 6 of the line is 0xE9"));
 }
 
 TEST(ParseJson, RefusesDocumentsThatOneCouldNotCopy) {
   const int levels = 100'000;
-  EXPECT_THAT(message_of(std::string(levels, '[') + std::string(levels, ']')),
+  EXPECT_THAT(parse_error(std::string(levels, '[') + std::string(levels, ']')),
               HasSubstr("more than 200 levels deep"));
   std::string objects;
   for (int i = 0; i < levels; ++i) objects += "{\"a\":";
-  EXPECT_THAT(message_of(objects), HasSubstr("more than 200 levels deep"));
+  EXPECT_THAT(parse_error(objects), HasSubstr("more than 200 levels deep"));
   EXPECT_EQ(parse_json("[\"" + std::string(levels, '[') + "\\\"[\"]", "").size(), 1u);
   EXPECT_TRUE(json_or_text(std::string(levels, '[') + std::string(levels, ']')).is_string());
 }

@@ -20,7 +20,7 @@ using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using namespace std::string_literals;
 
-std::string message_of(const std::string& bytes) {
+std::string utf8_error(const std::string& bytes) {
   try {
     utf8_text(bytes, "x.txt");
   } catch (const InputError& failure) {
@@ -38,13 +38,13 @@ TEST(Utf8Text, ReadsWhatBeginsWithAMark) {
 }
 
 TEST(Utf8Text, NamesTheFirstByteThatIsNoText) {
-  EXPECT_THAT(message_of("good\ncaf\xE9 au lait"),
+  EXPECT_THAT(utf8_error("good\ncaf\xE9 au lait"),
               AllOf(HasSubstr("x.txt:2: byte 4 of the line is 0xE9"), HasSubstr("UTF-8")));
-  EXPECT_THAT(message_of("a\0b\0"s), HasSubstr("x.txt:1: byte 2 of the line is 0x00"));
-  EXPECT_THAT(message_of("\xED\xA0\x80"), HasSubstr("0xED"));       // half of a pair
-  EXPECT_THAT(message_of("\xC0\xAF"), HasSubstr("0xC0"));           // longer than it need be
-  EXPECT_THAT(message_of("\xFF\xFE\x61"s), HasSubstr("UTF-16LE"));  // half a unit
-  EXPECT_THAT(message_of("\xFF\xFE\x3D\xD8\x61\0"s), HasSubstr("UTF-16LE"));
+  EXPECT_THAT(utf8_error("a\0b\0"s), HasSubstr("x.txt:1: byte 2 of the line is 0x00"));
+  EXPECT_THAT(utf8_error("\xED\xA0\x80"), HasSubstr("0xED"));       // half of a pair
+  EXPECT_THAT(utf8_error("\xC0\xAF"), HasSubstr("0xC0"));           // longer than it need be
+  EXPECT_THAT(utf8_error("\xFF\xFE\x61"s), HasSubstr("UTF-16LE"));  // half a unit
+  EXPECT_THAT(utf8_error("\xFF\xFE\x3D\xD8\x61\0"s), HasSubstr("UTF-16LE"));
 }
 
 TEST(ReadText, HoldsForJsonToo) {

@@ -67,7 +67,8 @@ TEST(DatasetKinds, ListsEachWithADescription) {
     names.push_back(kind.name);
     EXPECT_THAT(kind.description, Not(IsEmpty()));
   }
-  EXPECT_THAT(names, ElementsAre("cifar100", "cifar10", "imagefolder", "coco", "flickr", "images"));
+  EXPECT_THAT(names,
+              ElementsAre("cifar100", "cifar10", "imagefolder", "coco", "flickr", "images", "wds"));
 }
 
 TEST(Cifar, ReadsRecordsOfBothLayouts) {

@@ -27,7 +27,7 @@ class Numbers : public Dataset {
   explicit Numbers(std::int64_t size) : Dataset("numbers:"), size_(size) {}
 
   std::int64_t size() const override { return size_; }
-  Image image(std::int64_t i) const override {
+  Image image_part(std::int64_t i, const NeededPixels& /*needed*/) const override {
     ++decoded;
     std::this_thread::sleep_for(std::chrono::microseconds(500 * (3 - i % 4)));
     if (i >= broken_from) throw InputError(cat("picture ", i, " is broken"));

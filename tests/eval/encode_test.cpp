@@ -2,10 +2,8 @@
 
 #include <gmock/gmock.h>
 
-#include <atomic>
-
 #include "clipq/core/error.h"
-#include "clipq/core/strings.h"
+#include "greys.h"
 #include "temporary_folder.h"
 #include "tiny_clip.h"
 
@@ -13,40 +11,13 @@ namespace clipq {
 namespace {
 
 using ::testing::AllOf;
+using testing::any_tokenizer;
 using ::testing::ElementsAre;
+using testing::Greys;
 using ::testing::HasSubstr;
 using testing::max_difference;
 using ::testing::ThrowsMessage;
 using testing::tiny_clip;
-
-/// Merges that give the tiny model's vocabulary: none of its texts is ever tokenized here.
-const Tokenizer& any_tokenizer() {
-  static const Tokenizer tokenizer = Tokenizer::standard();
-  return tokenizer;
-}
-
-/// Grey pictures; counts how often one is decoded. Those in `broken` can't be.
-class Greys : public Dataset {
- public:
-  explicit Greys(std::vector<std::int64_t> broken = {})
-      : Dataset("greys:"), broken_(std::move(broken)) {}
-  std::int64_t size() const override { return 10; }
-  Image image(std::int64_t i) const override {
-    ++decoded;
-    if (std::find(broken_.begin(), broken_.end(), i) != broken_.end()) {
-      throw InputError(cat(item_name(i), " is truncated"));
-    }
-    return {16, 16, std::vector<std::uint8_t>(16 * 16 * 3, static_cast<std::uint8_t>(20 * i))};
-  }
-  std::string item_name(std::int64_t i) const override { return cat("grey", i, ".png"); }
-  std::string layout() const override { return "greys"; }
-  std::string image_hash(std::int64_t i) const override { return cat(i); }
-
-  mutable std::atomic<int> decoded = 0;
-
- private:
-  std::vector<std::int64_t> broken_;
-};
 
 EvaluatedModel evaluated(const ClipModel& model, const std::string& name) {
   return {&model, &any_tokenizer(), name, "weights of " + name};

@@ -24,7 +24,7 @@ class Labelled : public Dataset {
         keys_(std::move(keys)),
         labels_(std::move(labels)) {}
   std::int64_t size() const override { return static_cast<std::int64_t>(labels_.size()); }
-  Image image(std::int64_t) const override { return {}; }
+  Image image_part(std::int64_t, const NeededPixels&) const override { return {}; }
   std::string item_name(std::int64_t i) const override { return "item" + std::to_string(i); }
   std::string layout() const override { return name_; }
   std::string image_hash(std::int64_t) const override { return ""; }

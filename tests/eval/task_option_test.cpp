@@ -66,7 +66,7 @@ TEST(TaskOption, SchemaHasTheSameValues) {
   }
   std::vector<std::string> known;
   for (const auto& [key, property] : schema.at("properties").items()) known.push_back(key);
-  EXPECT_THAT(known, testing::UnorderedElementsAreArray(keys));
+  EXPECT_THAT(known, ::testing::UnorderedElementsAreArray(keys));
 }
 
 TEST(TaskOption, SchemaGivesThemToTheSameTasks) {
@@ -106,10 +106,10 @@ TEST(TaskOption, FirstChoiceIsTheDefault) {
 }
 
 TEST(TaskOption, BelongsToTasks) {
-  EXPECT_THAT(tasks_with_option("recall-k"), testing::ElementsAre("zeroshot_retrieval"));
+  EXPECT_THAT(tasks_with_option("recall-k"), ::testing::ElementsAre("zeroshot_retrieval"));
   EXPECT_THAT(tasks_with_option("per-class"),
-              testing::ElementsAre("zeroshot_classification", "linear_probe"));
-  EXPECT_THAT(tasks_with_option("recall"), testing::IsEmpty());
+              ::testing::ElementsAre("zeroshot_classification", "linear_probe"));
+  EXPECT_THAT(tasks_with_option("recall"), ::testing::IsEmpty());
   EXPECT_NO_THROW(require_task_takes("pairs", "--pairs", "drift", ""));
   try {
     require_task_takes("templates", "--templates", "linear_probe", "leave it out");

@@ -4,10 +4,10 @@
 #include <ATen/ops/scaled_dot_product_attention.h>
 #include <gmock/gmock.h>
 
-#include <algorithm>
 #include <limits>
 
 #include "clipq/core/strings.h"
+#include "paths_by_name.h"
 #include "tensors.h"
 
 namespace clipq {
@@ -39,9 +39,7 @@ at::Tensor reference(const at::Tensor& qkv, std::int64_t queries, bool causal) {
 class EveryAttentionPath : public ::testing::TestWithParam<std::string> {
  protected:
   void SetUp() override {
-    for (const AttentionPath& path : attention_paths()) {
-      if (path.name == GetParam()) path_ = &path;
-    }
+    path_ = &testing::named(attention_paths(), GetParam());
     if (!path_->supported()) GTEST_SKIP() << "this processor lacks " << GetParam();
   }
 
@@ -86,11 +84,7 @@ TEST_P(EveryAttentionPath, NaNStaysNaN) {
 
 INSTANTIATE_TEST_SUITE_P(AttentionPath, EveryAttentionPath,
                          ::testing::Values("amx-bf16", "avx512-bf16", "float32"),
-                         [](const auto& test) {
-                           std::string name = test.param;
-                           std::replace(name.begin(), name.end(), '-', '_');
-                           return name;
-                         });
+                         [](const auto& test) { return testing::identifier(test.param); });
 
 TEST(AttentionPath, TheFastestIsSupported) {
   for (const std::int64_t tokens : {1, 77, 197, 577}) {

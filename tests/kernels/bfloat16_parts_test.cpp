@@ -8,11 +8,15 @@
 #include <random>
 #include <vector>
 
+#include "tensors.h"
+
 namespace clipq {
 namespace {
 
+using testing::kInfinity;
+using testing::kNan;
+
 constexpr float kLargest = std::numeric_limits<float>::max();
-constexpr float kInfinity = std::numeric_limits<float>::infinity();
 
 float from_bfloat16(std::uint32_t half) { return std::bit_cast<float>(half << 16U); }
 
@@ -54,7 +58,7 @@ TEST(SplitToBfloat16, PartsSumToTheFloat) {
 TEST(SplitToBfloat16, WhatIsNotFiniteIsInTheUpperPart) {
   const std::vector<float> x = {kInfinity,
                                 -kInfinity,
-                                std::numeric_limits<float>::quiet_NaN(),
+                                kNan,
                                 std::bit_cast<float>(0xFFFFFFFFU),
                                 std::bit_cast<float>(0x7FFFFFFFU),
                                 std::bit_cast<float>(0x7F800001U),

@@ -7,13 +7,13 @@
 #include <ATen/ops/linspace.h>
 #include <gmock/gmock.h>
 
-#include <limits>
-
 #include "tensors.h"
 
 namespace clipq {
 namespace {
 
+using testing::kInfinity;
+using testing::kNan;
 using testing::random_normal;
 
 struct Grid {
@@ -49,7 +49,7 @@ class EveryGrid : public ::testing::TestWithParam<std::tuple<Grid, RangeKind>> {
 /// Rows that are hard to quantize: ordinary, constant, zero, one-sided, huge, tiny, many
 /// magnitudes, halfway between two values, and of every magnitude that FP8 has around its smallest
 /// numbers.
-at::Tensor hard_rows(std::int64_t width) {
+at::Tensor hard_float_rows(std::int64_t width) {
   const at::Tensor x = random_normal({9, width}, 3);
   x[1].fill_(0.3);
   x[2].zero_();
@@ -66,7 +66,7 @@ TEST_P(EveryGrid, ValuesAreThoseOfTheReferenceNumerics) {
   const ActivationQuantizer reference = quantizer();
   const ValueRule rule = value_rule(reference);
   for (const std::int64_t width : {1, 3, 15, 16, 17, 64, 100, 768}) {
-    const at::Tensor x = hard_rows(width);
+    const at::Tensor x = hard_float_rows(width);
     const at::Tensor expected = reference.simulate(x);
     for (std::int64_t row = 0; row < x.size(0); ++row) {
       const at::Tensor values = at::empty({width});
@@ -83,10 +83,9 @@ TEST_P(EveryGrid, ValuesAreThoseOfTheReferenceNumerics) {
 }
 
 TEST_P(EveryGrid, WhatIsNotFiniteBecomesWhatItDoesInTheReferenceNumerics) {
-  constexpr float kInfinity = std::numeric_limits<float>::infinity();
   const ActivationQuantizer reference = quantizer();
   const ValueRule rule = value_rule(reference);
-  for (const float odd : {kInfinity, -kInfinity, std::numeric_limits<float>::quiet_NaN()}) {
+  for (const float odd : {kInfinity, -kInfinity, kNan}) {
     const at::Tensor x = random_normal({40}, 3);
     x[3].fill_(odd);
     x[37].fill_(odd);

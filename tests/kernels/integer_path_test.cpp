@@ -7,9 +7,8 @@
 #include <ATen/ops/zeros.h>
 #include <gmock/gmock.h>
 
-#include <algorithm>
-
 #include "clipq/core/error.h"
+#include "paths_by_name.h"
 #include "tensors.h"
 
 namespace clipq {
@@ -81,9 +80,7 @@ at::Tensor reference(const Codes& codes, std::int64_t first, std::int64_t count)
 class EveryPath : public ::testing::TestWithParam<std::string> {
  protected:
   void SetUp() override {
-    for (const IntegerPath& path : integer_paths()) {
-      if (path.name == GetParam()) path_ = &path;
-    }
+    path_ = &testing::named(integer_paths(), GetParam());
     if (!path_->supported()) GTEST_SKIP() << "this processor lacks " << GetParam();
   }
 
@@ -145,18 +142,9 @@ TEST_P(EveryPath, GivesTheExactIntegersOfManyRows) {
   EXPECT_TRUE(out.equal(reference(codes, 0, 3)));
 }
 
-std::vector<std::string> path_names() {
-  std::vector<std::string> names;
-  for (const IntegerPath& path : integer_paths()) names.emplace_back(path.name);
-  return names;
-}
-
-INSTANTIATE_TEST_SUITE_P(IntegerPath, EveryPath, ::testing::ValuesIn(path_names()),
-                         [](const auto& test) {
-                           std::string name = test.param;
-                           std::replace(name.begin(), name.end(), '-', '_');
-                           return name;
-                         });
+INSTANTIATE_TEST_SUITE_P(IntegerPath, EveryPath,
+                         ::testing::ValuesIn(testing::names_of(integer_paths())),
+                         [](const auto& test) { return testing::identifier(test.param); });
 
 TEST(IntegerPath, ThoseThatSaturateRefuseEightBitsOnBothSides) {
   const Codes codes = random_codes(1, 8, 8, 127, 255);

@@ -22,7 +22,7 @@ namespace {
 using testing::max_difference;
 using testing::random_normal;
 
-QuantizerSpec spec_of(Scheme scheme, RangeKind range, int bits) {
+QuantizerSpec row_spec(Scheme scheme, RangeKind range, int bits) {
   QuantizerSpec spec;
   spec.bits = bits;
   spec.scheme = scheme;
@@ -33,7 +33,7 @@ QuantizerSpec spec_of(Scheme scheme, RangeKind range, int bits) {
 
 /// Rows that are hard to quantize: ordinary, constant, zero, one-sided, huge, tiny, and one with
 /// values halfway between codes.
-at::Tensor hard_rows(std::int64_t width) {
+at::Tensor hard_integer_rows(std::int64_t width) {
   const at::Tensor x = random_normal({8, width}, 3);
   x[1].fill_(0.3);
   x[2].zero_();
@@ -49,9 +49,9 @@ class EveryRule : public ::testing::TestWithParam<std::tuple<Scheme, RangeKind, 
 
 TEST_P(EveryRule, CodesAreThoseOfTheReferenceNumerics) {
   const auto [scheme, range, bits] = GetParam();
-  const QuantizerSpec spec = spec_of(scheme, range, bits);
+  const QuantizerSpec spec = row_spec(scheme, range, bits);
   for (const std::int64_t width : {1, 3, 15, 16, 17, 64, 100, 768}) {
-    const at::Tensor x = hard_rows(width);
+    const at::Tensor x = hard_integer_rows(width);
     const Scales scales = range == RangeKind::kDynamic
                               ? scales_for(spec, range_of(x, spec))
                               : scales_for(spec, {at::full({}, -1.5F), at::full({}, 2.5F)});

@@ -1,7 +1,6 @@
 #include "clipq/kernels/dequantized_linear.h"
 
-#include <algorithm>
-
+#include "clipq/native/dequantized_convolution.h"
 #include "linear_under_test.h"
 
 namespace clipq {
@@ -13,7 +12,7 @@ using testing::LinearUnderTest;
 using testing::random_normal;
 using testing::weight_in;
 
-std::vector<Kinds> kinds() {
+std::vector<Kinds> dequantized_kinds() {
   using enum Format;
   using enum Granularity;
   using enum RangeKind;
@@ -43,27 +42,17 @@ std::vector<Kinds> kinds() {
   };
 }
 
-class EveryDequantizedLinear : public ::testing::TestWithParam<std::tuple<std::string, Kinds>> {
+class EveryDequantizedLinear : public testing::LinearOnPath<FloatPath> {
  protected:
-  void SetUp() override {
-    const std::string& name = std::get<0>(GetParam());
-    for (const FloatPath& path : float_paths()) {
-      if (path.name == name) path_ = &path;
-    }
-    if (!path_->supported()) GTEST_SKIP() << "this processor lacks " << name;
-  }
+  EveryDequantizedLinear() : LinearOnPath(float_paths()) {}
 
   LinearUnderTest linear() const {
     const auto make = [this](const LinearContents& contents) {
-      auto linear = std::make_shared<DequantizedLinear>(*contents.quantized, contents.bias,
-                                                        contents.input, path_);
-      EXPECT_EQ(linear->path_name(), path_->name);
-      return linear;
+      return std::make_shared<DequantizedLinear>(*contents.quantized, contents.bias, contents.input,
+                                                 path());
     };
-    return {std::get<1>(GetParam()), make, 2e-6 + path_->rounding};
+    return under_test(make, 2e-6 + path()->rounding);
   }
-
-  const FloatPath* path_ = nullptr;
 };
 
 TEST_P(EveryDequantizedLinear, ComputesWhatSimulateDoesOnOddShapes) {
@@ -92,11 +81,25 @@ TEST_P(EveryDequantizedLinear, ANaNStaysInItsRowUnlessARangeSpansRows) {
   linear().expect_nan_stays();
 }
 
+TEST_P(EveryDequantizedLinear, ConvolvesAsSimulateDoes) {
+  for (const std::int64_t channels : {3, 20}) {
+    for (const ConvolutionWindow& window : {ConvolutionWindow{3, 1}, ConvolutionWindow{3, 2}}) {
+      const at::Tensor map = random_normal({3, 7, 6, channels}, 5).add_(0.3);
+      const Kinds& kinds = std::get<1>(GetParam());
+      const SimulatedLinear layer = testing::layer_of(kinds, unfold(map, window), 10, true);
+      const LinearContents contents = *layer.contents();
+      const DequantizedConvolution native(*contents.quantized, contents.bias, contents.input,
+                                          path(), window);
+      testing::expect_convolves(native, layer, map, window, 1e-5 + path()->rounding);
+    }
+  }
+}
+
 /// Each path with what it is exact for, whether or not this processor has it.
 std::vector<std::tuple<std::string, Kinds>> paths_with_kinds() {
   std::vector<std::tuple<std::string, Kinds>> all;
   for (const FloatPath& path : float_paths()) {
-    for (const Kinds& each : kinds()) {
+    for (const Kinds& each : dequantized_kinds()) {
       if (path.exact(each.weight, each.input)) all.emplace_back(path.name, each);
     }
   }
@@ -104,11 +107,7 @@ std::vector<std::tuple<std::string, Kinds>> paths_with_kinds() {
 }
 
 INSTANTIATE_TEST_SUITE_P(DequantizedLinear, EveryDequantizedLinear,
-                         ::testing::ValuesIn(paths_with_kinds()), [](const auto& test) {
-                           std::string name = std::get<0>(test.param);
-                           std::replace(name.begin(), name.end(), '-', '_');
-                           return name + "_" + std::get<1>(test.param).name;
-                         });
+                         ::testing::ValuesIn(paths_with_kinds()), testing::case_name);
 
 }  // namespace
 }  // namespace clipq

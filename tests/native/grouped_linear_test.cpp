@@ -2,8 +2,6 @@
 
 #include <ATen/ops/cat.h>
 
-#include <algorithm>
-
 #include "linear_under_test.h"
 
 namespace clipq {
@@ -19,7 +17,7 @@ QuantizerSpec int4_in_groups(std::int64_t size) {
   return weight_in(Format::kInt4, Granularity::kGroup, Scheme::kSymmetric, size);
 }
 
-std::vector<Kinds> kinds() {
+std::vector<Kinds> grouped_kinds() {
   using enum Granularity;
   using enum RangeKind;
   return {{"AffineToken", int4_in_groups(64),
@@ -33,27 +31,17 @@ std::vector<Kinds> kinds() {
            input_in(Format::kInt8, kDynamic, kToken, Scheme::kAffine)}};
 }
 
-class EveryGroupedLinear : public ::testing::TestWithParam<std::tuple<std::string, Kinds>> {
+class EveryGroupedLinear : public testing::LinearOnPath<IntegerPath> {
  protected:
-  void SetUp() override {
-    const std::string& name = std::get<0>(GetParam());
-    for (const IntegerPath& path : integer_paths()) {
-      if (path.name == name) path_ = &path;
-    }
-    if (!path_->supported()) GTEST_SKIP() << "this processor lacks " << name;
-  }
+  EveryGroupedLinear() : LinearOnPath(integer_paths()) {}
 
   LinearUnderTest linear() const {
     const auto make = [this](const LinearContents& contents) {
-      auto linear = std::make_shared<GroupedLinear>(*contents.quantized, contents.bias,
-                                                    *contents.input, path_);
-      EXPECT_EQ(linear->path_name(), path_->name);
-      return linear;
+      return std::make_shared<GroupedLinear>(*contents.quantized, contents.bias, *contents.input,
+                                             path());
     };
-    return {std::get<1>(GetParam()), make, 2e-6};
+    return under_test(make, 2e-6);
   }
-
-  const IntegerPath* path_ = nullptr;
 };
 
 TEST_P(EveryGroupedLinear, ComputesWhatSimulateDoesOnOddShapes) {
@@ -94,12 +82,8 @@ std::vector<std::string> paths_with_groups() {
 
 INSTANTIATE_TEST_SUITE_P(GroupedLinear, EveryGroupedLinear,
                          ::testing::Combine(::testing::ValuesIn(paths_with_groups()),
-                                            ::testing::ValuesIn(kinds())),
-                         [](const auto& test) {
-                           std::string name = std::get<0>(test.param);
-                           std::replace(name.begin(), name.end(), '-', '_');
-                           return name + "_" + std::get<1>(test.param).name;
-                         });
+                                            ::testing::ValuesIn(grouped_kinds())),
+                         testing::case_name);
 
 TEST(WhyNotGrouped, NamesWhatIsInTheWay) {
   const auto reason = [](const QuantizerSpec& weight, const std::optional<QuantizerSpec>& input,

@@ -7,9 +7,13 @@
 #include <limits>
 #include <memory>
 #include <optional>
+#include <string>
+#include <tuple>
+#include <vector>
 
 #include "clipq/native/native_linear.h"
 #include "clipq/quant/simulated_layers.h"
+#include "paths_by_name.h"
 #include "reference_linear.h"
 #include "tensors.h"
 
@@ -101,5 +105,38 @@ struct LinearUnderTest {
     EXPECT_EQ(broken.sum().item<std::int64_t>(), native.needs_whole_batch() ? 40 * 70 : 70);
   }
 };
+
+/// Tests of linear layers on each path of a kind, skipped where the processor lacks it.
+template <typename Path>
+class LinearOnPath : public ::testing::TestWithParam<std::tuple<std::string, Kinds>> {
+ protected:
+  explicit LinearOnPath(const std::vector<Path>& paths)
+      : path_(&named(paths, std::get<0>(GetParam()))) {}
+
+  void SetUp() override {
+    if (!path_->supported()) GTEST_SKIP() << "this processor lacks " << path_->name;
+  }
+
+  /// @param make the layer on path()
+  template <typename Make>
+  LinearUnderTest under_test(const Make& make, double tolerance) const {
+    const auto make_on_path = [this, make](const LinearContents& contents) {
+      const std::shared_ptr<const PanelLinear> linear = make(contents);
+      EXPECT_EQ(linear->path_name(), path_->name);
+      return linear;
+    };
+    return {std::get<1>(GetParam()), make_on_path, tolerance};
+  }
+
+  const Path* path() const { return path_; }
+
+ private:
+  const Path* path_;
+};
+
+/// What GoogleTest calls a case of LinearOnPath.
+inline std::string case_name(const ::testing::TestParamInfo<std::tuple<std::string, Kinds>>& test) {
+  return identifier(std::get<0>(test.param)) + "_" + std::get<1>(test.param).name;
+}
 
 }  // namespace clipq::testing

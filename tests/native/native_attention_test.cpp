@@ -33,7 +33,7 @@ ActivationQuantizer int8(Scheme scheme, int bits, float low, float high) {
 }
 
 /// As the shipped recipes have them, and each quantizer alone.
-std::vector<std::pair<std::string, AttentionQuantizers>> kinds() {
+std::vector<std::pair<std::string, AttentionQuantizers>> attention_kinds() {
   const ActivationQuantizer operand = int8(Scheme::kSymmetric, 8, -3, 2.5);
   const ActivationQuantizer lopsided = int8(Scheme::kAffine, 7, -1, 2.5);
   const ActivationQuantizer softmax = int8(Scheme::kAffine, 7, 0, 1);
@@ -75,7 +75,7 @@ at::Tensor by_heads(const Attention& attention, const at::Tensor& qkv) {
 /// Softmax and sums in another order may move a number across the edge between two codes of the
 /// softmax or of the output, but few of them and by one code.
 TEST(NativeAttention, IsWhatSimulateComputes) {
-  for (const auto& [name, quantizers] : kinds()) {
+  for (const auto& [name, quantizers] : attention_kinds()) {
     for (const bool causal : {false, true}) {
       for (const auto& [tokens, head_width] :
            std::vector<std::pair<int, int>>{{1, 4}, {5, 6}, {50, 64}, {77, 64}, {197, 80}}) {
@@ -94,7 +94,7 @@ TEST(NativeAttention, IsWhatSimulateComputes) {
 }
 
 TEST(NativeAttention, NaNStaysNaN) {
-  for (const auto& [name, quantizers] : kinds()) {
+  for (const auto& [name, quantizers] : attention_kinds()) {
     at::Tensor qkv = random_normal({40, 3 * 64}, 3);
     qkv[7].fill_(std::numeric_limits<float>::quiet_NaN());
     const SimulatedAttention simulated(1, false, quantizers);

@@ -4,12 +4,13 @@
 #include <ATen/ops/zeros.h>
 #include <gmock/gmock.h>
 
-#include <algorithm>
 #include <limits>
 
 #include "clipq/kernels/integer_linear.h"
+#include "clipq/native/columns_by_position.h"
 #include "clipq/native/native_convolution.h"
 #include "clipq/quant/simulated_layers.h"
+#include "paths_by_name.h"
 #include "reference_linear.h"
 #include "tensors.h"
 
@@ -128,15 +129,6 @@ TEST_P(EveryKernel, ComputesWhatSimulateDoesOnExtremeValues) {
   expect_simulated(at::zeros({3, 70}), 66, true);
 }
 
-/// What simulate defines of a map's windows, summed in float64.
-at::Tensor convolved(const SimulatedLinear& layer, const at::Tensor& map,
-                     const ConvolutionWindow& window) {
-  const at::Tensor items = layer.input()->simulate(map.flatten(1)).view(map.sizes());
-  const at::Tensor weight = dequantize(*layer.contents()->quantized).to(at::kDouble);
-  return at::linear(unfold(items.to(at::kDouble), window), weight,
-                    layer.contents()->bias.to(at::kDouble));
-}
-
 TEST_P(EveryKernel, ConvolvesAsSimulateDoes) {
   for (const std::int64_t channels : {3, 20}) {
     for (const ConvolutionWindow& window : {ConvolutionWindow{3, 1}, ConvolutionWindow{3, 2}}) {
@@ -144,22 +136,11 @@ TEST_P(EveryKernel, ConvolvesAsSimulateDoes) {
       const SimulatedLinear layer =
           layer_of(std::get<1>(GetParam()), unfold(map, window), 10, true);
       const IntegerPath* path = path_for(layer);
-      const auto integer = std::make_shared<IntegerLinear>(
-          NativeConvolution::by_position(*layer.contents()->quantized, window),
-          layer.contents()->bias, *layer.input(), path);
+      const auto integer =
+          std::make_shared<IntegerLinear>(columns_by_position(*layer.contents()->quantized, window),
+                                          layer.contents()->bias, *layer.input(), path);
       const NativeConvolution native(integer, window);
-      const at::Tensor expected = convolved(layer, map, window);
-      const double scale = expected.abs().max().item<double>();
-      EXPECT_LT(max_difference(native.convolve(map, window).to(at::kDouble), expected),
-                1e-5 * scale);
-      EXPECT_LT(max_difference(layer.convolve(map, window).to(at::kDouble), expected),
-                1e-5 * scale);
-      // An item of NaNs doesn't touch the others.
-      at::Tensor spoilt = map.clone();
-      spoilt[1].fill_(std::numeric_limits<float>::quiet_NaN());
-      const at::Tensor got = native.convolve(spoilt, window);
-      EXPECT_TRUE(got[1].isnan().all().item<bool>());
-      EXPECT_EQ(got[2].isnan().any().item<bool>(), layer.needs_whole_batch());
+      testing::expect_convolves(native, layer, map, window, 1e-5);
     }
   }
 }
@@ -172,19 +153,12 @@ TEST_P(EveryKernel, NoRowsGiveNoRows) {
   EXPECT_EQ(native_of(layer, *path).forward(at::zeros({0, 8})).sizes(), at::IntArrayRef({0, 6}));
 }
 
-std::vector<std::string> path_names() {
-  std::vector<std::string> names;
-  for (const IntegerPath& path : integer_paths()) names.emplace_back(path.name);
-  return names;
-}
-
 INSTANTIATE_TEST_SUITE_P(NativeLinear, EveryKernel,
-                         ::testing::Combine(::testing::ValuesIn(path_names()),
+                         ::testing::Combine(::testing::ValuesIn(testing::names_of(integer_paths())),
                                             ::testing::ValuesIn(input_kinds())),
                          [](const auto& test) {
-                           std::string name = std::get<0>(test.param);
-                           std::replace(name.begin(), name.end(), '-', '_');
-                           return name + "_" + std::get<1>(test.param).name;
+                           return testing::identifier(std::get<0>(test.param)) + "_" +
+                                  std::get<1>(test.param).name;
                          });
 
 TEST(NativeLinear, ANaNStaysInItsRow) {

@@ -19,11 +19,11 @@
 namespace clipq {
 namespace {
 
+using testing::kInfinity;
+using testing::kNan;
 using testing::random_normal;
 
 constexpr int kBins = Histogram::kBins;
-constexpr float kInfinity = std::numeric_limits<float>::infinity();
-constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
 
 Histogram histogram_of(const at::Tensor& x) {
   Histogram histogram;

@@ -20,12 +20,11 @@
 namespace clipq {
 namespace {
 
+using testing::kInfinity;
+using testing::kNan;
 using testing::random_normal;
 
-constexpr float kInfinity = std::numeric_limits<float>::infinity();
-constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
-
-QuantizerSpec spec_of(Format format, Scheme scheme = Scheme::kSymmetric, int bits = 8) {
+QuantizerSpec observed_spec(Format format, Scheme scheme = Scheme::kSymmetric, int bits = 8) {
   QuantizerSpec spec;
   spec.format = format;
   spec.scheme = scheme;
@@ -33,8 +32,8 @@ QuantizerSpec spec_of(Format format, Scheme scheme = Scheme::kSymmetric, int bit
   return spec;
 }
 
-const QuantizerSpec kSymmetricInt8 = spec_of(Format::kInt8);
-const QuantizerSpec kAffineInt8 = spec_of(Format::kInt8, Scheme::kAffine);
+const QuantizerSpec kSymmetricInt8 = observed_spec(Format::kInt8);
+const QuantizerSpec kAffineInt8 = observed_spec(Format::kInt8, Scheme::kAffine);
 
 std::pair<float, float> range_of(const Observer& observer) {
   const Range range = observer.range();
@@ -120,7 +119,7 @@ TEST(MseObserver, ClipsOneOutlierOnIntegersButNotOnFloat8) {
     EXPECT_LT(range_of("mse", spec, {x}).second, 12);
     EXPECT_GT(range_of("mse", spec, {x}).second, 3);
   }
-  EXPECT_GT(range_of("mse", spec_of(Format::kFp8E4M3), {x}).second, 12);
+  EXPECT_GT(range_of("mse", observed_spec(Format::kFp8E4M3), {x}).second, 12);
 }
 
 /// Every observer with a spec that it can calibrate.
@@ -129,7 +128,7 @@ std::vector<std::pair<std::string, QuantizerSpec>> all_cases() {
   for (const ObserverInfo& info : observers()) {
     cases.emplace_back(info.name, kSymmetricInt8);
     cases.emplace_back(info.name, kAffineInt8);
-    if (!info.integers_only) cases.emplace_back(info.name, spec_of(Format::kFp8E4M3));
+    if (!info.integers_only) cases.emplace_back(info.name, observed_spec(Format::kFp8E4M3));
   }
   return cases;
 }
@@ -195,6 +194,28 @@ TEST(Observers, ContinueFromTheirStateBitForBit) {
   }
 }
 
+TEST(Observers, MergedStatesGiveTheRangeOfAllInputs) {
+  const std::vector<at::Tensor> batches = {random_normal({300}, 1), at::zeros({3}), at::empty({0}),
+                                           random_normal({200}, 2).mul(100),
+                                           at::tensor({kNan, -kInfinity})};
+  for (const ObserverInfo& info : observers()) {
+    for (const QuantizerSpec& spec : {kSymmetricInt8, kAffineInt8}) {
+      const auto merged = make_observer(info.name, spec);
+      if (info.depends_on_order) {
+        EXPECT_THROW(merged->merge(merged->state()), InternalError) << info.name;
+        continue;
+      }
+      for (auto batch = batches.rbegin(); batch != batches.rend(); ++batch) {
+        const auto part = make_observer(info.name, spec);
+        part->observe(*batch);
+        merged->merge(part->state());
+      }
+      EXPECT_EQ(range_of(*merged), range_of(info.name, spec, batches)) << info.name;
+      EXPECT_THROW(merged->merge({{"other", at::zeros({1})}}), InputError) << info.name;
+    }
+  }
+}
+
 TEST(Observers, StatesAreCopies) {
   for (const auto& [name, spec] : all_cases()) {
     const auto observer = make_observer(name, spec);
@@ -242,7 +263,7 @@ TEST(Observers, WrongParametersAreUsageErrors) {
 }
 
 TEST(Observers, EntropyIsForIntegers) {
-  const QuantizerSpec float8 = spec_of(Format::kFp8E4M3);
+  const QuantizerSpec float8 = observed_spec(Format::kFp8E4M3);
   EXPECT_THAT(usage_error([&] { require_observer_for("entropy", float8, "rule 3"); }),
               ::testing::AllOf(::testing::StartsWith("rule 3: "), ::testing::HasSubstr("fp8_e4m3"),
                                ::testing::HasSubstr("\"mse\"")));

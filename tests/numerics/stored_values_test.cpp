@@ -14,7 +14,7 @@ namespace {
 
 using ::testing::HasSubstr;
 
-QuantizerSpec spec_of(Format format, int bits, Scheme scheme = Scheme::kSymmetric) {
+QuantizerSpec stored_spec(Format format, int bits, Scheme scheme = Scheme::kSymmetric) {
   QuantizerSpec spec;
   spec.format = format;
   spec.bits = bits;
@@ -24,15 +24,15 @@ QuantizerSpec spec_of(Format format, int bits, Scheme scheme = Scheme::kSymmetri
 }
 
 const std::vector<QuantizerSpec>& specs() {
-  static const std::vector<QuantizerSpec> all = {spec_of(Format::kInt8, 8),
-                                                 spec_of(Format::kInt8, 7),
-                                                 spec_of(Format::kInt4, 4),
-                                                 spec_of(Format::kInt8, 8, Scheme::kAffine),
-                                                 spec_of(Format::kInt8, 7, Scheme::kAffine),
-                                                 spec_of(Format::kInt4, 4, Scheme::kAffine),
-                                                 spec_of(Format::kInt4, 3),
-                                                 spec_of(Format::kFp8E4M3, 8),
-                                                 spec_of(Format::kFp8E5M2, 8)};
+  static const std::vector<QuantizerSpec> all = {stored_spec(Format::kInt8, 8),
+                                                 stored_spec(Format::kInt8, 7),
+                                                 stored_spec(Format::kInt4, 4),
+                                                 stored_spec(Format::kInt8, 8, Scheme::kAffine),
+                                                 stored_spec(Format::kInt8, 7, Scheme::kAffine),
+                                                 stored_spec(Format::kInt4, 4, Scheme::kAffine),
+                                                 stored_spec(Format::kInt4, 3),
+                                                 stored_spec(Format::kFp8E4M3, 8),
+                                                 stored_spec(Format::kFp8E5M2, 8)};
   return all;
 }
 
@@ -64,7 +64,7 @@ TEST(StoredValues, ScalesMustBePositiveAndLeaveTheLargestCodeFinite) {
 }
 
 TEST(StoredValues, ZeroPointsMustBeCodes) {
-  const QuantizerSpec spec = spec_of(Format::kInt8, 7, Scheme::kAffine);
+  const QuantizerSpec spec = stored_spec(Format::kInt8, 7, Scheme::kAffine);
   for (const double bad : {-1.0, 128.0, 0.5, std::nan("")}) {
     Scales scales = quantized(spec).scales;
     scales.zero_point[1].fill_(bad);
@@ -79,12 +79,12 @@ TEST(StoredValues, IntegersMustBeWithinTheirBits) {
     const char* words;
   };
   const std::vector<Case> cases = {
-      {spec_of(Format::kInt8, 8), -128, "reach from -128 to"},
-      {spec_of(Format::kInt8, 7), 64, "to 64, but 7 bits from -63 to 63"},
-      {spec_of(Format::kInt8, 7, Scheme::kAffine), 128, "to 128, but 7 bits from 0 to 127"},
-      {spec_of(Format::kInt4, 4), 0x80, "reach from -8 to"},
-      {spec_of(Format::kInt4, 4), 0x08, "reach from -8 to"},
-      {spec_of(Format::kInt4, 3), 0xc8, "to 4, but 3 bits from -3 to 3"}};
+      {stored_spec(Format::kInt8, 8), -128, "reach from -128 to"},
+      {stored_spec(Format::kInt8, 7), 64, "to 64, but 7 bits from -63 to 63"},
+      {stored_spec(Format::kInt8, 7, Scheme::kAffine), 128, "to 128, but 7 bits from 0 to 127"},
+      {stored_spec(Format::kInt4, 4), 0x80, "reach from -8 to"},
+      {stored_spec(Format::kInt4, 4), 0x08, "reach from -8 to"},
+      {stored_spec(Format::kInt4, 3), 0xc8, "to 4, but 3 bits from -3 to 3"}};
   for (const Case& each : cases) {
     QuantizedTensor tensor = quantized(each.spec);
     tensor.codes[4][0].fill_(each.code);
@@ -93,23 +93,23 @@ TEST(StoredValues, IntegersMustBeWithinTheirBits) {
 }
 
 TEST(StoredValues, WhatFillsUpARowIsNoCode) {
-  QuantizedTensor tensor = quantized(spec_of(Format::kInt4, 4), 7);
+  QuantizedTensor tensor = quantized(stored_spec(Format::kInt4, 4), 7);
   tensor.codes[4][3].bitwise_and_(15);
   EXPECT_EQ(why_invalid_codes(tensor), "");
 }
 
 TEST(StoredValues, FloatsMustBeNumbers) {
   for (const int code : {0x7f, 0xff}) {
-    QuantizedTensor tensor = quantized(spec_of(Format::kFp8E4M3, 8));
+    QuantizedTensor tensor = quantized(stored_spec(Format::kFp8E4M3, 8));
     tensor.codes.view(at::kByte)[1][2].fill_(code);
     EXPECT_THAT(why_invalid_codes(tensor), HasSubstr("1 of 35 codes are NaN or infinite"));
   }
   for (const int code : {0x7c, 0x7d, 0xfc, 0xff}) {
-    QuantizedTensor tensor = quantized(spec_of(Format::kFp8E5M2, 8));
+    QuantizedTensor tensor = quantized(stored_spec(Format::kFp8E5M2, 8));
     tensor.codes.view(at::kByte)[1][2].fill_(code);
     EXPECT_THAT(why_invalid_codes(tensor), HasSubstr("1 of 35 codes are NaN or infinite"));
   }
-  QuantizerSpec half = spec_of(Format::kFp16, 16);
+  QuantizerSpec half = stored_spec(Format::kFp16, 16);
   half.granularity = Granularity::kTensor;
   QuantizedTensor tensor = quantized(half);
   EXPECT_EQ(why_invalid_codes(tensor), "");

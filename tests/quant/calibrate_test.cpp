@@ -10,9 +10,11 @@
 #include "clipq/core/error.h"
 #include "clipq/core/files.h"
 #include "clipq/model/patches.h"
+#include "clipq/quant/gathered_statistics.h"
 #include "clipq/quant/place_quantizers.h"
 #include "clipq/quant/quantize_model.h"
 #include "clipq/quant/row_sample.h"
+#include "clipq/quant/state_file.h"
 #include "temporary_folder.h"
 
 namespace clipq {
@@ -22,8 +24,8 @@ using testing::batches_of;
 using ::testing::HasSubstr;
 using testing::tiny_clip;
 
-Placement placed(const std::string& recipe, Component component = Component::kBoth,
-                 const std::vector<std::string>& overrides = {}) {
+Placement calibrated_placement(const std::string& recipe, Component component = Component::kBoth,
+                               const std::vector<std::string>& overrides = {}) {
   ClipModel model = tiny_clip();
   return place_quantizers(model, load_recipe(recipe, overrides), component);
 }
@@ -59,7 +61,7 @@ void expect_same(const CalibrationData& a, const CalibrationData& b) {
 TEST(Calibrate, RangesAreTheExtremesOfTheLayersInput) {
   ClipModel model = tiny_clip();
   const CalibrationData data =
-      calibrate(model, placed("fp8-max"), everything(1), testing::tiny_batch());
+      calibrate(model, calibrated_placement("fp8-max"), everything(1), testing::tiny_batch());
   const at::Tensor pixels = testing::tiny_pixels();
   const VitTower& tower = testing::image_tower(model);
   at::Tensor tokens = at::zeros({3, 1, 64}).add(tower.class_token);
@@ -73,15 +75,15 @@ TEST(Calibrate, RangesAreTheExtremesOfTheLayersInput) {
 }
 
 TEST(Calibrate, SoftmaxIsObservedAsProbabilities) {
-  const CalibrationData data =
-      calibrate(tiny_clip(), placed("int8-static"), everything(1), testing::tiny_batch());
+  const CalibrationData data = calibrate(tiny_clip(), calibrated_placement("int8-static"),
+                                         everything(1), testing::tiny_batch());
   const Range& range = data.ranges.at({"transformer.resblocks.0.attn", Role::kSoftmax});
   EXPECT_EQ(range.min.item<float>(), 0);  // hidden behind the causal mask
   EXPECT_EQ(range.max.item<float>(), 1);  // the first token sees only itself
 }
 
 TEST(Calibrate, TextObserversSeeNoPadding) {
-  const Placement placement = placed("fp8-max", Component::kText);
+  const Placement placement = calibrated_placement("fp8-max", Component::kText);
   const auto ranges_of = [&](const at::Tensor& tokens) {
     return calibrate(tiny_clip(), placement, everything(1), batches_of({{{}, tokens}})).ranges;
   };
@@ -98,8 +100,9 @@ TEST(Calibrate, TextObserversSeeNoPadding) {
 }
 
 TEST(Calibrate, NoSamplesForATowerIsAnError) {
-  EXPECT_THROW(calibrate(tiny_clip(), placed("fp8-max"), everything(0), batches_of({})),
-               InputError);
+  EXPECT_THROW(
+      calibrate(tiny_clip(), calibrated_placement("fp8-max"), everything(0), batches_of({})),
+      InputError);
 }
 
 class ResumedCalibration : public ::testing::TestWithParam<std::string> {};
@@ -107,7 +110,7 @@ class ResumedCalibration : public ::testing::TestWithParam<std::string> {};
 TEST_P(ResumedCalibration, EqualsAnUndisturbedOneBitForBit) {
   testing::TemporaryFolder folder;
   const Placement placement =
-      placed("int8-static", Component::kBoth, {"calibration.observer=" + GetParam()});
+      calibrated_placement("int8-static", Component::kBoth, {"calibration.observer=" + GetParam()});
   const std::vector<CalibrationBatch> batches = five_batches();
   const CalibrationData whole =
       calibrate(tiny_clip(), placement, everything(5), batches_of(batches));
@@ -138,9 +141,93 @@ INSTANTIATE_TEST_SUITE_P(Observers, ResumedCalibration,
                            return test.param.substr(0, test.param.find_first_of("-:"));
                          });
 
+class SharedCalibration : public ::testing::TestWithParam<std::string> {};
+
+TEST_P(SharedCalibration, EqualsOneWorkersBitForBit) {
+  const Placement placement =
+      calibrated_placement("int8-static", Component::kBoth, {"calibration.observer=" + GetParam()});
+  const CalibrationRequest request = everything(5);
+  const CalibrationSource source = batches_of(five_batches());
+  const CalibrationData whole = calibrate(tiny_clip(), placement, request, source);
+  for (const std::int64_t workers : {1, 2, 3, 7}) {
+    std::vector<ObserverState> parts;
+    for (std::int64_t i = 0; i < workers; ++i) {
+      parts.push_back(gather_statistics(tiny_clip(), placement, request, source,
+                                        share_of(request.batches, i, workers)));
+    }
+    expect_same(whole, data_of(parts, placement, request));
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Observers, SharedCalibration,
+                         ::testing::Values("max", "percentile:99", "entropy", "mse"),
+                         [](const auto& test) {
+                           return test.param.substr(0, test.param.find(':'));
+                         });
+
+TEST(SharedCalibration, AnObserverThatDependsOnTheOrderIsRefused) {
+  const Placement placement = calibrated_placement("int8-static", Component::kBoth,
+                                                   {"calibration.observer=moving-average"});
+  EXPECT_THROW(
+      gather_statistics(tiny_clip(), placement, everything(5), batches_of(five_batches()), {0, 2}),
+      UsageError);
+}
+
+TEST(SharedCalibration, EveryBatchIsOneWorkers) {
+  for (const std::int64_t workers : {1, 2, 3, 7, 64}) {
+    std::int64_t next = 0;
+    for (std::int64_t i = 0; i < workers; ++i) {
+      const BatchRange share = share_of(50, i, workers);
+      EXPECT_EQ(share.first, next);
+      EXPECT_LE(share.last - share.first, 50 / workers + 1);
+      next = share.last;
+    }
+    EXPECT_EQ(next, 50);
+  }
+}
+
+/// Writes statistics of these batches, of 10; gives the file.
+std::filesystem::path write_part(const std::filesystem::path& file, const BatchRange& batches,
+                                 const std::string& recipe = "a") {
+  write_calibration(file, {.fingerprint = Json({{"recipe", recipe}, {"clipq", "1"}}).dump(),
+                           .pass = "ranges",
+                           .batches = batches,
+                           .pass_batches = 10,
+                           .state = {}});
+  return file;
+}
+
+TEST(GatheredStatistics, WantEveryBatchOnceOfOneCalibration) {
+  testing::TemporaryFolder folder;
+  const auto message = [](const std::vector<std::filesystem::path>& files) -> std::string {
+    try {
+      GatheredStatistics::read(files);
+    } catch (const InputError& failure) {
+      return failure.what();
+    }
+    return "";
+  };
+  const auto low = write_part(folder / "low", {0, 4});
+  const auto high = write_part(folder / "high", {4, 10});
+  const auto none = write_part(folder / "none", {4, 4});
+  EXPECT_EQ(message({high, none, low}), "");
+  EXPECT_EQ(
+      GatheredStatistics::read({high, none, low}).of({.name = "ranges", .batches = 10}).size(), 3U);
+  EXPECT_THAT(message({low}), HasSubstr("batch 4 of 10, counted from 0, is in none of the files"));
+  EXPECT_THAT(message({high}), HasSubstr("batch 0 of 10, counted from 0, is in none of the files"));
+  EXPECT_THAT(message({low, high, low}), HasSubstr("overlap"));
+  EXPECT_THAT(message({low, write_part(folder / "other", {4, 10}, "b")}),
+              HasSubstr("they differ in recipe"));
+  write_file(folder / "low", read_file(low).substr(0, 50));
+  EXPECT_THAT(message({low, high}), HasSubstr("damaged"));
+  const GatheredStatistics empty = GatheredStatistics::read({});
+  EXPECT_TRUE(empty.empty());
+  EXPECT_THROW(empty.of({.name = "ranges", .batches = 10}), UsageError);
+}
+
 TEST(CalibrationState, OfAnotherCalibrationOrDamagedIsAnInputError) {
   testing::TemporaryFolder folder;
-  const Placement placement = placed("fp8-max");
+  const Placement placement = calibrated_placement("fp8-max");
   CalibrationState state = {folder / "state", "one", 0, true};
   calibrate(tiny_clip(), placement, everything(1), testing::tiny_batch(), state);
   state.fingerprint = "two";
@@ -173,7 +260,8 @@ ClipModel overflowing_clip() {
 
 TEST(Calibrate, NamesTheLayerThatGivesNoNumbers) {
   try {
-    calibrate(overflowing_clip(), placed("fp8-max"), everything(1), testing::tiny_batch());
+    calibrate(overflowing_clip(), calibrated_placement("fp8-max"), everything(1),
+              testing::tiny_batch());
     FAIL();
   } catch (const InputError& failure) {
     EXPECT_THAT(failure.what(), HasSubstr("arises in visual.transformer.resblocks.1.mlp.c_fc:"));

@@ -152,6 +152,14 @@ void add_model_arguments(CLI::App& command, ModelArguments& arguments) {
       ->capture_default_str();
 }
 
+void add_timeout_option(CLI::App& command, double& seconds) {
+  command
+      .add_option("--timeout", seconds,
+                  "seconds to wait for the other processes that torchrun or srun has started")
+      ->capture_default_str()
+      ->check(number_above_zero());
+}
+
 void add_skip_bad_option(CLI::App& command, std::int64_t& skip_bad) {
   command.add_option("--skip-bad", skip_bad, "skip up to N undecodable images")
       ->check(whole_number(0, kMostItems))

@@ -2,6 +2,8 @@
 
 #include <iostream>
 
+#include "clipq/app/rank_session.h"
+#include "clipq/app/worker_share.h"
 #include "clipq/core/files.h"
 #include "clipq/report/per_class_table.h"
 #include "number_checks.h"
@@ -16,6 +18,7 @@ struct EvalArguments {
   EvalOptions options;
   ModelArguments model;
   CacheArguments cache;
+  double rank_timeout = kRankTimeout;
   std::string output;
 };
 
@@ -49,6 +52,28 @@ EvalOptions options_of(const EvalArguments& arguments, const CommonOptions& comm
   return options;
 }
 
+void print_part(const RankExchange& ranks, const CommonOptions& common) {
+  if (common.json) {
+    std::cout << json_text({{"rank", ranks.rank()}, {"ranks", ranks.count()}});
+  } else {
+    std::cout << "rank " << ranks.rank() << " of " << ranks.count()
+              << ": done; rank 0 has the results\n";
+  }
+}
+
+void run(const EvalArguments& arguments, const CommonOptions& common, const RankExchange* ranks) {
+  const bool leads = ranks == nullptr || ranks->rank() == 0;
+  if (leads && !arguments.output.empty()) require_writable_target(arguments.output);
+  const std::vector<Result> results = evaluate(options_of(arguments, common), ranks);
+  if (leads) {
+    print_results(results, common, arguments.output);
+    if (!common.json) std::cout << per_class_table(results);
+  } else {
+    print_part(*ranks, common);
+  }
+  if (ranks != nullptr) ranks->leave();
+}
+
 }  // namespace
 
 void add_eval(CLI::App& app, const CommonOptions& common) {
@@ -67,14 +92,13 @@ void add_eval(CLI::App& app, const CommonOptions& common) {
       ->add_option("--clip-benchmark", arguments->options.clip_benchmark,
                    "folder to write CLIP_benchmark's JSON files to, one per model")
       ->type_name(kFolderType);
+  add_timeout_option(*command, arguments->rank_timeout);
   add_model_arguments(*command, arguments->model);
   add_checkpoint_settings(*command, arguments->model);
   command->callback([arguments, command, &common] {
     require_options_of_task(*command, arguments->options.task);
-    if (!arguments->output.empty()) require_writable_target(arguments->output);
-    const std::vector<Result> results = evaluate(options_of(*arguments, common));
-    print_results(results, common, arguments->output);
-    if (!common.json) std::cout << per_class_table(results);
+    with_ranks(rank_place(), arguments->rank_timeout,
+               [&](const RankExchange* ranks) { run(*arguments, common, ranks); });
   });
 }
 

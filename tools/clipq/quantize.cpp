@@ -54,6 +54,20 @@ void add_quantize(CLI::App& app, const CommonOptions& common) {
                    "seconds between saves of the calibration's state")
       ->capture_default_str()
       ->check(number_from_zero());
+  command->add_flag("--statistics-only", options->statistics_only,
+                    "only gather this worker's part of the calibration's statistics and write them "
+                    "to the output, for --merge-statistics");
+  command
+      ->add_option("--shard", options->shard,
+                   "I/N: with --statistics-only, gather part I of N, counted from 0 (default: what "
+                   "torchrun, Slurm or Kubernetes say in the environment, or all)")
+      ->type_name("I/N");
+  command
+      ->add_option("--merge-statistics", options->statistics,
+                   "calibrate with the statistics that workers have gathered; with "
+                   "--statistics-only, gather the pass that follows")
+      ->type_name(kFileType);
+  add_timeout_option(*command, options->rank_timeout);
   add_skip_bad_option(*command, options->skip_bad);
   add_checkpoint_arguments(*command, *model);
   command->callback([options, model, &common] {
@@ -61,8 +75,10 @@ void add_quantize(CLI::App& app, const CommonOptions& common) {
     options->model = model->options();
     return_large_blocks_to_system();
     options->decode_threads = decode_threads(common);
-    const QuantizeReport report = quantize(*options);
-    std::cout << (common.json ? json_text(to_json(report)) : to_text(report));
+    const auto print = [&](const auto& report) {
+      std::cout << (common.json ? json_text(to_json(report)) : to_text(report));
+    };
+    options->statistics_only ? print(gather_statistics(*options)) : print(quantize(*options));
   });
 }
 

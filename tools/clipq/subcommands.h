@@ -97,6 +97,9 @@ void add_model_arguments(CLI::App& command, ModelArguments& arguments);
 /// --skip-bad.
 void add_skip_bad_option(CLI::App& command, std::int64_t& skip_bad);
 
+/// --timeout, of commands whose work a launcher's processes share.
+void add_timeout_option(CLI::App& command, double& seconds);
+
 /// Adds --batch-size and --skip-bad: for commands that feed images to models.
 void add_feeding_options(CLI::App& command, std::int64_t& batch_size, std::int64_t& skip_bad);
 

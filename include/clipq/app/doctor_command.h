@@ -56,6 +56,7 @@ struct DoctorReport {
   std::string libtorch_from;    ///< how it was found
   std::int64_t vocabulary = 0;  ///< ids of the standard tokenizer; 0: its merges are missing
   std::string tokenizer_error;
+  std::string parquet_error;  ///< why this program can't write Parquet; empty: it can
   std::vector<PathExamination> paths;
   std::vector<FloatPathExamination> float_paths;
   std::vector<std::string> attention;  ///< attention paths that this processor supports

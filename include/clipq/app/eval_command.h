@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "clipq/app/model_store.h"
+#include "clipq/core/rank_exchange.h"
 #include "clipq/eval/task.h"
 
 namespace clipq {
@@ -27,9 +28,12 @@ struct EvalOptions {
 };
 
 /// One Result per model, in order.
-std::vector<Result> evaluate(const EvalOptions& options);
+/// @param ranks processes that share the work; null: there are none. Those above 0 get no Results.
+/// Throws UsageError if processes can't share the task, and what RankExchange throws.
+std::vector<Result> evaluate(const EvalOptions& options, const RankExchange* ranks = nullptr);
 
 /// The same with models that are open already, and leaves open those that it opens.
-std::vector<Result> evaluate(const EvalOptions& options, ModelStore& models);
+std::vector<Result> evaluate(const EvalOptions& options, ModelStore& models,
+                             const RankExchange* ranks = nullptr);
 
 }  // namespace clipq

@@ -24,8 +24,13 @@ class ChildProcess {
   void write(const void* data, std::size_t bytes);
   void write(const std::string& text) { write(text.data(), text.size()); }
 
+  /// Nothing more is written: the program reads the end of its standard input.
+  void end_input();
+
   /// Reads exactly that many bytes. Throws as write() does.
   void read(void* data, std::size_t bytes);
+  /// Up to `bytes` bytes, as soon as there are some; 0 if no more come. Throws Interrupted.
+  std::size_t read_some(void* data, std::size_t bytes);
   /// Up to a line break, which is left out. Throws as write() does.
   std::string read_line();
   /// All that it still prints. Throws Interrupted.
@@ -36,7 +41,6 @@ class ChildProcess {
   int wait();
 
  private:
-  std::size_t read_some(void* data, std::size_t bytes);
   bool has_ended(bool waits);
   [[noreturn]] void throw_ended() const;
 

@@ -17,8 +17,10 @@ enum class Setting : int {
   kParity,               ///< how a checkpoint is compared with its own code
   kResume,               ///< whether an interrupted calibration is continued
   kSizeReference,        ///< what sizes are compared with
+  kStatistics,           ///< whether a worker only gathers statistics
   kSkipBad,              ///< how many undecodable images are skipped
   kTemplates,            ///< of prompts
+  kTimeout,              ///< how long other processes are waited for
   kTrainData,            ///< what a probe is trained on
   kCount                 ///< how many there are
 };

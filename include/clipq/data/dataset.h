@@ -24,14 +24,17 @@ class Dataset {
   virtual std::int64_t size() const = 0;
 
   /// Decodes item i. Throws InputError that names the file.
-  virtual Image image(std::int64_t i) const = 0;
+  Image image(std::int64_t i) const { return image_part(i, {}); }
 
   /// The same, of which only the needed pixels are guaranteed to be decoded: faster for large JPEG
   /// files.
-  virtual Image image_part(std::int64_t i, const NeededPixels& needed) const;
+  virtual Image image_part(std::int64_t i, const NeededPixels& needed) const = 0;
 
   /// What a message or a row of a table calls item i: "test.bin:17", "n01440764/x.JPEG".
   virtual std::string item_name(std::int64_t i) const = 0;
+
+  /// What tells item i from the others of its shard: its key, else its name.
+  virtual std::string item_key(std::int64_t i) const { return item_name(i); }
 
   /// The class of item i, an index into class_keys(); -1 if the data set has no classes or items
   /// have several.
@@ -50,6 +53,12 @@ class Dataset {
   /// One key a class, in label order: names from the data set's own list (CIFAR, with its
   /// underscores) or folder names (wnids); empty if there are no classes or no names.
   virtual std::vector<std::string> class_keys() const { return {}; }
+
+  /// Whether prompts have class_keys() as they are; else underscores in them stand for spaces.
+  virtual bool class_keys_are_names() const { return false; }
+
+  /// Prompt templates that come with the data, with "{c}" for the class; empty if there are none.
+  virtual std::vector<std::string> templates() const { return {}; }
 
   /// Whether classes are numbered only because their folders' names are sorted.
   virtual bool classes_are_folders() const { return false; }

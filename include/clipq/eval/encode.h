@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "clipq/core/rank_exchange.h"
 #include "clipq/data/content_hash.h"
 #include "clipq/data/loader.h"
 #include "clipq/eval/feature_cache.h"
@@ -54,11 +55,15 @@ struct EncodeOptions {
   FeatureCache cache = {};
   std::filesystem::path save_folder = {};  ///< features are also written here as .npy; empty: not
   bool logs_passes = true;                 ///< whether counts and times are logged
+  /// Processes that run parts of the batches; null: this one runs them all. Features then come to
+  /// rank 0 alone: it has the cache and the folder, and the others get undefined tensors.
+  const RankExchange* ranks = nullptr;
 };
 
 /// Embeddings of the same images by several models.
 struct ImageFeatures {
-  std::vector<at::Tensor> rows;      ///< one a model: float32 [items, width], not normalized
+  std::vector<at::Tensor> rows;      ///< one a model: float32 [items, width], not normalized;
+                                     ///< undefined on ranks above 0
   std::vector<std::int64_t> items;   ///< the data set's items that the rows are of
   std::vector<std::string> skipped;  ///< names of those that can't be decoded
 };
@@ -85,9 +90,11 @@ class Encoder {
 
   /// Features of images by all models. They are decoded once; every model sees the same batches.
   /// Models whose features are cached don't run.
-  /// @param name what the features are called where they are saved
+  /// @param name what the features are called where they are saved; different for each call where
+  /// ranks share the work
   /// Throws InputError that names the pictures if more than skip_bad can't be decoded, or one whose
-  /// features aren't finite; UsageError if a model has no image tower.
+  /// features aren't finite, or if ranks don't evaluate the same; UsageError if a model has no
+  /// image tower. With ranks, what RankExchange throws.
   ImageFeatures images(const ImageSource& source, ImageFeature feature = ImageFeature::kEmbedding,
                        const std::string& name = "images") const;
 
@@ -103,6 +110,10 @@ class Encoder {
 
  private:
   void require_towers(Tower tower) const;
+  Json computations() const;
+  bool leads() const;
+  at::Tensor cached(const std::string& key, std::int64_t rows) const;
+  void store(const std::string& key, const at::Tensor& features) const;
   void save(const std::vector<at::Tensor>& features, const std::string& name) const;
 
   std::vector<EvaluatedModel> models_;

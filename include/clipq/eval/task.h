@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <map>
 #include <string>
 #include <utility>
@@ -45,6 +46,9 @@ struct TaskReport {
   std::vector<std::string> warnings;
 };
 
+/// Measures what has been encoded. Valid as long as the TaskInput's references are.
+using Measure = std::function<TaskReport()>;
+
 /// A task by CLIP_benchmark's name.
 struct Task {
   std::string name;
@@ -52,10 +56,13 @@ struct Task {
   std::vector<TaskOption> options;
   /// Throws UsageError or InputError if the data or options don't suit the task; cheap.
   void (*check)(const TaskData& data);
-  TaskReport (*run)(const TaskInput& input);
+  /// Encodes everything that the task needs. Every process of a shared evaluation calls this; what
+  /// it returns is for the one that has all features.
+  Measure (*encode)(const TaskInput& input);
   /// Towers that each model must have; tasks without any take those that all models have.
   std::vector<Tower> needs = {};
-  /// Looks inside the towers: quantized models are simulated, layer by layer.
+  /// Looks inside the towers: quantized models are simulated, layer by layer. Processes can't share
+  /// it.
   bool layer_by_layer = false;
   std::int64_t default_limit = 0;  ///< items if no limit is given; 0: all
 };
@@ -81,10 +88,10 @@ void check_linear_probe(const TaskData& data);
 void check_drift(const TaskData& data);
 void check_layers(const TaskData& data);
 
-TaskReport run_zeroshot_classification(const TaskInput& input);
-TaskReport run_zeroshot_retrieval(const TaskInput& input);
-TaskReport run_linear_probe(const TaskInput& input);
-TaskReport run_drift(const TaskInput& input);
-TaskReport run_layers(const TaskInput& input);
+Measure encode_zeroshot_classification(const TaskInput& input);
+Measure encode_zeroshot_retrieval(const TaskInput& input);
+Measure encode_linear_probe(const TaskInput& input);
+Measure encode_drift(const TaskInput& input);
+Measure encode_layers(const TaskInput& input);
 
 }  // namespace clipq

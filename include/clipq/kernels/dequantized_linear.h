@@ -39,6 +39,9 @@ class DequantizedLinear final : public PanelLinear {
             const std::optional<RowScale>& shared) const override;
   bool spans_rows() const override { return spans_rows_; }
   std::optional<RowScale> shared_scale(const float* x, std::int64_t count) const override;
+  /// What the codes of a map, x [count] values, mean where windows of it are rows; absent if that
+  /// doesn't depend on the map.
+  std::optional<RowScale> map_scale(const float* x, std::int64_t count) const;
   bool dequantizes() const override { return true; }
   bool takes_floats() const override { return !rule_ && !path_->takes_bfloat16; }
 

@@ -19,9 +19,7 @@ struct KernelPath {
 
 /// Why no kernels compute a layer from the codes of such a weight, in words; empty if some do.
 /// @param input absent if it isn't quantized
-/// @param has_windows whether it is a convolution of more than one position
-std::string why_not_native(const QuantizerSpec& weight, const std::optional<QuantizerSpec>& input,
-                           bool has_windows);
+std::string why_not_native(const QuantizerSpec& weight, const std::optional<QuantizerSpec>& input);
 
 /// All paths of both kinds.
 const std::vector<KernelPath>& kernel_paths();

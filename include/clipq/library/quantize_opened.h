@@ -7,9 +7,11 @@
 #include <string>
 
 #include "clipq/artifact/artifact.h"
+#include "clipq/core/rank_exchange.h"
 #include "clipq/data/dataset.h"
 #include "clipq/library/open_model.h"
 #include "clipq/quant/calibrate.h"
+#include "clipq/quant/gathered_statistics.h"
 #include "clipq/quant/recipe.h"
 
 namespace clipq {
@@ -68,6 +70,37 @@ std::string calibration_fingerprint(const OpenedModel& opened, const Quantizatio
 Artifact quantize_opened(OpenedModel& opened, const QuantizationPlan& plan,
                          const CalibrationInput& calibration,
                          const std::optional<CalibrationState>& state = std::nullopt);
+
+/// One worker's part of a calibration.
+struct WorkerStatistics {
+  std::string pass;
+  BatchRange batches;
+  std::int64_t pass_batches = 0;  ///< of all workers
+};
+
+/// Gathers the first pass that `given` hasn't got, over the batches of worker `index` of `count`,
+/// and writes the statistics. The opened model's weights are used up. Throws UsageError if no pass
+/// is left, and what gather_statistics() throws.
+WorkerStatistics write_statistics(OpenedModel& opened, const QuantizationPlan& plan,
+                                  const CalibrationInput& calibration,
+                                  const GatheredStatistics& given, std::int64_t index,
+                                  std::int64_t count, const CalibrationState& state,
+                                  const std::filesystem::path& output);
+
+/// The artifact that quantize_opened() gives for the calibration whose statistics workers have
+/// gathered. The opened model's weights are used up. Throws InputError unless they are of this
+/// model, recipe and version of clipq.
+Artifact quantize_with_statistics(OpenedModel& opened, const QuantizationPlan& plan,
+                                  const GatheredStatistics& statistics);
+
+/// Calibrates together with the other ranks, each on its part of the batches. Rank 0 gets the
+/// artifact that quantize_opened() would give, bit for bit, the others nothing. The opened model's
+/// weights are used up. Throws InputError if the ranks haven't all the same model, recipe and data,
+/// and what RankExchange and gather_statistics() throw.
+std::optional<Artifact> quantize_with_ranks(OpenedModel& opened, const QuantizationPlan& plan,
+                                            const CalibrationInput& calibration,
+                                            const RankExchange& ranks,
+                                            const CalibrationState& state);
 
 /// The artifact as it would be, with ranges of [-1, 1] wherever calibration would find them. Ranges
 /// that calibration or an algorithm would change are left out. The opened model's weights are used

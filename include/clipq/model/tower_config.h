@@ -10,6 +10,9 @@
 
 namespace clipq {
 
+/// Channels of an image.
+inline constexpr std::int64_t kImageChannels = 3;
+
 /// What the shapes of a tower's tensors don't tell.
 struct TowerSettings {
   std::int64_t heads = 0;

@@ -11,13 +11,8 @@ namespace clipq {
 /// of the windows of a map.
 class NativeConvolution final : public Linear {
  public:
-  /// @param integer the layer, its columns in the order by_position() gives
+  /// @param integer the layer, its columns as columns_by_position() orders them
   NativeConvolution(std::shared_ptr<const IntegerLinear> integer, const ConvolutionWindow& window);
-
-  /// A weight [out, channels * area] with its columns in the order [row, column, channel], so that
-  /// a row of a window is a stretch of the map.
-  static QuantizedTensor by_position(const QuantizedTensor& weight,
-                                     const ConvolutionWindow& window);
 
   at::Tensor forward(const at::Tensor& x) const override;
   at::Tensor convolve(const at::Tensor& map, const ConvolutionWindow& window) const override;

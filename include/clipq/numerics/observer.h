@@ -31,6 +31,10 @@ class Observer {
   /// Goes on where the observer stood whose state it is. Throws InputError if it isn't the state
   /// of such an observer.
   virtual void restore(const ObserverState& state) = 0;
+
+  /// Takes in all that the observer has seen whose state it is. Throws InputError if it isn't the
+  /// state of such an observer, InternalError if the order of what is seen matters.
+  virtual void merge(const ObserverState& state) = 0;
 };
 
 /// One row of the observer table.
@@ -38,6 +42,7 @@ struct ObserverInfo {
   const char* name;
   const char* comment;
   bool integers_only;        ///< can't calibrate float8 formats
+  bool depends_on_order;     ///< of the inputs, so that states can't be merged
   double parameter;          ///< default of the parameter in "name:parameter"; 0: takes none
   double parameter_above;    ///< parameters are larger than this
   double parameter_at_most;  ///< and no larger than this
@@ -50,6 +55,9 @@ const std::vector<ObserverInfo>& observers();
 /// A new observer for a quantizer; `name` is, for instance, "percentile" or "percentile:99.9".
 /// Throws UsageError as require_observer and require_observer_for do.
 std::unique_ptr<Observer> make_observer(const std::string& name, const QuantizerSpec& spec);
+
+/// The row of the table for "name" or "name:parameter". Throws UsageError as require_observer does.
+const ObserverInfo& observer_info(const std::string& name, const std::string& where);
 
 /// Throws UsageError, with a suggestion, unless there is an observer of that name and its parameter
 /// is valid; `where` says where it stood.

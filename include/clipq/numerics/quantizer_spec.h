@@ -44,6 +44,8 @@ struct QuantizerSpec {
 
   bool operator==(const QuantizerSpec&) const = default;
 
+  bool is_affine() const { return scheme == Scheme::kAffine; }
+
   /// The largest code: 2^(bits-1) - 1 for signed integers, 2^bits - 1 for affine ones, the format's
   /// largest value for floats.
   double max_code() const;

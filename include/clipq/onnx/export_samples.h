@@ -27,6 +27,15 @@ ExportSamples make_samples(const ClipModel& model, const Tokenizer& tokenizer, b
 /// follows amplifies that.
 double cosine_after_rounding(const ClipModel& model, const ExportSamples& samples);
 
+/// Whether ONNX Runtime and OpenVINO quantize the layer's input to 8 bits by themselves, by blocks:
+/// its weight alone is quantized, or has 4 bits or groups.
+bool runtimes_quantize_input(const LinearContents& contents);
+
+/// The least cosine of the model's embeddings with its own when the layers of
+/// runtimes_quantize_input() quantize their inputs to 8 bits per row, or no longer do where they
+/// did: about what a quantization by blocks costs this model.
+double cosine_with_other_inputs(const ClipModel& model, const ExportSamples& samples);
+
 /// As pixel_values.npy, input_ids.npy, lengths.npy, image_embeds.npy and text_embeds.npy.
 void write_samples(const ExportSamples& samples, const std::filesystem::path& folder);
 

@@ -5,8 +5,11 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <vector>
 
+#include "clipq/core/batch_range.h"
 #include "clipq/model/clip_model.h"
+#include "clipq/numerics/observer_state.h"
 #include "clipq/numerics/quantize.h"
 #include "clipq/quant/placement.h"
 
@@ -73,5 +76,19 @@ bool has_quantizers(const Placement& placement, Tower tower);
 CalibrationData calibrate(ClipModel model, const Placement& placement,
                           const CalibrationRequest& request, const CalibrationSource& source,
                           const std::optional<CalibrationState>& state = std::nullopt);
+
+/// What calibrate() gathers of these batches alone, for data_of(). Throws UsageError if an observer
+/// depends on the order of its inputs, and what calibrate() throws, but for an observer that has
+/// seen nothing: there may be others' batches.
+ObserverState gather_statistics(ClipModel model, const Placement& placement,
+                                const CalibrationRequest& request, const CalibrationSource& source,
+                                const BatchRange& batches,
+                                const std::optional<CalibrationState>& state = std::nullopt);
+
+/// What calibrate() gives, bit for bit, of the statistics that were gathered of all its batches in
+/// parts, in the order of these. Throws InputError if an observer has seen no finite value, or if a
+/// part was gathered for another placement.
+CalibrationData data_of(const std::vector<ObserverState>& parts, const Placement& placement,
+                        const CalibrationRequest& request);
 
 }  // namespace clipq

@@ -2,6 +2,7 @@
 
 #include <optional>
 
+#include "clipq/quant/gathered_statistics.h"
 #include "clipq/quant/quantized_model.h"
 #include "clipq/quant/recipe.h"
 
@@ -12,6 +13,37 @@ bool needs_data(const Placement& placement, const Recipe& recipe, Tower tower);
 
 /// The state files that quantize_model may have left.
 std::vector<std::filesystem::path> state_files(const CalibrationState& state, const Recipe& recipe);
+
+/// The passes over calibration data that quantizing a model takes, one after the other.
+class CalibrationPasses {
+ public:
+  /// @param batches of the data; nothing: there are none
+  CalibrationPasses(ClipModel model, const Placement& placement, const Recipe& recipe,
+                    std::optional<std::int64_t> batches);
+
+  /// The pass that must be made now; nothing: convert() can be called.
+  const std::optional<CalibrationRequest>& next() const { return next_; }
+
+  /// The model that it is made on.
+  const ClipModel& model() const { return model_; }
+
+  /// Goes on with what the pass has gathered: an algorithm changes the model.
+  void take(CalibrationData gathered);
+
+  QuantizedModel convert() &&;
+
+ private:
+  /// Runs the algorithms up to one that needs rows.
+  void advance();
+
+  ClipModel model_;
+  const Placement& placement_;
+  const Recipe& recipe_;
+  std::optional<std::int64_t> batches_;
+  std::size_t algorithm_ = 0;  ///< the next one to change the model
+  std::optional<CalibrationRequest> next_;
+  CalibrationData calibrated_;
+};
 
 /// The whole of quantization: the recipe's algorithms change the float model, static ranges and
 /// sampled rows are calibrated, layers are converted.
@@ -25,5 +57,11 @@ std::vector<std::filesystem::path> state_files(const CalibrationState& state, co
 QuantizedModel quantize_model(ClipModel model, const Placement& placement, const Recipe& recipe,
                               const std::optional<CalibrationSource>& data,
                               const std::optional<CalibrationState>& state = std::nullopt);
+
+/// The same, bit for bit, of statistics that workers have gathered.
+/// @param batches of the data that they were gathered on
+/// Throws UsageError if a pass is missing, InputError if they are of another placement.
+QuantizedModel quantize_model(ClipModel model, const Placement& placement, const Recipe& recipe,
+                              std::int64_t batches, const GatheredStatistics& statistics);
 
 }  // namespace clipq

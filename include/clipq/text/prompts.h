@@ -7,16 +7,18 @@
 
 namespace clipq {
 
-/// Keys for looking up a data set's words: its own name first, then the layout's.
+/// Keys for looking up a data set's words: its own name first, then the layout's. Templates that
+/// come with the data take the place of CLIP_benchmark's.
 struct DatasetKeys {
-  DatasetKeys(std::string own, std::string of_layout)
-      : name(std::move(own)), layout(std::move(of_layout)) {}
+  DatasetKeys(std::string own, std::string of_layout, std::vector<std::string> own_templates = {})
+      : name(std::move(own)), layout(std::move(of_layout)), templates(std::move(own_templates)) {}
 
   /// For a data set named like its layout.
   DatasetKeys(const char* both) : name(both), layout(both) {}  // NOLINT(*-explicit-*)
 
   std::string name;
   std::string layout;
+  std::vector<std::string> templates;  ///< that come with the data; empty: none do
 };
 
 /// Class names from a file.
