@@ -134,9 +134,8 @@ std::vector<Result> evaluate(const EvalOptions& options, ModelStore& models,
                              const RankExchange* ranks) {
   const Task& task = find_task(options.task, "--task");
   if (ranks != nullptr) require_shareable(task);
-  const bool leads = ranks == nullptr || ranks->rank() == 0;
   for (const std::filesystem::path& folder : {options.save_folder, options.clip_benchmark}) {
-    if (leads && !folder.empty()) make_folder(folder);
+    if (leads(ranks) && !folder.empty()) make_folder(folder);
   }
   const auto dataset = open_dataset(options.data, options.captions);
   const std::int64_t count =
@@ -149,7 +148,7 @@ std::vector<Result> evaluate(const EvalOptions& options, ModelStore& models,
   const Encoder encoder(evaluated_models(opened), encode_options(options, ranks));
   const ImageSource source = {*dataset, count, content_hash(*dataset, count)};
   const Measure measure = task.encode({encoder, source, options.task_options});
-  if (!leads) return {};
+  if (!leads(ranks)) return {};
   TaskReport report = measure();
   std::vector<Result> results = results_of(report, opened, source, options);
   if (!options.clip_benchmark.empty()) write_clip_benchmark(options.clip_benchmark, results);

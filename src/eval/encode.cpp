@@ -279,8 +279,6 @@ Json Encoder::computations() const {
   return computations;
 }
 
-bool Encoder::leads() const { return options_.ranks == nullptr || options_.ranks->rank() == 0; }
-
 at::Tensor Encoder::cached(const std::string& key, std::int64_t rows) const {
   // Ranks must do the same after a restart, whatever rank 0 has stored before.
   if (key.empty() || options_.ranks != nullptr) return {};
@@ -289,11 +287,11 @@ at::Tensor Encoder::cached(const std::string& key, std::int64_t rows) const {
 }
 
 void Encoder::store(const std::string& key, const at::Tensor& features) const {
-  if (!key.empty() && leads()) options_.cache.store(key, features);
+  if (!key.empty() && leads(options_.ranks)) options_.cache.store(key, features);
 }
 
 void Encoder::save(const std::vector<at::Tensor>& features, const std::string& name) const {
-  if (options_.save_folder.empty() || !leads()) return;
+  if (options_.save_folder.empty() || !leads(options_.ranks)) return;
   for (std::size_t i = 0; i < features.size(); ++i) {
     const at::Tensor rows = features[i].contiguous();
     write_npy(options_.save_folder / cat(models_[i].label, "-", name, ".npy"),

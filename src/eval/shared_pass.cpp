@@ -53,7 +53,7 @@ at::Tensor SharedPass::gathered(const std::string& model, const at::Tensor& own)
   if (own.defined()) {
     bytes = {static_cast<const char*>(contiguous.const_data_ptr()), contiguous.nbytes()};
   }
-  const at::Tensor all = leads() ? feature_rows(rows, width) : at::Tensor();
+  const at::Tensor all = leads(ranks_) ? feature_rows(rows, width) : at::Tensor();
   std::size_t filled = 0;
   const std::string name = key("rows/" + model);
   ranks_->gather(name, bytes, [&](std::string_view part) {
@@ -64,7 +64,7 @@ at::Tensor SharedPass::gathered(const std::string& model, const at::Tensor& own)
     std::memcpy(static_cast<char*>(all.mutable_data_ptr()) + filled, part.data(), part.size());
     filled += part.size();
   });
-  if (leads() && filled != all.nbytes()) {
+  if (leads(ranks_) && filled != all.nbytes()) {
     throw InputError(cat(name, ": the ranks gave ", filled, " bytes, expected ", all.nbytes()));
   }
   return all;

@@ -24,9 +24,6 @@ class SharedPass {
   /// @param name of the pass, different from those of the evaluation's others
   SharedPass(const RankExchange* ranks, std::string name) : ranks_(ranks), name_(std::move(name)) {}
 
-  /// Whether the features come together here.
-  bool leads() const { return ranks_ == nullptr || ranks_->rank() == 0; }
-
   /// Throws InputError that names what differs unless all ranks describe the pass, or a model's
   /// part of it, alike.
   void require_same(const std::string& what, const Json& description) const;

@@ -100,12 +100,6 @@ RankStore::RankStore(RankPlace place, double timeout)
     : place_(std::move(place)), timeout_(timeout), store_(std::make_shared<Store>()) {
   // What c10d logs, with stack traces, is in the errors.
   if (std::getenv("TORCH_CPP_LOG_LEVEL") == nullptr) FLAGS_caffe2_log_level = c10::GLOG_FATAL;
-  connect();
-}
-
-RankStore::~RankStore() = default;
-
-void RankStore::connect() {
   call(timeout_ + kConnectGrace, [store = store_, place = place_, timeout = timeout_] {
     c10d::TCPStoreOptions options;
     options.port = place.port;
@@ -117,6 +111,8 @@ void RankStore::connect() {
         cat("clipq/", place.job), c10::make_intrusive<c10d::TCPStore>(place.address, options));
   });
 }
+
+RankStore::~RankStore() = default;
 
 /// Calls the store; its errors become InputErrors.
 void RankStore::call(double seconds, const std::function<void()>& action) const {
@@ -191,18 +187,16 @@ void RankStore::require_none_failed() const {
   throw InputError(message);
 }
 
-void RankStore::throw_late(const std::string& what, std::int64_t rank) const {
-  throw InputError(cat("rank ", place_.rank, " of ", place_.count, ": waited ", timeout_,
-                       " s for \"", what, "\" of rank ", rank,
-                       "; look at what that rank says, and allow more time if it is only slow"),
-                   {{Setting::kTimeout}});
-}
-
 void RankStore::wait_for(const std::string& key, std::int64_t rank, double seconds) const {
   const auto deadline = after(seconds);
   while (!has(key_of(key, rank))) {
     require_none_failed();
-    if (Clock::now() > deadline) throw_late(key, rank);
+    if (Clock::now() > deadline) {
+      throw InputError(cat("rank ", place_.rank, " of ", place_.count, ": waited ", timeout_,
+                           " s for \"", key, "\" of rank ", rank,
+                           "; look at what that rank says, and allow more time if it is only slow"),
+                       {{Setting::kTimeout}});
+    }
     std::this_thread::sleep_for(kPause);
   }
 }
@@ -224,8 +218,9 @@ void RankStore::gather(const std::string& key, std::string_view own,
   }
   take_part(own);
   for (std::int64_t rank = 1; rank < place_.count; ++rank) {
-    // Nobody else reads it, and the store keeps everything in memory.
-    take_part(take(key, rank, /*removes=*/true));
+    // Nobody else reads it, and the store keeps everything in memory. But a rank 0 that torchrun
+    // starts again reads it once more, and the others need not be started again with it.
+    take_part(take(key, rank, /*removes=*/!place_.watched));
   }
 }
 

@@ -9,6 +9,8 @@ import sys
 import time
 import unittest
 
+import torch
+
 from support import CLIPQ, CliTest, clipq, write_coco
 
 LAUNCHERS = ("RANK", "WORLD_SIZE", "MASTER_", "SLURM_", "JOB_COMPLETION", "TORCHELASTIC_")
@@ -50,9 +52,9 @@ class RanksTest(CliTest):
         self.ok(*self.command(recipe, output), env=self.environment | variables)
         return output.read_bytes()
 
-    def ranks(self, count, commands, **variables):
+    def ranks(self, count, commands, port=None, **variables):
         """Starts one process per rank; returns them, finished, with their text."""
-        port = str(free_port())
+        port = str(port or free_port())
         processes = []
         for rank in range(count):
             environment = self.environment | {"RANK": str(rank), "WORLD_SIZE": str(count), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
@@ -170,9 +172,12 @@ class Processes(RanksTest):
     def test_do_not_wait_for_one_that_is_gone_longer_than_the_timeout(self):
         output = self.folder / "q.pt"
         started = lambda rank: self.command("int8-static", output, "--timeout", "2") if rank < 2 else ["--version"]  # noqa: E731
-        for process in self.ranks(3, started)[:2]:
+        processes = self.ranks(3, started)[:2]
+        for process in processes:
             self.assertEqual(process.returncode, 3)
-            self.assertRegex(process.text[1], r"waited 2 s for .fingerprint. of rank [12]; .*--timeout|store at 127.0.0.1:[0-9]+ is lost")
+            # Whoever gives up first tells the other; a process that starts late finds no store any more.
+            self.assertRegex(process.text[1], r"waited 2 s for .fingerprint. of rank [12]; |store at 127.0.0.1:[0-9]+ is lost")
+        self.assertTrue(any("--timeout" in process.text[1] for process in processes))
         self.assertFalse(output.exists())
 
     def test_that_fail_are_told_of(self):
@@ -327,6 +332,22 @@ exec "$@" --cache "$MARK-1"
         Torchrun.torchrun(self, 2, [wrapper, CLIPQ, *self.evaluate("zeroshot_retrieval", output, *self.captioned, "--timeout", 60)],
                           "--max-restarts", "1", MARK=str(self.folder / "mark"))
         self.assertEqual(self.results(output), alone)
+
+    def test_rank_0_is_started_again_alone(self):
+        """torchrun's agent on one of several hosts restarts its own process only: the store still has what the other rank gave."""
+        port = free_port()
+        store = torch.distributed.TCPStore("127.0.0.1", port, is_master=True, wait_for_workers=False)
+        output = self.folder / "x.json"
+        environment = {"TORCHELASTIC_USE_AGENT_STORE": "True"}
+        command = self.evaluate("zeroshot_retrieval", output, *self.captioned)
+        for process in self.ranks(2, lambda _: command, port=port, **environment):
+            self.assertEqual(process.returncode, 0, process.text[1])
+        first = self.results(output)
+        output.unlink()
+        again = self.environment | environment | {"RANK": "0", "WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+        self.ok(*command, "--timeout", "5", env=again)
+        self.assertEqual(self.results(output), first)
+        del store
 
     def test_layers_are_refused(self):
         for process in self.ranks(2, lambda _: self.evaluate("layers", self.folder / "x.json", *self.captioned[:-2])):

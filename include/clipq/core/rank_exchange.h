@@ -39,6 +39,9 @@ class RankExchange {
   BatchRange share(std::int64_t batches) const { return share_of(batches, rank(), count()); }
 };
 
+/// Whether this process has the results in the end: rank 0, or the only one (null).
+inline bool leads(const RankExchange* ranks) { return ranks == nullptr || ranks->rank() == 0; }
+
 /// Throws InputError that names what differs unless all processes give the same fingerprint, a JSON
 /// object.
 /// @param work what they do together: "calibrate"

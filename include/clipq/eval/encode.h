@@ -111,7 +111,6 @@ class Encoder {
  private:
   void require_towers(Tower tower) const;
   Json computations() const;
-  bool leads() const;
   at::Tensor cached(const std::string& key, std::int64_t rows) const;
   void store(const std::string& key, const at::Tensor& features) const;
   void save(const std::vector<at::Tensor>& features, const std::string& name) const;

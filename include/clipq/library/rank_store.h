@@ -23,8 +23,8 @@ struct RankPlace {
 /// The exchange through a key-value store, c10d's TCPStore.
 class RankStore final : public RankExchange {
  public:
-  /// A process that is started again under torchrun finds what was given before, by others or by
-  /// itself: it must give the same under the same key.
+  /// Under torchrun, a process that is started again finds what was given before by others or by
+  /// itself. It must give the same under the same key.
   /// @param timeout seconds that a call may wait for another process or for the store, above 0
   /// Throws InputError if the store can't be reached, within that time.
   RankStore(RankPlace place, double timeout);
@@ -47,7 +47,6 @@ class RankStore final : public RankExchange {
  private:
   struct Store;
 
-  void connect();
   void call(double seconds, const std::function<void()>& action) const;
   std::string key_of(const std::string& key, std::int64_t rank) const;
   void set(const std::string& name, std::string_view value) const;
@@ -57,7 +56,6 @@ class RankStore final : public RankExchange {
   bool has(const std::string& name) const;
   void wait_for(const std::string& key, std::int64_t rank, double seconds) const;
   void require_none_failed() const;
-  [[noreturn]] void throw_late(const std::string& what, std::int64_t rank) const;
 
   RankPlace place_;
   double timeout_;
