@@ -72,7 +72,7 @@ void run(EmbedArguments& arguments, const CommonOptions& common) {
   EmbedOptions& options = arguments.options;
   options.model = arguments.model.options();
   options.decode_threads = decode_threads(common);
-  options.format = parse_embedding_format(arguments.dtype);
+  options.format = parse_embedding_format(arguments.dtype, "--dtype");
   if (!arguments.metadata.empty()) {
     arguments.shards.metadata = parse_metadata_format(arguments.metadata, "--metadata");
   }

@@ -4,8 +4,8 @@
 #include <filesystem>
 #include <string>
 
-#include "clipq/app/embedding_format.h"
 #include "clipq/library/open_model.h"
+#include "clipq/numerics/embedding_format.h"
 
 namespace clipq {
 

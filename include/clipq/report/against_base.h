@@ -3,7 +3,7 @@
 #include <optional>
 
 #include "clipq/report/merged_results.h"
-#include "clipq/report/paired_difference.h"
+#include "clipq/result/paired_difference.h"
 
 namespace clipq {
 

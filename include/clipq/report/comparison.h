@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "clipq/report/merged_results.h"
-#include "clipq/report/paired_difference.h"
+#include "clipq/result/paired_difference.h"
 #include "clipq/result/result.h"
 
 namespace clipq {

@@ -18,8 +18,8 @@ const std::vector<std::string>& embedding_formats();
 
 const std::string& name_of(EmbeddingFormat format);
 
-/// The format of that name. Throws UsageError.
-EmbeddingFormat parse_embedding_format(const std::string& name);
+/// The format of that name. Throws UsageError that names `where`.
+EmbeddingFormat parse_embedding_format(const std::string& name, const std::string& where);
 
 /// The least and the largest value of each dimension: float32 [2, width].
 at::Tensor ranges_of(const at::Tensor& rows);

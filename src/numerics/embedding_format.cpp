@@ -1,4 +1,4 @@
-#include "clipq/app/embedding_format.h"
+#include "clipq/numerics/embedding_format.h"
 
 #include <ATen/ops/aminmax.h>
 #include <ATen/ops/arange.h>
@@ -15,26 +15,30 @@
 namespace clipq {
 namespace {
 
-constexpr double kSteps = 255;
-constexpr std::int64_t kBits = 8;
-constexpr std::int64_t kOffset = 128;
+constexpr double kInt8Steps = 255;
+constexpr std::int64_t kBitsPerByte = 8;
+constexpr std::int64_t kInt8Offset = 128;
 
 at::Tensor to_int8(const at::Tensor& rows, const at::Tensor& ranges) {
-  const at::Tensor steps = ranges[1].sub(ranges[0]).div_(kSteps).clamp_min_(1e-30);
+  const at::Tensor steps = ranges[1].sub(ranges[0]).div_(kInt8Steps).clamp_min_(1e-30);
   return rows.sub(ranges[0])
       .div_(steps)
-      .sub_(kOffset)
+      .sub_(kInt8Offset)
       .trunc_()
-      .clamp_(-kOffset, kOffset - 1)
+      .clamp_(-kInt8Offset, kInt8Offset - 1)
       .to(at::kChar);
 }
 
 at::Tensor to_binary(const at::Tensor& rows) {
   const std::int64_t width = rows.size(1);
-  const std::int64_t missing = (kBits - width % kBits) % kBits;
+  const std::int64_t missing = (kBitsPerByte - width % kBitsPerByte) % kBitsPerByte;
   const at::Tensor signs = at::constant_pad_nd(rows.gt(0).to(at::kLong), {0, missing});
-  const at::Tensor values = at::arange(kBits - 1, -1, -1).exp2().to(at::kLong);
-  return signs.view({rows.size(0), -1, kBits}).mul(values).sum(-1).sub_(kOffset).to(at::kChar);
+  const at::Tensor values = at::arange(kBitsPerByte - 1, -1, -1).exp2().to(at::kLong);
+  return signs.view({rows.size(0), -1, kBitsPerByte})
+      .mul(values)
+      .sum(-1)
+      .sub_(kInt8Offset)
+      .to(at::kChar);
 }
 
 }  // namespace
@@ -48,11 +52,11 @@ const std::string& name_of(EmbeddingFormat format) {
   return embedding_formats()[static_cast<std::size_t>(format)];
 }
 
-EmbeddingFormat parse_embedding_format(const std::string& name) {
+EmbeddingFormat parse_embedding_format(const std::string& name, const std::string& where) {
   const std::vector<std::string>& names = embedding_formats();
   const auto found = std::find(names.begin(), names.end(), name);
   if (found != names.end()) return static_cast<EmbeddingFormat>(found - names.begin());
-  throw UsageError(cat("--dtype ", name, ": expected one of ", join(names, ", ")));
+  throw UsageError(cat(where, " ", name, ": expected one of ", join(names, ", ")));
 }
 
 at::Tensor ranges_of(const at::Tensor& rows) {

@@ -1,4 +1,4 @@
-#include "clipq/report/paired_difference.h"
+#include "clipq/result/paired_difference.h"
 
 #include <algorithm>
 #include <cmath>
