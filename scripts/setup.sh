@@ -18,7 +18,7 @@ pip_packages=(numpy==2.4.6 pyarrow==26.0.1)
 if [[ ${1:-} == --tests ]]; then
   packages+=(libgtest-dev libgmock-dev chromium zsh)
   pip_packages+=(pillow==13.0.0 jsonschema==4.26.0 scikit-learn==1.9.1 playwright==1.65.2
-                 onnx==1.23.2 onnxruntime==1.32.0 openvino==2026.4.1 tokenizers==0.23.3)
+                 onnx==1.23.2 onnxruntime==1.32.0 openvino==2026.4.1 tokenizers==0.23.3 faiss-cpu==1.15.1)
 fi
 
 # npm only fetches report.html's charting library; any version will do.

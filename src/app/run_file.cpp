@@ -156,15 +156,19 @@ std::optional<Gates> parse_gates(const Json& json, const std::string& where) {
   const auto found = json.find("gates");
   if (found == json.end() || *found == false) return std::nullopt;
   const std::string place = where + ": gates";
-  require_known_keys(
-      *found, {"max_drop", "max_size_ratio", "size_against", "min_speedup", "require_certain"},
-      place);
+  require_known_keys(*found,
+                     {"max_drop", "max_mixed_drop", "max_size_ratio", "size_against", "min_speedup",
+                      "require_certain"},
+                     place);
   Gates gates;
   for (const std::string& text : texts_of(*found, "max_drop", place)) {
     gates.drops.push_back(parse_drop_gate(text));
   }
   for (const std::string& text : texts_of(*found, "min_speedup", place)) {
     gates.speeds.push_back(parse_speed_gate(text));
+  }
+  if (found->contains("max_mixed_drop")) {
+    gates.max_mixed_drop = parse_mixed_drop_gate(found->at("max_mixed_drop").dump());
   }
   if (found->contains("max_size_ratio")) {
     gates.max_size_ratio = parse_size_gate(found->at("max_size_ratio").dump());

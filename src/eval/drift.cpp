@@ -7,12 +7,12 @@
 #include <set>
 #include <utility>
 
-#include "clipq/core/error.h"
 #include "clipq/core/strings.h"
 #include "clipq/eval/calibration_error.h"
 #include "clipq/eval/captions.h"
 #include "clipq/eval/classification.h"
 #include "clipq/eval/rank_correlation.h"
+#include "comparable_models.h"
 #include "labelled_prompts.h"
 #include "query_block.h"
 #include "retrieval_examples.h"
@@ -135,18 +135,6 @@ std::vector<std::string> names_of(const Dataset& dataset, const std::vector<std:
   return names;
 }
 
-/// Throws UsageError unless all embeddings have the same dimension.
-void require_same_width(const std::vector<EvaluatedModel>& models) {
-  for (const EvaluatedModel& each : models) {
-    const std::int64_t width = each.model->config().embed_dim();
-    const std::int64_t base = models.front().model->config().embed_dim();
-    if (width == base) continue;
-    throw UsageError(cat("drift: embeddings of ", each.label, " have ", width,
-                         " dimensions, those of ", models.front().label, " ", base,
-                         "; compare models of the same architecture"));
-  }
-}
-
 /// Adds the cosines of a tower's embeddings to each model's metrics.
 void add_cosines(TaskReport& report, Tower tower, const std::vector<at::Tensor>& rows) {
   for (std::size_t i = 0; i < rows.size(); ++i) {
@@ -254,10 +242,7 @@ void check_drift(const TaskData& data) {
 }
 
 Measure encode_drift(const TaskInput& input) {
-  if (input.encoder.models().size() < 2) {
-    throw UsageError("drift compares models: pass the float model first, then the others");
-  }
-  require_same_width(input.encoder.models());
+  require_comparable(input.encoder.models(), "drift");
   const Component towers = common_towers(input.encoder.models());
   DriftData data = {.images = images_or_items(input, towers)};
   if (includes(towers, Tower::kText)) encode_texts(data, input);

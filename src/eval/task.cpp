@@ -20,6 +20,13 @@ const std::vector<Task>& tasks() {
        check_zeroshot_retrieval,
        encode_zeroshot_retrieval,
        {Tower::kImage, Tower::kText}},
+      {"index_compatibility",
+       "whether an index of the first model's embeddings can be searched with another's, and can "
+       "store codes: recall, overlap and displacement of what is found, and a verdict",
+       index_compatibility_options(),
+       check_index_compatibility,
+       encode_index_compatibility,
+       {Tower::kImage, Tower::kText}},
       {"linear_probe",
        "accuracy of a logistic regression on image features",
        linear_probe_options(),

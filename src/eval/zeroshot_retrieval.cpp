@@ -4,34 +4,21 @@
 #include "clipq/eval/captions.h"
 #include "clipq/eval/retrieval_ranks.h"
 #include "clipq/eval/task.h"
+#include "recall.h"
 
 namespace clipq {
 namespace {
-
-/// The share of ranks below k, and which they are.
-void add_recall(Measurement& measurement, const std::string& name,
-                const std::vector<std::int64_t>& ranks, std::int64_t k,
-                const std::vector<std::int64_t>& clusters) {
-  std::string hits;
-  std::int64_t found = 0;
-  for (const std::int64_t rank : ranks) {
-    hits.push_back(rank < k ? '1' : '0');
-    if (rank < k) ++found;
-  }
-  measurement.metrics.emplace_back(name,
-                                   static_cast<double>(found) / static_cast<double>(ranks.size()));
-  measurement.outcomes[name] = {hits, {}, clusters};
-}
 
 Measurement measure(const RetrievalRanks& ranks, const std::vector<std::int64_t>& recall_k,
                     const std::vector<std::int64_t>& captions_per_image) {
   Measurement measurement;
   for (const std::int64_t k : recall_k) {
-    add_recall(measurement, cat("image_retrieval_recall@", k), ranks.image_of_text, k,
-               captions_per_image);
+    add_recall(measurement, cat("image_retrieval_recall@", k),
+               hits_within(ranks.image_of_text, k, captions_per_image));
   }
   for (const std::int64_t k : recall_k) {
-    add_recall(measurement, cat("text_retrieval_recall@", k), ranks.text_of_image, k, {});
+    add_recall(measurement, cat("text_retrieval_recall@", k),
+               hits_within(ranks.text_of_image, k, {}));
   }
   return measurement;
 }

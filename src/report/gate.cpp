@@ -32,6 +32,11 @@ DropGate parse_drop_gate(const std::string& text) {
   return {text.substr(0, equals), parse_limit(text.substr(equals + 1), false, argument, kExpected)};
 }
 
+double parse_mixed_drop_gate(const std::string& text) {
+  return parse_limit(text, false, cat("max-mixed-drop ", text),
+                     "a non-negative number of percentage points, such as 0.5");
+}
+
 SpeedGate parse_speed_gate(const std::string& text) {
   constexpr const char* kExpected =
       "S, TOWER=S or TOWER.BATCH=S with a positive number S, such as image.32=1.5";

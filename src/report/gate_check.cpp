@@ -18,6 +18,9 @@ constexpr double kRounding = 1e-9;
 
 constexpr double kPoints = 100;
 
+/// Begins the names of index_compatibility's recalls.
+constexpr const char* kMixed = "mixed_";
+
 /// True for NaN too: an unknown value isn't within the limit.
 bool exceeds(double value, double limit) { return !(value <= limit + kRounding); }
 
@@ -49,6 +52,7 @@ class Checker {
 
   void check() {
     for (const DropGate& gate : gates_.drops) check_drop(gate);
+    if (gates_.max_mixed_drop) check_mixed_drops(*gates_.max_mixed_drop);
     if (gates_.max_size_ratio) check_size(*gates_.max_size_ratio);
     for (const SpeedGate& gate : gates_.speeds) check_speed(gate);
   }
@@ -84,6 +88,20 @@ class Checker {
     for (const MetricComparison* metric : metrics) {
       outcomes_.push_back(drop_outcome(gate, *metric, metrics.size() > 1));
     }
+  }
+
+  /// An index of the base's embeddings, searched with the new model's queries.
+  void check_mixed_drops(double points) {
+    std::vector<std::string> metrics;
+    for (const MetricComparison& each : comparison_.metrics) {
+      if (each.metric.starts_with(kMixed)) add_once(each.metric, metrics);
+    }
+    if (metrics.empty()) {
+      throw UsageError(cat("max-mixed-drop: the base ", base_.path, " and ", comparison_.model.path,
+                           " don't both have mixed recalls on the same data; measure both with "
+                           "the task index_compatibility"));
+    }
+    for (const std::string& metric : metrics) check_drop({metric, points});
   }
 
   GateOutcome drop_outcome(const DropGate& gate, const MetricComparison& metric,

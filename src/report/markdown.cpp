@@ -4,6 +4,7 @@
 #include "clipq/report/add_once.h"
 #include "clipq/report/headline.h"
 #include "clipq/report/html_report.h"
+#include "clipq/report/index_table.h"
 #include "clipq/report/merged_table.h"
 
 namespace clipq {
@@ -27,6 +28,16 @@ std::string section(const MergedResults& merged) {
   std::string text = markdown_table(merged_table(merged)) + "\n";
   for (const std::string& note : merged_notes(merged)) {
     text += cat("- ", markdown_text(note), "\n");
+  }
+  return text;
+}
+
+std::string task_section(const std::vector<Result>& results) {
+  std::string text = section(merge_results(results));
+  for (const Result& result : results) {
+    for (const std::string& verdict : index_verdicts(result)) {
+      text += cat("- Verdict: ", markdown_text(verdict), "\n");
+    }
   }
   return text + "\n";
 }
@@ -81,10 +92,10 @@ std::string markdown_table(const Table& table) {
 std::string markdown_report(const std::vector<Result>& results, const std::string& title) {
   Headline top = headline(results);
   if (!top.metrics.empty()) top.merged.metric_columns = top.metrics;
-  std::string text = cat("# ", markdown_text(title), "\n\n", section(top.merged));
+  std::string text = cat("# ", markdown_text(title), "\n\n", section(top.merged), "\n");
   for (const std::string& task : task_names(results)) {
     text += cat("<details><summary>", html_text(task), "</summary>\n\n",
-                section(merge_results(results_of(task, results))), "</details>\n\n");
+                task_section(results_of(task, results)), "</details>\n\n");
   }
   return text;
 }

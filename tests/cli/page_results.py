@@ -60,6 +60,20 @@ def drifted(index):
     return result(index, "drift", data=data("mscoco_captions", 50), metrics={"image_cosine_mean": 1 - index / 1000}, details=details)
 
 
+def searched(index):
+    def search(direction, side, queries, storage):
+        loss = {"value": 0.01 * index, "low": -0.01, "high": 0.03}
+        return {"direction": direction, "format": storage, "index": side, "queries": queries, "recall": {"1": 0.5, "10": 0.9 - 0.01 * index},
+                "loss": {"1": loss, "10": loss}, "overlap": 1 - 0.1 * index, "displacement": 0.2 * index}
+
+    pairings = [("first", "own"), ("own", "own"), ("own", "first")] if index else [("first", "first")]
+    searches = [search(direction, *pairing, storage) for direction in ("image_retrieval", "text_retrieval")
+                for storage in ("float32", "binary") for pairing in pairings]
+    verdicts = [{"format": storage, "verdict": "undecided", "text": f"{storage} {AWKWARD}"} for storage in ("float32", "binary")[index == 0:]]
+    return result(index, "index_compatibility", data=data("mscoco_captions", 50), metrics={"mixed_image_retrieval_recall@10": 0.9},
+                  settings={"captions": 250, "largest_loss": 1.0}, details={"index_compatibility": {"verdicts": verdicts, "searches": searches}})
+
+
 def histogram(low, high, **members):
     return {**members, "low": low, "high": high, "counts": [1 + (BINS - abs(2 * i - BINS)) ** 2 for i in range(BINS)]}
 
@@ -78,4 +92,4 @@ def layered(index):
 
 
 def everything():
-    return [make(index) for make in (classified, benched, drifted, layered) for index in range(len(MODELS))]
+    return [make(index) for make in (classified, benched, drifted, searched, layered) for index in range(len(MODELS))]

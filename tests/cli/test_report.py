@@ -146,13 +146,21 @@ class ReportPage(ReportTest):
         self.assertIn("0.9999", page.locator("[data-chart=depth-text]").text_content())
         page.locator("#retrieval select").select_option(index=1)
         self.assertIn("correct image at rank 3", page.locator("#retrieval").text_content())
+        page.locator("#index select").first.select_option(index=1)
+        page.locator("#index select").last.select_option(index=1)
+        self.assertEqual(page.locator("#index table").count(), 2)
+        square = page.locator("#index table").first.text_content()
+        self.assertIn("recall@10", square)
+        self.assertIn("loss +2.00", square)
+        self.assertIn("overlap 80.0 %", square)
+        self.assertEqual(page.locator("#index li").count(), 2)
         self.assert_quiet()
 
     def test_what_is_missing_says_how_to_get_it(self):
         page = self.open(self.report(classified(0), classified(1)))
         for section, command in (("headline", "clipq bench"), ("depth", "--task layers"), ("weights", "--task layers"),
                                  ("gelu", "--task layers"), ("quantizers", "--task layers"), ("similarity", "--task drift"),
-                                 ("retrieval", "--task drift")):
+                                 ("retrieval", "--task drift"), ("index", "--task index_compatibility")):
             self.assertIn(command, page.locator(f"#{section} .absent").first.text_content(), section)
         self.assertEqual(set(self.marks(page)), {"accuracy-size", "sizes"})
         self.assert_quiet()

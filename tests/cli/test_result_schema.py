@@ -72,6 +72,7 @@ class Fixture:
             "few classes": self.eval(*few, "--classnames", folders / "names.txt", "--templates", "imagenet7"),
             "several labels": self.eval("--data", f"coco:{coco}", "--captions", instances, "--templates", "imagenet7", "--per-class"),
             "retrieval": self.eval("--task", "zeroshot_retrieval", *captioned, "--recall-k", "1,3"),
+            "index": self.eval("--task", "index_compatibility", *captioned, "--index-formats", "float32,int8,sq8,binary", "--rescore", "10"),
             "probe": self.eval("--task", "linear_probe", *labelled, "--per-class", "--probe-sweep"),
             "skipping probe": self.eval("--task", "linear_probe", *few, "--skip-bad", "1", "--probe-features", "pooled"),
             "drift": self.eval("--task", "drift", *captioned),
@@ -125,6 +126,12 @@ BROKEN = [
     ("retrieval", ("metrics", "image_retrieval_recall@0"), 0.5), ("retrieval", ("settings", "captions"), ABSENT),
     ("retrieval", ("details",), {"per_class": []}), ("retrieval", ("outcomes", "image_retrieval_recall@1", "clusters"), "2 0 2"),
     ("retrieval", ("outcomes", "text_retrieval_recall@1", "clusters"), "1 1"), ("retrieval", ("data", "templates"), 18),
+    ("index", ("metrics", "image_retrieval_recall@1"), 0.5), ("index", ("settings", "largest_loss"), 0), ("index", ("details",), ABSENT),
+    ("index", ("details", "index_compatibility", "verdicts", 0, "verdict"), "yes"),
+    ("index", ("details", "index_compatibility", "searches", 0, "index"), "both"),
+    ("index", ("details", "index_compatibility", "searches", 0, "recall", "1"), 2),
+    ("index", ("details", "index_compatibility", "searches", 0, "loss", "1", "low"), ABSENT),
+    ("index", ("outcomes", "mixed_image_retrieval_recall@1", "clusters"), ABSENT),
     ("probe", ("settings", "c"), "best"), ("probe", ("settings", "train_sha256"), ABSENT), ("probe", ("details",), ABSENT),
     ("probe", ("details", "probe", "converged"), 1), ("probe", ("details", "probe", "tried", 0, "c"), ABSENT),
     ("probe", ("details", "probe", "loss"), 0.1), ("probe", ("metrics", "acc1"), 0.5),
@@ -251,7 +258,7 @@ class ResultSchema(CliTest):
             for metric, outcomes in result.get("outcomes", {}).items():
                 self.assertAlmostEqual(names["mean"](outcomes), result["metrics"][metric], places=12)
                 checked.add(metric.split("@")[0])
-        self.assertEqual(len(checked), 8)
+        self.assertEqual(len(checked), 10)
         before, after, _, _ = self.documents["retrieval"]["results"]
         units = names["clusters"](before["outcomes"]["image_retrieval_recall@1"])
         self.assertEqual(units, [0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5])

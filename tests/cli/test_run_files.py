@@ -72,7 +72,7 @@ BROKEN = [
     ((*DRIFT, "templates"), "", "templates"), ((*RETRIEVAL, "recall_k"), [], "recall_k"), ((*RETRIEVAL, "recall_k"), [0], "recall_k"),
     ((*RETRIEVAL, "recall_k"), [1000000001], "recall_k"), ((*RETRIEVAL, "recall_k"), 1, "recall_k"), ((*DRIFT, "pairs"), -1, "pairs"),
     ((*DRIFT, "pairs"), 1001, 'task 3: "pairs" is 1001'), ((*TASK, "probe_iterations"), 0, "probe_iterations"),
-    ((*TASK, "recall_k"), [1], 'task 1: "recall_k" belongs to zeroshot_retrieval, not to linear_probe; remove it'),
+    ((*TASK, "recall_k"), [1], 'task 1: "recall_k" belongs to zeroshot_retrieval and index_compatibility, not to linear_probe; remove it'),
     ((*RETRIEVAL, "per_class"), True, 'task 2: "per_class" belongs to zeroshot_classification and linear_probe, not to zeroshot_retr'),
     ((*RETRIEVAL, "templates"), "imagenet7", "belongs to zeroshot_classification, drift and layers, not to zeroshot_retrieval"),
     ((*DRIFT, "probe_c"), 1, 'task 3: "probe_c" belongs to linear_probe, not to drift'),

@@ -106,7 +106,8 @@ TEST(TaskOption, FirstChoiceIsTheDefault) {
 }
 
 TEST(TaskOption, BelongsToTasks) {
-  EXPECT_THAT(tasks_with_option("recall-k"), ::testing::ElementsAre("zeroshot_retrieval"));
+  EXPECT_THAT(tasks_with_option("recall-k"),
+              ::testing::ElementsAre("zeroshot_retrieval", "index_compatibility"));
   EXPECT_THAT(tasks_with_option("per-class"),
               ::testing::ElementsAre("zeroshot_classification", "linear_probe"));
   EXPECT_THAT(tasks_with_option("recall"), ::testing::IsEmpty());

@@ -57,6 +57,51 @@ def zeroshot_retrieval(images, texts, image_of, ks):
     return metrics
 
 
+def int8_codes(x, ranges):
+    """sentence-transformers' quantize_embeddings, but clamped where it wraps around."""
+    steps = np.maximum((ranges[1] - ranges[0]) / np.float32(255), np.float32(1e-30))
+    return np.clip(np.trunc((x - ranges[0]) / steps - 128), -128, 127)
+
+
+def stored(rows, queries, storage):
+    """What an index multiplies, of normalized embeddings."""
+    if storage == "float32":
+        return rows, queries
+    if storage == "binary":
+        return (rows.astype(np.float32) > 0) * 2.0 - 1, (queries.astype(np.float32) > 0) * 2.0 - 1
+    low, high = ranges = np.stack([rows.astype(np.float32).min(0), rows.astype(np.float32).max(0)])
+    if storage == "int8":
+        return tuple(int8_codes(x.astype(np.float32), ranges).astype(np.float64) for x in (rows, queries))
+    share = (rows.astype(np.float32) - low) / (high - low)
+    codes = np.floor(np.clip(share, 0, 1) * np.float32(255))
+    return ((codes + np.float32(0.5)) / np.float32(255) * (high - low) + low).astype(np.float64), queries
+
+
+def search_order(rows, queries, storage, rescored=0):
+    """All rows for each query, best first; scores that are equal to within 1e-12 tie, the lowest index first."""
+    rows, queries = unit(rows), unit(queries)
+    kept, asked = stored(rows, queries, storage)
+    order = np.argsort(-np.round(asked @ kept.T * 1e12), axis=1, kind="stable")
+    for query, best in zip(queries, order):
+        if rescored:
+            first = best[:rescored].copy()
+            best[:rescored] = first[np.argsort(-np.round(kept[first] @ query * 1e12), kind="stable")]
+    return order
+
+
+def index_search(base, order, right, ks):
+    """What `index_compatibility` says of one search.
+
+    base, order: search_order() of the first model's plain search and of this one; right: bool [queries, rows].
+    """
+    ranks = np.argmax(np.take_along_axis(right, order, 1), axis=1)
+    places = np.argsort(order, axis=1)
+    first = base[:, :10]
+    moved = np.abs(np.take_along_axis(places, first, 1) - np.arange(first.shape[1]))
+    overlap = [np.isin(a, b).mean() for a, b in zip(first, order[:, :10])]
+    return {"recall": {str(k): np.mean(ranks < k) for k in ks}, "overlap": np.mean(overlap), "displacement": moved.mean()}
+
+
 def linear_probe(train, train_labels, images, labels, c, iterations=1000, tolerance=1e-4):
     """Metrics, coefficients and intercepts of scikit-learn's logistic regression."""
     from sklearn.linear_model import LogisticRegression

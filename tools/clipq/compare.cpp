@@ -15,6 +15,7 @@ struct CompareArguments {
   CompareOptions options;
   std::vector<std::string> max_drop;
   std::vector<std::string> min_speedup;
+  std::optional<std::string> max_mixed_drop;
   std::optional<std::string> max_size_ratio;  ///< an empty text is an error, not absence
   std::string size_against = "file";
   std::string output;
@@ -22,6 +23,7 @@ struct CompareArguments {
   CompareOptions parsed() const {
     CompareOptions parsed = options;
     for (const std::string& text : max_drop) parsed.gates.drops.push_back(parse_drop_gate(text));
+    if (max_mixed_drop) parsed.gates.max_mixed_drop = parse_mixed_drop_gate(*max_mixed_drop);
     for (const std::string& text : min_speedup) {
       parsed.gates.speeds.push_back(parse_speed_gate(text));
     }
@@ -59,6 +61,9 @@ void add_compare(CLI::App& app, const CommonOptions& common) {
       ->required();
   command->add_option("--max-drop", arguments->max_drop,
                       "METRIC=POINTS: the most a metric may get worse by, in percentage points");
+  command->add_option("--max-mixed-drop", arguments->max_mixed_drop,
+                      "the most recall may get worse by, in percentage points, if the base's index "
+                      "is searched with the new model's queries (task index_compatibility)");
   command->add_option("--max-size-ratio", arguments->max_size_ratio,
                       "maximum size of the new model, as a fraction of the base's");
   command

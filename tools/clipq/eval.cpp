@@ -5,6 +5,7 @@
 #include "clipq/app/rank_session.h"
 #include "clipq/app/worker_share.h"
 #include "clipq/core/files.h"
+#include "clipq/report/index_table.h"
 #include "clipq/report/per_class_table.h"
 #include "number_checks.h"
 #include "subcommands.h"
@@ -62,12 +63,11 @@ void print_part(const RankExchange& ranks, const CommonOptions& common) {
 }
 
 void run(const EvalArguments& arguments, const CommonOptions& common, const RankExchange* ranks) {
-  const bool leads = ranks == nullptr || ranks->rank() == 0;
-  if (leads && !arguments.output.empty()) require_writable_target(arguments.output);
+  if (leads(ranks) && !arguments.output.empty()) require_writable_target(arguments.output);
   const std::vector<Result> results = evaluate(options_of(arguments, common), ranks);
-  if (leads) {
+  if (leads(ranks)) {
     print_results(results, common, arguments.output);
-    if (!common.json) std::cout << per_class_table(results);
+    if (!common.json) std::cout << per_class_table(results) << index_table(results);
   } else {
     print_part(*ranks, common);
   }

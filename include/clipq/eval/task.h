@@ -79,17 +79,20 @@ std::unique_ptr<Dataset> open_training_part(const TaskData& data);
 
 std::vector<TaskOption> zeroshot_classification_options();
 std::vector<TaskOption> zeroshot_retrieval_options();
+std::vector<TaskOption> index_compatibility_options();
 std::vector<TaskOption> linear_probe_options();
 std::vector<TaskOption> drift_options();
 
 void check_zeroshot_classification(const TaskData& data);
 void check_zeroshot_retrieval(const TaskData& data);
+void check_index_compatibility(const TaskData& data);
 void check_linear_probe(const TaskData& data);
 void check_drift(const TaskData& data);
 void check_layers(const TaskData& data);
 
 Measure encode_zeroshot_classification(const TaskInput& input);
 Measure encode_zeroshot_retrieval(const TaskInput& input);
+Measure encode_index_compatibility(const TaskInput& input);
 Measure encode_linear_probe(const TaskInput& input);
 Measure encode_drift(const TaskInput& input);
 Measure encode_layers(const TaskInput& input);

@@ -19,6 +19,9 @@ struct TaskOptions {
   ClassChoice classes = ClassChoice::kAll;
   bool per_class = false;  ///< a table of classes in the Result's details
   std::vector<std::int64_t> recall_k = {1, 5, 10};
+  std::string index_formats = "float32";  ///< separated by commas
+  std::int64_t rescore = 0;               ///< first results of codes; 0: none
+  double largest_loss = 1;                ///< percentage points of recall
   std::string train_data;        ///< SPEC; empty: the training part of --data
   std::int64_t train_limit = 0;  ///< first training items only; 0: all
   ImageFeature probe_feature = ImageFeature::kEmbedding;

@@ -42,6 +42,23 @@ const metricTitle = (metric) => {
   const item = report.data[metric.data];
   return metric.name + (report.data.length > 1 && item ? `, ${dataName(item)}` : "");
 };
+/** Results with such a detail, each beside the first model's on the same data: {entry, name, result, partner}. */
+function pairsWithBase(key) {
+  const pairs = [];
+  for (const entry of models.slice(1)) {
+    for (const result of resultsWith(entry, key)) {
+      const partner = resultsWith(base, key).find(
+        (other) =>
+          other.data &&
+          result.data &&
+          other.data.spec === result.data.spec &&
+          other.data.items === result.data.items,
+      );
+      if (partner) pairs.push({entry, name: `${entry.label}, ${dataName(result.data)}`, result, partner});
+    }
+  }
+  return pairs;
+}
 const latencyTitle = (latency) => `${latency.tower.replace("_", " ")}, batch ${latency.batch_size}`;
 const blockTitle = (tower, index) => `${tower} block ${index + 1}`;
 

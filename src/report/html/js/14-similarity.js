@@ -1,26 +1,11 @@
-/** Pairs of a model's map and the first model's on the same data: {entry, name, map, before}. */
-function similarityMaps() {
-  const maps = [];
-  for (const entry of models.slice(1)) {
-    for (const result of resultsWith(entry, "similarity_map")) {
-      const partner = resultsWith(base, "similarity_map").find(
-        (other) =>
-          other.data &&
-          result.data &&
-          other.data.spec === result.data.spec &&
-          other.data.items === result.data.items,
-      );
-      if (partner)
-        maps.push({
-          entry,
-          name: `${entry.label}, ${dataName(result.data)}`,
-          map: result.details.similarity_map,
-          before: partner.details.similarity_map,
-        });
-    }
-  }
-  return maps;
-}
+/** Each model's map beside the first model's on the same data: {entry, name, map, before}. */
+const similarityMaps = () =>
+  pairsWithBase("similarity_map").map(({entry, name, result, partner}) => ({
+    entry,
+    name,
+    map: result.details.similarity_map,
+    before: partner.details.similarity_map,
+  }));
 
 function heatmapOption(colors, width, chosen, values, {low, high, scale, digits, sign}) {
   const {images, texts} = chosen.map;

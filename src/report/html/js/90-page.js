@@ -32,6 +32,7 @@ const sections = {
   depth: showDepth,
   similarity: showSimilarity,
   retrieval: showRetrieval,
+  index: showIndex,
   weights: showWeights,
   gelu: showGelu,
   quantizers: showQuantizers,

@@ -1,0 +1,313 @@
+#include <ATen/ops/isfinite.h>
+
+#include <algorithm>
+#include <map>
+#include <string>
+#include <utility>
+
+#include "clipq/core/error.h"
+#include "clipq/core/progress.h"
+#include "clipq/core/strings.h"
+#include "clipq/eval/captions.h"
+#include "clipq/eval/index_search.h"
+#include "clipq/eval/task.h"
+#include "clipq/result/paired_difference.h"
+#include "comparable_models.h"
+#include "recall.h"
+
+namespace clipq {
+namespace {
+
+constexpr double kPoints = 100;
+
+/// The embeddings of one model, normalized.
+struct ModelRows {
+  at::Tensor images;
+  at::Tensor texts;
+};
+
+/// Searching images by texts, or texts by images.
+struct Direction {
+  std::string name;
+  at::Tensor ModelRows::*rows;
+  at::Tensor ModelRows::*queries;
+  RightAnswers answers = {};
+  std::vector<std::int64_t> clusters = {};  ///< of queries
+};
+
+std::vector<Direction> directions_of(const Captions& captions, std::size_t images) {
+  Direction image = {"image_retrieval", &ModelRows::images, &ModelRows::texts};
+  Direction text = {"text_retrieval", &ModelRows::texts, &ModelRows::images};
+  image.clusters.resize(images);
+  text.answers.resize(images);
+  for (std::size_t i = 0; i < captions.texts.size(); ++i) {
+    const std::int64_t of = captions.image_of[i];
+    image.answers.push_back({of});
+    ++image.clusters[of];
+    text.answers[of].push_back(static_cast<std::int64_t>(i));
+  }
+  return {image, text};
+}
+
+std::vector<const IndexFormat*> formats_of(const TaskOptions& options) {
+  std::vector<const IndexFormat*> formats;
+  for (const std::string& name : split(options.index_formats, ',')) {
+    const IndexFormat* format = &find_index_format(name, "index formats");
+    const auto same = std::find(formats.begin(), formats.end(), format);
+    if (same == formats.end()) formats.push_back(format);
+  }
+  return formats;
+}
+
+/// All ways of searching; the first is that of embeddings as they are.
+std::vector<SearchMethod> methods_of(const TaskOptions& options) {
+  const IndexFormat& plain = index_formats().front();
+  std::vector<SearchMethod> methods = {{plain}};
+  for (const IndexFormat* format : formats_of(options)) {
+    if (format != &plain) methods.push_back({*format});
+    if (format->codes_queries && options.rescore > 0) methods.push_back({*format, options.rescore});
+  }
+  return methods;
+}
+
+/// Which model has embedded the index, and which the queries: the first or the one that is
+/// measured.
+struct Pairing {
+  bool own_index = false;
+  bool own_queries = false;
+};
+
+std::vector<Pairing> pairings_of(std::size_t model) {
+  if (model == 0) return {{false, false}};
+  return {{false, true}, {true, true}, {true, false}};
+}
+
+const char* name_of_side(bool own) { return own ? "own" : "first"; }
+
+double mean(const std::vector<double>& values) {
+  double sum = 0;
+  for (const double value : values) sum += value;
+  return sum / static_cast<double>(values.size());
+}
+
+/// A loss of recall, a fraction, with the ends of its 95 % interval.
+struct Loss {
+  double value = 0;
+  double low = 0;
+  double high = 0;
+};
+
+Loss loss_between(const Outcomes& base, const Outcomes& now) {
+  const PairedDifference paired = paired_difference(base, now);
+  return {0 - paired.difference, 0 - paired.high, 0 - paired.low};
+}
+
+/// What a search loses against the first model's plain one.
+struct DirectedLoss {
+  std::string metric;
+  Loss loss;
+};
+
+/// The answer to one question: may this index be searched with these queries?
+struct Verdict {
+  std::string verdict;
+  DirectedLoss worst;
+};
+
+/// By the direction that is farthest beyond what is allowed.
+/// @param points that may be lost
+Verdict judge(const std::vector<DirectedLoss>& losses, double points) {
+  const auto most = [&losses](double Loss::*end) {
+    return *std::max_element(losses.begin(), losses.end(), [end](const auto& a, const auto& b) {
+      return a.loss.*end < b.loss.*end;
+    });
+  };
+  const DirectedLoss at_least = most(&Loss::low);
+  if (kPoints * at_least.loss.low > points) return {"incompatible", at_least};
+  const DirectedLoss at_most = most(&Loss::high);
+  return {kPoints * at_most.loss.high > points ? "undecided" : "compatible", at_most};
+}
+
+/// What a verdict means for an index of plain embeddings, and for one of codes.
+std::string in_words(const std::string& verdict, bool plain) {
+  if (verdict == "undecided") return "undecided, needs more data";
+  if (plain) return verdict == "compatible" ? "no reindex needed" : "reindex needed";
+  return verdict == "compatible" ? "good enough" : "not good enough";
+}
+
+/// "an int8 index of clip (first 20 results rescored)"
+std::string index_of(const SearchMethod& method, const std::string& model) {
+  const std::string& format = method.format.name;
+  const bool vowel = format.front() == 'i' || format.front() == 's';  // as they are spoken
+  return cat(vowel ? "an " : "a ", format, " index of ", model,
+             method.rescored > 0 ? cat(" (first ", method.rescored, " results rescored)") : "");
+}
+
+/// Searches with all models and compares what is found with the first model's plain search.
+class Comparer {
+ public:
+  Comparer(const TaskInput& input, std::vector<ModelRows> models, std::vector<Direction> directions)
+      : options_(input.options),
+        models_(std::move(models)),
+        directions_(std::move(directions)),
+        methods_(methods_of(input.options)),
+        measurements_(models_.size()) {
+    for (const EvaluatedModel& each : input.encoder.models()) labels_.push_back(each.label);
+    for (Measurement& each : measurements_) {
+      each.details[kDetail] = {{"verdicts", Json::array()}, {"searches", Json::array()}};
+    }
+  }
+
+  std::vector<Measurement> run() && {
+    const std::size_t pairings = 1 + (models_.size() - 1) * pairings_of(1).size();
+    Progress progress("searches",
+                      static_cast<std::int64_t>(directions_.size() * methods_.size() * pairings));
+    for (const Direction& direction : directions_) {
+      const Found base = search(data_of(direction, 0, {}), methods_.front(), direction.answers);
+      for (std::size_t model = 0; model < models_.size(); ++model) {
+        for (const SearchMethod& method : methods_) {
+          for (const Pairing& pairing : pairings_of(model)) {
+            compare(direction, model, method, pairing, base);
+            progress.advance(1);
+          }
+        }
+      }
+    }
+    add_verdicts();
+    return std::move(measurements_);
+  }
+
+ private:
+  static constexpr const char* kDetail = "index_compatibility";
+
+  bool is_plain(const SearchMethod& method) const { return &method.format == &methods_[0].format; }
+
+  SearchData data_of(const Direction& direction, std::size_t model, const Pairing& pairing) const {
+    return {models_[pairing.own_index ? model : 0].*direction.rows,
+            models_[pairing.own_queries ? model : 0].*direction.queries};
+  }
+
+  void compare(const Direction& direction, std::size_t model, const SearchMethod& method,
+               const Pairing& pairing, const Found& base) {
+    const Found found =
+        search(data_of(direction, model, pairing), method, direction.answers, &base);
+    Json recall = Json::object();
+    Json losses = Json::object();
+    const bool asked = !pairing.own_index && (model == 0 || pairing.own_queries);
+    for (const std::int64_t k : options_.recall_k) {
+      const Outcomes hits = hits_within(found.rank, k, direction.clusters);
+      const Loss loss = loss_between(hits_within(base.rank, k, direction.clusters), hits);
+      const std::string metric = cat("mixed_", direction.name, "_recall@", k);
+      recall[std::to_string(k)] = share_of_hits(hits);
+      losses[std::to_string(k)] = {{"value", loss.value}, {"low", loss.low}, {"high", loss.high}};
+      if (asked && is_plain(method)) add_recall(measurements_[model], metric, hits);
+      if (asked && k == longest()) losses_[{model, &method}].push_back({metric, loss});
+    }
+    Json record = {{"direction", direction.name},
+                   {"format", method.format.name},
+                   {"index", name_of_side(pairing.own_index)},
+                   {"queries", name_of_side(pairing.own_queries)},
+                   {"recall", recall},
+                   {"loss", losses},
+                   {"overlap", mean(found.overlap)},
+                   {"displacement", mean(found.displacement)}};
+    if (method.rescored > 0) record["rescored"] = method.rescored;
+    measurements_[model].details[kDetail]["searches"].push_back(std::move(record));
+  }
+
+  std::int64_t longest() const {
+    return *std::max_element(options_.recall_k.begin(), options_.recall_k.end());
+  }
+
+  void add_verdicts() {
+    for (std::size_t model = 0; model < models_.size(); ++model) {
+      for (const SearchMethod& method : methods_) {
+        if (model == 0 && is_plain(method)) continue;
+        measurements_[model].details[kDetail]["verdicts"].push_back(verdict_on(model, method));
+      }
+    }
+  }
+
+  Json verdict_on(std::size_t model, const SearchMethod& method) {
+    const double points = options_.largest_loss;
+    const auto [verdict, worst] = judge(losses_[{model, &method}], points);
+    const Loss& loss = worst.loss;
+    const std::string text =
+        cat(in_words(verdict, is_plain(method)), ": ", index_of(method, labels_[0]),
+            " with queries of ", labels_[model], " loses ", fixed(kPoints * loss.value, 2), " [",
+            fixed(kPoints * loss.low, 2), ", ", fixed(kPoints * loss.high, 2), "] points of ",
+            worst.metric, "; ", points, " allowed");
+    Json out = {{"format", method.format.name}, {"verdict", verdict}, {"text", text}};
+    if (method.rescored > 0) out["rescored"] = method.rescored;
+    return out;
+  }
+
+  const TaskOptions& options_;
+  std::vector<ModelRows> models_;
+  std::vector<std::string> labels_;
+  std::vector<Direction> directions_;
+  std::vector<SearchMethod> methods_;
+  std::vector<Measurement> measurements_;
+  /// Of the first model's index, searched with each model's queries.
+  std::map<std::pair<std::size_t, const SearchMethod*>, std::vector<DirectedLoss>> losses_;
+};
+
+/// Throws InputError if a value isn't finite.
+at::Tensor normalized(const at::Tensor& rows, const std::string& model, const char* what) {
+  at::Tensor out = normalize_rows(rows.to(at::kDouble));
+  if (at::isfinite(out).all().item<bool>()) return out;
+  throw InputError(cat(model, " gives NaN or infinite embeddings of ", what,
+                       "; what is found by them would be meaningless"));
+}
+
+TaskReport measure_searches(const TaskInput& input, const ImageFeatures& images,
+                            const Captions& captions, const std::vector<at::Tensor>& texts) {
+  std::vector<ModelRows> models;
+  for (std::size_t i = 0; i < texts.size(); ++i) {
+    const std::string& label = input.encoder.models()[i].label;
+    models.push_back(
+        {normalized(images.rows[i], label, "images"), normalized(texts[i], label, "texts")});
+  }
+  TaskReport report;
+  report.items = static_cast<std::int64_t>(images.items.size());
+  report.skipped = images.skipped;
+  report.settings = {{"captions", captions.texts.size()},
+                     {"largest_loss", input.options.largest_loss}};
+  report.models =
+      Comparer(input, std::move(models), directions_of(captions, images.items.size())).run();
+  return report;
+}
+
+}  // namespace
+
+std::vector<TaskOption> index_compatibility_options() {
+  std::vector<TaskOption> options = zeroshot_retrieval_options();
+  options.push_back(
+      {"index-formats",
+       "how indexes store embeddings, separated by commas: float32, int8, sq8, binary",
+       TextOption{&TaskOptions::index_formats, "FORMATS"}});
+  options.push_back({"rescore",
+                     "also with the first N results of int8 and binary searches ordered again by "
+                     "the queries in float",
+                     CountOption{&TaskOptions::rescore, kFirstResults}});
+  options.push_back({"largest-loss",
+                     "points of recall that may be lost without a new index: the verdict's limit",
+                     NumberOption{&TaskOptions::largest_loss}});
+  return options;
+}
+
+void check_index_compatibility(const TaskData& data) {
+  formats_of(data.options);
+  check_zeroshot_retrieval(data);
+}
+
+Measure encode_index_compatibility(const TaskInput& input) {
+  require_comparable(input.encoder.models(), "index_compatibility");
+  ImageFeatures images = input.encoder.images(input.source);
+  Captions captions = captions_of(input.source.dataset, images.items);
+  std::vector<at::Tensor> texts = input.encoder.texts(captions.texts);
+  return [input, images = std::move(images), captions = std::move(captions),
+          texts = std::move(texts)] { return measure_searches(input, images, captions, texts); };
+}
+
+}  // namespace clipq

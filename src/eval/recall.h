@@ -1,0 +1,22 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "clipq/eval/task.h"
+
+namespace clipq {
+
+/// Which queries have their right answer among the first k.
+/// @param ranks of the right answers, from 0
+/// @param clusters lengths of runs of queries that belong together; empty: none do
+Outcomes hits_within(const std::vector<std::int64_t>& ranks, std::int64_t k,
+                     const std::vector<std::int64_t>& clusters);
+
+/// The share of hits.
+double share_of_hits(const Outcomes& outcomes);
+
+/// Adds recall@k and its outcomes.
+void add_recall(Measurement& measurement, const std::string& name, const Outcomes& outcomes);
+
+}  // namespace clipq
