@@ -47,6 +47,7 @@ Json inputs_of(const SensitivityCommandOptions& options, const Task& task,
                  {"threads", environment.threads},
                  {"checkpoint", quantized.at("checkpoint")},
                  {"config", quantized.at("config")},
+                 {"checkpoint settings", options.model.checkpoint.document},
                  {"tokenizer", digest_of_file(options.model.bpe)},
                  {"recipe", quantized.at("recipe")},
                  {"component", quantized.at("component")},
@@ -74,8 +75,6 @@ std::vector<LayerGroup> measured_groups(OpenedModel& opened, const QuantizationP
     throw UsageError(cat("recipe ", plan.recipe.name, " quantizes nothing in the towers that ",
                          task.name, " uses; choose another recipe, component or task"));
   }
-  log::info(cat("quantize-one-only and leave-one-out of ", groups.size(),
-                " groups of layers, simulated in float32"));
   return groups;
 }
 
@@ -126,6 +125,8 @@ Result sensitivity(const SensitivityCommandOptions& options) {
   }
   try {
     const QuantizedPair pair = quantized_pair(opened, plan, calibration, state);
+    log::info(cat("quantizing only and all but each of ", groups.size(),
+                  " groups of layers, simulated in float32"));
     SensitivityReport report =
         measure_sensitivity(task, pair, opened.tokenizer, opened.info.path, groups, source,
                             options.task_options, std::move(how));

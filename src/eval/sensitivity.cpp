@@ -13,23 +13,37 @@ namespace clipq {
 namespace {
 
 /// Which of the mixed models embeds images, and which texts.
-using TowerNames = std::map<Tower, std::string>;
+struct Mixture {
+  std::string label;
+  std::map<Tower, std::string> names;
+};
 
-TowerNames both(const std::string& name) { return {{Tower::kImage, name}, {Tower::kText, name}}; }
+Mixture both(const std::string& name) {
+  return {name, {{Tower::kImage, name}, {Tower::kText, name}}};
+}
 
-TowerNames with_tower(const std::string& base, Tower tower, const std::string& name) {
-  TowerNames names = both(base);
-  names[tower] = name;
-  return names;
+Mixture with_tower(const std::string& base, Tower tower, const std::string& name) {
+  Mixture mixture = both(base);
+  mixture.label = name;
+  mixture.names[tower] = name;
+  return mixture;
+}
+
+/// As a task sees them.
+std::vector<EvaluatedModel> evaluated_as(const std::vector<Mixture>& mixtures,
+                                         const EvaluatedModel& model) {
+  std::vector<EvaluatedModel> models(mixtures.size(), model);
+  for (std::size_t i = 0; i < mixtures.size(); ++i) models[i].label = mixtures[i].label;
+  return models;
 }
 
 /// Gives a task the features of mixed models, and remembers which features of which towers.
 class MixedEncoder final : public Encoder {
  public:
-  MixedEncoder(const EvaluatedModel& model, MixedFeatures& features, std::vector<TowerNames> names)
-      : Encoder(std::vector<EvaluatedModel>(names.size(), model), {}),
+  MixedEncoder(const EvaluatedModel& model, MixedFeatures& features, std::vector<Mixture> mixtures)
+      : Encoder(evaluated_as(mixtures, model), {}),
         features_(features),
-        names_(std::move(names)) {}
+        mixtures_(std::move(mixtures)) {}
 
   ImageFeatures images(const ImageSource& source, ImageFeature feature,
                        const std::string& name) const override {
@@ -51,12 +65,12 @@ class MixedEncoder final : public Encoder {
  private:
   std::vector<std::string> names_of(Tower tower) const {
     std::vector<std::string> names;
-    for (const TowerNames& each : names_) names.push_back(each.at(tower));
+    for (const Mixture& each : mixtures_) names.push_back(each.names.at(tower));
     return names;
   }
 
   MixedFeatures& features_;
-  std::vector<TowerNames> names_;
+  std::vector<Mixture> mixtures_;
   mutable std::map<Tower, std::vector<at::Tensor>> embeddings_;
 };
 

@@ -33,7 +33,7 @@ std::string agreement_text(const Json& measured) {
 }
 
 void add_cells(std::vector<std::string>& cells, const Json& measured, const std::string& metric) {
-  cells.push_back(fixed(number(measured.at("cosine")), 5));
+  cells.push_back(fixed(number(measured.at("cosine")), 6));
   cells.push_back(agreement_text(measured));
   cells.push_back(metric_text(metric, number(measured.at("metrics").at(metric))));
   cells.push_back(interval_text(measured.at("differences").at(metric)));
@@ -59,7 +59,7 @@ std::string baselines_text(const Result& result, const Json& details, const std:
                                      [&metric](const auto& each) { return each.first == metric; });
   std::vector<std::string> cosines;
   for (const auto& [tower, cosine] : quantized.at("cosines").items()) {
-    cosines.push_back(cat(tower, " cosine ", fixed(number(cosine), 5)));
+    cosines.push_back(cat(tower, " cosine ", fixed(number(cosine), 6)));
   }
   return cat("float: ", metric, " ", metric_text(metric, of_float->second), "\n",
              details.at("recipe").get<std::string>(), ": ", metric, " ",

@@ -12,8 +12,10 @@ import numpy as np
 
 from support import CLIPQ, CliTest, clipq, write_cifar, write_coco
 
-GROUPS = ["visual.conv1", *(f"visual.transformer.resblocks.{i}.{part}" for i in range(2) for part in ("attn", "mlp")), "visual.proj",
-          *(f"transformer.resblocks.{i}.{part}" for i in range(2) for part in ("attn", "mlp")), "text_projection"]
+IMAGE = ["visual.conv1", *(f"visual.transformer.resblocks.{i}.{part}" for i in range(2) for part in ("attn", "mlp")), "visual.proj"]
+GROUPS = [*IMAGE, "token_embedding", *(f"transformer.resblocks.{i}.{part}" for i in range(2) for part in ("attn", "mlp")), "text_projection"]
+PREFIXES = ("visual.", "transformer.", "token_", "text_")  # of lines of the table
+PLAIN = ("--set", "algorithms.equalize.enable=false")  # what the algorithm does depends on what is quantized
 MIXTURES = ("one_only", "leave_one_out")
 
 
@@ -58,8 +60,8 @@ class Sensitivity(CliTest):
         features = self.folder / "features"
         document = json.loads(self.ok("eval", self.path, artifact, "--mode", "simulate", *arguments, "--save-features", features, "--no-cache",
                                       "--json"))
-        load = lambda model, kind: np.load(features / f"{model}.{kind}.npy")  # noqa: E731
-        kinds = ("images", "prompts" if (features / "tiny.prompts.npy").exists() else "texts")
+        load = lambda model, kind: np.load(features / f"{model}-{kind}.npy")  # noqa: E731
+        kinds = ("images", "prompts" if (features / "tiny-prompts.npy").exists() else "texts")
         return document["results"], [[load(model, kind) for kind in kinds] for model in (self.path.stem, artifact.stem)]
 
     def check_group(self, result, group, quantize, evaluate, decide):
@@ -86,7 +88,7 @@ class Sensitivity(CliTest):
             self.assertGreaterEqual(difference["high"], difference["difference"])
 
     def test_classification_equals_artifacts_evaluated_by_themselves(self):
-        result = self.measure(*self.labelled)
+        result = self.measure(*self.labelled, *PLAIN)
         self.assertEqual(result["task"], "sensitivity")
         details = result["details"]["sensitivity"]
         self.assertEqual((details["recipe"], details["task"], details["metric"]), ("int8-dynamic", "zeroshot_classification", "acc1"))
@@ -97,8 +99,20 @@ class Sensitivity(CliTest):
             classifier = unit(unit(prompts).reshape(count, 7, -1).mean(1))
             return (unit(images) @ classifier.T).argmax(1)
 
-        for index in (0, 1, 5, 9):
-            self.check_group(result, details["groups"][index], (), self.labelled, classes)
+        for index in (0, 1, 5, 6, 10):
+            self.check_group(result, details["groups"][index], PLAIN, self.labelled, classes)
+
+    def test_the_quantized_model_is_the_artifact(self):
+        result = self.measure(*self.labelled)  # with an algorithm that changes the float model
+        artifact = self.folder / "q.pt"
+        self.ok("quantize", self.path, "-o", artifact)
+        (base, other), (before, after) = self.evaluated(artifact, *self.labelled)
+        quantized = result["details"]["sensitivity"]["quantized"]
+        self.assertEqual(quantized["metrics"], other["metrics"])
+        self.check_difference(quantized["differences"], base, other)
+        for tower, place in (("image", 0), ("text", 1)):
+            self.assertAlmostEqual(quantized["cosines"][tower], mean_cosine(before[place], after[place]), places=8)  # rounding of the change
+        self.assertEqual(result["outcomes"], base["outcomes"])
 
     def test_retrieval_with_static_ranges_equals_artifacts_evaluated_by_themselves(self):
         coco = write_coco(self.folder / "pairs", count=20, seed=9)
@@ -120,7 +134,7 @@ class Sensitivity(CliTest):
     def test_a_linear_probe_needs_only_the_image_tower(self):
         write_cifar(self.cifar, labels=[i % 9 for i in range(90)], seed=5, name="train.bin")
         result = self.measure("--task", "linear_probe", "--data", f"cifar100:{self.cifar}", "--component", "image")
-        self.assertEqual([group["name"] for group in result["details"]["sensitivity"]["groups"]], GROUPS[:6])
+        self.assertEqual([group["name"] for group in result["details"]["sensitivity"]["groups"]], IMAGE)
         self.assertIn("lp_acc1", result["metrics"])
 
     def test_a_batch_that_matters_is_recorded_and_matters(self):
@@ -136,11 +150,11 @@ class Sensitivity(CliTest):
 
     def test_prints_a_table(self):
         text = self.ok("sensitivity", self.path, *self.labelled, "--limit", "20")
-        rows = [line.split()[0] for line in text.splitlines() if line.startswith(("visual.", "transformer.", "text_"))]
+        rows = [line.split()[0] for line in text.splitlines() if line.startswith(PREFIXES)]
         self.assertEqual(rows, GROUPS)
         self.assertRegex(text, r"(?m)^float: acc1 \d+\.\d\d$")
         text = self.ok("sensitivity", self.path, *self.labelled, "--limit", "20", "--sort", "effect")
-        table = [line.split() for line in text.splitlines() if line.startswith(("visual.", "transformer.", "text_"))]
+        table = [line.split() for line in text.splitlines() if line.startswith(PREFIXES)]
         self.assertCountEqual([row[0] for row in table], GROUPS)
         effects = [(float(row[2]), float(row[1])) for row in table]
         self.assertEqual(effects, sorted(effects))
@@ -196,8 +210,8 @@ class Sensitivity(CliTest):
         self.fails(2, "did you mean", "sensitivity", self.path, *self.labelled[:2], "--task", "zeroshot_clasification")
         self.fails(2, "--resume .* pass -o", "sensitivity", self.path, *self.labelled, "--resume")
         self.fails(2, "--sort fast: expected depth or effect", "sensitivity", self.path, *self.labelled, "--sort", "fast")
-        self.fails(2, "quantizes nothing", "sensitivity", self.path, *self.labelled, "--set", "*.enable=false")
-        self.fails(2, "needs calibration data .*--calib-data", "sensitivity", self.path, *self.labelled, "--recipe", "int8-static")
+        self.fails(2, "quantizes nothing in the towers", "sensitivity", self.path, *self.labelled, *PLAIN, "--set", "*.enable=false")
+        self.fails(2, "needs calibration data.*--calib-data", "sensitivity", self.path, *self.labelled, "--recipe", "int8-static")
         self.fails(2, "quantizes nothing in the towers that linear_probe uses", "sensitivity", self.path, *self.labelled[:2],
                    "--task", "linear_probe", "--component", "text")
         artifact = self.folder / "q.pt"

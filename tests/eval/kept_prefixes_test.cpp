@@ -1,6 +1,7 @@
 #include "clipq/eval/kept_prefixes.h"
 
 #include <ATen/ops/cat.h>
+#include <ATen/ops/equal.h>
 #include <ATen/ops/ones.h>
 #include <gmock/gmock.h>
 

@@ -1,3 +1,4 @@
+#include <ATen/ops/equal.h>
 #include <gtest/gtest.h>
 
 #include "tiny_clip.h"
@@ -48,7 +49,9 @@ TEST_P(Stages, HaveAllBlocks) {
     const std::vector<at::Tensor> outputs = network.block_outputs(input(tower));
     ASSERT_EQ(static_cast<std::int64_t>(outputs.size()) + 1, network.pooling_stage());
     const at::Tensor x = network.advance(network.start(input(tower)), 2).x.flatten(1, -2);
-    EXPECT_TRUE(at::equal(x, outputs.front().narrow(1, 0, x.size(1)).flatten(1, -2)));
+    const at::Tensor first = outputs.front().narrow(1, 0, x.size(1));
+    // Texts are shortened here, which changes the order of sums.
+    EXPECT_LT(testing::max_difference(x, first), 1e-5);
   }
 }
 

@@ -1,5 +1,6 @@
 #include "clipq/quant/layer_groups.h"
 
+#include <ATen/ops/equal.h>
 #include <fnmatch.h>
 #include <gmock/gmock.h>
 

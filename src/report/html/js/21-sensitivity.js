@@ -40,7 +40,7 @@ function sensitivityOption(colors, width, groups, metric, measure) {
           ...items.map(({seriesIndex, dataIndex}) => {
             const mixture = groups[dataIndex][mixtures[seriesIndex].key];
             const difference = differenceCell(mixture, metric);
-            return `${mixtures[seriesIndex].title}: cosine ${fixed(mixture.cosine, 5)}, agreement ${percent(mixture.agreement)}, ${metric} ${difference.text} ${difference.sub || ""}`;
+            return `${mixtures[seriesIndex].title}: cosine ${fixed(mixture.cosine, 6)}, agreement ${percent(mixture.agreement)}, ${metric} ${difference.text} ${difference.sub || ""}`;
           }),
         ),
     },
@@ -83,7 +83,7 @@ function sensitivityTable({groups, recipe}, metric) {
     groups.map((group) => [
       el("span", {class: "mono"}, data(group.name)),
       ...mixtures.flatMap(({key}) => [
-        {text: fixed(group[key].cosine, 5), number: true},
+        {text: fixed(group[key].cosine, 6), number: true},
         {text: percent(group[key].agreement), number: true},
         {text: percent(group[key].metrics[metric]), number: true},
         differenceCell(group[key], metric),
