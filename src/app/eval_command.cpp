@@ -3,13 +3,13 @@
 #include <algorithm>
 #include <set>
 
-#include "clipq/bench/environment.h"
 #include "clipq/core/error.h"
 #include "clipq/core/files.h"
 #include "clipq/core/log.h"
 #include "clipq/core/strings.h"
 #include "clipq/model/whole_batch.h"
 #include "clipq/result/clip_benchmark.h"
+#include "evaluation_result.h"
 
 namespace clipq {
 namespace {
@@ -37,76 +37,24 @@ EncodeOptions encode_options(const EvalOptions& options, const RankExchange* ran
   return encode;
 }
 
-std::optional<CalibrationInfo> calibration_of(const OpenedModel& opened) {
-  if (!opened.quantization || !opened.quantization->calibration) return std::nullopt;
-  const CalibrationProvenance& calibration = *opened.quantization->calibration;
-  if (calibration.used_for == CalibrationUse::kDiagnosis) return std::nullopt;
-  return CalibrationInfo{calibration.spec, calibration.samples, 0};
-}
-
-/// Records how many evaluated images the model was calibrated on, and warns about them.
-void check_overlap(Result& result, const OpenedModel& opened, const ImageSource& source) {
-  if (!result.calibration) return;
-  result.calibration->overlap = count_calibrated(source.content, *opened.quantization->calibration);
-  if (result.calibration->overlap == 0) return;
-  result.warnings.push_back(
-      cat(opened.info.path, ": ", result.calibration->overlap, " of ", source.count,
-          " evaluated images were also used to calibrate it; its accuracy may be overestimated"));
-  log::warn(result.warnings.back());
-}
-
 std::vector<Result> results_of(TaskReport& report, const ModelStore::Models& opened,
                                const ImageSource& source, const EvalOptions& options) {
   for (const std::string& warning : report.warnings) log::warn(warning);
   std::vector<Result> results;
   for (std::size_t i = 0; i < opened.size(); ++i) {
     const OpenedModel& model = *opened[i];
-    Result& result = results.emplace_back();
-    result.task = options.task;
-    result.model = model.info;
-    result.data = DataInfo{options.data,          source.dataset.name(), report.items,
-                           source.content.sha256, report.templates,      report.skipped};
+    std::optional<CalibrationProvenance> calibration;
+    if (model.quantization) calibration = model.quantization->calibration;
+    Result& result = results.emplace_back(
+        evaluation_result(options.task, model.info, calibration, report, source));
     result.metrics = std::move(report.models[i].metrics);
     result.outcomes = std::move(report.models[i].outcomes);
     result.details = std::move(report.models[i].details);
-    result.warnings = source.dataset.warnings();
-    result.warnings.insert(result.warnings.end(), report.warnings.begin(), report.warnings.end());
-    warn_of_unchecked(result);
-    result.calibration = calibration_of(model);
-    check_overlap(result, model, source);
-    result.settings = report.settings;
     if (needs_whole_batch(model.model)) {
       result.settings["batch_size"] = options.batch_size;
     }
-    result.environment = current_environment();
   }
   return results;
-}
-
-std::string a_tower(Tower tower) {
-  return cat(tower == Tower::kImage ? "an " : "a ", name_of(tower), " tower");
-}
-
-/// Throws UsageError if a model lacks a tower that the task needs, naming the tasks that it has the
-/// towers for.
-void require_towers(const Task& task, const ModelStore::Models& opened) {
-  for (const auto& each : opened) {
-    const auto suits = [&each](const Task& other) {
-      return std::all_of(other.needs.begin(), other.needs.end(),
-                         [&each](Tower tower) { return each->model.has(tower); });
-    };
-    if (suits(task)) continue;
-    std::vector<std::string> suitable;
-    for (const Task& other : tasks()) {
-      if (suits(other)) suitable.push_back(other.name);
-    }
-    std::vector<std::string> needed;
-    for (const Tower tower : task.needs) needed.push_back(a_tower(tower));
-    const Tower own = each->model.towers().front();
-    throw UsageError(cat(task.name, " needs ", join(needed, " and "), ", but ", each->info.path,
-                         " has only ", a_tower(own), "; it can be evaluated by ",
-                         join(suitable, ", ")));
-  }
 }
 
 void require_shareable(const Task& task) {
@@ -144,7 +92,7 @@ std::vector<Result> evaluate(const EvalOptions& options, ModelStore& models,
   ModelOptions model_options = options.model;
   if (task.layer_by_layer) model_options.simulate = true;
   const ModelStore::Models opened = models.open(options.models, model_options);
-  require_towers(task, opened);
+  for (const auto& each : opened) require_towers(task, each->model, each->info.path, tasks());
   const Encoder encoder(evaluated_models(opened), encode_options(options, ranks));
   const ImageSource source = {*dataset, count, content_hash(*dataset, count)};
   const Measure measure = task.encode({encoder, source, options.task_options});

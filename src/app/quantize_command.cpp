@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "clipq/app/failure.h"
 #include "clipq/app/worker_share.h"
 #include "clipq/bench/environment.h"
 #include "clipq/core/error.h"
@@ -43,27 +42,13 @@ void check_options(const QuantizeOptions& options) {
   if (options.dry_run) return;
   if (options.output.empty())
     throw UsageError("quantize: no output; pass the artifact's name with -o");
-  if (options.calibration_data.empty() &&
-      (!options.calibration_captions.empty() || options.calibration_samples > 0)) {
-    throw UsageError("quantize: --calib-captions and --calib-samples need --calib-data");
-  }
+  require_calibration_data(options, "quantize");
   for (const std::filesystem::path& file : options.statistics) {
     std::error_code absent;
     if (!std::filesystem::equivalent(file, options.output, absent)) continue;
     throw UsageError(cat("quantize: ", options.output.string(),
                          " is one of the files of --merge-statistics; choose another output"));
   }
-}
-
-CalibrationOpener opener_of(const QuantizeOptions& options) {
-  if (options.calibration_data.empty()) return {};
-  return [&options] {
-    try {
-      return open_dataset(options.calibration_data, options.calibration_captions);
-    } catch (const UsageError& failure) {
-      throw UsageError(failure_of(failure).message);  // may end in a warning
-    }
-  };
 }
 
 /// Records how long each stage takes.
@@ -89,10 +74,7 @@ std::string skipped_line(const std::vector<std::string>& skipped) {
 
 CalibrationInput calibration_of(const OpenedModel& opened, const QuantizationPlan& plan,
                                 const QuantizeOptions& options) {
-  return calibration_input(opened, plan, opener_of(options),
-                           {.samples = options.calibration_samples,
-                            .skip_bad = options.skip_bad,
-                            .decode_threads = options.decode_threads});
+  return calibration_of(opened, plan, options, options.skip_bad, options.decode_threads);
 }
 
 /// Calls `work` with the state that it keeps; says if an interruption leaves one to continue from.

@@ -2,26 +2,16 @@
 
 #include "clipq/bench/environment.h"
 #include "clipq/core/program_digest.h"
-#include "clipq/core/sha256.h"
 #include "clipq/core/strings.h"
 #include "clipq/quant/recipe.h"
+#include "data_inputs.h"
 
 namespace clipq {
 namespace {
 
-/// The digest of a file's bytes; empty without one.
-std::string digest_of_file(const std::filesystem::path& file) {
-  return file.empty() ? "" : sha256_of_file(file);
-}
-
 /// The first items of a data set, by content.
-Json described(const Dataset& dataset, std::int64_t limit) {
-  const std::int64_t count = items_within(limit, dataset);
-  return {{"name", dataset.name()},
-          {"items", count},
-          {"sha256", content_hash(dataset, count).sha256},
-          {"classes", sha256_of(join(dataset.class_keys(), "\n"))},
-          {"templates", sha256_of(join(dataset.templates(), "\n"))}};
+Json described_within(const Dataset& dataset, std::int64_t limit) {
+  return described(dataset, items_within(limit, dataset));
 }
 
 }  // namespace
@@ -49,7 +39,7 @@ const Json& RunInputs::data_set(const RunData& data, std::int64_t limit) {
   const std::string key = cat(data.spec, "\n", data.captions.string(), "\n", limit);
   const auto known = data_sets_.find(key);
   if (known != data_sets_.end()) return known->second;
-  return data_sets_[key] = described(*open_dataset(data.spec, data.captions), limit);
+  return data_sets_[key] = described_within(*open_dataset(data.spec, data.captions), limit);
 }
 
 const Json& RunInputs::training_part(const RunData& data, const RunTask& task) {
@@ -59,7 +49,7 @@ const Json& RunInputs::training_part(const RunData& data, const RunTask& task) {
   if (known != data_sets_.end()) return known->second;
   const auto dataset = open_dataset(data.spec, data.captions);
   const auto train = open_training_part({*dataset, dataset->size(), task.options});
-  return data_sets_[key] = described(*train, task.options.train_limit);
+  return data_sets_[key] = described_within(*train, task.options.train_limit);
 }
 
 Json RunInputs::quantize(const std::string& sha256, const RunFile& run, const RunRecipe& recipe,
@@ -86,9 +76,7 @@ Json RunInputs::task(const std::vector<std::string>& models, const RunTask& task
   json["batch_size"] = options_.batch_size;
   json["skip_bad"] = options_.skip_bad;
   json["data"] = data_set(data, task.limit);
-  json["classnames"] = digest_of_file(task.options.classnames);
-  const bool is_file = std::filesystem::is_regular_file(task.options.templates);
-  json["templates"] = is_file ? digest_of_file(task.options.templates) : task.options.templates;
+  add_text_files(json, task.options);
   if (task.task == "linear_probe") json["train"] = training_part(data, task);
   return json;
 }

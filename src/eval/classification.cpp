@@ -110,6 +110,7 @@ Measurement classification_measurement(const Predictions& predictions,
   }
   measurement.outcomes[prefix + "mean_per_class_recall"] = {
       first, {labels.begin(), labels.end()}, {}};
+  measurement.decisions.assign(predictions.classes.begin(), predictions.classes.end());
   return measurement;
 }
 

@@ -3,14 +3,12 @@
 #include <ATen/Parallel.h>
 #include <ATen/Version.h>
 #include <ATen/ops/from_blob.h>
-#include <ATen/ops/index_select.h>
 #include <ATen/ops/tensor.h>
 #include <torch/version.h>
 
 #include <algorithm>
 #include <numeric>
 #include <string_view>
-#include <unordered_map>
 #include <utility>
 
 #include "clipq/core/error.h"
@@ -28,6 +26,7 @@
 #include "clipq/model/finite.h"
 #include "image_pass.h"
 #include "shared_pass.h"
+#include "text_rows.h"
 
 namespace clipq {
 namespace {
@@ -51,60 +50,21 @@ std::string_view bytes_of(const at::Tensor& tokens) {
   return {static_cast<const char*>(tokens.const_data_ptr()), tokens.nbytes()};
 }
 
-/// Texts without their repetitions.
-struct DistinctTexts {
-  std::vector<std::int64_t> rows;  ///< of the tokens, one for each distinct text
-  std::vector<std::int64_t> of;    ///< for each text, the place of its like in `rows`
-};
-
-DistinctTexts all_of(const at::Tensor& tokens) {
-  std::vector<std::int64_t> rows = first_indices(tokens.size(0));
-  return {rows, rows};
-}
-
-/// The shortest first.
-DistinctTexts distinct_texts(const at::Tensor& tokens, const TextTower& tower) {
-  const auto length = static_cast<std::size_t>(tokens.size(1)) * sizeof(std::int32_t);
-  const auto* bytes = reinterpret_cast<const char*>(tokens.const_data_ptr<std::int32_t>());
-  std::unordered_map<std::string_view, std::int64_t> first;
-  std::vector<std::int64_t> first_like;
-  std::vector<std::int64_t> distinct;
-  for (std::int64_t i = 0; i < tokens.size(0); ++i) {
-    const std::string_view text(bytes + static_cast<std::size_t>(i) * length, length);
-    const auto [found, is_new] = first.emplace(text, i);
-    first_like.push_back(found->second);
-    if (is_new) distinct.push_back(i);
-  }
-  const at::Tensor lengths = tower.lengths(tokens);
-  const auto* length_of = lengths.const_data_ptr<std::int64_t>();
-  std::stable_sort(distinct.begin(), distinct.end(), [length_of](std::int64_t a, std::int64_t b) {
-    return length_of[a] < length_of[b];
-  });
-  std::vector<std::int64_t> place(first_like.size());
-  for (std::size_t i = 0; i < distinct.size(); ++i) {
-    place[distinct[i]] = static_cast<std::int64_t>(i);
-  }
-  for (std::int64_t& like : first_like) like = place[like];
-  return {std::move(distinct), std::move(first_like)};
-}
-
 /// Embeddings of the distinct texts, batch by batch; undefined where the pass isn't led.
 /// @param texts what messages call them by
 at::Tensor encode_distinct(const EvaluatedModel& evaluated, const at::Tensor& tokens,
-                           const std::vector<std::int64_t>& distinct,
-                           const std::vector<std::string>& texts, std::int64_t batch_size,
-                           const SharedPass& shared) {
+                           const TextRows& distinct, const std::vector<std::string>& texts,
+                           std::int64_t batch_size, const SharedPass& shared) {
   const ClipModel& model = *evaluated.model;
-  const auto [begin, end] = shared.share(static_cast<std::int64_t>(distinct.size()), batch_size);
+  const auto [begin, end] = shared.share(distinct.count(), batch_size);
   const at::Tensor own = feature_rows(end - begin, model.text->config().embed_dim);
   Progress progress("texts", end - begin);
   for (std::int64_t first = begin; first < end; first += batch_size) {
     const std::int64_t rows = std::min(batch_size, end - first);
-    const at::Tensor part = at::index_select(
-        tokens, 0, at::tensor(at::ArrayRef<std::int64_t>(distinct.data() + first, rows)));
+    const at::Tensor part = distinct.batch(tokens, first, rows);
     const at::Tensor embedded = model.encode_text(part);
     require_finite(embedded, model, Tower::kText, part, evaluated.place(), [&](std::int64_t row) {
-      return cat("the text \"", texts[distinct[first + row]], "\"");
+      return cat("the text \"", texts[distinct.rows[first + row]], "\"");
     });
     own.narrow(0, first - begin, rows).copy_(embedded);
     progress.advance(rows);
@@ -117,15 +77,12 @@ at::Tensor encode_tokens(const EvaluatedModel& model, const at::Tensor& tokens,
                          const SharedPass& shared) {
   Stopwatch watch;
   const TextTower& tower = *model.model->text;
-  const DistinctTexts distinct =
-      tower.needs_whole_batch() ? all_of(tokens) : distinct_texts(tokens, tower);
-  at::Tensor embeddings = encode_distinct(model, tokens, distinct.rows, texts, batch_size, shared);
+  const TextRows distinct = text_rows(tokens, tower);
+  at::Tensor embeddings = encode_distinct(model, tokens, distinct, texts, batch_size, shared);
   if (embeddings.defined() && !tower.needs_whole_batch()) {
-    at::Tensor of_all = feature_rows(tokens.size(0), embeddings.size(1));
-    at::index_select_out(of_all, embeddings, 0, at::tensor(distinct.of));
-    embeddings = of_all;
+    embeddings = distinct.expanded(embeddings);
   }
-  log::debug(cat(tokens.size(0), " texts (", distinct.rows.size(), " embedded) in ",
+  log::debug(cat(tokens.size(0), " texts (", distinct.count(), " embedded) in ",
                  fixed(watch.lap(), 1), " s"));
   return embeddings;
 }

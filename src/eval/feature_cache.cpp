@@ -69,18 +69,21 @@ std::optional<at::Tensor> FeatureCache::find(const std::string& key) const {
   }
 }
 
-void FeatureCache::store(const std::string& key, const at::Tensor& features) const {
-  if (folder_.empty()) return;
+bool FeatureCache::store(const std::string& key, const at::Tensor& features) const {
+  if (folder_.empty()) return false;
   const at::Tensor rows = features.contiguous();
   const std::string header = cat(rows.size(0), " ", rows.size(1), "\n");
   const auto* bytes = static_cast<const char*>(rows.const_data_ptr());
+  bool stored = false;
   try {
     make_folder(folder_);
     write_digested(file_of(key), {header, {bytes, rows.nbytes()}});
+    stored = true;
   } catch (const InputError& failure) {
     log::warn(cat("features aren't cached: ", failure.what()));
   }
   remove_oldest();
+  return stored;
 }
 
 fs::path FeatureCache::default_folder() {

@@ -15,16 +15,13 @@
 #include "clipq/core/interrupt.h"
 #include "clipq/core/progress.h"
 #include "clipq/core/strings.h"
+#include "query_block.h"
 
 namespace clipq {
 namespace {
 
 constexpr std::int64_t kTextBlock = 1024;
 constexpr std::int64_t kImageBlock = 2048;
-
-/// Cosines this close are equal. It is far more than what the order of a float64 sum changes, and
-/// far less than what float32 embeddings are good for.
-constexpr double kTie = 1e-12;
 
 /// Rounding of a float32 value, relative.
 constexpr double kFloatRounding = 0x1p-24;
@@ -98,7 +95,7 @@ struct Answers {
   /// Counts a candidate that is about as good as the right answer of query i.
   void count_close(std::int64_t i, std::int64_t candidate, double its_cosine) {
     const double ahead = its_cosine - cosine[i];
-    if (ahead > kTie || (ahead >= -kTie && candidate < index[i])) ++rank[i];
+    if (ahead > kCosineTie || (ahead >= -kCosineTie && candidate < index[i])) ++rank[i];
   }
 };
 
@@ -171,7 +168,7 @@ class RankCount {
       const double cosine = Rows::cosine(texts, text, images, image);
       of_text_.index[text] = image;
       of_text_.cosine[text] = cosine;
-      if (cosine <= of_image_.cosine[image] + kTie) continue;
+      if (cosine <= of_image_.cosine[image] + kCosineTie) continue;
       of_image_.index[image] = text;
       of_image_.cosine[image] = cosine;
     }
@@ -198,7 +195,7 @@ class RankCount {
 
   void count_block(const Part& texts, const Part& images) {
     // A sum of products of two rows of length 1, and the rounding of both rows.
-    const double margin = kTie + kFloatRounding * static_cast<double>(texts_.width() + 8);
+    const double margin = kCosineTie + kFloatRounding * static_cast<double>(texts_.width() + 8);
     const auto exact = [this](std::int64_t text, std::int64_t image, double /*score*/) {
       return Rows::cosine(texts_, text, images_, image);
     };
@@ -207,7 +204,7 @@ class RankCount {
     const auto score = [](std::int64_t /*text*/, std::int64_t /*image*/, double own) {
       return own;
     };
-    count_block<double>(texts, images, 2 * kTie, texts.count * images.count, score);
+    count_block<double>(texts, images, 2 * kCosineTie, texts.count * images.count, score);
   }
 
   /// False, and nothing is counted, if more than `most` pairs are undecided.

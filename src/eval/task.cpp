@@ -26,7 +26,10 @@ const std::vector<Task>& tasks() {
        index_compatibility_options(),
        check_index_compatibility,
        encode_index_compatibility,
-       {Tower::kImage, Tower::kText}},
+       {Tower::kImage, Tower::kText},
+       /*layer_by_layer=*/false,
+       /*default_limit=*/0,
+       /*compares_models=*/true},
       {"linear_probe",
        "accuracy of a logistic regression on image features",
        linear_probe_options(),
@@ -36,7 +39,13 @@ const std::vector<Task>& tasks() {
       {"drift",
        "how far embeddings and decisions have moved from the first model's: cosines, agreement, "
        "rank correlation, calibration error",
-       drift_options(), check_drift, encode_drift},
+       drift_options(),
+       check_drift,
+       encode_drift,
+       {},
+       /*layer_by_layer=*/false,
+       /*default_limit=*/0,
+       /*compares_models=*/true},
       {"layers",
        "how far each block's output has moved from the first model's; histograms of weights and "
        "GELU outputs; the quantizers",
@@ -45,7 +54,8 @@ const std::vector<Task>& tasks() {
        encode_layers,
        {},
        /*layer_by_layer=*/true,
-       /*default_limit=*/64},
+       /*default_limit=*/64,
+       /*compares_models=*/true},
   };
   return table;
 }

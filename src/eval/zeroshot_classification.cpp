@@ -22,10 +22,14 @@ at::Tensor targets_of(const std::vector<std::vector<int>>& labels, std::size_t c
 
 Measurement measure_multi_label(const at::Tensor& images, const at::Tensor& classifier,
                                 const LabelSpace& space, bool per_class) {
-  const AveragePrecision precision = average_precision(
-      at::linear(images, classifier), targets_of(space.labels, space.class_names.size()));
+  const at::Tensor logits = at::linear(images, classifier);
+  const AveragePrecision precision =
+      average_precision(logits, targets_of(space.labels, space.class_names.size()));
   Measurement measurement;
   measurement.metrics = {{"mean_average_precision", precision.mean}};
+  const at::Tensor best = logits.argmax(-1);
+  const auto* first = best.const_data_ptr<std::int64_t>();
+  measurement.decisions.assign(first, first + best.numel());
   if (!per_class) return measurement;
   std::vector<std::int64_t> items(space.class_names.size(), 0);
   for (const auto& labels : space.labels) {

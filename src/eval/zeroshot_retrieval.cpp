@@ -2,12 +2,21 @@
 
 #include "clipq/core/strings.h"
 #include "clipq/eval/captions.h"
+#include "clipq/eval/nearest.h"
 #include "clipq/eval/retrieval_ranks.h"
 #include "clipq/eval/task.h"
 #include "recall.h"
 
 namespace clipq {
 namespace {
+
+/// Which image is first for each text, then which text for each image.
+std::vector<std::int64_t> first_results(const at::Tensor& images, const at::Tensor& texts) {
+  std::vector<std::int64_t> first = nearest(texts, images);
+  const std::vector<std::int64_t> first_texts = nearest(images, texts);
+  first.insert(first.end(), first_texts.begin(), first_texts.end());
+  return first;
+}
 
 Measurement measure(const RetrievalRanks& ranks, const std::vector<std::int64_t>& recall_k,
                     const std::vector<std::int64_t>& captions_per_image) {
@@ -34,6 +43,9 @@ TaskReport measure(const TaskInput& input, const ImageFeatures& images, const Ca
   for (std::size_t i = 0; i < texts.size(); ++i) {
     report.models.push_back(measure(retrieval_ranks(images.rows[i], texts[i], captions.image_of),
                                     input.options.recall_k, captions_per_image));
+    if (input.wants_decisions) {
+      report.models.back().decisions = first_results(images.rows[i], texts[i]);
+    }
   }
   return report;
 }

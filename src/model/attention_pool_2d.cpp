@@ -40,6 +40,7 @@ bool AttentionPool2d::needs_whole_batch() const {
 void AttentionPool2d::add_parts(ModelParts& parts, const PartPlace& place) {
   PartPlace pooled = place.of("c_proj");
   pooled.rows = 1;
+  ++pooled.stage;  // it is the projection
   const PartPlace projected = place.of("in_proj");
   parts.tensors.push_back(
       {place.of("positional_embedding"), &positions, {place.rows, width}, TensorUse::kPositions});

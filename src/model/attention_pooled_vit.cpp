@@ -21,7 +21,15 @@ at::Tensor AttentionPooledVit::embed(const at::Tensor& pixels) const {
 }
 
 at::Tensor AttentionPooledVit::pool(const at::Tensor& pixels) const {
-  return attention_pool.forward(last_norm.forward(transformer.forward(embed(pixels))));
+  return pool_blocks({transformer.forward(embed(pixels)), {}, pooling_stage()});
+}
+
+at::Tensor AttentionPooledVit::run_block(const StagedBatch& batch, std::size_t block) const {
+  return transformer.blocks[block].forward(batch.x);
+}
+
+at::Tensor AttentionPooledVit::pool_blocks(const StagedBatch& batch) const {
+  return attention_pool.forward(last_norm.forward(batch.x));
 }
 
 std::vector<at::Tensor> AttentionPooledVit::block_outputs(const at::Tensor& pixels) const {
@@ -41,7 +49,10 @@ void AttentionPooledVit::add_parts(ModelParts& parts) {
   transformer.add_parts(parts, tower.of("transformer"));
   parts.transformers.back().pooled = false;
   clipq::add_parts(parts, tower.of("ln_post"), last_norm, config_.width);
-  attention_pool.add_parts(parts, tower.of("attn_pool"), last_norm);
+  PartPlace pooling = tower.of("attn_pool");
+  pooling.stage = pooling_stage();
+  pooling.group = pooling.name;
+  attention_pool.add_parts(parts, pooling, last_norm);
 }
 
 void AttentionPooledVit::apply(const TowerSettings& settings) {

@@ -53,9 +53,11 @@ bool Block::needs_whole_batch() const {
 
 void Block::add_parts(ModelParts& parts, const PartPlace& place) {
   const BlockNames names(place.name);
-  const auto at = [&place](const std::string& name) {
+  const std::string mlp = place.of("mlp").name;
+  const auto at = [&](const std::string& name) {
     PartPlace part = place;
     part.name = name;
+    part.group = name.starts_with(mlp) ? mlp : names.attention;
     return part;
   };
   const auto linear = [&](const std::string& name, std::shared_ptr<const Linear>& layer,

@@ -47,8 +47,8 @@ Cloned<ImageTower> make_image_tower(const ImageTowerConfig& config) {
   throw InternalError("an image pooling without a tower");
 }
 
-at::Tensor embeddings_of(const TowerNetwork& tower, const at::Tensor& input) {
-  const at::Tensor rows = tower.encode(input);
+/// What the tower's settings make of what its projection returns.
+at::Tensor embeddings_of(const TowerNetwork& tower, const at::Tensor& rows) {
   return tower.config().settings.normalized ? normalize_rows(rows) : rows;
 }
 
@@ -76,7 +76,7 @@ TowerNetwork& ClipModel::tower(Tower tower) {
 at::Tensor ClipModel::encode_image(const at::Tensor& pixels) const {
   require_tower(*this, Tower::kImage, "the model");
   require_images(pixels, image->config());
-  return embeddings_of(*image, pixels);
+  return embeddings_of(*image, image->encode(pixels));
 }
 
 at::Tensor ClipModel::pool_image(const at::Tensor& pixels) const {
@@ -88,11 +88,16 @@ at::Tensor ClipModel::pool_image(const at::Tensor& pixels) const {
 at::Tensor ClipModel::encode_text(const at::Tensor& tokens) const {
   require_tower(*this, Tower::kText, "the model");
   require_tokens(tokens, text->config());
-  return embeddings_of(*text, tokens);
+  return embeddings_of(*text, text->encode(tokens));
 }
 
 at::Tensor ClipModel::encode(Tower tower, const at::Tensor& input) const {
   return tower == Tower::kImage ? encode_image(input) : encode_text(input);
+}
+
+at::Tensor ClipModel::finish(Tower which, const StagedBatch& batch) const {
+  const TowerNetwork& network = tower(which);
+  return embeddings_of(network, network.advance(batch, network.stages()).x);
 }
 
 void require_tower(const ClipModel& model, Tower tower, const std::string& name) {

@@ -81,6 +81,7 @@ void ResNet::add_parts(ModelParts& parts, const PartPlace& place) {
   const std::int64_t width = stages_.width;
   const std::int64_t half = width / 2;
   PartPlace at = place;
+  at.group = place.of("stem").name;
   const std::int64_t stem_side = resolution_ / kStemConvolutions;
   at.rows = stem_side * stem_side;
   add_convolution(parts, at.of("conv1"), stem[0], {half, kImageChannels, stem_window(0)});
@@ -91,6 +92,8 @@ void ResNet::add_parts(ModelParts& parts, const PartPlace& place) {
     at.rows = side * side;
     PartPlace block = at.of(name_of(i));
     block.block = static_cast<std::int64_t>(i);
+    block.stage = *block.block + 1;
+    block.group = block.name;
     blocks[i].add_parts(parts, block);
     if (blocks[i].shape.halves) side /= 2;
   }

@@ -18,13 +18,25 @@ constexpr const char* kPositions = "visual.attnpool.positional_embedding";
 ResNetTower::ResNetTower(const ImageTowerConfig& config)
     : resnet(config), attention_pool(config), config_(config) {}
 
-at::Tensor ResNetTower::encode(const at::Tensor& pixels) const {
-  return attention_pool.output->forward(pool(pixels));
-}
+at::Tensor ResNetTower::encode(const at::Tensor& pixels) const { return project(pool(pixels)); }
 
 at::Tensor ResNetTower::pool(const at::Tensor& pixels) const {
   if (runner) return runner->pool(pixels, attention_pool);
   return attention_pool.attend(resnet.forward(pixels));
+}
+
+at::Tensor ResNetTower::embed(const at::Tensor& pixels) const { return resnet.embed(pixels); }
+
+at::Tensor ResNetTower::run_block(const StagedBatch& batch, std::size_t block) const {
+  return resnet.blocks[block].forward(batch.x);
+}
+
+at::Tensor ResNetTower::pool_blocks(const StagedBatch& batch) const {
+  return attention_pool.attend(batch.x);
+}
+
+at::Tensor ResNetTower::project(const at::Tensor& pooled) const {
+  return attention_pool.output->forward(pooled);
 }
 
 std::vector<at::Tensor> ResNetTower::block_outputs(const at::Tensor& pixels) const {
@@ -39,7 +51,10 @@ void ResNetTower::add_parts(ModelParts& parts) {
   const PartPlace tower = {"visual", Tower::kImage, config_.tokens()};
   parts.resnets.push_back({tower, this});
   resnet.add_parts(parts, tower);
-  attention_pool.add_parts(parts, tower.of("attnpool"));
+  PartPlace pooling = tower.of("attnpool");
+  pooling.stage = pooling_stage();
+  pooling.group = pooling.name;
+  attention_pool.add_parts(parts, pooling);
 }
 
 void ResNetTower::apply(const TowerSettings& settings) {

@@ -22,12 +22,19 @@ at::Tensor Transformer::forward(at::Tensor x) const {
 
 at::Tensor Transformer::forward_pooled(at::Tensor x, const at::Tensor& positions) const {
   if (runner) return runner->forward_pooled(x, positions);
-  const bool shortened = !blocks.empty() && !needs_whole_batch();
-  const std::size_t whole = blocks.size() - (shortened ? 1 : 0);
-  for (std::size_t i = 0; i < whole; ++i) x = blocks[i].forward(x);
-  const at::Tensor pooled =
-      shortened ? blocks.back().forward_pooled(x, positions) : take_positions(x, positions);
-  return pooled.squeeze(1);
+  for (std::size_t i = 0; i < blocks.size(); ++i) x = run_block(i, x, positions);
+  return take_pooled(x, positions);
+}
+
+at::Tensor Transformer::run_block(std::size_t block, const at::Tensor& x,
+                                  const at::Tensor& positions) const {
+  const bool is_last = block + 1 == blocks.size();
+  return is_last && leaves_out_tokens() ? blocks[block].forward_pooled(x, positions)
+                                        : blocks[block].forward(x);
+}
+
+at::Tensor Transformer::take_pooled(const at::Tensor& x, const at::Tensor& positions) const {
+  return (leaves_out_tokens() ? x : take_positions(x, positions)).squeeze(1);
 }
 
 std::vector<at::Tensor> Transformer::block_outputs(at::Tensor x) const {
@@ -50,6 +57,7 @@ void Transformer::add_parts(ModelParts& parts, const PartPlace& place) {
     PartPlace block = place;
     block.name = block_name(place.name, i);
     block.block = static_cast<std::int64_t>(i);
+    block.stage = *block.block + 1;
     block.in_last_block = i + 1 == blocks.size();
     blocks[i].add_parts(parts, block);
   }

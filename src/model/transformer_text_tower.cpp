@@ -36,14 +36,29 @@ at::Tensor TransformerTextTower::embed(const at::Tensor& tokens) const {
   return token_table->forward(tokens).add(positions.narrow(0, 0, tokens.size(1)));
 }
 
-at::Tensor TransformerTextTower::encode(const at::Tensor& tokens) const {
+StagedBatch TransformerTextTower::start(const at::Tensor& tokens) const {
   const at::Tensor positions_of_texts = pooled_positions(tokens);
-  const bool cut = config_.causal && tokens.size(0) > 0 && !transformer.needs_whole_batch();
+  const bool cut = config_.causal && leaves_out_tokens() && tokens.size(0) > 0;
   const std::int64_t length =
       cut ? positions_of_texts.max().item<std::int64_t>() + 1 : tokens.size(1);
-  const at::Tensor pooled =
-      transformer.forward_pooled(embed(tokens.narrow(1, 0, length)), positions_of_texts);
-  return projection->forward(last_norm.forward(pooled));
+  return {tokens.narrow(1, 0, length), positions_of_texts, 0};
+}
+
+at::Tensor TransformerTextTower::encode(const at::Tensor& tokens) const {
+  const StagedBatch batch = start(tokens);
+  return project(last_norm.forward(transformer.forward_pooled(embed(batch.x), batch.positions)));
+}
+
+at::Tensor TransformerTextTower::run_block(const StagedBatch& batch, std::size_t block) const {
+  return transformer.run_block(block, batch.x, batch.positions);
+}
+
+at::Tensor TransformerTextTower::pool_blocks(const StagedBatch& batch) const {
+  return last_norm.forward(transformer.take_pooled(batch.x, batch.positions));
+}
+
+at::Tensor TransformerTextTower::project(const at::Tensor& pooled) const {
+  return projection->forward(pooled);
 }
 
 std::vector<at::Tensor> TransformerTextTower::block_outputs(const at::Tensor& tokens) const {
@@ -59,6 +74,7 @@ void TransformerTextTower::add_parts(ModelParts& parts) {
   const PartPlace tower = {"", Tower::kText, config_.context_length};
   PartPlace pooled = tower;
   pooled.rows = 1;
+  pooled.stage = stages() - 1;
   parts.embeddings.push_back(
       {tower.of("token_embedding"), &token_table, config_.vocab_size, width});
   add_positions(parts, tower, positions, width);

@@ -14,9 +14,7 @@ VitTower::VitTower(const ImageTowerConfig& config)
   apply(config.settings);
 }
 
-at::Tensor VitTower::encode(const at::Tensor& pixels) const {
-  return projection->forward(pool(pixels));
-}
+at::Tensor VitTower::encode(const at::Tensor& pixels) const { return project(pool(pixels)); }
 
 at::Tensor VitTower::embed(const at::Tensor& pixels) const {
   const at::Tensor embedded = patches->forward(patchify(pixels, config_.patch_size));
@@ -24,10 +22,23 @@ at::Tensor VitTower::embed(const at::Tensor& pixels) const {
   return first_norm.forward(at::cat({class_tokens, embedded}, 1).add(positions));
 }
 
-at::Tensor VitTower::pool(const at::Tensor& pixels) const {
-  const at::Tensor class_positions = at::zeros({pixels.size(0)}, at::kLong);
-  return last_norm.forward(transformer.forward_pooled(embed(pixels), class_positions));
+StagedBatch VitTower::start(const at::Tensor& pixels) const {
+  return {pixels, at::zeros({pixels.size(0)}, at::kLong), 0};
 }
+
+at::Tensor VitTower::pool(const at::Tensor& pixels) const {
+  return last_norm.forward(transformer.forward_pooled(embed(pixels), start(pixels).positions));
+}
+
+at::Tensor VitTower::run_block(const StagedBatch& batch, std::size_t block) const {
+  return transformer.run_block(block, batch.x, batch.positions);
+}
+
+at::Tensor VitTower::pool_blocks(const StagedBatch& batch) const {
+  return last_norm.forward(transformer.take_pooled(batch.x, batch.positions));
+}
+
+at::Tensor VitTower::project(const at::Tensor& pooled) const { return projection->forward(pooled); }
 
 std::vector<at::Tensor> VitTower::block_outputs(const at::Tensor& pixels) const {
   return transformer.block_outputs(embed(pixels));
@@ -43,6 +54,7 @@ void VitTower::add_parts(ModelParts& parts) {
   const PartPlace tower = {"visual", Tower::kImage, config_.tokens()};
   PartPlace pooled = tower;
   pooled.rows = 1;
+  pooled.stage = stages() - 1;
   add_patches(parts, tower, config_, patches);
   parts.tensors.push_back({tower.of("class_embedding"), &class_token, {width}, TensorUse::kToken});
   add_positions(parts, tower, positions, width);

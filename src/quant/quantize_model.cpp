@@ -52,6 +52,19 @@ CalibrationRequest conversion_request(const Placement& placement, const Recipe& 
               needs_full_pass(placement, recipe) ? batches : std::min(batches, kDiagnosisBatches)};
 }
 
+/// All passes, made on the data.
+CalibrationPasses calibrated(ClipModel model, const Placement& placement, const Recipe& recipe,
+                             const std::optional<CalibrationSource>& data,
+                             const std::optional<CalibrationState>& state) {
+  std::optional<std::int64_t> batches;
+  if (data) batches = data->batches;
+  CalibrationPasses passes(std::move(model), placement, recipe, batches);
+  while (passes.next()) {
+    passes.take(calibrate(passes.model(), placement, *passes.next(), *data, state));
+  }
+  return passes;
+}
+
 }  // namespace
 
 bool needs_data(const Placement& placement, const Recipe& recipe, Tower tower) {
@@ -112,13 +125,16 @@ QuantizedModel CalibrationPasses::convert() && {
 QuantizedModel quantize_model(ClipModel model, const Placement& placement, const Recipe& recipe,
                               const std::optional<CalibrationSource>& data,
                               const std::optional<CalibrationState>& state) {
-  std::optional<std::int64_t> batches;
-  if (data) batches = data->batches;
-  CalibrationPasses passes(std::move(model), placement, recipe, batches);
-  while (passes.next()) {
-    passes.take(calibrate(passes.model(), placement, *passes.next(), *data, state));
-  }
-  return std::move(passes).convert();
+  return calibrated(std::move(model), placement, recipe, data, state).convert();
+}
+
+QuantizedPair quantize_beside_float(ClipModel model, const Placement& placement,
+                                    const Recipe& recipe,
+                                    const std::optional<CalibrationSource>& data,
+                                    const std::optional<CalibrationState>& state) {
+  CalibrationPasses passes = calibrated(std::move(model), placement, recipe, data, state);
+  ClipModel transformed = passes.model();
+  return {std::move(transformed), std::move(passes).convert()};
 }
 
 QuantizedModel quantize_model(ClipModel model, const Placement& placement, const Recipe& recipe,

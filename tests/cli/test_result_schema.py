@@ -80,6 +80,10 @@ class Fixture:
             "drift of one": self.eval("--task", "drift", *captioned, "--limit", "1", "--pairs", "0"),
             "layers": self.eval("--task", "layers", *captioned),
             "layers of images": self.eval("--task", "layers", "--data", f"images:{coco}"),
+            "sensitivity": self.json("sensitivity", checkpoint, *labelled),
+            "sensitivity of retrieval": self.json("sensitivity", checkpoint, "--task", "zeroshot_retrieval", "--recall-k", "2", *captioned),
+            "sensitivity of several labels": self.json("sensitivity", checkpoint, "--recipe", "dq-clip", "--data", f"coco:{coco}",
+                                                       "--captions", instances, "--templates", "imagenet7"),
             "bench": self.json("bench", *self.models, "--seconds", "0.05", "--batch-size", "1,3", "--profile"),
             "end to end": self.json("bench", *self.models, "--seconds", "0.05", "--end-to-end", "--images", coco, "--limit", "2"),
             "bench of a tower": self.json("bench", checkpoint, "--seconds", "0.05", "--tower", "text"),
@@ -100,6 +104,8 @@ class Fixture:
     def json(*arguments):
         return json.loads(run(*arguments, "--json"))
 
+
+SENSITIVITY = ("details", "sensitivity")
 
 # (document, path in the Result of int8-dynamic, value): each makes a valid Result invalid.
 BROKEN = [
@@ -144,6 +150,12 @@ BROKEN = [
     ("layers", ("details", "weights", 0, "counts"), [1]), ("layers", ("details", "weights", 0, "name"), ABSENT),
     ("layers", ("details", "gelu_ranges"), ABSENT), ("layers", ("details", "gelu_ranges", "image", 0), [1]),
     ("layers", ("details", "quantizers", 0, "what"), 8), ("layers", ("details", "quantizers", 0, "scales"), ABSENT),
+    ("sensitivity", ("model", "mode"), "simulate"), ("sensitivity", ("metrics", "acc2"), 0.5), ("sensitivity", ("details",), ABSENT),
+    ("sensitivity", (*SENSITIVITY, "task"), "drift"), ("sensitivity", (*SENSITIVITY, "groups"), []),
+    ("sensitivity", (*SENSITIVITY, "quantized", "cosines", "both"), 1), ("sensitivity", (*SENSITIVITY, "groups", 0, "stage"), -1),
+    ("sensitivity", (*SENSITIVITY, "groups", 0, "one_only", "cosine"), ABSENT),
+    ("sensitivity", (*SENSITIVITY, "groups", 0, "one_only", "agreement"), 1.5),
+    ("sensitivity", (*SENSITIVITY, "groups", 0, "leave_one_out", "differences", "acc1", "low"), ABSENT),
     ("bench", ("latency",), ABSENT), ("bench", ("latency", "visual"), {}), ("bench", ("latency", "image", "0"), {}),
     ("bench", ("latency", "image", "1", "median_ms"), None), ("bench", ("latency", "image", "1", "repeats"), 0),
     ("bench", ("latency", "image", "1", "mean_ms"), 1), ("bench", ("data",), {}), ("bench", ("metrics",), {"acc1": 0.5}),
@@ -217,14 +229,14 @@ class ResultSchema(CliTest):
     def test_has_the_tasks_of_the_program(self):
         listed = [each["name"] for each in json.loads(self.ok("list", "tasks", "--json"))["tasks"]]
         tasks = SCHEMA["$defs"]["result"]["properties"]["task"]["enum"]
-        self.assertCountEqual([*listed, "bench"], tasks)
+        self.assertCountEqual([*listed, "bench", "sensitivity"], tasks)
         self.assertEqual({result["task"] for result in self.results()}, set(tasks))
         for task in tasks:
             self.assertIn(task, SCHEMA["$defs"])
 
     def test_refuses_broken_results(self):
         for name, path, value in BROKEN:
-            result = self.documents[name]["results"][1]
+            result = self.documents[name]["results"][:2][-1]
             with self.subTest(name, path=path, value=value):
                 self.assertFalse(VALIDATOR.is_valid({"results": [changed(result, path, value)]}))
 

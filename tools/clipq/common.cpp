@@ -15,6 +15,7 @@
 #include "clipq/kernels/integer_path.h"
 #include "clipq/report/result_table.h"
 #include "number_checks.h"
+#include "recipe_habits.h"
 #include "subcommands.h"
 
 namespace clipq::cli {
@@ -152,6 +153,33 @@ void add_model_arguments(CLI::App& command, ModelArguments& arguments) {
       ->capture_default_str();
 }
 
+void add_recipe_options(CLI::App& command, RecipeChoice& choice) {
+  command.add_option("--recipe", choice.recipe, "recipe name (clipq list recipes) or JSON file")
+      ->type_name("RECIPE")
+      ->capture_default_str();
+  add_recipe_habits(command);
+  command.add_option("--component", choice.component, "tower to quantize: image, text or both")
+      ->type_name("{image,text,both}")
+      ->capture_default_str();
+  command
+      .add_option("--calib-data", choice.calibration_data,
+                  "calibration data, kind:path (clipq list datasets)")
+      ->type_name(kSpecType);
+  command.add_option("--calib-captions", choice.calibration_captions, "captions of --calib-data")
+      ->type_name(kFileType);
+  command
+      .add_option("--calib-samples", choice.calibration_samples,
+                  "image-caption pairs to calibrate on (default: the recipe's)")
+      ->check(whole_number(1, kMostItems));
+  command
+      .add_option("--set", choice.overrides,
+                  "override the recipe: calibration.KEY=VALUE, algorithms.NAME.OPTION=VALUE, or "
+                  "GLOB.ATTRIBUTE=VALUE as in '*.weight_quantizer.bits=8'; or set a key of the "
+                  "checkpoint's clipq_checkpoint.json: checkpoint.KEY=VALUE; may be repeated")
+      ->type_name(kSettingType)
+      ->allow_extra_args(false);
+}
+
 void add_timeout_option(CLI::App& command, double& seconds) {
   command
       .add_option("--timeout", seconds,
@@ -188,13 +216,29 @@ std::string command_line(int argc, char** argv) {
   return join(words, " ");
 }
 
+void add_evaluated_data(CLI::App& command, std::string& data, std::filesystem::path& captions) {
+  command.add_option("--data", data, "data set, kind:path (clipq list datasets)")
+      ->type_name(kSpecType)
+      ->required();
+  command
+      .add_option("--captions", captions,
+                  "captions of coco: or flickr: images, or COCO's instances")
+      ->type_name(kFileType);
+}
+
 void print_results(std::vector<Result> results, const CommonOptions& common,
                    const std::string& output) {
+  const std::string text = common.json ? "" : result_table(results);
+  print_results(std::move(results), common, output, text);
+}
+
+void print_results(std::vector<Result> results, const CommonOptions& common,
+                   const std::string& output, const std::string& text) {
   for (Result& result : results) {
     if (result.environment) result.environment->command = common.command;
   }
   const std::string document = json_text(results_document(results));
-  std::cout << (common.json ? document : result_table(results)) << std::flush;
+  std::cout << (common.json ? document : text) << std::flush;
   if (!output.empty()) write_file(output, document);
 }
 

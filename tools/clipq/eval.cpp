@@ -25,13 +25,7 @@ struct EvalArguments {
 
 void add_data_options(CLI::App& command, EvalArguments& arguments) {
   EvalOptions& options = arguments.options;
-  command.add_option("--data", options.data, "data set, kind:path (clipq list datasets)")
-      ->type_name(kSpecType)
-      ->required();
-  command
-      .add_option("--captions", options.captions,
-                  "captions of coco: or flickr: images, or COCO's instances")
-      ->type_name(kFileType);
+  add_evaluated_data(command, options.data, options.captions);
   command
       .add_option("--limit", options.limit,
                   "only the first N items (for class folders, those of the first classes); default "
@@ -85,7 +79,7 @@ void add_eval(CLI::App& app, const CommonOptions& common) {
       ->type_name("TASK")
       ->capture_default_str();
   add_data_options(*command, *arguments);
-  add_task_options(*command, arguments->options.task_options);
+  add_task_options(*command, arguments->options.task_options, tasks());
   command->add_option("-o,--output", arguments->output, "Result JSON to write")
       ->type_name(kFileType);
   command

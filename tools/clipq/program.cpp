@@ -55,6 +55,7 @@ int run(int argc, char** argv) {
   app.parse_complete_callback([&common] { apply(common); });
   add_quantize(app, common);
   add_eval(app, common);
+  add_sensitivity(app, common);
   add_embed(app, common);
   add_export(app, common);
   add_bench(app, common);

@@ -3,7 +3,6 @@
 #include "clipq/app/quantize_command.h"
 #include "clipq/core/memory.h"
 #include "number_checks.h"
-#include "recipe_habits.h"
 #include "subcommands.h"
 
 namespace clipq::cli {
@@ -12,33 +11,8 @@ void add_quantize(CLI::App& app, const CommonOptions& common) {
   auto* command = app.add_subcommand("quantize", "quantize a checkpoint into an artifact");
   auto options = std::make_shared<QuantizeOptions>();
   auto model = std::make_shared<ModelArguments>();
-  add_models_argument(
-      *command, "checkpoint", options->checkpoint,
-      "CLIP checkpoint: a TorchScript archive, safetensors, torch.save, or a folder");
-  command->add_option("--recipe", options->recipe, "recipe name (clipq list recipes) or JSON file")
-      ->type_name("RECIPE")
-      ->capture_default_str();
-  add_recipe_habits(*command);
-  command->add_option("--component", options->component, "tower to quantize: image, text or both")
-      ->type_name("{image,text,both}")
-      ->capture_default_str();
-  command
-      ->add_option("--calib-data", options->calibration_data,
-                   "calibration data, kind:path (clipq list datasets)")
-      ->type_name(kSpecType);
-  command->add_option("--calib-captions", options->calibration_captions, "captions of --calib-data")
-      ->type_name(kFileType);
-  command
-      ->add_option("--calib-samples", options->calibration_samples,
-                   "image-caption pairs to calibrate on (default: the recipe's)")
-      ->check(whole_number(1, kMostItems));
-  command
-      ->add_option("--set", options->overrides,
-                   "override the recipe: calibration.KEY=VALUE, algorithms.NAME.OPTION=VALUE, or "
-                   "GLOB.ATTRIBUTE=VALUE as in '*.weight_quantizer.bits=8'; or set a key of the "
-                   "checkpoint's clipq_checkpoint.json: checkpoint.KEY=VALUE; may be repeated")
-      ->type_name(kSettingType)
-      ->allow_extra_args(false);
+  add_models_argument(*command, "checkpoint", options->checkpoint, kCheckpointHelp);
+  add_recipe_options(*command, *options);
   command
       ->add_option("-o,--output", options->output,
                    "artifact to write: a TorchScript archive, or safetensors if its name ends in "

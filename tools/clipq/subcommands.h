@@ -4,6 +4,7 @@
 #include <functional>
 #include <string>
 
+#include "clipq/app/recipe_choice.h"
 #include "clipq/app/run_command.h"
 #include "clipq/core/strings.h"
 #include "clipq/library/open_model.h"
@@ -24,6 +25,7 @@ struct CommonOptions {
 void add_quantize(CLI::App& app, const CommonOptions& common);
 void add_eval(CLI::App& app, const CommonOptions& common);
 void add_embed(CLI::App& app, const CommonOptions& common);
+void add_sensitivity(CLI::App& app, const CommonOptions& common);
 void add_export(CLI::App& app, const CommonOptions& common);
 void add_bench(CLI::App& app, const CommonOptions& common);
 void add_classify(CLI::App& app, const CommonOptions& common);
@@ -81,6 +83,17 @@ struct ModelArguments {
   ModelOptions options() const;
 };
 
+/// What help calls the argument of commands that quantize.
+inline constexpr const char* kCheckpointHelp =
+    "CLIP checkpoint: a TorchScript archive, safetensors, torch.save, or a folder";
+
+/// Adds --recipe, --component, --set and the options of calibration data: for commands that
+/// quantize.
+void add_recipe_options(CLI::App& command, RecipeChoice& choice);
+
+/// Adds --data and --captions: for commands that evaluate.
+void add_evaluated_data(CLI::App& command, std::string& data, std::filesystem::path& captions);
+
 /// Adds --activation, --heads, --parity and --bpe: for commands that read checkpoints.
 void add_checkpoint_arguments(CLI::App& command, ModelArguments& arguments);
 
@@ -122,6 +135,10 @@ std::string command_line(int argc, char** argv);
 /// `output` if it isn't empty.
 void print_results(std::vector<Result> results, const CommonOptions& common,
                    const std::string& output);
+
+/// The same with another table, `text`.
+void print_results(std::vector<Result> results, const CommonOptions& common,
+                   const std::string& output, const std::string& text);
 
 /// Prints what a run has made; `folder` is where it is. Throws as RunReport::require_success().
 void print_run(const RunReport& report, const std::filesystem::path& folder,

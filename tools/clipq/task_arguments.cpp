@@ -1,10 +1,10 @@
 #include "task_arguments.h"
 
+#include <algorithm>
 #include <string_view>
 
 #include "clipq/core/enumeration.h"
 #include "clipq/core/strings.h"
-#include "clipq/eval/task.h"
 #include "number_checks.h"
 #include "subcommands.h"
 
@@ -62,15 +62,28 @@ struct OptionMaker {
   }
 };
 
+/// The names of those of the tasks that take an option.
+std::vector<std::string> tasks_that_take(const TaskOption& option, const std::vector<Task>& tasks) {
+  std::vector<std::string> names;
+  for (const Task& task : tasks) {
+    const bool takes = std::any_of(task.options.begin(), task.options.end(),
+                                   [&](const TaskOption& own) { return own.name == option.name; });
+    if (takes) names.push_back(task.name);
+  }
+  return names;
+}
+
 }  // namespace
 
-void add_task_options(CLI::App& command, TaskOptions& options) {
+void add_task_options(CLI::App& command, TaskOptions& options, const std::vector<Task>& tasks) {
   for (const TaskOption& option : all_task_options()) {
+    const std::vector<std::string> takers = tasks_that_take(option, tasks);
+    if (takers.empty()) continue;
     std::visit(OptionMaker{command, option, options}, option.kind)
-        ->group(cat("Options of ", enumeration(tasks_with_option(option.name), "and")));
+        ->group(cat("Options of ", enumeration(takers, "and")));
   }
   for (const TaskOption& option : all_task_options()) {
-    if (option.excludes.empty()) continue;
+    if (option.excludes.empty() || tasks_that_take(option, tasks).empty()) continue;
     command.get_option(flag_of(option))->excludes(command.get_option("--" + option.excludes));
   }
 }
@@ -78,7 +91,8 @@ void add_task_options(CLI::App& command, TaskOptions& options) {
 void require_options_of_task(const CLI::App& command, const std::string& task) {
   find_task(task, "--task");
   for (const TaskOption& option : all_task_options()) {
-    if (command.count(flag_of(option)) == 0) continue;
+    const CLI::Option* given = command.get_option_no_throw(flag_of(option));
+    if (given == nullptr || given->count() == 0) continue;
     require_task_takes(option.name, flag_of(option), task, "leave it out or change --task");
   }
 }

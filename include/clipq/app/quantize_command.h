@@ -6,20 +6,15 @@
 #include <vector>
 
 #include "clipq/app/rank_session.h"
+#include "clipq/app/recipe_choice.h"
 #include "clipq/library/quantize_opened.h"
 
 namespace clipq {
 
 /// clipq quantize.
-struct QuantizeOptions {
+struct QuantizeOptions : RecipeChoice {
   std::filesystem::path checkpoint;
   std::filesystem::path output;
-  std::string recipe = "int8-dynamic";
-  std::vector<std::string> overrides;  ///< --set
-  std::string component = "both";
-  std::string calibration_data;                ///< SPEC; empty: none
-  std::filesystem::path calibration_captions;  ///< empty: none
-  std::int64_t calibration_samples = 0;        ///< 0: as the recipe says
   bool dry_run = false;          ///< only show what would be quantized and the resulting size
   bool resume = false;           ///< continue an interrupted calibration
   bool statistics_only = false;  ///< gather them for another call

@@ -34,7 +34,8 @@ struct ClassificationMetrics {
 ClassificationMetrics classification_metrics(const std::vector<int>& label_ranks,
                                              const std::vector<int>& labels, std::size_t classes);
 
-/// The metrics, each under `prefix` and CLIP_benchmark's key, with their items' outcomes.
+/// The metrics, each under `prefix` and CLIP_benchmark's key, with their items' outcomes, and the
+/// decisions.
 Measurement classification_measurement(const Predictions& predictions,
                                        const std::vector<int>& labels, std::size_t classes,
                                        const std::string& prefix);

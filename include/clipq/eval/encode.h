@@ -87,6 +87,7 @@ std::vector<std::int64_t> first_indices(std::int64_t n);
 class Encoder {
  public:
   Encoder(std::vector<EvaluatedModel> models, EncodeOptions options);
+  virtual ~Encoder() = default;
 
   /// Features of images by all models. They are decoded once; every model sees the same batches.
   /// Models whose features are cached don't run.
@@ -95,15 +96,16 @@ class Encoder {
   /// Throws InputError that names the pictures if more than skip_bad can't be decoded, or one whose
   /// features aren't finite, or if ranks don't evaluate the same; UsageError if a model has no
   /// image tower. With ranks, what RankExchange throws.
-  ImageFeatures images(const ImageSource& source, ImageFeature feature = ImageFeature::kEmbedding,
-                       const std::string& name = "images") const;
+  virtual ImageFeatures images(const ImageSource& source,
+                               ImageFeature feature = ImageFeature::kEmbedding,
+                               const std::string& name = "images") const;
 
   /// Embeddings of texts by all models: float32 [texts, embed_dim] each, not normalized. Each
   /// distinct text is embedded once, beside others of its length, unless the model needs the whole
   /// batch. Throws InputError that names a text whose embedding isn't finite, UsageError if a model
   /// has no text tower.
-  std::vector<at::Tensor> texts(const std::vector<std::string>& texts,
-                                const std::string& name = "texts") const;
+  virtual std::vector<at::Tensor> texts(const std::vector<std::string>& texts,
+                                        const std::string& name = "texts") const;
 
   const std::vector<EvaluatedModel>& models() const { return models_; }
   const EncodeOptions& options() const { return options_; }

@@ -25,8 +25,9 @@ class FeatureCache {
   /// The features stored under `key`: float32 [rows, width].
   std::optional<at::Tensor> find(const std::string& key) const;
 
-  /// Stores features under `key`. A full or read-only disk causes a warning, not an error.
-  void store(const std::string& key, const at::Tensor& features) const;
+  /// Stores features under `key`. A full or read-only disk causes a warning, not an error; then it
+  /// returns false.
+  bool store(const std::string& key, const at::Tensor& features) const;
 
   /// $XDG_CACHE_HOME/clipq/features, else ~/.cache/clipq/features; empty without a home.
   static std::filesystem::path default_folder();

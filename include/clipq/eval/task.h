@@ -25,6 +25,7 @@ struct TaskInput {
   const Encoder& encoder;  ///< the others are compared with its first model
   const ImageSource& source;
   const TaskOptions& options;
+  bool wants_decisions = false;  ///< where decisions take time: whether measurements have them
 
   TaskData data() const { return {source.dataset, source.count, options}; }
 };
@@ -34,6 +35,9 @@ struct Measurement {
   std::vector<std::pair<std::string, double>> metrics;
   std::map<std::string, Outcomes> outcomes;
   Json details = Json::object();
+  /// Which class each item is assigned to. In retrieval, if they are wanted: which image is first
+  /// for each text, then which text for each image.
+  std::vector<std::int64_t> decisions = {};
 };
 
 /// The outcome of a task.
@@ -65,6 +69,8 @@ struct Task {
   /// it.
   bool layer_by_layer = false;
   std::int64_t default_limit = 0;  ///< items if no limit is given; 0: all
+  /// Measures how far models are from the first one.
+  bool compares_models = false;
 };
 
 /// All tasks, in the order in which `clipq list tasks` shows them.

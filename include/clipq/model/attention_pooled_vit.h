@@ -36,10 +36,13 @@ class AttentionPooledVit final : public ImageTower {
   LayerNorm last_norm;
   AttentionPool attention_pool;
 
- private:
-  /// What the first block is given: float32 [batch, tokens, width].
-  at::Tensor embed(const at::Tensor& pixels) const;
+ protected:
+  at::Tensor embed(const at::Tensor& pixels) const override;
+  at::Tensor run_block(const StagedBatch& batch, std::size_t block) const override;
+  at::Tensor pool_blocks(const StagedBatch& batch) const override;
+  at::Tensor project(const at::Tensor& pooled) const override { return pooled; }
 
+ private:
   ImageTowerConfig config_;
 };
 

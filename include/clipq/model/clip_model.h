@@ -40,6 +40,10 @@ struct ClipModel {
 
   /// encode_image() or encode_text().
   at::Tensor encode(Tower tower, const at::Tensor& input) const;
+
+  /// The embeddings of a batch that TowerNetwork::advance() has brought to any stage: what encode()
+  /// returns, to the bit, unless the tower has a faster way.
+  at::Tensor finish(Tower tower, const StagedBatch& batch) const;
 };
 
 /// Throws UsageError unless the model has that tower.

@@ -28,9 +28,15 @@ struct PartPlace {
                           ///< context; of a convolution, positions of its output
   std::optional<std::int64_t> block = {};  ///< the residual block it belongs to
   bool in_last_block = false;
+  std::int64_t stage = 0;  ///< of TowerNetwork's, in which it is computed
+  /// Canonical path of the layers among which it is quantized, or left float, where the effect of
+  /// quantizing parts of a model is told apart; empty: it stands alone.
+  std::string group = {};
 
   /// The place of a part of this part.
   PartPlace of(const std::string& part) const;
+
+  const std::string& group_name() const { return group.empty() ? name : group; }
 };
 
 /// How a state dict with canonical names stores a linear layer.

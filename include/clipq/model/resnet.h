@@ -25,6 +25,9 @@ struct ResNet {
   /// @return the last map, float32 [batch, R / 32, R / 32, width]
   at::Tensor forward(const at::Tensor& pixels) const;
 
+  /// What the first bottleneck is given.
+  at::Tensor embed(const at::Tensor& pixels) const;
+
   /// The output of each bottleneck, computed layer by layer: float32 [batch, positions, channels]
   /// each.
   std::vector<at::Tensor> block_outputs(const at::Tensor& pixels) const;
@@ -40,9 +43,6 @@ struct ResNet {
   void add_parts(ModelParts& parts, const PartPlace& place);
 
  private:
-  /// What the first bottleneck is given.
-  at::Tensor embed(const at::Tensor& pixels) const;
-
   std::int64_t resolution_;
   ResNetStages stages_;
 };

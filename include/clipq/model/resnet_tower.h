@@ -50,6 +50,12 @@ class ResNetTower final : public ImageTower {
   AttentionPool2d attention_pool;
   std::shared_ptr<const ResNetRunner> runner;  ///< null: layer by layer
 
+ protected:
+  at::Tensor embed(const at::Tensor& pixels) const override;
+  at::Tensor run_block(const StagedBatch& batch, std::size_t block) const override;
+  at::Tensor pool_blocks(const StagedBatch& batch) const override;
+  at::Tensor project(const at::Tensor& pooled) const override;
+
  private:
   ImageTowerConfig config_;
 };

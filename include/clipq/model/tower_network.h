@@ -24,6 +24,13 @@ class TowerVisitor {
   virtual void visit(const TransformerTextTower& tower) = 0;
 };
 
+/// A batch on its way through a tower.
+struct StagedBatch {
+  at::Tensor x;            ///< what the next stage is given
+  at::Tensor positions;    ///< of each item's pooled token, int64 [batch]; undefined: there is none
+  std::int64_t stage = 0;  ///< the next one
+};
+
 /// What image and text towers have in common. Copies share layers and weights, which are never
 /// changed.
 class TowerNetwork {
@@ -43,6 +50,24 @@ class TowerNetwork {
   /// Whether an item's embedding depends on the others of its batch and on their padding.
   virtual bool needs_whole_batch() const = 0;
 
+  /// encode() is a chain of stages: the first embeds the input, then each block is one, the next
+  /// pools (what an ImageTower's pool() returns), and the last one projects.
+  std::int64_t stages() const { return pooling_stage() + 2; }
+  std::int64_t pooling_stage() const { return config().layers + 1; }
+
+  /// The batch before the first stage.
+  virtual StagedBatch start(const at::Tensor& input) const;
+
+  /// Whether encode() leaves out tokens that no embedding of the batch depends on: those behind the
+  /// longest text, and in the last block those that aren't pooled.
+  virtual bool leaves_out_tokens() const { return false; }
+
+  /// The batch as it is when `stage` is the next one, computed layer by layer; `batch` stays as it
+  /// is. After all stages it is what encode() returns, to the bit, unless that has a faster way.
+  /// Two towers make the same of a batch up to a stage if their layers are the same until then and
+  /// both leave out tokens or neither does.
+  StagedBatch advance(StagedBatch batch, std::int64_t stage) const;
+
   /// Adds all of its parts.
   virtual void add_parts(ModelParts& parts) = 0;
 
@@ -50,6 +75,13 @@ class TowerNetwork {
   virtual void apply(const TowerSettings& settings) = 0;
 
   virtual void accept(TowerVisitor& visitor) const = 0;
+
+ protected:
+  // The stages. Towers whose inside can't be seen have none.
+  virtual at::Tensor embed(const at::Tensor& input) const;
+  virtual at::Tensor run_block(const StagedBatch& batch, std::size_t block) const;
+  virtual at::Tensor pool_blocks(const StagedBatch& batch) const;
+  virtual at::Tensor project(const at::Tensor& pooled) const;
 };
 
 /// From images to embeddings.

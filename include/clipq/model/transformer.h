@@ -52,6 +52,17 @@ struct Transformer {
   /// @return float32 [batch, width]
   at::Tensor forward_pooled(at::Tensor x, const at::Tensor& positions) const;
 
+  /// Whether of the last block only the output at some positions is computed where no other is
+  /// wanted.
+  bool leaves_out_tokens() const { return !blocks.empty() && !needs_whole_batch(); }
+
+  /// What forward_pooled() makes of one block's input, layer by layer: [batch, tokens, width], of
+  /// the last block [batch, 1, width] if it leaves out tokens.
+  at::Tensor run_block(std::size_t block, const at::Tensor& x, const at::Tensor& positions) const;
+
+  /// What it makes of the last block's output: [batch, width].
+  at::Tensor take_pooled(const at::Tensor& x, const at::Tensor& positions) const;
+
   /// The output of each block, computed layer by layer: float32 [batch, tokens, width] each.
   std::vector<at::Tensor> block_outputs(at::Tensor x) const;
 

@@ -25,6 +25,8 @@ class TransformerTextTower final : public TextTower {
   at::Tensor encode(const at::Tensor& tokens) const override;
   at::Tensor lengths(const at::Tensor& tokens) const override;
   std::vector<at::Tensor> block_outputs(const at::Tensor& tokens) const override;
+  StagedBatch start(const at::Tensor& tokens) const override;
+  bool leaves_out_tokens() const override { return transformer.leaves_out_tokens(); }
   bool needs_whole_batch() const override;
   void add_parts(ModelParts& parts) override;
   void apply(const TowerSettings& settings) override;
@@ -37,12 +39,15 @@ class TransformerTextTower final : public TextTower {
   LayerNorm last_norm;
   std::shared_ptr<const Linear> projection;  ///< [embed_dim, width]
 
+ protected:
+  at::Tensor embed(const at::Tensor& tokens) const override;
+  at::Tensor run_block(const StagedBatch& batch, std::size_t block) const override;
+  at::Tensor pool_blocks(const StagedBatch& batch) const override;
+  at::Tensor project(const at::Tensor& pooled) const override;
+
  private:
   /// Of each text's pooled token: int64 [batch].
   at::Tensor pooled_positions(const at::Tensor& tokens) const;
-
-  /// What the first block is given: float32 [batch, length, width].
-  at::Tensor embed(const at::Tensor& tokens) const;
 
   TextTowerConfig config_;
 };

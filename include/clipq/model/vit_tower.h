@@ -22,6 +22,8 @@ class VitTower final : public ImageTower {
   at::Tensor encode(const at::Tensor& pixels) const override;
   at::Tensor pool(const at::Tensor& pixels) const override;
   std::vector<at::Tensor> block_outputs(const at::Tensor& pixels) const override;
+  StagedBatch start(const at::Tensor& pixels) const override;
+  bool leaves_out_tokens() const override { return transformer.leaves_out_tokens(); }
   bool needs_whole_batch() const override;
   void add_parts(ModelParts& parts) override;
   void apply(const TowerSettings& settings) override;
@@ -36,10 +38,13 @@ class VitTower final : public ImageTower {
   LayerNorm last_norm;
   std::shared_ptr<const Linear> projection;  ///< [embed_dim, width], no bias
 
- private:
-  /// What the first block is given: float32 [batch, tokens, width].
-  at::Tensor embed(const at::Tensor& pixels) const;
+ protected:
+  at::Tensor embed(const at::Tensor& pixels) const override;
+  at::Tensor run_block(const StagedBatch& batch, std::size_t block) const override;
+  at::Tensor pool_blocks(const StagedBatch& batch) const override;
+  at::Tensor project(const at::Tensor& pooled) const override;
 
+ private:
   ImageTowerConfig config_;
 };
 

@@ -58,6 +58,20 @@ QuantizedModel quantize_model(ClipModel model, const Placement& placement, const
                               const std::optional<CalibrationSource>& data,
                               const std::optional<CalibrationState>& state = std::nullopt);
 
+/// A quantized model and the float one that it was converted from: the recipe's algorithms have
+/// changed its weights and norms, but not, up to rounding, what it computes. The two differ in the
+/// layers that have quantizers and in nothing else.
+struct QuantizedPair {
+  ClipModel transformed;
+  QuantizedModel quantized;
+};
+
+/// quantize_model(), keeping the float model.
+QuantizedPair quantize_beside_float(ClipModel model, const Placement& placement,
+                                    const Recipe& recipe,
+                                    const std::optional<CalibrationSource>& data,
+                                    const std::optional<CalibrationState>& state = std::nullopt);
+
 /// The same, bit for bit, of statistics that workers have gathered.
 /// @param batches of the data that they were gathered on
 /// Throws UsageError if a pass is missing, InputError if they are of another placement.

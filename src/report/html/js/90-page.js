@@ -30,6 +30,7 @@ const sections = {
   tradeoff: showTradeoff,
   sizes: showSizes,
   depth: showDepth,
+  sensitivity: showSensitivity,
   similarity: showSimilarity,
   retrieval: showRetrieval,
   index: showIndex,

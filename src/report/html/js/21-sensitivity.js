@@ -1,0 +1,167 @@
+const mixtures = [
+  {key: "one_only", title: "quantized alone", short: "alone"},
+  {key: "leave_one_out", title: "all but it quantized", short: "all but it"},
+];
+
+/** What a mixture is judged by: values to draw, and texts. */
+const sensitivityMeasures = (metric) => [
+  {
+    title: "decisions changed, %",
+    value: ({agreement}) => (known(agreement) ? 100 * (1 - agreement) : null),
+    text: (value) => fixed(value, 2),
+  },
+  {title: "1 − cosine", value: ({cosine}) => 1 - cosine, text: (value) => short(value)},
+  {
+    title: `difference in ${metric}, points`,
+    value: ({differences}) => 100 * differences[metric].difference,
+    text: (value) => signed(value, 2),
+  },
+];
+
+const differenceCell = (mixture, metric) => {
+  const {difference, low, high} = mixture.differences[metric];
+  return {
+    text: known(difference) ? signed(100 * difference, 2) : "–",
+    sub: known(low) ? intervalText([low, high]) : null,
+    number: true,
+  };
+};
+
+function sensitivityOption(colors, width, groups, metric, measure) {
+  return {
+    legend: legend(colors, {data: mixtures.map(({title}) => title), type: "plain"}),
+    grid: {left: width < 500 ? 120 : 230, right: 24, top: 40, bottom: 46},
+    tooltip: {
+      ...common(colors).tooltip,
+      trigger: "axis",
+      formatter: (items) =>
+        tip(
+          groups[items[0].dataIndex].name,
+          ...items.map(({seriesIndex, dataIndex}) => {
+            const mixture = groups[dataIndex][mixtures[seriesIndex].key];
+            const difference = differenceCell(mixture, metric);
+            return `${mixtures[seriesIndex].title}: cosine ${fixed(mixture.cosine, 6)}, agreement ${percent(mixture.agreement)}, ${metric} ${difference.text} ${difference.sub || ""}`;
+          }),
+        ),
+    },
+    xAxis: axis(colors, measure.title, {scale: false}),
+    yAxis: {
+      type: "category",
+      inverse: true,
+      data: groups.map(({name}) => name),
+      axisTick: {show: false},
+      axisLine: {lineStyle: {color: colors.line}},
+      axisLabel: {
+        color: colors.ink,
+        fontSize: 11,
+        interval: 0,
+        formatter: (name) => shortened(name, width < 500 ? 18 : 36),
+      },
+    },
+    series: mixtures.map(({key, title}, i) => ({
+      type: "bar",
+      name: title,
+      barGap: "10%",
+      itemStyle: {color: colors.series[i + 1]},
+      data: groups.map((group) => measure.value(group[key])),
+    })),
+  };
+}
+
+function sensitivityTable({groups, recipe}, metric) {
+  return table(
+    ["What each group of layers costs with ", data(recipe)],
+    [
+      "Group",
+      ...mixtures.flatMap((mixture) =>
+        ["cosine", "agreement", metric, "difference"].map((title) => ({
+          text: `${mixture.short}: ${title}`,
+          number: true,
+        })),
+      ),
+    ],
+    groups.map((group) => [
+      el("span", {class: "mono"}, data(group.name)),
+      ...mixtures.flatMap(({key}) => [
+        {text: fixed(group[key].cosine, 6), number: true},
+        {text: percent(group[key].agreement), number: true},
+        {text: percent(group[key].metrics[metric]), number: true},
+        differenceCell(group[key], metric),
+      ]),
+    ]),
+    {tall: true},
+  );
+}
+
+/** The charts and the table of one Result. */
+function sensitivityFigures(details) {
+  const {metric, groups, quantized} = details;
+  const measures = sensitivityMeasures(metric);
+  let measure = measures.find((each) => groups.every((group) => known(each.value(group.one_only))));
+  const figures = ["image", "text"]
+    .map((tower) => ({tower, own: groups.filter((group) => group.tower === tower)}))
+    .filter(({own}) => own.length)
+    .map(({tower, own}) =>
+      chart(
+        `sensitivity-${tower}`,
+        tower === "image" ? "Image tower" : "Text tower",
+        110 + 30 * own.length,
+        (colors, width) => sensitivityOption(colors, width, own, metric, measure),
+      ),
+    );
+  const difference = differenceCell(quantized, metric);
+  return [
+    controls(
+      choice(
+        "Measure",
+        measures.map(({title}) => title),
+        (i) => {
+          measure = measures[i];
+          figures.forEach((figure) => figure.redraw());
+        },
+        measures.indexOf(measure),
+      ),
+    ),
+    el(
+      "p",
+      {class: "about"},
+      data(details.recipe),
+      ` as a whole, on ${details.task}: ${metric} ${difference.text} points ${difference.sub || ""}, agreement ${percent(quantized.agreement)}.`,
+    ),
+    el("div", {class: "pair"}, figures),
+    el("details", {}, el("summary", {}, "As a table"), sensitivityTable(details, metric)),
+  ];
+}
+
+function showSensitivity() {
+  const measured = report.results.filter(({details}) => details && details.sensitivity);
+  if (!measured.length) {
+    show(
+      "sensitivity",
+      absent(
+        "This needs a measurement of its groups of layers; run:",
+        `clipq sensitivity ${oneLine(base.model.path)} --recipe RECIPE --data KIND:PATH -o sensitivity.json`,
+      ),
+    );
+    return;
+  }
+  const place = el("div", {});
+  const showResult = (i) => {
+    place.replaceChildren(...sensitivityFigures(measured[i].details.sensitivity));
+    chartsOf("sensitivity").forEach((entry) => entry.redraw());
+  };
+  show(
+    "sensitivity",
+    measured.length > 1
+      ? controls(
+          choice(
+            "Recipe",
+            measured.map(({details: {sensitivity}}) => `${sensitivity.recipe}, ${sensitivity.task}`),
+            showResult,
+          ),
+        )
+      : null,
+    place,
+  );
+  showResult(0);
+}

@@ -1,0 +1,99 @@
+#include "clipq/report/sensitivity_table.h"
+
+#include <algorithm>
+#include <limits>
+#include <utility>
+#include <vector>
+
+#include "clipq/core/error.h"
+#include "clipq/core/strings.h"
+#include "clipq/report/number_text.h"
+#include "clipq/report/table.h"
+
+namespace clipq {
+namespace {
+
+double number(const Json& json) {
+  return json.is_number() ? json.get<double>() : std::numeric_limits<double>::quiet_NaN();
+}
+
+/// "-0.12 [-0.47, +0.23]"
+std::string interval_text(const Json& difference) {
+  const double value = number(difference.at("difference"));
+  if (!difference.contains("low")) return points_text(value);
+  PairedDifference paired;
+  paired.low = difference.at("low").get<double>();
+  paired.high = difference.at("high").get<double>();
+  return points_text(value, paired);
+}
+
+std::string agreement_text(const Json& measured) {
+  return measured.contains("agreement") ? percent_text(measured.at("agreement").get<double>())
+                                        : kNothing;
+}
+
+void add_cells(std::vector<std::string>& cells, const Json& measured, const std::string& metric) {
+  cells.push_back(fixed(number(measured.at("cosine")), 6));
+  cells.push_back(agreement_text(measured));
+  cells.push_back(metric_text(metric, number(measured.at("metrics").at(metric))));
+  cells.push_back(interval_text(measured.at("differences").at(metric)));
+}
+
+/// What is shown first if groups are sorted by their effects.
+std::pair<double, double> effect(const Json& group) {
+  const Json& alone = group.at("one_only");
+  return {alone.value("agreement", 0.0), number(alone.at("cosine"))};
+}
+
+std::vector<Json> sorted(const Json& groups, GroupOrder order) {
+  std::vector<Json> rows(groups.begin(), groups.end());
+  if (order == GroupOrder::kDepth) return rows;
+  std::stable_sort(rows.begin(), rows.end(),
+                   [](const Json& a, const Json& b) { return effect(a) < effect(b); });
+  return rows;
+}
+
+std::string baselines_text(const Result& result, const Json& details, const std::string& metric) {
+  const Json& quantized = details.at("quantized");
+  const auto of_float = std::find_if(result.metrics.begin(), result.metrics.end(),
+                                     [&metric](const auto& each) { return each.first == metric; });
+  std::vector<std::string> cosines;
+  for (const auto& [tower, cosine] : quantized.at("cosines").items()) {
+    cosines.push_back(cat(tower, " cosine ", fixed(number(cosine), 6)));
+  }
+  return cat("float: ", metric, " ", metric_text(metric, of_float->second), "\n",
+             details.at("recipe").get<std::string>(), ": ", metric, " ",
+             metric_text(metric, number(quantized.at("metrics").at(metric))), " (",
+             interval_text(quantized.at("differences").at(metric)), "), agreement ",
+             agreement_text(quantized), ", ", join(cosines, ", "), "\n");
+}
+
+}  // namespace
+
+std::string sensitivity_table(const Result& result, GroupOrder order) {
+  try {
+    const Json& details = result.details.at("sensitivity");
+    const auto metric = details.at("metric").get<std::string>();
+    const auto right = Align::kRight;
+    Table table({{"group"},
+                 {"only: cosine", right},
+                 {"agreement", right},
+                 {metric, right},
+                 {"from float", right},
+                 {"all but: cosine", right},
+                 {"agreement", right},
+                 {metric, right},
+                 {"from quantized", right}});
+    for (const Json& group : sorted(details.at("groups"), order)) {
+      std::vector<std::string> cells = {group.at("name").get<std::string>()};
+      add_cells(cells, group.at("one_only"), metric);
+      add_cells(cells, group.at("leave_one_out"), metric);
+      table.add_row(std::move(cells));
+    }
+    return cat(baselines_text(result, details, metric), "\n", table.text());
+  } catch (const nlohmann::json::exception& failure) {
+    throw InputError(cat(result.model.path, ": not a sensitivity: ", failure.what()));
+  }
+}
+
+}  // namespace clipq
