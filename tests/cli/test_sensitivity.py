@@ -212,6 +212,7 @@ class Sensitivity(CliTest):
         self.fails(2, "--sort fast: expected depth or effect", "sensitivity", self.path, *self.labelled, "--sort", "fast")
         self.fails(2, "quantizes nothing in the towers", "sensitivity", self.path, *self.labelled, *PLAIN, "--set", "*.enable=false")
         self.fails(2, "needs calibration data.*--calib-data", "sensitivity", self.path, *self.labelled, "--recipe", "int8-static")
+        write_cifar(self.cifar, labels=range(9), name="train.bin")
         self.fails(2, "quantizes nothing in the towers that linear_probe uses", "sensitivity", self.path, *self.labelled[:2],
                    "--task", "linear_probe", "--component", "text")
         artifact = self.folder / "q.pt"

@@ -26,6 +26,12 @@ GroupOrder parse_order(const std::string& sort) {
   throw UsageError(cat("--sort ", sort, ": expected depth or effect"));
 }
 
+std::vector<std::string> task_names() {
+  std::vector<std::string> names;
+  for (const Task& task : tasks_for_sensitivity()) names.push_back(task.name);
+  return names;
+}
+
 void run(SensitivityArguments& arguments, const CommonOptions& common) {
   const GroupOrder order = parse_order(arguments.sort);
   SensitivityCommandOptions& options = arguments.options;
@@ -48,7 +54,7 @@ void add_sensitivity(CLI::App& app, const CommonOptions& common) {
   add_models_argument(*command, "checkpoint", options.checkpoint, kCheckpointHelp);
   add_recipe_options(*command, options);
   command->add_option("--task", options.task, "what to measure (clipq list tasks)")
-      ->type_name("TASK")
+      ->type_name(cat("{", join(task_names(), ","), "}"))
       ->capture_default_str();
   add_evaluated_data(*command, options.data, options.captions);
   command

@@ -3,18 +3,16 @@ const mixtures = [
   {key: "leave_one_out", title: "all but it quantized", short: "all but it"},
 ];
 
-/** What a mixture is judged by: values to draw, and texts. */
+const changedShare = ({agreement}) => (known(agreement) ? 100 * (1 - agreement) : null);
+
+/** What is drawn of a mixture, and of the fully quantized model for comparison. */
 const sensitivityMeasures = (metric) => [
-  {
-    title: "decisions changed, %",
-    value: ({agreement}) => (known(agreement) ? 100 * (1 - agreement) : null),
-    text: (value) => fixed(value, 2),
-  },
-  {title: "1 − cosine", value: ({cosine}) => 1 - cosine, text: (value) => short(value)},
+  {title: "decisions changed, %", value: changedShare, whole: changedShare},
+  {title: "1 − cosine", value: ({cosine}) => 1 - cosine, whole: ({cosines}, tower) => 1 - cosines[tower]},
   {
     title: `difference in ${metric}, points`,
     value: ({differences}) => 100 * differences[metric].difference,
-    text: (value) => signed(value, 2),
+    whole: () => null,  // differences of "all but it" are from that model
   },
 ];
 
@@ -27,10 +25,12 @@ const differenceCell = (mixture, metric) => {
   };
 };
 
-function sensitivityOption(colors, width, groups, metric, measure) {
+function sensitivityOption(colors, width, groups, {metric, quantized}, measure) {
+  const whole = measure.whole(quantized, groups[0].tower);
   return {
+    aria: {enabled: true, decal: {show: true}},
     legend: legend(colors, {data: mixtures.map(({title}) => title), type: "plain"}),
-    grid: {left: width < 500 ? 120 : 230, right: 24, top: 40, bottom: 46},
+    grid: {left: width < 500 ? 120 : 230, right: 34, top: 56, bottom: 46},
     tooltip: {
       ...common(colors).tooltip,
       trigger: "axis",
@@ -63,6 +63,16 @@ function sensitivityOption(colors, width, groups, metric, measure) {
       name: title,
       barGap: "10%",
       itemStyle: {color: colors.series[i + 1]},
+      markLine:
+        i === 0 && known(whole)
+          ? {
+              silent: true,
+              symbol: "none",
+              lineStyle: {color: colors.muted},
+              label: {color: colors.muted, fontSize: 11, formatter: "all quantized"},
+              data: [{xAxis: whole}],
+            }
+          : undefined,
       data: groups.map((group) => measure.value(group[key])),
     })),
   };
@@ -105,8 +115,8 @@ function sensitivityFigures(details) {
       chart(
         `sensitivity-${tower}`,
         tower === "image" ? "Image tower" : "Text tower",
-        110 + 30 * own.length,
-        (colors, width) => sensitivityOption(colors, width, own, metric, measure),
+        126 + 30 * own.length,
+        (colors, width) => sensitivityOption(colors, width, own, details, measure),
       ),
     );
   const difference = differenceCell(quantized, metric);
