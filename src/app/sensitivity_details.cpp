@@ -2,7 +2,7 @@
 
 #include <utility>
 
-#include "clipq/report/paired_difference.h"
+#include "clipq/result/paired_difference.h"
 
 namespace clipq {
 namespace {
