@@ -40,6 +40,7 @@ EncodeOptions encode_options(const EvalOptions& options, const RankExchange* ran
 std::vector<Result> results_of(TaskReport& report, const ModelStore::Models& opened,
                                const ImageSource& source, const EvalOptions& options) {
   for (const std::string& warning : report.warnings) log::warn(warning);
+  const bool compares = find_task(options.task, "--task").compares_models;
   std::vector<Result> results;
   for (std::size_t i = 0; i < opened.size(); ++i) {
     const OpenedModel& model = *opened[i];
@@ -50,6 +51,7 @@ std::vector<Result> results_of(TaskReport& report, const ModelStore::Models& ope
     result.metrics = std::move(report.models[i].metrics);
     result.outcomes = std::move(report.models[i].outcomes);
     result.details = std::move(report.models[i].details);
+    if (compares) result.settings["base_sha256"] = opened.front()->info.sha256;
     if (needs_whole_batch(model.model)) {
       result.settings["batch_size"] = options.batch_size;
     }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 #include <string>
+#include <tuple>
 #include <utility>
 
 #include "clipq/core/error.h"
@@ -10,15 +11,13 @@
 #include "clipq/core/strings.h"
 #include "clipq/eval/captions.h"
 #include "clipq/eval/index_search.h"
+#include "clipq/eval/index_verdict.h"
 #include "clipq/eval/task.h"
-#include "clipq/result/paired_difference.h"
 #include "comparable_models.h"
 #include "recall.h"
 
 namespace clipq {
 namespace {
-
-constexpr double kPoints = 100;
 
 /// The embeddings of one model, normalized.
 struct ModelRows {
@@ -29,6 +28,7 @@ struct ModelRows {
 /// Searching images by texts, or texts by images.
 struct Direction {
   std::string name;
+  std::string words;
   at::Tensor ModelRows::*rows;
   at::Tensor ModelRows::*queries;
   RightAnswers answers = {};
@@ -36,8 +36,8 @@ struct Direction {
 };
 
 std::vector<Direction> directions_of(const Captions& captions, std::size_t images) {
-  Direction image = {"image_retrieval", &ModelRows::images, &ModelRows::texts};
-  Direction text = {"text_retrieval", &ModelRows::texts, &ModelRows::images};
+  Direction image = {"image_retrieval", "images by texts", &ModelRows::images, &ModelRows::texts};
+  Direction text = {"text_retrieval", "texts by images", &ModelRows::texts, &ModelRows::images};
   image.clusters.resize(images);
   text.answers.resize(images);
   for (std::size_t i = 0; i < captions.texts.size(); ++i) {
@@ -90,49 +90,13 @@ double mean(const std::vector<double>& values) {
   return sum / static_cast<double>(values.size());
 }
 
-/// A loss of recall, a fraction, with the ends of its 95 % interval.
-struct Loss {
-  double value = 0;
-  double low = 0;
-  double high = 0;
-};
-
-Loss loss_between(const Outcomes& base, const Outcomes& now) {
-  const PairedDifference paired = paired_difference(base, now);
-  return {0 - paired.difference, 0 - paired.high, 0 - paired.low};
-}
-
-/// What a search loses against the first model's plain one.
-struct DirectedLoss {
-  std::string metric;
-  Loss loss;
-};
-
-/// The answer to one question: may this index be searched with these queries?
-struct Verdict {
-  std::string verdict;
-  DirectedLoss worst;
-};
-
-/// By the direction that is farthest beyond what is allowed.
-/// @param points that may be lost
-Verdict judge(const std::vector<DirectedLoss>& losses, double points) {
-  const auto most = [&losses](double Loss::*end) {
-    return *std::max_element(losses.begin(), losses.end(), [end](const auto& a, const auto& b) {
-      return a.loss.*end < b.loss.*end;
-    });
-  };
-  const DirectedLoss at_least = most(&Loss::low);
-  if (kPoints * at_least.loss.low > points) return {"incompatible", at_least};
-  const DirectedLoss at_most = most(&Loss::high);
-  return {kPoints * at_most.loss.high > points ? "undecided" : "compatible", at_most};
-}
-
 /// What a verdict means for an index of plain embeddings, and for one of codes.
-std::string in_words(const std::string& verdict, bool plain) {
-  if (verdict == "undecided") return "undecided, needs more data";
-  if (plain) return verdict == "compatible" ? "no reindex needed" : "reindex needed";
-  return verdict == "compatible" ? "good enough" : "not good enough";
+/// @param own on an index that the model has embedded itself
+std::string in_words(IndexVerdict verdict, bool plain, IndexVerdict own) {
+  if (verdict == IndexVerdict::kUndecided) return "undecided, needs more data";
+  if (!plain) return verdict == IndexVerdict::kCompatible ? "good enough" : "not good enough";
+  if (verdict == IndexVerdict::kCompatible) return "no reindex needed";
+  return own == IndexVerdict::kIncompatible ? "a new index doesn't help" : "reindex needed";
 }
 
 /// "an int8 index of clip (first 20 results rescored)"
@@ -189,19 +153,22 @@ class Comparer {
 
   void compare(const Direction& direction, std::size_t model, const SearchMethod& method,
                const Pairing& pairing, const Found& base) {
-    const Found found =
-        search(data_of(direction, model, pairing), method, direction.answers, &base);
+    const SearchData data = data_of(direction, model, pairing);
+    const Found found = search(data, method, direction.answers, &base);
     Json recall = Json::object();
     Json losses = Json::object();
-    const bool asked = !pairing.own_index && (model == 0 || pairing.own_queries);
     for (const std::int64_t k : options_.recall_k) {
       const Outcomes hits = hits_within(found.rank, k, direction.clusters);
-      const Loss loss = loss_between(hits_within(base.rank, k, direction.clusters), hits);
-      const std::string metric = cat("mixed_", direction.name, "_recall@", k);
+      const RecallLoss loss = recall_loss(hits_within(base.rank, k, direction.clusters), hits);
       recall[std::to_string(k)] = share_of_hits(hits);
       losses[std::to_string(k)] = {{"value", loss.value}, {"low", loss.low}, {"high", loss.high}};
-      if (asked && is_plain(method)) add_recall(measurements_[model], metric, hits);
-      if (asked && k == longest()) losses_[{model, &method}].push_back({metric, loss});
+      if (is_plain(method) && is_mixed(model, pairing)) {
+        add_recall(measurements_[model], cat("mixed_", direction.name, "_recall@", k), hits);
+      }
+      if (k == deciding_length(data.rows.size(0))) {
+        losses_[{model, &method, pairing.own_index, pairing.own_queries}].push_back(
+            {cat("recall@", k, " of ", direction.words), loss});
+      }
     }
     Json record = {{"direction", direction.name},
                    {"format", method.format.name},
@@ -215,8 +182,18 @@ class Comparer {
     measurements_[model].details[kDetail]["searches"].push_back(std::move(record));
   }
 
-  std::int64_t longest() const {
-    return *std::max_element(options_.recall_k.begin(), options_.recall_k.end());
+  /// Whether the first model's index is searched with this model's queries.
+  static bool is_mixed(std::size_t model, const Pairing& pairing) {
+    return !pairing.own_index && (model == 0 || pairing.own_queries);
+  }
+
+  /// The largest K at which there are rows to miss; 0: none.
+  std::int64_t deciding_length(std::int64_t rows) const {
+    std::int64_t longest = 0;
+    for (const std::int64_t k : options_.recall_k) {
+      if (k < rows) longest = std::max(longest, k);
+    }
+    return longest;
   }
 
   void add_verdicts() {
@@ -230,14 +207,21 @@ class Comparer {
 
   Json verdict_on(std::size_t model, const SearchMethod& method) {
     const double points = options_.largest_loss;
-    const auto [verdict, worst] = judge(losses_[{model, &method}], points);
-    const Loss& loss = worst.loss;
-    const std::string text =
-        cat(in_words(verdict, is_plain(method)), ": ", index_of(method, labels_[0]),
-            " with queries of ", labels_[model], " loses ", fixed(kPoints * loss.value, 2), " [",
-            fixed(kPoints * loss.low, 2), ", ", fixed(kPoints * loss.high, 2), "] points of ",
-            worst.metric, "; ", points, " allowed");
-    Json out = {{"format", method.format.name}, {"verdict", verdict}, {"text", text}};
+    const Judgement mixed = judge(losses_[{model, &method, false, model > 0}], points);
+    const Judgement own = judge(losses_[{model, &method, model > 0, model > 0}], points);
+    std::string text = cat(in_words(mixed.verdict, is_plain(method), own.verdict), ": ",
+                           index_of(method, labels_[0]), " with queries of ", labels_[model], " ");
+    if (mixed.decisive) {
+      text += cat(loss_text(*mixed.decisive), "; a loss of ", points, " is allowed");
+    } else {
+      text += "was searched for as many results as it has";
+    }
+    if (model > 0 && mixed.verdict == IndexVerdict::kIncompatible) {
+      text += cat(". On an index of its own, ", labels_[model], " ", loss_text(*own.decisive));
+    }
+    Json out = {
+        {"format", method.format.name}, {"verdict", name_of(mixed.verdict)}, {"text", text}};
+    if (model > 0) out["own_index"] = name_of(own.verdict);
     if (method.rescored > 0) out["rescored"] = method.rescored;
     return out;
   }
@@ -248,8 +232,9 @@ class Comparer {
   std::vector<Direction> directions_;
   std::vector<SearchMethod> methods_;
   std::vector<Measurement> measurements_;
-  /// Of the first model's index, searched with each model's queries.
-  std::map<std::pair<std::size_t, const SearchMethod*>, std::vector<DirectedLoss>> losses_;
+  /// By model, method, whether it has embedded the index, and the queries.
+  std::map<std::tuple<std::size_t, const SearchMethod*, bool, bool>, std::vector<DirectedLoss>>
+      losses_;
 };
 
 /// Throws InputError if a value isn't finite.
@@ -297,7 +282,14 @@ std::vector<TaskOption> index_compatibility_options() {
 }
 
 void check_index_compatibility(const TaskData& data) {
-  formats_of(data.options);
+  const std::vector<const IndexFormat*> formats = formats_of(data.options);
+  const bool codes_queries = std::any_of(formats.begin(), formats.end(),
+                                         [](const auto* each) { return each->codes_queries; });
+  if (data.options.rescore > 0 && !codes_queries) {
+    throw UsageError(
+        "rescore orders results of int8 and binary searches again; add one of them to the index "
+        "formats");
+  }
   check_zeroshot_retrieval(data);
 }
 

@@ -7,14 +7,13 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <numeric>
-#include <unordered_map>
 #include <utility>
 
 #include "clipq/core/find_named.h"
 #include "clipq/core/interrupt.h"
 #include "clipq/numerics/embedding_format.h"
+#include "query_block.h"
 
 namespace clipq {
 namespace {
@@ -22,10 +21,6 @@ namespace {
 /// Scores of a block of queries take at most so many values.
 constexpr std::int64_t kBlockValues = 8 << 20;
 constexpr std::int64_t kMostQueries = 1024;
-
-/// Scores are rounded to so many steps: far more than what the order of a float64 sum changes, and
-/// far less than what float32 embeddings are good for.
-constexpr double kTiesPerUnit = 1e12;
 
 SearchSides as_they_are(const at::Tensor& rows, const at::Tensor& queries) {
   return {queries, rows};
@@ -62,31 +57,51 @@ SearchSides as_signs(const at::Tensor& rows, const at::Tensor& queries) {
   return {signs(queries), signs(rows)};
 }
 
+/// By score, then by index.
+struct IsBefore {
+  const double* score;
+
+  bool operator()(std::int64_t a, std::int64_t b) const {
+    return score[a] != score[b] ? score[a] > score[b] : a < b;
+  }
+};
+
 /// The order of all rows for one query.
 class RowOrder {
  public:
   RowOrder(const double* score, std::int64_t count) : score_(score), count_(count) {}
 
-  /// Orders the first rows by their products with the query; the others keep their places.
-  void rescore(std::int64_t count, const at::Tensor& query, const at::Tensor& rows) {
+  /// Orders the first rows by other scores; the rest keep their places.
+  /// @param scores_of of rows
+  template <typename ScoresOf>
+  void rescore(std::int64_t count, const ScoresOf& scores_of) {
     shortlist_ = best(count);
-    const at::Tensor scores = at::matmul(rows.index_select(0, at::tensor(shortlist_)), query);
-    std::unordered_map<std::int64_t, double> score;
-    for (std::size_t i = 0; i < shortlist_.size(); ++i) {
-      score[shortlist_[i]] = std::round(kTiesPerUnit * scores.const_data_ptr<double>()[i]);
-    }
-    std::stable_sort(shortlist_.begin(), shortlist_.end(),
-                     [&score](std::int64_t a, std::int64_t b) { return score[a] > score[b]; });
+    const std::vector<double> scores = scores_of(shortlist_);
+    std::vector<std::size_t> order(shortlist_.size());
+    std::iota(order.begin(), order.end(), 0);
+    std::stable_sort(order.begin(), order.end(),
+                     [&scores](std::size_t a, std::size_t b) { return scores[a] > scores[b]; });
+    std::vector<std::int64_t> rows;
+    for (const std::size_t place : order) rows.push_back(shortlist_[place]);
+    shortlist_ = std::move(rows);
+  }
+
+  /// Of the best of some rows.
+  std::int64_t best_rank(const std::vector<std::int64_t>& rows) const {
+    const auto listed =
+        std::find_first_of(shortlist_.begin(), shortlist_.end(), rows.begin(), rows.end());
+    if (listed != shortlist_.end()) return listed - shortlist_.begin();
+    return rank(*std::min_element(rows.begin(), rows.end(), IsBefore{score_}));
   }
 
   std::int64_t rank(std::int64_t row) const {
     const auto listed = std::find(shortlist_.begin(), shortlist_.end(), row);
     if (listed != shortlist_.end()) return listed - shortlist_.begin();
     const double own = score_[row];
-    std::int64_t before = 0;
-    for (std::int64_t i = 0; i < row; ++i) before += score_[i] >= own ? 1 : 0;
-    for (std::int64_t i = row + 1; i < count_; ++i) before += score_[i] > own ? 1 : 0;
-    return before;
+    std::int64_t ahead = 0;
+    for (std::int64_t i = 0; i < row; ++i) ahead += score_[i] >= own ? 1 : 0;
+    for (std::int64_t i = row + 1; i < count_; ++i) ahead += score_[i] > own ? 1 : 0;
+    return ahead;
   }
 
   std::vector<std::int64_t> first() const {
@@ -100,9 +115,7 @@ class RowOrder {
     std::vector<std::int64_t> rows(count_);
     std::iota(rows.begin(), rows.end(), 0);
     const auto end = rows.begin() + std::min(count, count_);
-    std::partial_sort(rows.begin(), end, rows.end(), [this](std::int64_t a, std::int64_t b) {
-      return score_[a] != score_[b] ? score_[a] > score_[b] : a < b;
-    });
+    std::partial_sort(rows.begin(), end, rows.end(), IsBefore{score_});
     rows.erase(end, rows.end());
     return rows;
   }
@@ -119,7 +132,9 @@ class Searcher {
            const Found* other)
       : data_(data),
         sides_(method.format.sides(data.rows, data.queries)),
-        rescored_(method.format.codes_queries ? method.rescored : 0),
+        codes_queries_(method.format.codes_queries),
+        rescored_(codes_queries_ ? method.rescored : 0),
+        tie_(kCosineTie * sides_.rows.norm(2, 1).max().item<double>()),
         answers_(answers),
         other_(other) {}
 
@@ -142,24 +157,34 @@ class Searcher {
 
  private:
   void search_block(std::int64_t first, std::int64_t count) {
-    const at::Tensor scores = at::matmul(sides_.queries.narrow(0, first, count), sides_.rows.t())
-                                  .mul_(kTiesPerUnit)
-                                  .round_()
-                                  .contiguous();
+    const at::Tensor scores =
+        at::matmul(sides_.queries.narrow(0, first, count), sides_.rows.t()).contiguous();
+    // Products of codes are integers.
+    if (!codes_queries_) scores.div_(tie_).round_();
     const std::int64_t rows = scores.size(1);
     at::parallel_for(0, count, 1, [&](std::int64_t begin, std::int64_t end) {
       for (std::int64_t i = begin; i < end; ++i) {
         RowOrder order(scores.const_data_ptr<double>() + i * rows, rows);
-        if (rescored_ > 0) order.rescore(rescored_, data_.queries[first + i], sides_.rows);
+        if (rescored_ > 0) {
+          order.rescore(rescored_, [&](const auto& best) { return own_scores(first + i, best); });
+        }
         take(first + i, order);
       }
     });
   }
 
+  /// Of the query itself with what is stored of some rows.
+  std::vector<double> own_scores(std::int64_t query, const std::vector<std::int64_t>& rows) const {
+    const at::Tensor scores =
+        at::matmul(sides_.rows.index_select(0, at::tensor(rows)), data_.queries[query])
+            .div_(tie_)
+            .round_();
+    const auto* score = scores.const_data_ptr<double>();
+    return {score, score + scores.numel()};
+  }
+
   void take(std::int64_t query, const RowOrder& order) {
-    std::int64_t& rank = found_.rank[query];
-    rank = std::numeric_limits<std::int64_t>::max();
-    for (const std::int64_t row : answers_[query]) rank = std::min(rank, order.rank(row));
+    found_.rank[query] = order.best_rank(answers_[query]);
     const std::vector<std::int64_t>& first = found_.first[query] = order.first();
     if (other_ == nullptr) return;
     const std::vector<std::int64_t>& before = other_->first[query];
@@ -176,7 +201,9 @@ class Searcher {
 
   const SearchData& data_;
   SearchSides sides_;
+  bool codes_queries_;
   std::int64_t rescored_;
+  double tie_;  ///< of products of normalized queries with rows
   const RightAnswers& answers_;
   const Found* other_;
   Found found_;

@@ -22,7 +22,15 @@ bool better_when_lower(const std::string& metric) {
          kBetterWhenLower.end();
 }
 
+/// The model that a Result is relative to; empty: none.
+std::string reference_of(const Result& result) {
+  const Json& settings = result.settings;
+  const auto found = settings.find("base_sha256");
+  return found != settings.end() && found->is_string() ? found->get<std::string>() : "";
+}
+
 bool can_pair(const Result& base, const Result& now) {
+  if (reference_of(base) != reference_of(now)) return false;
   if (base.task != now.task || base.data.has_value() != now.data.has_value()) return false;
   return !base.data || same_data(*base.data, *now.data);
 }

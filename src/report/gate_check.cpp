@@ -51,7 +51,7 @@ class Checker {
       : base_(base), comparison_(comparison), gates_(gates), outcomes_(outcomes) {}
 
   void check() {
-    for (const DropGate& gate : gates_.drops) check_drop(gate);
+    for (const DropGate& gate : gates_.drops) check_drop("max-drop", gate);
     if (gates_.max_mixed_drop) check_mixed_drops(*gates_.max_mixed_drop);
     if (gates_.max_size_ratio) check_size(*gates_.max_size_ratio);
     for (const SpeedGate& gate : gates_.speeds) check_speed(gate);
@@ -67,7 +67,8 @@ class Checker {
     return out;
   }
 
-  void check_drop(const DropGate& gate) {
+  /// @param name of the gate
+  void check_drop(const std::string& name, const DropGate& gate) {
     std::vector<const MetricComparison*> metrics;
     std::vector<std::string> names;
     for (const MetricComparison& each : comparison_.metrics) {
@@ -75,18 +76,18 @@ class Checker {
       if (each.metric == gate.metric) metrics.push_back(&each);
     }
     if (metrics.empty()) {
-      throw UsageError(cat("max-drop ", gate.metric, ": the base ", base_.path, " and ",
+      throw UsageError(cat(name, " ", gate.metric, ": the base ", base_.path, " and ",
                            comparison_.model.path, " don't both have this metric on the same data",
                            alternatives(gate.metric, names)));
     }
     const auto& unpaired = comparison_.unpaired_metrics;
     if (std::find(unpaired.begin(), unpaired.end(), gate.metric) != unpaired.end()) {
-      throw UsageError(cat("max-drop ", gate.metric, ": the base ", base_.path, " and ",
+      throw UsageError(cat(name, " ", gate.metric, ": the base ", base_.path, " and ",
                            comparison_.model.path, " weren't measured on the same data: ",
                            join(comparison_.warnings, "; "), "; measure both on all of them"));
     }
     for (const MetricComparison* metric : metrics) {
-      outcomes_.push_back(drop_outcome(gate, *metric, metrics.size() > 1));
+      outcomes_.push_back(drop_outcome(name, gate, *metric, metrics.size() > 1));
     }
   }
 
@@ -101,17 +102,17 @@ class Checker {
                            " don't both have mixed recalls on the same data; measure both with "
                            "the task index_compatibility"));
     }
-    for (const std::string& metric : metrics) check_drop({metric, points});
+    for (const std::string& metric : metrics) check_drop("max-mixed-drop", {metric, points});
   }
 
-  GateOutcome drop_outcome(const DropGate& gate, const MetricComparison& metric,
-                           bool names_data) const {
+  GateOutcome drop_outcome(const std::string& name, const DropGate& gate,
+                           const MetricComparison& metric, bool names_data) const {
     if (!std::isfinite(metric.base)) {
-      throw UsageError(cat("max-drop ", gate.metric, ": ", gate.metric, " of the base ", base_.path,
+      throw UsageError(cat(name, " ", gate.metric, ": ", gate.metric, " of the base ", base_.path,
                            " is NaN or infinite, so no drop can be computed; remove ",
                            "this gate"));
     }
-    GateOutcome out = outcome(cat("max-drop ", gate.metric), kPoints * metric.drop(), gate.points);
+    GateOutcome out = outcome(cat(name, " ", gate.metric), kPoints * metric.drop(), gate.points);
     out.data = data_name(metric.data);
     const auto [got, limit] = told_apart(out.got, out.limit);
     out.text = cat(gate.metric, names_data ? " on " + out.data : "", " drop ", got,

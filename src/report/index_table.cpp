@@ -33,7 +33,7 @@ std::vector<Column> columns_for(const std::vector<std::string>& lengths) {
     columns.push_back({"loss", Align::kRight});
   }
   columns.push_back({"overlap %", Align::kRight});
-  columns.push_back({"places", Align::kRight});
+  columns.push_back({"moved by", Align::kRight});
   return columns;
 }
 

@@ -66,12 +66,13 @@ def searched(index):
         return {"direction": direction, "format": storage, "index": side, "queries": queries, "recall": {"1": 0.5, "10": 0.9 - 0.01 * index},
                 "loss": {"1": loss, "10": loss}, "overlap": 1 - 0.1 * index, "displacement": 0.2 * index}
 
+    storages = ("float32", "binary") if index < 2 else ("float32", "sq8")
     pairings = [("first", "own"), ("own", "own"), ("own", "first")] if index else [("first", "first")]
     searches = [search(direction, *pairing, storage) for direction in ("image_retrieval", "text_retrieval")
-                for storage in ("float32", "binary") for pairing in pairings]
-    verdicts = [{"format": storage, "verdict": "undecided", "text": f"{storage} {AWKWARD}"} for storage in ("float32", "binary")[index == 0:]]
+                for storage in storages for pairing in pairings]
+    verdicts = [{"format": storage, "verdict": "undecided", "text": f"{storage} {AWKWARD}"} for storage in storages[index == 0:]]
     return result(index, "index_compatibility", data=data("mscoco_captions", 50), metrics={"mixed_image_retrieval_recall@10": 0.9},
-                  settings={"captions": 250, "largest_loss": 1.0}, details={"index_compatibility": {"verdicts": verdicts, "searches": searches}})
+                  settings={"base_sha256": SHA256, "captions": 250, "largest_loss": 1.0}, details={"index_compatibility": {"verdicts": verdicts, "searches": searches}})
 
 
 def histogram(low, high, **members):

@@ -6,6 +6,7 @@ import unittest
 
 import faiss
 import numpy as np
+import torch
 from support import GOLDEN, CliTest, write_coco
 
 sys.path.insert(0, str(GOLDEN))
@@ -112,6 +113,26 @@ class IndexCompatibility(CliTest):
         search = json.loads(same)["results"][1]["details"]["index_compatibility"]["searches"][0]
         self.assertEqual((search["overlap"], search["displacement"], search["loss"]["1"]["value"]), (1, 0, 0))
 
+    def test_a_model_with_other_dimensions_needs_an_index_of_its_own(self):
+        """Its embeddings are those of the demo's model with their dimensions in another order."""
+        demo, other, data = ROOT / "demo" / "clip-demo.pt", self.folder / "other.pt", self.folder / "drawn"
+        self.ok("demo", "--draw-only", "-o", data, "--images-per-class", 3)
+        extra = {"bpe_vocab": "", "clipq_checkpoint.json": ""}
+        module = torch.jit.load(str(demo), _extra_files=extra)
+        order = torch.randperm(module.text_projection.shape[1], generator=torch.Generator().manual_seed(1))
+        for projection in (module.visual.proj, module.text_projection):
+            projection.data = projection.data[:, order]
+        torch.jit.save(module, str(other), _extra_files=extra)
+        data = "--data", f"coco:{data / 'coco' / 'val'}", "--captions", data / "coco" / "captions.json"
+        evaluate = "eval", demo, other, "--task", "index_compatibility", *data, "--json"
+        base, own = (result["details"]["index_compatibility"] for result in json.loads(self.ok(*evaluate))["results"])
+        verdict = own["verdicts"][0]
+        self.assertEqual((verdict["verdict"], verdict["own_index"]), ("incompatible", "compatible"))
+        self.assertRegex(verdict["text"], "^reindex needed: .* loses [0-9.]+ .*; a loss of 1 is allowed. On an index of its own, other loses 0.00 ")
+        few = json.loads(self.ok(*evaluate, "--limit", "5", "--recall-k", "100"))["results"][1]["details"]["index_compatibility"]
+        self.assertEqual(few["verdicts"][0]["verdict"], "undecided")
+        self.assertIn("was searched for as many results as it has", few["verdicts"][0]["text"])
+
     def test_the_gate(self):
         output = self.folder / "compatibility.json"
         self.evaluate("-o", output)
@@ -122,7 +143,11 @@ class IndexCompatibility(CliTest):
             outcome["hits"] = "1" * len(outcome["hits"])
             document["results"][0]["metrics"][name] = 1.0
         output.write_text(json.dumps(document))
-        self.fails(4, "gates not met.*max-mixed-drop|mixed_image_retrieval_recall@1 drop", *compare, "0.5")
+        report = json.loads(self.fails(4, "gates not met", *compare, "0.5", "--json").stdout)
+        self.assertIn("max-mixed-drop mixed_image_retrieval_recall@1", [gate["gate"] for gate in report["gates"]])
+        relative = self.folder / "relative.json"  # to another model
+        relative.write_text(self.evaluate("--json", models=(self.quantized, self.path)))
+        self.fails(2, "nothing to compare|mixed recalls", *compare[:2], output, "--new", relative, "--max-mixed-drop", "100")
         for bad in ("-1", "nan", "acc1=1"):
             self.fails(2, "max-mixed-drop .*: expected a non-negative number", *compare[:-1], f"--max-mixed-drop={bad}")
         other = self.folder / "retrieval.json"
@@ -134,6 +159,7 @@ class IndexCompatibility(CliTest):
         self.fails(2, 'unknown index format "int4"; did you mean "int8"', *evaluate, "--index-formats", "float32,int4")
         self.fails(2, "compares models", *evaluate[:2], *evaluate[3:])
         self.fails(2, "--rescore: got 9, expected", *evaluate, "--rescore", "9")
+        self.fails(2, "rescore orders results of int8 and binary searches", *evaluate, "--rescore", "10", "--index-formats", "sq8")
         demo = ROOT / "demo" / "clip-demo.pt"
         self.fails(2, "index_compatibility: embeddings of clip-demo have [0-9]+ dimensions, those of tiny 48; compare models of the same",
                    "eval", self.path, demo, *evaluate[3:])

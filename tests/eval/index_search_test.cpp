@@ -1,5 +1,6 @@
 #include "clipq/eval/index_search.h"
 
+#include <ATen/ops/randn.h>
 #include <ATen/ops/tensor.h>
 #include <gmock/gmock.h>
 
@@ -82,6 +83,27 @@ TEST(IndexSearch, TakesInt8RangesFromTheRows) {
   EXPECT_THAT(
       (std::vector<double>{sides.queries[0][0].item<double>(), sides.queries[0][1].item<double>()}),
       ElementsAre(127, -128));
+}
+
+TEST(IndexSearch, TiesIdenticalRowsWhateverTheirScores) {
+  at::Tensor rows = at::randn({40, 512}, at::kDouble);
+  rows.narrow(0, 7, 30).copy_(rows.narrow(0, 3, 1).expand({30, 512}));
+  rows = rows.div(rows.norm(2, 1, /*keepdim=*/true));
+  const at::Tensor queries = rows.narrow(0, 3, 1).add(at::randn({1, 512}, at::kDouble).mul(1e-2));
+  for (const IndexFormat& each : index_formats()) {
+    const Found found = search({rows, queries.div(queries.norm())}, {each, 40}, {{36}});
+    EXPECT_THAT(found.first[0], ElementsAre(3, 7, 8, 9, 10, 11, 12, 13, 14, 15)) << each.name;
+    EXPECT_THAT(found.rank, ElementsAre(30)) << each.name;
+  }
+}
+
+TEST(IndexSearch, SearchesFewerRowsThanItCompares) {
+  const SearchData data = {rows_of({{1, 0}}), rows_of({{0, 1}, {1, 0}})};
+  for (const IndexFormat& each : index_formats()) {
+    const Found plain = search(data, {each, 20}, {{0}, {0}});
+    EXPECT_THAT(search(data, {each, 20}, {{0}, {0}}, &plain).overlap, ElementsAre(1, 1));
+    EXPECT_THAT(plain.rank, ElementsAre(0, 0));
+  }
 }
 
 TEST(IndexSearch, StoresConstantDimensions) {

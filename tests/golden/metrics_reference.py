@@ -78,14 +78,15 @@ def stored(rows, queries, storage):
 
 
 def search_order(rows, queries, storage, rescored=0):
-    """All rows for each query, best first; scores that are equal to within 1e-12 tie, the lowest index first."""
+    """All rows for each query, best first; of scores that are equal when rounded, the lowest index first."""
     rows, queries = unit(rows), unit(queries)
     kept, asked = stored(rows, queries, storage)
-    order = np.argsort(-np.round(asked @ kept.T * 1e12), axis=1, kind="stable")
+    step = 1e-12 * np.linalg.norm(kept, axis=1).max()
+    order = np.argsort(-np.round(asked @ kept.T / step), axis=1, kind="stable")
     for query, best in zip(queries, order):
         if rescored:
             first = best[:rescored].copy()
-            best[:rescored] = first[np.argsort(-np.round(kept[first] @ query * 1e12), kind="stable")]
+            best[:rescored] = first[np.argsort(-np.round(kept[first] @ query / step), kind="stable")]
     return order
 
 

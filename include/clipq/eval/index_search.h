@@ -62,8 +62,9 @@ struct Found {
   std::vector<double> displacement;  ///< mean places between the other's first rows and theirs here
 };
 
-/// Searches all queries in all rows. Products that are equal to within 1e-12 tie, and ties are
-/// ranked by lowest index. Takes memory for a block of products, and for both sides in float64.
+/// Searches all queries in all rows. Products are rounded to 1e-12 of the longest row before they
+/// are ordered, and ties are ranked by lowest index. Takes memory for a block of products, and for
+/// both sides in float64.
 /// @param other another search of the same queries and rows; null: none
 Found search(const SearchData& data, const SearchMethod& method, const RightAnswers& answers,
              const Found* other = nullptr);

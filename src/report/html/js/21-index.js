@@ -23,7 +23,7 @@ function indexCell(search, length, limit) {
     {class: "n", style: `background: color-mix(in srgb, var(--bad) ${share}%, transparent)`},
     el("b", {}, percent(search.recall[length])),
     el("span", {class: "sub"}, `loss ${signed(100 * value, 2)} ${intervalText([low, high])}`),
-    el("span", {class: "sub"}, `overlap ${percent(search.overlap, 1)}, ${fixed(search.displacement, 1)} places`),
+    el("span", {class: "sub"}, `overlap ${percent(search.overlap, 1)}, moved by ${fixed(search.displacement, 1)}`),
   );
 }
 
@@ -63,13 +63,15 @@ function indexSquare(pair, {name, title}, storage) {
 }
 
 function showIndex() {
-  const pairs = pairsWithBase("index_compatibility").map(({entry, name, result, partner}) => ({
-    entry,
-    name,
-    own: result.details.index_compatibility,
-    before: partner.details.index_compatibility,
-    limit: result.settings.largest_loss,
-  }));
+  const pairs = pairsWithBase("index_compatibility")
+    .filter(({result, partner}) => result.settings.base_sha256 === partner.settings.base_sha256)
+    .map(({entry, name, result, partner}) => ({
+      entry,
+      name,
+      own: result.details.index_compatibility,
+      before: partner.details.index_compatibility,
+      limit: result.settings.largest_loss,
+    }));
   if (!pairs.length) {
     show(
       "index",
@@ -81,17 +83,25 @@ function showIndex() {
     return;
   }
   let pair = pairs[0];
-  let storage = 0;
+  let storage = "float32";
   const squares = el("div", {class: "pair"});
   const verdicts = el("ul", {class: "plain"});
-  const storages = () => distinct(pair.own.searches.map(storageOf));
+  const storageChoice = el("span", {});
+  const offer = () => {
+    const storages = distinct(pair.own.searches.map(storageOf));
+    if (!storages.includes(storage)) storage = storages[0];
+    const chosen = (i) => {
+      storage = storages[i];
+      update();
+    };
+    storageChoice.replaceChildren(choice("Index stored as", storages, chosen, storages.indexOf(storage)));
+    update();
+  };
   const update = () => {
-    squares.replaceChildren(
-      ...indexDirections.map((direction) => indexSquare(pair, direction, storages()[storage])),
-    );
+    squares.replaceChildren(...indexDirections.map((direction) => indexSquare(pair, direction, storage)));
     verdicts.replaceChildren(
       ...[...pair.own.verdicts, ...pair.before.verdicts]
-        .filter((verdict) => storageOf(verdict) === storages()[storage])
+        .filter((verdict) => storageOf(verdict) === storage)
         .map(({text}) => el("li", {}, data(text))),
     );
   };
@@ -103,16 +113,13 @@ function showIndex() {
         pairs.map(({name}) => name),
         (i) => {
           pair = pairs[i];
-          update();
+          offer();
         },
       ),
-      choice("Index stored as", storages(), (i) => {
-        storage = i;
-        update();
-      }),
+      storageChoice,
     ),
     verdicts,
     squares,
   );
-  update();
+  offer();
 }
