@@ -1,7 +1,5 @@
 #include "clipq/app/sensitivity_command.h"
 
-#include <ATen/Parallel.h>
-
 #include <utility>
 
 #include "clipq/bench/environment.h"
@@ -41,12 +39,12 @@ Json inputs_of(const SensitivityCommandOptions& options, const Task& task,
   const Json quantized = parse_json(calibration_fingerprint(opened, plan, calibration), "");
   Json texts;
   add_text_files(texts, options.task_options);
-  Json inputs = {{"program", program_digest()},
-                 {"libtorch", environment.libtorch},
-                 {"isa", environment.isa},
-                 {"threads", environment.threads},
+  Json inputs = {{"build of clipq", program_digest()},
+                 {"LibTorch", environment.libtorch},
+                 {"instruction set", environment.isa},
+                 {"number of threads", environment.threads},
                  {"checkpoint", quantized.at("checkpoint")},
-                 {"config", quantized.at("config")},
+                 {"architecture", quantized.at("config")},
                  {"checkpoint settings", options.model.checkpoint.document},
                  {"tokenizer", digest_of_file(options.model.bpe)},
                  {"recipe", quantized.at("recipe")},
