@@ -76,6 +76,25 @@ std::vector<LayerGroup> measured_groups(OpenedModel& opened, const QuantizationP
   return groups;
 }
 
+/// Begins to keep what is computed, or continues. The features lie beside the calibration's state.
+CalibrationState kept_state(const SensitivityCommandOptions& options, const Json& inputs) {
+  const MeasurementState kept(options.output, inputs, options.resume);
+  return {.file = kept.folder() / "calibration",
+          .fingerprint = inputs.dump(),
+          .seconds = kSaveSeconds,
+          .resume = options.resume};
+}
+
+SensitivityOptions sensitivity_options(const SensitivityCommandOptions& options,
+                                       const std::optional<CalibrationState>& state) {
+  SensitivityOptions how;
+  how.encode.batch_size = options.batch_size;
+  how.encode.decode_threads = options.decode_threads;
+  how.encode.skip_bad = options.skip_bad;
+  if (state) how.store = FeatureStore(state->file.parent_path());
+  return how;
+}
+
 /// Calibrates and converts; says what looks wrong.
 QuantizedPair quantized_pair(OpenedModel& opened, const QuantizationPlan& plan,
                              const CalibrationInput& calibration,
@@ -106,20 +125,9 @@ Result sensitivity(const SensitivityCommandOptions& options) {
   const CalibrationInput calibration =
       calibration_of(opened, plan, options, options.skip_bad, options.decode_threads);
   const ImageSource source = {*dataset, count, content_hash(*dataset, count)};
-
-  SensitivityOptions how;
-  how.encode.batch_size = options.batch_size;
-  how.encode.decode_threads = options.decode_threads;
-  how.encode.skip_bad = options.skip_bad;
   std::optional<CalibrationState> state;
   if (!options.output.empty()) {
-    const Json inputs = inputs_of(options, task, opened, plan, calibration, source);
-    const MeasurementState kept(options.output, inputs, options.resume);
-    state = CalibrationState{.file = kept.folder() / "calibration",
-                             .fingerprint = inputs.dump(),
-                             .seconds = kSaveSeconds,
-                             .resume = options.resume};
-    how.store = FeatureStore(kept.folder());
+    state = kept_state(options, inputs_of(options, task, opened, plan, calibration, source));
   }
   try {
     const QuantizedPair pair = quantized_pair(opened, plan, calibration, state);
@@ -127,7 +135,7 @@ Result sensitivity(const SensitivityCommandOptions& options) {
                   " groups of layers, simulated in float32"));
     SensitivityReport report =
         measure_sensitivity(task, pair, opened.tokenizer, opened.info.path, groups, source,
-                            options.task_options, std::move(how));
+                            options.task_options, sensitivity_options(options, state));
     for (const std::string& warning : report.task.warnings) log::warn(warning);
     Result result =
         evaluation_result("sensitivity", opened.info, calibration.provenance, report.task, source);
