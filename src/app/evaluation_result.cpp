@@ -60,8 +60,9 @@ void require_towers(const Task& task, const ClipModel& model, const std::string&
   std::vector<std::string> needed;
   for (const Tower tower : task.needs) needed.push_back(a_tower(tower));
   throw UsageError(cat(task.name, " needs ", join(needed, " and "), ", but ", path, " has only ",
-                       a_tower(model.towers().front()), "; it can be evaluated by ",
-                       suitable.empty() ? "none of these tasks" : join(suitable, ", ")));
+                       a_tower(model.towers().front()),
+                       suitable.empty() ? "; no task suits it"
+                                        : cat("; it can be evaluated by ", join(suitable, ", "))));
 }
 
 }  // namespace clipq

@@ -59,6 +59,15 @@ struct KeyReader {
   void operator()(const ChoiceOption& kind) const {
     kind.choose(options, text(), cat(place.where, ": ", place.key));
   }
+  void operator()(const NamesOption& kind) const {
+    if (!json.is_array() || json.empty()) place.refuse(json, "a list of names");
+    std::vector<std::string> names;
+    for (const Json& each : json) {
+      if (!each.is_string()) place.refuse(each, cat("one of ", join(kind.names, ", ")));
+      names.push_back(each.get<std::string>());
+    }
+    options.*kind.member = names;
+  }
 
   std::string text() const {
     if (!json.is_string() || json.get<std::string>().empty()) place.refuse(json, "a text");

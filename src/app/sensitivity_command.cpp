@@ -1,7 +1,5 @@
 #include "clipq/app/sensitivity_command.h"
 
-#include <ATen/Parallel.h>
-
 #include <utility>
 
 #include "clipq/bench/environment.h"
@@ -41,12 +39,12 @@ Json inputs_of(const SensitivityCommandOptions& options, const Task& task,
   const Json quantized = parse_json(calibration_fingerprint(opened, plan, calibration), "");
   Json texts;
   add_text_files(texts, options.task_options);
-  Json inputs = {{"program", program_digest()},
-                 {"libtorch", environment.libtorch},
-                 {"isa", environment.isa},
-                 {"threads", environment.threads},
+  Json inputs = {{"build of clipq", program_digest()},
+                 {"LibTorch", environment.libtorch},
+                 {"instruction set", environment.isa},
+                 {"number of threads", environment.threads},
                  {"checkpoint", quantized.at("checkpoint")},
-                 {"config", quantized.at("config")},
+                 {"architecture", quantized.at("config")},
                  {"checkpoint settings", options.model.checkpoint.document},
                  {"tokenizer", digest_of_file(options.model.bpe)},
                  {"recipe", quantized.at("recipe")},
@@ -76,6 +74,25 @@ std::vector<LayerGroup> measured_groups(OpenedModel& opened, const QuantizationP
                          task.name, " uses; choose another recipe, component or task"));
   }
   return groups;
+}
+
+/// Begins to keep what is computed, or continues. The features lie beside the calibration's state.
+CalibrationState kept_state(const SensitivityCommandOptions& options, const Json& inputs) {
+  const MeasurementState kept(options.output, inputs, options.resume);
+  return {.file = kept.folder() / "calibration",
+          .fingerprint = inputs.dump(),
+          .seconds = kSaveSeconds,
+          .resume = options.resume};
+}
+
+SensitivityOptions sensitivity_options(const SensitivityCommandOptions& options,
+                                       const std::optional<CalibrationState>& state) {
+  SensitivityOptions how;
+  how.encode.batch_size = options.batch_size;
+  how.encode.decode_threads = options.decode_threads;
+  how.encode.skip_bad = options.skip_bad;
+  if (state) how.store = FeatureStore(state->file.parent_path());
+  return how;
 }
 
 /// Calibrates and converts; says what looks wrong.
@@ -108,20 +125,9 @@ Result sensitivity(const SensitivityCommandOptions& options) {
   const CalibrationInput calibration =
       calibration_of(opened, plan, options, options.skip_bad, options.decode_threads);
   const ImageSource source = {*dataset, count, content_hash(*dataset, count)};
-
-  SensitivityOptions how;
-  how.encode.batch_size = options.batch_size;
-  how.encode.decode_threads = options.decode_threads;
-  how.encode.skip_bad = options.skip_bad;
   std::optional<CalibrationState> state;
   if (!options.output.empty()) {
-    const Json inputs = inputs_of(options, task, opened, plan, calibration, source);
-    const MeasurementState kept(options.output, inputs, options.resume);
-    state = CalibrationState{.file = kept.folder() / "calibration",
-                             .fingerprint = inputs.dump(),
-                             .seconds = kSaveSeconds,
-                             .resume = options.resume};
-    how.store = FeatureStore(kept.folder());
+    state = kept_state(options, inputs_of(options, task, opened, plan, calibration, source));
   }
   try {
     const QuantizedPair pair = quantized_pair(opened, plan, calibration, state);
@@ -129,7 +135,7 @@ Result sensitivity(const SensitivityCommandOptions& options) {
                   " groups of layers, simulated in float32"));
     SensitivityReport report =
         measure_sensitivity(task, pair, opened.tokenizer, opened.info.path, groups, source,
-                            options.task_options, std::move(how));
+                            options.task_options, sensitivity_options(options, state));
     for (const std::string& warning : report.task.warnings) log::warn(warning);
     Result result =
         evaluation_result("sensitivity", opened.info, calibration.provenance, report.task, source);

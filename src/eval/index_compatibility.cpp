@@ -51,7 +51,7 @@ std::vector<Direction> directions_of(const Captions& captions, std::size_t image
 
 std::vector<const IndexFormat*> formats_of(const TaskOptions& options) {
   std::vector<const IndexFormat*> formats;
-  for (const std::string& name : split(options.index_formats, ',')) {
+  for (const std::string& name : options.index_formats) {
     const IndexFormat* format = &find_index_format(name, "index formats");
     const auto same = std::find(formats.begin(), formats.end(), format);
     if (same == formats.end()) formats.push_back(format);
@@ -267,10 +267,10 @@ TaskReport measure_searches(const TaskInput& input, const ImageFeatures& images,
 
 std::vector<TaskOption> index_compatibility_options() {
   std::vector<TaskOption> options = zeroshot_retrieval_options();
-  options.push_back(
-      {"index-formats",
-       "how indexes store embeddings, separated by commas: float32, int8, sq8, binary",
-       TextOption{&TaskOptions::index_formats, "FORMATS"}});
+  std::vector<std::string> formats;
+  for (const IndexFormat& format : index_formats()) formats.push_back(format.name);
+  options.push_back({"index-formats", "how indexes store embeddings, separated by commas",
+                     NamesOption{&TaskOptions::index_formats, formats}});
   options.push_back({"rescore",
                      "also with the first N results of int8 and binary searches ordered again by "
                      "the queries in float",

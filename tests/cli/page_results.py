@@ -92,5 +92,20 @@ def layered(index):
     return result(index, "layers", data=data("mscoco_captions", 8), metrics={"image_block_cosine_min": 0.99}, details=details)
 
 
+def mixture(i):
+    return {"cosine": 1 - (i + 1) / 1e3, "agreement": 1 - (i + 1) / 100, "metrics": {"acc1": 0.6 - i / 100},
+            "differences": {"acc1": {"difference": -i / 100, "low": -i / 100 - 0.01, "high": 0.01}}}
+
+
+def sensitive():
+    groups = [{"name": f"{AWKWARD} {i}", "tower": tower, "stage": i, "quantizers": 2, "globs": ["*"], "one_only": mixture(i),
+               "leave_one_out": mixture(i + 1)} for tower in ("image", "text") for i in range(BLOCKS)]
+    quantized = {name: value for name, value in mixture(3).items() if name != "cosine"} | {"cosines": {"image": 0.99, "text": 0.98}}
+    details = {"task": "zeroshot_classification", "recipe": AWKWARD, "component": "both", "computed": AWKWARD, "metric": "acc1",
+               "quantized": quantized, "groups": groups}
+    return {**classified(0), "task": "sensitivity", "details": {"sensitivity": details}}
+
+
 def everything():
-    return [make(index) for make in (classified, benched, drifted, searched, layered) for index in range(len(MODELS))]
+    results = [make(index) for make in (classified, benched, drifted, searched) for index in range(len(MODELS))]
+    return [*results, sensitive(), *(layered(index) for index in range(len(MODELS)))]

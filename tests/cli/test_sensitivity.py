@@ -9,6 +9,7 @@ import time
 import unittest
 
 import numpy as np
+import torch
 
 from support import CLIPQ, CliTest, clipq, write_cifar, write_coco
 
@@ -159,12 +160,12 @@ class Sensitivity(CliTest):
         effects = [(float(row[2]), float(row[1])) for row in table]
         self.assertEqual(effects, sorted(effects))
 
-    def killed(self, output, *arguments, sent=signal.SIGKILL):
-        """Starts a measurement and ends it when it has some features."""
+    def killed(self, output, *arguments, sent=signal.SIGKILL, least=3):
+        """Starts a measurement and ends it when it has so many models' features of images."""
         state = pathlib.Path(f"{output}.state")
         process = subprocess.Popen([CLIPQ, "sensitivity", str(self.path), *map(str, arguments), "-o", str(output)],
                                    stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-        while process.poll() is None and len(list(state.glob("images-*.features"))) < 3:
+        while process.poll() is None and len(list(state.glob("images-*.features"))) < least:
             time.sleep(0.001)
         process.send_signal(sent)
         message = process.communicate(timeout=60)[1]
@@ -182,10 +183,12 @@ class Sensitivity(CliTest):
                     self.assertIn("--resume", message)
                 state = pathlib.Path(f"{output}.state")
                 kept = {path: path.stat().st_ino for path in state.glob("*.features")}
+                self.assertGreaterEqual(len(kept), 3)
+                self.killed(output, *self.labelled, "--resume", least=6)
+                self.assertEqual({path: path.stat().st_ino for path in kept}, kept)  # nothing was computed again
                 process = clipq("sensitivity", self.path, *self.labelled, "-o", output, "--resume", "--verbose")
                 self.assertEqual(process.returncode, 0, process.stderr)
                 self.assertIn("continuing from", process.stderr)
-                self.assertGreaterEqual(len(kept), 3)
                 self.assertEqual(without_times(output.read_text()), whole)
                 self.assertFalse(state.exists())
                 output.unlink()
@@ -222,6 +225,21 @@ class Sensitivity(CliTest):
         (self.folder / "file.state" / "mine").write_text("")
         self.fails(3, "isn't the state of a measurement", "sensitivity", self.path, *self.labelled, "-o", self.folder / "file")
         self.assertEqual(os.listdir(self.folder / "file.state"), ["mine"])
+
+    def test_towers_alone(self):
+        write_cifar(self.cifar, labels=[i % 9 for i in range(90)], seed=5, name="train.bin")
+        state = self.model.state_dict()
+        image, text = self.folder / "image.pt", self.folder / "text.pt"
+        torch.save({name: tensor for name, tensor in state.items() if name.startswith("visual.")}, image)
+        torch.save({name: tensor for name, tensor in state.items() if not name.startswith(("visual.", "logit_scale"))}, text)
+        heads = lambda tower: ("--activation", "quick_gelu", "--heads", tower)  # noqa: E731
+        probe = ("--data", f"cifar100:{self.cifar}", "--task", "linear_probe")
+        self.fails(2, "needs an image tower and a text tower, .* evaluated by linear_probe$", "sensitivity", image, *self.labelled,
+                   *heads("image=2"))
+        self.fails(2, "has only a text tower; no task suits it", "sensitivity", text, *probe, *heads("text=1"))
+        alone, = json.loads(self.ok("sensitivity", image, *probe, *heads("image=2"), "--json"))["results"]
+        both = self.measure(*probe, "--component", "image")
+        self.assertEqual(alone["details"]["sensitivity"]["groups"], both["details"]["sensitivity"]["groups"])
 
     def test_a_report_has_its_section(self):
         output = self.folder / "sensitivity.json"

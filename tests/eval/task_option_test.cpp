@@ -36,6 +36,9 @@ struct ValueSchema {
     return {{"type", "string"}, {"minLength", 1}};
   }
   Json operator()(const ChoiceOption& kind) const { return {{"enum", kind.names}}; }
+  Json operator()(const NamesOption& kind) const {
+    return {{"type", "array"}, {"minItems", 1}, {"items", {{"enum", kind.names}}}};
+  }
 };
 
 Json task_schema() {

@@ -60,6 +60,13 @@ struct OptionMaker {
         ->type_name(cat("{", join(kind.names, ","), "}"))
         ->default_str(kind.names.front());
   }
+  CLI::Option* operator()(const NamesOption& kind) const {
+    return command.add_option(flag_of(option), options.*kind.member, option.help)
+        ->delimiter(',')
+        ->allow_extra_args(false)
+        ->type_name(cat("{", join(kind.names, ","), "}"))
+        ->capture_default_str();
+  }
 };
 
 /// The names of those of the tasks that take an option.

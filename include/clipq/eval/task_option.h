@@ -19,7 +19,7 @@ struct TaskOptions {
   ClassChoice classes = ClassChoice::kAll;
   bool per_class = false;  ///< a table of classes in the Result's details
   std::vector<std::int64_t> recall_k = {1, 5, 10};
-  std::string index_formats = "float32";  ///< separated by commas
+  std::vector<std::string> index_formats = {"float32"};
   std::int64_t rescore = 0;               ///< first results of codes; 0: none
   double largest_loss = 1;                ///< percentage points of recall
   std::string train_data;        ///< SPEC; empty: the training part of --data
@@ -64,12 +64,18 @@ struct ChoiceOption {
   void (*choose)(TaskOptions& options, const std::string& name, const std::string& where);
 };
 
+/// One name or more of those; the task looks them up.
+struct NamesOption {
+  std::vector<std::string> TaskOptions::*member;
+  std::vector<std::string> names;
+};
+
 /// An option of tasks, declared once for the command line, run files and completion.
 struct TaskOption {
   std::string name;  ///< "recall-k"
   std::string help;
   std::variant<FlagOption, CountOption, CountsOption, NumberOption, TextOption, FileOption,
-               ChoiceOption>
+               ChoiceOption, NamesOption>
       kind;
   std::string excludes = {};  ///< the name of an option that may not be given beside it
   /// In run files the option belongs to the data set, as data.NAME.ATTRIBUTE, and has no key.

@@ -62,11 +62,7 @@ function pairsWithBase(key) {
 const latencyTitle = (latency) => `${latency.tower.replace("_", " ")}, batch ${latency.batch_size}`;
 const blockTitle = (tower, index) => `${tower} block ${index + 1}`;
 
-/** What a command line calls the models. */
-const modelPaths = () =>
-  models
-    .map((entry) =>
-      /^[\w./-]+$/.test(entry.model.path) ? entry.model.path : `'${oneLine(entry.model.path)}'`,
-    )
-    .join(" ");
+/** What a command line calls a model. */
+const modelPath = ({model: {path}}) => (/^[\w./-]+$/.test(path) ? path : `'${oneLine(path)}'`);
+const modelPaths = () => models.map(modelPath).join(" ");
 const evalCommand = (task, rest) => `clipq eval ${modelPaths()} --task ${task} ${rest} -o ${task}.json`;

@@ -27,6 +27,7 @@ const differenceCell = (mixture, metric) => {
 
 function sensitivityOption(colors, width, groups, {metric, quantized}, measure) {
   const whole = measure.whole(quantized, groups[0].tower);
+  const isBeyond = known(whole) && mixtures.every(({key}) => groups.every((group) => measure.value(group[key]) < whole));
   return {
     aria: {enabled: true, decal: {show: true}},
     legend: legend(colors, {data: mixtures.map(({title}) => title), type: "plain"}),
@@ -44,7 +45,7 @@ function sensitivityOption(colors, width, groups, {metric, quantized}, measure) 
           }),
         ),
     },
-    xAxis: axis(colors, measure.title, {scale: false}),
+    xAxis: axis(colors, measure.title, {scale: false, ...(isBeyond ? {max: whole} : {})}),
     yAxis: {
       type: "category",
       inverse: true,
@@ -69,7 +70,7 @@ function sensitivityOption(colors, width, groups, {metric, quantized}, measure) 
               silent: true,
               symbol: "none",
               lineStyle: {color: colors.muted},
-              label: {color: colors.muted, fontSize: 11, formatter: "all quantized"},
+              label: {color: colors.muted, fontSize: 11, position: "start", formatter: "all quantized"},
               data: [{xAxis: whole}],
             }
           : undefined,
@@ -150,7 +151,7 @@ function showSensitivity() {
       "sensitivity",
       absent(
         "This needs a measurement of its groups of layers; run:",
-        `clipq sensitivity ${oneLine(base.model.path)} --recipe RECIPE --data KIND:PATH -o sensitivity.json`,
+        `clipq sensitivity ${modelPath(base)} --recipe RECIPE --data KIND:PATH -o sensitivity.json`,
       ),
     );
     return;
