@@ -66,9 +66,9 @@ Json inputs_of(const SensitivityCommandOptions& options, const Task& task,
 
 /// The groups that are measured. Throws UsageError if there are none.
 std::vector<LayerGroup> measured_groups(OpenedModel& opened, const QuantizationPlan& plan,
-                                        const Task& task) {
-  const std::vector<LayerGroup> all = layer_groups(parts_of(opened.model), plan.placement);
-  std::vector<LayerGroup> groups = groups_for(task, all);
+                                        const Task& task, const TaskOptions& options) {
+  std::vector<LayerGroup> groups =
+      groups_for(task, options, opened.model, layer_groups(parts_of(opened.model), plan.placement));
   if (groups.empty()) {
     throw UsageError(cat("recipe ", plan.recipe.name, " quantizes nothing in the towers that ",
                          task.name, " uses; choose another recipe, component or task"));
@@ -76,29 +76,39 @@ std::vector<LayerGroup> measured_groups(OpenedModel& opened, const QuantizationP
   return groups;
 }
 
-/// Begins to keep what is computed, or continues. The features lie beside the calibration's state.
-CalibrationState kept_state(const SensitivityCommandOptions& options, const Json& inputs) {
-  const MeasurementState kept(options.output, inputs, options.resume);
-  return {.file = kept.folder() / "calibration",
-          .fingerprint = inputs.dump(),
-          .seconds = kSaveSeconds,
-          .resume = options.resume};
-}
+/// What is kept while a measurement runs: its features, and the state of its calibration.
+struct KeptState {
+  KeptState(const SensitivityCommandOptions& options, const Json& inputs, const Recipe& recipe)
+      : state(options.output, inputs, options.resume),
+        calibration({.file = state.folder() / "calibration",
+                     .fingerprint = inputs.dump(),
+                     .seconds = kSaveSeconds}) {
+    // A short calibration is over before it is saved.
+    for (const auto& file : state_files(calibration, recipe)) {
+      calibration.resume = calibration.resume || (options.resume && std::filesystem::exists(file));
+    }
+  }
+
+  MeasurementState state;
+  CalibrationState calibration;
+};
 
 SensitivityOptions sensitivity_options(const SensitivityCommandOptions& options,
-                                       const std::optional<CalibrationState>& state) {
+                                       const std::optional<KeptState>& kept) {
   SensitivityOptions how;
   how.encode.batch_size = options.batch_size;
   how.encode.decode_threads = options.decode_threads;
   how.encode.skip_bad = options.skip_bad;
-  if (state) how.store = FeatureStore(state->file.parent_path());
+  if (kept) how.store = FeatureStore(kept->state.folder());
   return how;
 }
 
 /// Calibrates and converts; says what looks wrong.
 QuantizedPair quantized_pair(OpenedModel& opened, const QuantizationPlan& plan,
                              const CalibrationInput& calibration,
-                             const std::optional<CalibrationState>& state) {
+                             const std::optional<KeptState>& kept) {
+  std::optional<CalibrationState> state;
+  if (kept) state = kept->calibration;
   QuantizedPair pair =
       quantize_beside_float(std::exchange(opened.model, ClipModel()), plan.placement, plan.recipe,
                             calibration.source, state);
@@ -108,7 +118,8 @@ QuantizedPair quantized_pair(OpenedModel& opened, const QuantizationPlan& plan,
 
 }  // namespace
 
-Result sensitivity(const SensitivityCommandOptions& options) {
+void sensitivity(const SensitivityCommandOptions& options,
+                 const std::function<void(const Result& result)>& write) {
   const Task& task = find_task(options.task, "--task");
   require_suits_sensitivity(task, "--task");
   check_options(options);
@@ -121,35 +132,35 @@ Result sensitivity(const SensitivityCommandOptions& options) {
   OpenedModel opened = open_model(options.checkpoint, options.model);
   const QuantizationPlan plan = plan_quantization(opened, std::move(recipe), component);
   require_towers(task, opened.model, opened.info.path, tasks_for_sensitivity());
-  const std::vector<LayerGroup> groups = measured_groups(opened, plan, task);
+  const std::vector<LayerGroup> groups = measured_groups(opened, plan, task, options.task_options);
   const CalibrationInput calibration =
       calibration_of(opened, plan, options, options.skip_bad, options.decode_threads);
   const ImageSource source = {*dataset, count, content_hash(*dataset, count)};
-  std::optional<CalibrationState> state;
+  std::optional<KeptState> kept;
   if (!options.output.empty()) {
-    state = kept_state(options, inputs_of(options, task, opened, plan, calibration, source));
+    kept.emplace(options, inputs_of(options, task, opened, plan, calibration, source), plan.recipe);
   }
   try {
-    const QuantizedPair pair = quantized_pair(opened, plan, calibration, state);
+    const QuantizedPair pair = quantized_pair(opened, plan, calibration, kept);
     log::info(cat("quantizing only and all but each of ", groups.size(),
                   " groups of layers, simulated in float32"));
     SensitivityReport report =
         measure_sensitivity(task, pair, opened.tokenizer, opened.info.path, groups, source,
-                            options.task_options, sensitivity_options(options, state));
+                            options.task_options, sensitivity_options(options, kept));
     for (const std::string& warning : report.task.warnings) log::warn(warning);
     Result result =
         evaluation_result("sensitivity", opened.info, calibration.provenance, report.task, source);
-    add_sensitivity(result, report, task, plan);
+    add_sensitivity(result, report, task, plan, options.overrides);
     if (needs_whole_batch(pair.quantized.model)) result.settings["batch_size"] = options.batch_size;
-    return result;
+    write(result);
+    if (kept) kept->state.remove();
   } catch (const Interrupted&) {
-    if (state) log::info("the same command with --resume continues from there");
+    if (kept) {
+      log::info(cat("the same command with --resume continues from what is in ",
+                    kept->state.folder().string()));
+    }
     throw;
   }
-}
-
-void forget_sensitivity(const SensitivityCommandOptions& options) {
-  if (!options.output.empty()) remove_state(options.output);
 }
 
 }  // namespace clipq

@@ -60,7 +60,7 @@ Json group_json(const GroupSensitivity& each, const SensitivityReport& report) {
 }  // namespace
 
 void add_sensitivity(Result& result, SensitivityReport& report, const Task& task,
-                     const QuantizationPlan& plan) {
+                     const QuantizationPlan& plan, const std::vector<std::string>& overrides) {
   Json groups = Json::array();
   for (const GroupSensitivity& each : report.groups) groups.push_back(group_json(each, report));
   result.details["sensitivity"] = {{"task", task.name},
@@ -70,6 +70,7 @@ void add_sensitivity(Result& result, SensitivityReport& report, const Task& task
                                    {"metric", report.floating.task.metrics.front().first},
                                    {"quantized", quantized_json(report)},
                                    {"groups", std::move(groups)}};
+  if (!overrides.empty()) result.details["sensitivity"]["set"] = overrides;
   result.metrics = std::move(report.floating.task.metrics);
   result.outcomes = std::move(report.floating.task.outcomes);
 }

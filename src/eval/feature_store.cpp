@@ -24,7 +24,7 @@ void FeatureStore::put(const std::string& name, const at::Tensor& features) {
   }
   if (files_.store(name, features)) return;
   throw InputError(cat(folder_.string(),
-                       " can't take all features; write the output to a folder with more room"));
+                       " can't take all features; write the output to a folder with enough room"));
 }
 
 }  // namespace clipq

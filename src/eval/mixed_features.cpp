@@ -1,5 +1,7 @@
 #include "mixed_features.h"
 
+#include <ATen/ops/zeros.h>
+
 #include <algorithm>
 #include <utility>
 
@@ -38,6 +40,8 @@ const MixedFeatures::ImageRun& MixedFeatures::image_run(const ImageSource& sourc
   const std::vector<MixedModel>& models = models_.at(Tower::kImage);
   ImageRun run = {
       {models, {Tower::kImage, feature}, pass, label_, store_, most_kept_bytes_}, {}, {}};
+  const std::int64_t side = models.front().model.image->config().resolution;
+  run.pass.fit(at::zeros({1, kImageChannels, side, side}), options_.batch_size);
   PixelPass pixels({models.front().model.preprocess});
   pixels.run(source.dataset, source.count, options_, SharedPass(nullptr, pass),
              [&](const std::vector<at::Tensor>& batch, const std::vector<std::int64_t>& items) {

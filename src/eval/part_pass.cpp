@@ -8,6 +8,7 @@
 #include "clipq/core/error.h"
 #include "clipq/core/log.h"
 #include "clipq/core/progress.h"
+#include "clipq/core/setting.h"
 #include "clipq/core/strings.h"
 #include "clipq/model/finite.h"
 
@@ -79,7 +80,9 @@ at::Tensor PartPass::features(const std::string& model) const {
     parts.push_back(store_.find(key(model, part)));
     if (!parts.back().defined()) {
       throw InputError(cat("the features of ", model,
-                           " are gone or damaged since they were computed; measure again"));
+                           " were removed or damaged after they had been computed; continue to "
+                           "compute them again"),
+                       {{Setting::kResume}});
     }
   }
   return parts.size() == 1 ? parts.front() : at::cat(parts);

@@ -160,9 +160,13 @@ void require_suits_sensitivity(const Task& task, const std::string& where) {
                        join(suitable, ", ")));
 }
 
-std::vector<LayerGroup> groups_for(const Task& task, std::vector<LayerGroup> groups) {
-  std::erase_if(groups, [&task](const LayerGroup& group) {
-    return std::find(task.needs.begin(), task.needs.end(), group.tower) == task.needs.end();
+std::vector<LayerGroup> groups_for(const Task& task, const TaskOptions& options,
+                                   const ClipModel& model, std::vector<LayerGroup> groups) {
+  const bool pools = options.probe_feature == ImageFeature::kPooled;
+  std::erase_if(groups, [&](const LayerGroup& group) {
+    const bool is_used =
+        std::find(task.needs.begin(), task.needs.end(), group.tower) != task.needs.end();
+    return !is_used || (pools && group.stage > model.tower(group.tower).pooling_stage());
   });
   return groups;
 }

@@ -1,6 +1,7 @@
 #include "clipq/report/sensitivity_table.h"
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 #include <utility>
 #include <vector>
@@ -42,7 +43,8 @@ void add_cells(std::vector<std::string>& cells, const Json& measured, const std:
 /// What is shown first if groups are sorted by their effects.
 std::pair<double, double> effect(const Json& group) {
   const Json& alone = group.at("one_only");
-  return {alone.value("agreement", 0.0), number(alone.at("cosine"))};
+  const double cosine = number(alone.at("cosine"));
+  return {alone.value("agreement", 0.0), std::isnan(cosine) ? -1 : cosine};
 }
 
 std::vector<Json> sorted(const Json& groups, GroupOrder order) {

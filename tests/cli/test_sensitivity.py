@@ -206,6 +206,44 @@ class Sensitivity(CliTest):
         self.assertFalse(pathlib.Path(f"{output}.state").exists())
         self.ok(*resume, *self.labelled)  # has nothing to go on from
 
+    def test_an_output_belongs_to_one_process_at_a_time(self):
+        output = self.folder / "sensitivity.json"
+        state = pathlib.Path(f"{output}.state")
+        process = subprocess.Popen([CLIPQ, "sensitivity", str(self.path), *map(str, self.labelled), "-o", str(output)],
+                                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        while process.poll() is None and not list(state.glob("*.features")):
+            time.sleep(0.001)
+        process.send_signal(signal.SIGSTOP)
+        try:
+            for resumes in ((), ("--resume",)):
+                self.fails(2, "another clipq is measuring", "sensitivity", self.path, *self.labelled, "-o", output, *resumes)
+        finally:
+            process.send_signal(signal.SIGCONT)
+        self.assertEqual(process.wait(timeout=120), 0)
+        self.assertTrue(output.exists())
+        self.assertFalse(state.exists())
+        state.mkdir()
+        (state / "mine").write_text("")
+        self.fails(3, "isn't the state of a measurement", "sensitivity", self.path, *self.labelled, "-o", output)
+        self.assertTrue((state / "mine").exists())
+
+    def test_goes_on_with_a_recipe_that_calibrates(self):
+        recipe = ("--recipe", "int8-static", *self.calibration(8), *self.labelled)
+        whole = without_times(self.ok("sensitivity", self.path, *recipe, "--json"))
+        output = self.folder / "sensitivity.json"
+        self.killed(output, *recipe)
+        process = clipq("sensitivity", self.path, *recipe, "-o", output, "--resume")
+        self.assertEqual(process.returncode, 0, process.stderr)
+        self.assertNotIn("nothing to resume", process.stderr)
+        self.assertEqual(without_times(output.read_text()), whole)
+
+    def test_pooled_features_lie_before_the_projection(self):
+        write_cifar(self.cifar, labels=[i % 9 for i in range(90)], name="train.bin", seed=8)
+        probe = ("--task", "linear_probe", *self.labelled[:2], "--json")
+        names = [{group["name"] for group in json.loads(self.ok("sensitivity", self.path, *probe, *pooled))["results"][0]["details"]
+                  ["sensitivity"]["groups"]} for pooled in ((), ("--probe-features", "pooled"))]
+        self.assertEqual(names[0] - names[1], {"visual.proj"})
+
     def test_refuses_what_it_cannot_measure(self):
         for task in ("drift", "layers"):
             self.fails(2, "expected one of zeroshot_classification, zeroshot_retrieval, linear_probe", "sensitivity", self.path,

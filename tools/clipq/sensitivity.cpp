@@ -39,9 +39,9 @@ void run(SensitivityArguments& arguments, const CommonOptions& common) {
   options.model = arguments.model.options();
   options.decode_threads = decode_threads(common);
   return_large_blocks_to_system();
-  const Result result = sensitivity(options);
-  print_results({result}, common, options.output, sensitivity_table(result, order));
-  forget_sensitivity(options);
+  sensitivity(options, [&](const Result& result) {
+    print_results({result}, common, options.output, sensitivity_table(result, order));
+  });
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <string>
 
 #include "clipq/app/recipe_choice.h"
@@ -25,12 +26,10 @@ struct SensitivityCommandOptions : RecipeChoice {
   ModelOptions model = {};
 };
 
-/// Quantizes the checkpoint in memory and measures what each group of its layers costs. Returns a
-/// Result of the checkpoint. The output isn't written; what is kept beside it while the measurement
-/// runs stays until forget_sensitivity(). Throws UsageError, InputError or Interrupted.
-Result sensitivity(const SensitivityCommandOptions& options);
-
-/// Removes what a measurement has kept beside its output, when that has been written.
-void forget_sensitivity(const SensitivityCommandOptions& options);
+/// Quantizes the checkpoint in memory, measures what each group of its layers costs, and gives
+/// `write` a Result of the checkpoint. What is kept beside the output while the measurement runs
+/// is removed after that. Throws UsageError, InputError or Interrupted.
+void sensitivity(const SensitivityCommandOptions& options,
+                 const std::function<void(const Result& result)>& write);
 
 }  // namespace clipq

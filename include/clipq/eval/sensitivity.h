@@ -49,8 +49,10 @@ std::vector<Task> tasks_for_sensitivity();
 /// Throws UsageError that names `where`, and the tasks that suit, unless the task is one of them.
 void require_suits_sensitivity(const Task& task, const std::string& where);
 
-/// Those of the groups whose tower the task uses.
-std::vector<LayerGroup> groups_for(const Task& task, std::vector<LayerGroup> groups);
+/// Those of the model's groups that the task uses: of its towers, and not behind the features that
+/// it asks for.
+std::vector<LayerGroup> groups_for(const Task& task, const TaskOptions& options,
+                                   const ClipModel& model, std::vector<LayerGroup> groups);
 
 /// Measures a task with mixtures of a quantized and its float model, simulated layer by layer:
 /// two for each group. They are those that a model with such layers gives by itself, to the bit; of

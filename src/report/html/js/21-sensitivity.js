@@ -3,15 +3,20 @@ const mixtures = [
   {key: "leave_one_out", title: "all but it quantized", short: "all but it"},
 ];
 
+const oneLess = (value) => (known(value) ? 1 - value : null);
+
 const changedShare = ({agreement}) => (known(agreement) ? 100 * (1 - agreement) : null);
 
 /** What is drawn of a mixture, and of the fully quantized model for comparison. */
 const sensitivityMeasures = (metric) => [
   {title: "decisions changed, %", value: changedShare, whole: changedShare},
-  {title: "1 − cosine", value: ({cosine}) => 1 - cosine, whole: ({cosines}, tower) => 1 - cosines[tower]},
+  {title: "1 − cosine", value: ({cosine}) => oneLess(cosine), whole: ({cosines}, tower) => oneLess(cosines[tower])},
   {
     title: `difference in ${metric}, points`,
-    value: ({differences}) => 100 * differences[metric].difference,
+    value: ({differences}) => {
+      const {difference} = differences[metric];
+      return known(difference) ? 100 * difference : null;
+    },
     whole: () => null,  // differences of "all but it" are from that model
   },
 ];
@@ -108,7 +113,8 @@ function sensitivityTable({groups, recipe}, metric) {
 function sensitivityFigures(details) {
   const {metric, groups, quantized} = details;
   const measures = sensitivityMeasures(metric);
-  let measure = measures.find((each) => groups.every((group) => known(each.value(group.one_only))));
+  let measure =
+    measures.find((each) => groups.every((group) => known(each.value(group.one_only)))) || measures[0];
   const figures = ["image", "text"]
     .map((tower) => ({tower, own: groups.filter((group) => group.tower === tower)}))
     .filter(({own}) => own.length)
@@ -166,8 +172,12 @@ function showSensitivity() {
     measured.length > 1
       ? controls(
           choice(
-            "Recipe",
-            measured.map(({details: {sensitivity}}) => `${sensitivity.recipe}, ${sensitivity.task}`),
+            "Measurement",
+            measured.map(({model, data: on, details: {sensitivity}}) =>
+              [model.path.replace(/.*\//, ""), sensitivity.recipe, sensitivity.task, on ? dataName(on) : ""]
+                .filter((part) => part)
+                .join(", "),
+            ),
             showResult,
           ),
         )
