@@ -10,6 +10,7 @@
 
 #include "clipq/core/error.h"
 #include "clipq/core/strings.h"
+#include "recall.h"
 
 namespace clipq {
 namespace {
@@ -46,12 +47,6 @@ void rank_block(Predictions& predictions, const at::Tensor& logits, const int* l
     predictions.label_ranks.push_back(rank_of(row, classes, labels[i]));
     predictions.confidences.push_back(std::exp(row[best] - log_sums.const_data_ptr<double>()[i]));
   }
-}
-
-std::string hits(const std::vector<int>& ranks, int below) {
-  std::string text;
-  for (const int rank : ranks) text.push_back(rank < below ? '1' : '0');
-  return text;
 }
 
 }  // namespace
@@ -103,10 +98,10 @@ Measurement classification_measurement(const Predictions& predictions,
   measurement.metrics = {{prefix + "acc1", metrics.acc1},
                          {prefix + "acc5", metrics.acc5},
                          {prefix + "mean_per_class_recall", metrics.mean_per_class_recall}};
-  const std::string first = hits(predictions.label_ranks, 1);
+  const std::string first = hits_below(predictions.label_ranks, 1);
   measurement.outcomes[prefix + "acc1"] = {first, {}, {}};
   if (classes >= kTop) {
-    measurement.outcomes[prefix + "acc5"] = {hits(predictions.label_ranks, kTop), {}, {}};
+    measurement.outcomes[prefix + "acc5"] = {hits_below(predictions.label_ranks, kTop), {}, {}};
   }
   measurement.outcomes[prefix + "mean_per_class_recall"] = {
       first, {labels.begin(), labels.end()}, {}};

@@ -1,11 +1,10 @@
-#include <ATen/ops/isfinite.h>
-
 #include <algorithm>
 #include <map>
 #include <string>
 #include <tuple>
 #include <utility>
 
+#include "captioned_features.h"
 #include "clipq/core/error.h"
 #include "clipq/core/progress.h"
 #include "clipq/core/strings.h"
@@ -13,6 +12,7 @@
 #include "clipq/eval/index_search.h"
 #include "clipq/eval/index_verdict.h"
 #include "clipq/eval/task.h"
+#include "clipq/model/finite.h"
 #include "comparable_models.h"
 #include "recall.h"
 
@@ -127,7 +127,9 @@ class Comparer {
     Progress progress("searches",
                       static_cast<std::int64_t>(directions_.size() * methods_.size() * pairings));
     for (const Direction& direction : directions_) {
-      const Found base = search(data_of(direction, 0, {}), methods_.front(), direction.answers);
+      Found base = search(data_of(direction, 0, {}), methods_.front(), direction.answers);
+      base.overlap.assign(base.rank.size(), 1);  // with itself
+      base.displacement.assign(base.rank.size(), 0);
       for (std::size_t model = 0; model < models_.size(); ++model) {
         for (const SearchMethod& method : methods_) {
           for (const Pairing& pairing : pairings_of(model)) {
@@ -154,7 +156,8 @@ class Comparer {
   void compare(const Direction& direction, std::size_t model, const SearchMethod& method,
                const Pairing& pairing, const Found& base) {
     const SearchData data = data_of(direction, model, pairing);
-    const Found found = search(data, method, direction.answers, &base);
+    const bool is_base = model == 0 && is_plain(method);
+    const Found found = is_base ? base : search(data, method, direction.answers, &base);
     Json recall = Json::object();
     Json losses = Json::object();
     for (const std::int64_t k : options_.recall_k) {
@@ -240,13 +243,13 @@ class Comparer {
 /// Throws InputError if a value isn't finite.
 at::Tensor normalized(const at::Tensor& rows, const std::string& model, const char* what) {
   at::Tensor out = normalize_rows(rows.to(at::kDouble));
-  if (at::isfinite(out).all().item<bool>()) return out;
+  if (all_finite(out)) return out;
   throw InputError(cat(model, " gives NaN or infinite embeddings of ", what,
                        "; what is found by them would be meaningless"));
 }
 
-TaskReport measure_searches(const TaskInput& input, const ImageFeatures& images,
-                            const Captions& captions, const std::vector<at::Tensor>& texts) {
+TaskReport measure_searches(const TaskInput& input, const CaptionedFeatures& features) {
+  const auto& [images, captions, texts] = features;
   std::vector<ModelRows> models;
   for (std::size_t i = 0; i < texts.size(); ++i) {
     const std::string& label = input.encoder.models()[i].label;
@@ -295,11 +298,7 @@ void check_index_compatibility(const TaskData& data) {
 
 Measure encode_index_compatibility(const TaskInput& input) {
   require_comparable(input.encoder.models(), "index_compatibility");
-  ImageFeatures images = input.encoder.images(input.source);
-  Captions captions = captions_of(input.source.dataset, images.items);
-  std::vector<at::Tensor> texts = input.encoder.texts(captions.texts);
-  return [input, images = std::move(images), captions = std::move(captions),
-          texts = std::move(texts)] { return measure_searches(input, images, captions, texts); };
+  return [input, features = encode_captioned(input)] { return measure_searches(input, features); };
 }
 
 }  // namespace clipq

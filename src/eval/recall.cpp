@@ -6,10 +6,7 @@ namespace clipq {
 
 Outcomes hits_within(const std::vector<std::int64_t>& ranks, std::int64_t k,
                      const std::vector<std::int64_t>& clusters) {
-  Outcomes outcomes;
-  for (const std::int64_t rank : ranks) outcomes.hits.push_back(rank < k ? '1' : '0');
-  outcomes.clusters = clusters;
-  return outcomes;
+  return {hits_below(ranks, k), {}, clusters};
 }
 
 double share_of_hits(const Outcomes& outcomes) {

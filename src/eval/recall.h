@@ -7,6 +7,14 @@
 
 namespace clipq {
 
+/// For each rank, whether it is below k: the text of Outcomes::hits.
+template <typename Rank>
+std::string hits_below(const std::vector<Rank>& ranks, Rank k) {
+  std::string hits;
+  for (const Rank rank : ranks) hits.push_back(rank < k ? '1' : '0');
+  return hits;
+}
+
 /// Which queries have their right answer among the first k.
 /// @param ranks of the right answers, from 0
 /// @param clusters lengths of runs of queries that belong together; empty: none do

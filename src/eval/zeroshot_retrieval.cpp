@@ -1,5 +1,6 @@
 #include <utility>
 
+#include "captioned_features.h"
 #include "clipq/core/strings.h"
 #include "clipq/eval/captions.h"
 #include "clipq/eval/nearest.h"
@@ -32,8 +33,8 @@ Measurement measure(const RetrievalRanks& ranks, const std::vector<std::int64_t>
   return measurement;
 }
 
-TaskReport measure(const TaskInput& input, const ImageFeatures& images, const Captions& captions,
-                   const std::vector<at::Tensor>& texts) {
+TaskReport measure(const TaskInput& input, const CaptionedFeatures& features) {
+  const auto& [images, captions, texts] = features;
   std::vector<std::int64_t> captions_per_image(images.items.size(), 0);
   for (const std::int64_t image : captions.image_of) ++captions_per_image[image];
   TaskReport report;
@@ -60,11 +61,7 @@ std::vector<TaskOption> zeroshot_retrieval_options() {
 void check_zeroshot_retrieval(const TaskData& data) { captions_of(data.dataset, {0}); }
 
 Measure encode_zeroshot_retrieval(const TaskInput& input) {
-  ImageFeatures images = input.encoder.images(input.source);
-  Captions captions = captions_of(input.source.dataset, images.items);
-  std::vector<at::Tensor> texts = input.encoder.texts(captions.texts);
-  return [input, images = std::move(images), captions = std::move(captions),
-          texts = std::move(texts)] { return measure(input, images, captions, texts); };
+  return [input, features = encode_captioned(input)] { return measure(input, features); };
 }
 
 }  // namespace clipq
