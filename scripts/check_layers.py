@@ -6,8 +6,8 @@ import re
 import sys
 
 ORDER = ["core", "result", "data", "text", "onnx_graph", "numerics", "kernels", "model", "checkpoint", "quant", "native", "artifact", "onnx", "eval", "bench",
-         "report", "library", "app"]
-TORCH_FREE = {"core", "result", "data", "text", "onnx_graph", "report"}
+         "report", "search", "library", "app"]
+TORCH_FREE = {"core", "result", "data", "text", "onnx_graph", "report", "search"}
 OF_OTHER_PROGRAMS = {"text_file.cpp", "onnx_python.cpp", "tar_shard.cpp"}  # which name options of iconv and Python
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 OPTION = re.compile(r'"[^"]*(?<![\w-])-(?:-[a-z]|[a-z]\b)')

@@ -16,27 +16,12 @@
 #include "clipq/core/memory.h"
 #include "clipq/core/stopwatch.h"
 #include "clipq/core/strings.h"
-#include "clipq/eval/prompt_classifier.h"
 #include "clipq/model/size_parts.h"
-#include "clipq/text/prompts.h"
+#include "everyday_prompts.h"
 
 namespace clipq {
 
 namespace {
-
-constexpr int kProfiledRuns = 5;
-
-/// ImageNet's first class names in OpenAI's seven templates: prompts of typical length. Undefined
-/// if the model has no text tower, or its tokenizer isn't known.
-at::Tensor everyday_prompts(const OpenedModel& opened) {
-  constexpr std::size_t kClasses = 16;
-  if (!opened.model.text || !opened.tokenizer.fits(opened.model.text->config().vocab_size))
-    return {};
-  std::vector<std::string> names = builtin_class_names("imagenet1k");
-  names.resize(kClasses);
-  const PromptEnsemble ensemble = {names, load_templates("imagenet7", "imagenet1k")};
-  return tokens_of(ensemble.prompts(), opened.tokenizer, opened.model.text->config());
-}
 
 double seconds_to_read(const std::filesystem::path& file) {
   Stopwatch stopwatch;
@@ -138,21 +123,9 @@ Json profile_of(const LoadedModel& loaded, const Latencies& latencies) {
   Json json = Json::object();
   for (const auto& [what, batches] : latencies) {
     for (const auto& [batch, stats] : batches) {
-      const auto profile = std::make_shared<LayerProfile>();
-      const ClipModel model = profiled(loaded.opened.model, profile);
-      const TimedTask task = timed_task({&model, loaded.timed.prompts}, what, batch);
-      task.run();
-      const std::map<std::string, double> warm_up = profile->seconds();
-      double rest = 0;
-      for (int i = 0; i < kProfiledRuns; ++i) rest += milliseconds_of(task.run);
-      Json layers = Json::object();
-      for (const auto& [layer, seconds] : profile->seconds()) {
-        const auto before = warm_up.find(layer);
-        const double own = 1e3 * (seconds - (before == warm_up.end() ? 0 : before->second));
-        layers[layer] = own / kProfiledRuns;
-        rest -= own;
-      }
-      layers["(rest)"] = rest / kProfiledRuns;
+      const LayerTimes times = layer_times(loaded.timed, what, batch);
+      Json layers = times.layers;
+      layers["(rest)"] = times.rest;
       json[what][std::to_string(batch)] = std::move(layers);
     }
   }

@@ -7,7 +7,7 @@
 namespace clipq {
 namespace {
 
-CalibrationOpener opener_of(const RecipeChoice& choice) {
+CalibrationOpener opener_of(const CalibrationChoice& choice) {
   if (choice.calibration_data.empty()) return {};
   return [&choice] {
     try {
@@ -20,14 +20,14 @@ CalibrationOpener opener_of(const RecipeChoice& choice) {
 
 }  // namespace
 
-void require_calibration_data(const RecipeChoice& choice, const std::string& command) {
+void require_calibration_data(const CalibrationChoice& choice, const std::string& command) {
   if (!choice.calibration_data.empty()) return;
   if (choice.calibration_captions.empty() && choice.calibration_samples == 0) return;
   throw UsageError(cat(command, ": --calib-captions and --calib-samples need --calib-data"));
 }
 
 CalibrationInput calibration_of(const OpenedModel& opened, const QuantizationPlan& plan,
-                                const RecipeChoice& choice, std::int64_t skip_bad,
+                                const CalibrationChoice& choice, std::int64_t skip_bad,
                                 int decode_threads) {
   return calibration_input(opened, plan, opener_of(choice),
                            {.samples = choice.calibration_samples,

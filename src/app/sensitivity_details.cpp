@@ -48,13 +48,14 @@ Json quantized_json(const SensitivityReport& report) {
 
 Json group_json(const GroupSensitivity& each, const SensitivityReport& report) {
   const LayerGroup& group = each.group;
-  return {{"name", group.name},
-          {"tower", name_of(group.tower)},
-          {"stage", group.stage},
-          {"quantizers", group.quantizers},
-          {"globs", group.globs},
-          {"one_only", mixture_json(each.one_only, report.floating, group.tower)},
-          {"leave_one_out", mixture_json(each.leave_one_out, report.quantized, group.tower)}};
+  return {
+      {"name", group.name},
+      {"tower", name_of(group.tower)},
+      {"stage", group.stage},
+      {"quantizers", group.quantizers},
+      {"globs", group.globs},
+      {"one_only", mixture_json(each.one_only, report.floating, group.tower)},
+      {"leave_one_out", mixture_json(each.leave_one_out.value(), report.quantized, group.tower)}};
 }
 
 }  // namespace

@@ -9,6 +9,8 @@
 namespace clipq {
 namespace {
 
+constexpr int kProfiledRuns = 5;
+
 class ProfiledLinear final : public WrappedLinear {
  public:
   ProfiledLinear(std::shared_ptr<const Linear> inner, std::string name,
@@ -64,6 +66,24 @@ ClipModel profiled(ClipModel model, const std::shared_ptr<LayerProfile>& profile
     *part.layer = std::make_shared<ProfiledEmbedding>(*part.layer, part.name, profile);
   }
   return model;
+}
+
+LayerTimes layer_times(const TimedModel& timed, const std::string& what, std::int64_t batch) {
+  const auto profile = std::make_shared<LayerProfile>();
+  const ClipModel model = profiled(*timed.model, profile);
+  const TimedTask task = timed_task({&model, timed.prompts}, what, batch);
+  task.run();
+  const std::map<std::string, double> warm_up = profile->seconds();
+  LayerTimes times;
+  for (int i = 0; i < kProfiledRuns; ++i) times.rest += milliseconds_of(task.run);
+  times.rest /= kProfiledRuns;
+  for (const auto& [layer, seconds] : profile->seconds()) {
+    const auto before = warm_up.find(layer);
+    const double own = 1e3 * (seconds - (before == warm_up.end() ? 0 : before->second));
+    times.layers[layer] = own / kProfiledRuns;
+    times.rest -= times.layers[layer];
+  }
+  return times;
 }
 
 }  // namespace clipq

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <numeric>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -9,6 +10,7 @@
 #include "clipq/core/home.h"
 #include "clipq/core/sha256.h"
 #include "clipq/core/strings.h"
+#include "clipq/data/dataset_part.h"
 #include "dataset_kinds.h"
 #include "shard_list.h"
 
@@ -39,30 +41,6 @@ class TarShards final : public Shards {
   std::vector<std::string> files_;
 };
 
-/// Some consecutive items of another data set, as embedding needs them: without classes.
-class Slice final : public Dataset {
- public:
-  Slice(const Dataset& whole, std::int64_t first, std::int64_t count)
-      : Dataset(whole.spec()), whole_(whole), first_(first), count_(count) {}
-
-  std::int64_t size() const override { return count_; }
-  Image image_part(std::int64_t i, const NeededPixels& needed) const override {
-    return whole_.image_part(first_ + i, needed);
-  }
-  std::string item_name(std::int64_t i) const override { return whole_.item_name(first_ + i); }
-  std::string item_key(std::int64_t i) const override { return whole_.item_key(first_ + i); }
-  const std::vector<std::string>& captions(std::int64_t i) const override {
-    return whole_.captions(first_ + i);
-  }
-  std::string layout() const override { return whole_.layout(); }
-  std::string image_hash(std::int64_t i) const override { return whole_.image_hash(first_ + i); }
-
- private:
-  const Dataset& whole_;
-  std::int64_t first_;
-  std::int64_t count_;
-};
-
 class SlicedDataset final : public Shards {
  public:
   SlicedDataset(std::unique_ptr<Dataset> whole, std::int64_t size)
@@ -73,7 +51,9 @@ class SlicedDataset final : public Shards {
     return cat("items ", first(shard), " to ", first(shard + 1) - 1, " of ", whole_->spec());
   }
   std::unique_ptr<Dataset> open(std::int64_t shard) const override {
-    return std::make_unique<Slice>(*whole_, first(shard), first(shard + 1) - first(shard));
+    std::vector<std::int64_t> items(static_cast<std::size_t>(first(shard + 1) - first(shard)));
+    std::iota(items.begin(), items.end(), first(shard));
+    return std::make_unique<DatasetPart>(*whole_, std::move(items));
   }
   std::string identity(std::int64_t shard) const override {
     Sha256 names;

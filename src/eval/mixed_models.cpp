@@ -11,7 +11,8 @@ std::string leave_one_out_name(const LayerGroup& group) {
 }
 
 std::map<Tower, std::vector<MixedModel>> mixed_models(const QuantizedPair& models,
-                                                      const std::vector<LayerGroup>& groups) {
+                                                      const std::vector<LayerGroup>& groups,
+                                                      bool leaves_one_out) {
   const ClipModel& floating = models.transformed;
   const ClipModel& quantized = models.quantized.model;
   std::map<Tower, std::vector<MixedModel>> mixed;
@@ -23,6 +24,7 @@ std::map<Tower, std::vector<MixedModel>> mixed_models(const QuantizedPair& model
     std::vector<MixedModel>& of_tower = mixed[group.tower];
     of_tower.push_back(
         {one_only_name(group), with_layers_of(floating, quantized, group), group.stage, kFloat});
+    if (!leaves_one_out) continue;
     of_tower.push_back({leave_one_out_name(group), with_layers_of(quantized, floating, group),
                         group.stage, kQuantized});
   }

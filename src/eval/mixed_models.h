@@ -20,8 +20,9 @@ std::string one_only_name(const LayerGroup& group);
 /// Of the model in which everything but the group is.
 std::string leave_one_out_name(const LayerGroup& group);
 
-/// The float model, the quantized one, and both mixtures of each of the tower's groups.
+/// The float model, the quantized one, and one or both mixtures of each of the tower's groups.
 std::map<Tower, std::vector<MixedModel>> mixed_models(const QuantizedPair& models,
-                                                      const std::vector<LayerGroup>& groups);
+                                                      const std::vector<LayerGroup>& groups,
+                                                      bool leaves_one_out = true);
 
 }  // namespace clipq

@@ -102,13 +102,17 @@ class SensitivityPass {
     report.quantized = compared(encoder, std::move(measured[1]), 1);
   }
 
-  GroupSensitivity run_group(const LayerGroup& group) const {
-    const MixedEncoder encoder(model_, features_,
-                               {with_tower(kFloat, group.tower, one_only_name(group)),
-                                with_tower(kQuantized, group.tower, leave_one_out_name(group))});
+  /// @param leaves_one_out whether that is measured, too
+  GroupSensitivity run_group(const LayerGroup& group, bool leaves_one_out) const {
+    std::vector<Mixture> mixtures = {with_tower(kFloat, group.tower, one_only_name(group))};
+    if (leaves_one_out) {
+      mixtures.push_back(with_tower(kQuantized, group.tower, leave_one_out_name(group)));
+    }
+    const MixedEncoder encoder(model_, features_, std::move(mixtures));
     std::vector<Measurement> measured = run(encoder).models;
-    return {group, compared(encoder, std::move(measured[0]), 0),
-            compared(encoder, std::move(measured[1]), 1)};
+    GroupSensitivity sensitivity = {group, compared(encoder, std::move(measured[0]), 0), {}};
+    if (leaves_one_out) sensitivity.leave_one_out = compared(encoder, std::move(measured[1]), 1);
+    return sensitivity;
   }
 
  private:
@@ -177,12 +181,15 @@ SensitivityReport measure_sensitivity(const Task& task, const QuantizedPair& mod
                                       const ImageSource& source, const TaskOptions& task_options,
                                       SensitivityOptions options) {
   const EvaluatedModel model = {&models.transformed, &tokenizer, label, "", nullptr, label};
-  MixedFeatures features(mixed_models(models, groups), tokenizer, label, std::move(options.encode),
-                         std::move(options.store), options.most_kept_bytes);
+  MixedFeatures features(mixed_models(models, groups, options.leaves_one_out), tokenizer, label,
+                         std::move(options.encode), std::move(options.store),
+                         options.most_kept_bytes);
   SensitivityPass pass(task, model, features, source, task_options);
   SensitivityReport report;
   pass.run_baselines(report);
-  for (const LayerGroup& group : groups) report.groups.push_back(pass.run_group(group));
+  for (const LayerGroup& group : groups) {
+    report.groups.push_back(pass.run_group(group, options.leaves_one_out));
+  }
   return report;
 }
 

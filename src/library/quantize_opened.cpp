@@ -81,16 +81,6 @@ Component present_component(const ClipModel& model, Component wanted, const std:
   return wanted;
 }
 
-Artifact artifact_of(QuantizedModel quantized, const OpenedModel& opened,
-                     const QuantizationPlan& plan) {
-  Quantization& quantization = quantized.quantization;
-  quantization.recipe = plan.recipe.json;
-  quantization.recipe_name = plan.recipe.name;
-  quantization.component = name_of(plan.component);
-  for (const std::string& warning : quantization.warnings) log::warn(warning);
-  return {std::move(quantized), opened.source, opened.own_tokenizer};
-}
-
 constexpr const char* kStatistics = "statistics";
 
 /// What statistics tell of the data that they were gathered on.
@@ -130,6 +120,16 @@ void require_artifact_target(const std::filesystem::path& artifact,
   if (!std::filesystem::equivalent(checkpoint, artifact, absent)) return;
   throw UsageError(
       cat(artifact.string(), " is the checkpoint itself; choose another name for the artifact"));
+}
+
+Artifact artifact_of(QuantizedModel quantized, const OpenedModel& opened,
+                     const QuantizationPlan& plan) {
+  Quantization& quantization = quantized.quantization;
+  quantization.recipe = plan.recipe.json;
+  quantization.recipe_name = plan.recipe.name;
+  quantization.component = name_of(plan.component);
+  for (const std::string& warning : quantization.warnings) log::warn(warning);
+  return {std::move(quantized), opened.source, opened.own_tokenizer};
 }
 
 bool QuantizationPlan::needs_data(Tower tower) const {

@@ -28,16 +28,21 @@ std::map<std::string, const char*> named_parts(const ModelParts& parts) {
   return names;
 }
 
-/// The innermost part whose path a tensor's name begins with; what belongs to no part counts to the
-/// text's rest.
-const char* part_of(std::string path, const std::map<std::string, const char*>& names) {
+/// The innermost part whose path a tensor's name begins with, or `otherwise`.
+template <typename Value>
+Value innermost(std::string path, const std::map<std::string, Value>& parts, Value otherwise) {
   for (;;) {
-    const auto found = names.find(path);
-    if (found != names.end()) return found->second;
+    const auto found = parts.find(path);
+    if (found != parts.end()) return found->second;
     const std::size_t last = path.rfind('.');
-    if (last == std::string::npos) return kParts[4];
+    if (last == std::string::npos) return otherwise;
     path.resize(last);
   }
+}
+
+/// What belongs to no part counts to the text's rest.
+const char* part_of(const std::string& path, const std::map<std::string, const char*>& names) {
+  return innermost(path, names, kParts[4]);
 }
 
 }  // namespace
@@ -97,6 +102,16 @@ std::vector<std::pair<std::string, std::int64_t>> size_parts(const ModelParts& p
   for (const char* part : kParts) sizes.emplace_back(part, bytes[part]);
   sizes.emplace_back("archive", archive);
   return sizes;
+}
+
+TensorBytes bytes_by_group(const ModelParts& parts, const TensorBytes& stored) {
+  std::map<std::string, std::string> groups;
+  for (const LinearPart& part : parts.linears) groups[part.name] = part.group_name();
+  for (const AttentionPart& part : parts.attentions) groups[part.name] = part.group_name();
+  for (const EmbeddingPart& part : parts.embeddings) groups[part.name] = part.group_name();
+  TensorBytes bytes;
+  for (const auto& [name, size] : stored) bytes[innermost(name, groups, std::string())] += size;
+  return bytes;
 }
 
 }  // namespace clipq

@@ -13,10 +13,6 @@
 namespace clipq {
 namespace {
 
-bool matches(const std::string& glob, const std::string& name) {
-  return fnmatch(glob.c_str(), name.c_str(), 0) == 0;
-}
-
 /// Every place of a model, all switched off.
 Placement candidates(const ModelParts& parts) {
   Placement placement;
@@ -60,7 +56,7 @@ void apply(const Rule& rule, PlacedQuantizer& quantizer) {
 bool apply(const Rule& rule, Placement& placement, std::set<QuantizerId>& with_format) {
   bool matched = false;
   for (PlacedQuantizer& quantizer : placement) {
-    if (!matches(rule.match, quantizer.name())) continue;
+    if (!matches_name(rule.match, quantizer.name())) continue;
     matched = true;
     apply(rule, quantizer);
     if (rule.format) with_format.insert(quantizer.id);
@@ -101,7 +97,7 @@ Placement absent_candidates(const ClipModel& model) {
 
 bool matches_any(const Rule& rule, const Placement& placement) {
   return std::any_of(placement.begin(), placement.end(), [&rule](const PlacedQuantizer& quantizer) {
-    return matches(rule.match, quantizer.name());
+    return matches_name(rule.match, quantizer.name());
   });
 }
 
@@ -147,6 +143,10 @@ void complete(PlacedQuantizer& quantizer, const Recipe& recipe, bool has_format)
 }
 
 }  // namespace
+
+bool matches_name(const std::string& glob, const std::string& quantizer) {
+  return fnmatch(glob.c_str(), quantizer.c_str(), 0) == 0;
+}
 
 Placement place_quantizers(ClipModel& model, const Recipe& recipe, Component component) {
   const ModelParts parts = parts_of(model);

@@ -149,11 +149,15 @@ void read_calibration(Recipe& recipe, const Json& calibration, const std::string
 }  // namespace
 
 Recipe parse_recipe(const Json& json, const std::string& where) {
-  require_known_keys(json, {"$schema", "name", "comment", "rules", "calibration", "algorithms"},
-                     where);
+  require_known_keys(
+      json, {"$schema", "name", "comment", "rules", "calibration", "algorithms", "evidence"},
+      where);
   Recipe recipe;
   recipe.json = json;
   json_value<std::string>(json, "$schema", "", where);
+  if (!json_value(json, "evidence", Json::object(), where).is_object()) {
+    throw UsageError(cat(where, ": \"evidence\" must be an object"));
+  }
   recipe.name = json_value<std::string>(json, "name", "", where);
   recipe.comment = json_value<std::string>(json, "comment", "", where);
   if (recipe.name.empty()) throw UsageError(cat(where, ": \"name\" is missing or empty"));

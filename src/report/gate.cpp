@@ -1,6 +1,7 @@
 #include "clipq/report/gate.h"
 
 #include <cmath>
+#include <sstream>
 
 #include "clipq/core/error.h"
 #include "clipq/core/parse_number.h"
@@ -8,6 +9,8 @@
 
 namespace clipq {
 namespace {
+
+constexpr const char* kAtMost = "<=";
 
 /// Throws UsageError unless `text` is a finite number of at least 0, or above 0 if `positive`.
 double parse_limit(const std::string& text, bool positive, const std::string& argument,
@@ -60,6 +63,31 @@ SpeedGate parse_speed_gate(const std::string& text) {
 
 double parse_size_gate(const std::string& text) {
   return parse_limit(text, true, cat("max-size-ratio ", text), "a positive number, such as 0.3");
+}
+
+DropGate parse_goal(const std::string& text) {
+  constexpr const char* kExpected =
+      "METRIC drop <= POINTS with a non-negative number of percentage points, such as "
+      "acc1 drop <= 0.5";
+  const std::string argument = cat("goal \"", text, "\"");
+  const std::size_t limit = text.find(kAtMost);
+  std::istringstream left(text.substr(0, limit));
+  std::istringstream right(limit == std::string::npos ? "" : text.substr(limit + 2));
+  DropGate goal;
+  std::string drop;
+  std::string points;
+  std::string more;
+  left >> goal.metric >> drop;
+  right >> points;
+  if (drop != "drop" || left >> more || right >> more) {
+    throw UsageError(cat(argument, ": expected ", kExpected));
+  }
+  goal.points = parse_limit(points, false, argument, kExpected);
+  return goal;
+}
+
+std::string goal_text(const DropGate& goal) {
+  return cat(goal.metric, " drop ", kAtMost, " ", goal.points);
 }
 
 }  // namespace clipq

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <utility>
 #include <vector>
 
@@ -10,23 +9,10 @@
 #include "clipq/core/strings.h"
 #include "clipq/report/number_text.h"
 #include "clipq/report/table.h"
+#include "json_cells.h"
 
 namespace clipq {
 namespace {
-
-double number(const Json& json) {
-  return json.is_number() ? json.get<double>() : std::numeric_limits<double>::quiet_NaN();
-}
-
-/// "-0.12 [-0.47, +0.23]"
-std::string interval_text(const Json& difference) {
-  const double value = number(difference.at("difference"));
-  if (!difference.contains("low")) return points_text(value);
-  PairedDifference paired;
-  paired.low = difference.at("low").get<double>();
-  paired.high = difference.at("high").get<double>();
-  return points_text(value, paired);
-}
 
 std::string agreement_text(const Json& measured) {
   return measured.contains("agreement") ? percent_text(measured.at("agreement").get<double>())
@@ -34,16 +20,16 @@ std::string agreement_text(const Json& measured) {
 }
 
 void add_cells(std::vector<std::string>& cells, const Json& measured, const std::string& metric) {
-  cells.push_back(fixed(number(measured.at("cosine")), 6));
+  cells.push_back(fixed(number_of(measured.at("cosine")), 6));
   cells.push_back(agreement_text(measured));
-  cells.push_back(metric_text(metric, number(measured.at("metrics").at(metric))));
+  cells.push_back(metric_text(metric, number_of(measured.at("metrics").at(metric))));
   cells.push_back(interval_text(measured.at("differences").at(metric)));
 }
 
 /// What is shown first if groups are sorted by their effects.
 std::pair<double, double> effect(const Json& group) {
   const Json& alone = group.at("one_only");
-  const double cosine = number(alone.at("cosine"));
+  const double cosine = number_of(alone.at("cosine"));
   return {alone.value("agreement", 0.0), std::isnan(cosine) ? -1 : cosine};
 }
 
@@ -61,11 +47,11 @@ std::string baselines_text(const Result& result, const Json& details, const std:
                                      [&metric](const auto& each) { return each.first == metric; });
   std::vector<std::string> cosines;
   for (const auto& [tower, cosine] : quantized.at("cosines").items()) {
-    cosines.push_back(cat(tower, " cosine ", fixed(number(cosine), 6)));
+    cosines.push_back(cat(tower, " cosine ", fixed(number_of(cosine), 6)));
   }
   return cat("float: ", metric, " ", metric_text(metric, of_float->second), "\n",
              details.at("recipe").get<std::string>(), ": ", metric, " ",
-             metric_text(metric, number(quantized.at("metrics").at(metric))), " (",
+             metric_text(metric, number_of(quantized.at("metrics").at(metric))), " (",
              interval_text(quantized.at("differences").at(metric)), "), agreement ",
              agreement_text(quantized), ", ", join(cosines, ", "), "\n");
 }

@@ -153,11 +153,7 @@ void add_model_arguments(CLI::App& command, ModelArguments& arguments) {
       ->capture_default_str();
 }
 
-void add_recipe_options(CLI::App& command, RecipeChoice& choice) {
-  command.add_option("--recipe", choice.recipe, "recipe name (clipq list recipes) or JSON file")
-      ->type_name("RECIPE")
-      ->capture_default_str();
-  add_recipe_habits(command);
+void add_calibration_options(CLI::App& command, CalibrationChoice& choice) {
   command.add_option("--component", choice.component, "tower to quantize: image, text or both")
       ->type_name("{image,text,both}")
       ->capture_default_str();
@@ -171,6 +167,14 @@ void add_recipe_options(CLI::App& command, RecipeChoice& choice) {
       .add_option("--calib-samples", choice.calibration_samples,
                   "image-caption pairs to calibrate on (default: the recipe's)")
       ->check(whole_number(1, kMostItems));
+}
+
+void add_recipe_options(CLI::App& command, RecipeChoice& choice) {
+  command.add_option("--recipe", choice.recipe, "recipe name (clipq list recipes) or JSON file")
+      ->type_name("RECIPE")
+      ->capture_default_str();
+  add_recipe_habits(command);
+  add_calibration_options(command, choice);
   command
       .add_option("--set", choice.overrides,
                   "override the recipe: calibration.KEY=VALUE, algorithms.NAME.OPTION=VALUE, or "

@@ -56,6 +56,7 @@ int run(int argc, char** argv) {
   add_quantize(app, common);
   add_eval(app, common);
   add_sensitivity(app, common);
+  add_search(app, common);
   add_embed(app, common);
   add_export(app, common);
   add_bench(app, common);

@@ -26,6 +26,7 @@ void add_quantize(CLI::App& app, const CommonOptions& common);
 void add_eval(CLI::App& app, const CommonOptions& common);
 void add_embed(CLI::App& app, const CommonOptions& common);
 void add_sensitivity(CLI::App& app, const CommonOptions& common);
+void add_search(CLI::App& app, const CommonOptions& common);
 void add_export(CLI::App& app, const CommonOptions& common);
 void add_bench(CLI::App& app, const CommonOptions& common);
 void add_classify(CLI::App& app, const CommonOptions& common);
@@ -87,8 +88,10 @@ struct ModelArguments {
 inline constexpr const char* kCheckpointHelp =
     "CLIP checkpoint: a TorchScript archive, safetensors, torch.save, or a folder";
 
-/// Adds --recipe, --component, --set and the options of calibration data: for commands that
-/// quantize.
+/// Adds --component and the options of calibration data.
+void add_calibration_options(CLI::App& command, CalibrationChoice& choice);
+
+/// Adds those, --recipe and --set: for commands that quantize.
 void add_recipe_options(CLI::App& command, RecipeChoice& choice);
 
 /// Adds --data and --captions: for commands that evaluate.

@@ -25,8 +25,9 @@ struct MixedMeasurement {
 /// What quantizing a group of layers does.
 struct GroupSensitivity {
   LayerGroup group;
-  MixedMeasurement one_only;       ///< all float but this group
-  MixedMeasurement leave_one_out;  ///< all quantized but this group
+  MixedMeasurement one_only;  ///< all float but this group
+  /// All quantized but this group; nothing if it wasn't wanted.
+  std::optional<MixedMeasurement> leave_one_out;
 };
 
 struct SensitivityReport {
@@ -41,6 +42,7 @@ struct SensitivityOptions {
   EncodeOptions encode = {};  ///< batch size, decode threads, and images that may be skipped
   FeatureStore store = {};    ///< of this measurement, so far
   std::int64_t most_kept_bytes = std::int64_t{1} << 30;  ///< of inputs and activations
+  bool leaves_one_out = true;  ///< whether that is measured, too; else it takes half the time
 };
 
 /// The tasks that suit: they measure each model by itself.
@@ -55,8 +57,8 @@ std::vector<LayerGroup> groups_for(const Task& task, const TaskOptions& options,
                                    const ClipModel& model, std::vector<LayerGroup> groups);
 
 /// Measures a task with mixtures of a quantized and its float model, simulated layer by layer:
-/// two for each group. They are those that a model with such layers gives by itself, to the bit; of
-/// each only the layers from the group on are computed.
+/// one or two for each group. They are those that a model with such layers gives by itself, to the
+/// bit; of each only the layers from the group on are computed.
 /// @param label what messages call the model
 /// Throws what tasks and Encoder throw.
 SensitivityReport measure_sensitivity(const Task& task, const QuantizedPair& models,

@@ -102,6 +102,10 @@ std::optional<Artifact> quantize_with_ranks(OpenedModel& opened, const Quantizat
                                             const RankExchange& ranks,
                                             const CalibrationState& state);
 
+/// The artifact of an opened model that has been quantized by the plan. Logs what looks wrong.
+Artifact artifact_of(QuantizedModel quantized, const OpenedModel& opened,
+                     const QuantizationPlan& plan);
+
 /// The artifact as it would be, with ranges of [-1, 1] wherever calibration would find them. Ranges
 /// that calibration or an algorithm would change are left out. The opened model's weights are used
 /// up.

@@ -30,6 +30,10 @@ std::vector<std::pair<std::string, std::int64_t>> size_parts(const ModelParts& p
 std::int64_t tower_sum(const std::vector<std::pair<std::string, std::int64_t>>& parts, Tower tower,
                        bool with_embedding);
 
+/// The bytes of a model's stored tensors by the groups of its layers (PartPlace::group_name());
+/// what isn't in layers, norms for instance, has the empty name.
+TensorBytes bytes_by_group(const ModelParts& parts, const TensorBytes& stored);
+
 /// The numbers of a model's parameters by part, as size_parts() names and orders them.
 std::vector<std::pair<std::string, std::int64_t>> parameter_counts(const ModelParts& parts);
 

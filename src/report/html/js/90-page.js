@@ -31,6 +31,7 @@ const sections = {
   sizes: showSizes,
   depth: showDepth,
   sensitivity: showSensitivity,
+  search: showSearch,
   similarity: showSimilarity,
   retrieval: showRetrieval,
   index: showIndex,

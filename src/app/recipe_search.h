@@ -1,0 +1,86 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "clipq/core/stopwatch.h"
+#include "clipq/report/gate_check.h"
+#include "clipq/search/changed_decisions.h"
+#include "clipq/search/choice_front.h"
+#include "search_costs.h"
+#include "search_data.h"
+#include "search_trials.h"
+
+namespace clipq {
+
+/// A recipe that was tried on the search data.
+struct TriedRecipe {
+  Candidate candidate;
+  std::optional<FormatChoices> choices = {};  ///< nothing: a recipe that was only measured beside
+  std::optional<Trial> searched = {};         ///< likewise
+  double expected_changes = 0;                ///< share of decisions, by the additive model
+  double cost = 0;                            ///< measured; see cost_of()
+  bool meets_goals = false;                   ///< on the search data
+  std::optional<Trial> held_out = {};
+};
+
+/// What quantizing a group of layers to a format does.
+struct GroupChoice {
+  SeenEffect seen;
+  double expected_changes = 0;  ///< share of decisions
+  double cost = 0;
+};
+
+/// How a search went.
+struct SearchOutcome {
+  std::vector<std::size_t> formats;               ///< that could be chosen: float, and the measured
+  std::vector<std::vector<GroupChoice>> choices;  ///< of each group, one a format of the mixer's
+  std::vector<TriedRecipe> tried;                 ///< in their order; those beside last
+  std::optional<std::size_t> found;               ///< among `tried`
+  std::vector<GateOutcome> verdicts;              ///< of the found one on the held-out data
+  bool ran_out_of_time = false;
+  double sensitivity_seconds = 0;  ///< of this process, as the other two
+  double trial_seconds = 0;
+  double held_out_seconds = 0;
+};
+
+/// One search. Values that were measured before are taken from the folder.
+class RecipeSearch {
+ public:
+  /// @param mixer for the groups that the task can tell something of
+  /// @param folder of the search's state
+  /// All of them must outlive it.
+  RecipeSearch(const SearchCommandOptions& options, const OpenedModel& floating,
+               const RecipeMixer& mixer, const SearchData& data, std::filesystem::path folder);
+
+  SearchOutcome run();
+
+ private:
+  Candidate candidate(const std::string& name, const FormatChoices& choices) const;
+  bool is_float(const FormatChoices& choices) const;
+  bool is_out_of_time();
+
+  void measure_formats();
+  void value_choices();
+  void look_for_mix();
+  void choose_found();
+  void measure_held_out();
+
+  double changes_of(const FormatChoices& choices) const;
+  void try_recipe(const Candidate& candidate, const FormatChoices& choices);
+  std::vector<std::vector<ChoiceValue>> choice_values() const;
+
+  const SearchCommandOptions& options_;
+  const OpenedModel& floating_;
+  const RecipeMixer& mixer_;
+  const SearchData& data_;
+  SearchTrials trials_;
+  Stopwatch since_start_;
+  double seconds_ = 0;
+  std::vector<std::vector<SeenEffect>> seen_;  ///< by format, then group; empty: not measured
+  double rest_cost_ = 0;
+  SearchOutcome outcome_;
+};
+
+}  // namespace clipq
