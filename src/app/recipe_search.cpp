@@ -52,6 +52,7 @@ RecipeSearch::RecipeSearch(const SearchCommandOptions& options, const OpenedMode
       seen_(mixer.formats().size()) {}
 
 SearchOutcome RecipeSearch::run() {
+  require_goal_metrics();
   outcome_.sensitivity_seconds = seconds_of([this] { measure_formats(); });
   outcome_.trial_seconds = seconds_of([this] {
     value_choices();
@@ -76,6 +77,16 @@ bool RecipeSearch::is_out_of_time() {
   const bool out = options_.budget && seconds_ > *options_.budget;
   outcome_.ran_out_of_time |= out;
   return out;
+}
+
+void RecipeSearch::require_goal_metrics() const {
+  const std::vector<std::string> metrics = trials_.metrics(data_.search());
+  for (const DropGate& goal : options_.goals) {
+    if (std::find(metrics.begin(), metrics.end(), goal.metric) != metrics.end()) continue;
+    throw UsageError(cat("--goal ", goal_text(goal), ": ", options_.task, " has no metric ",
+                         goal.metric, suggestion(goal.metric, metrics),
+                         " Known: ", join(metrics, ", ")));
+  }
 }
 
 void RecipeSearch::measure_formats() {

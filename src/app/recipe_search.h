@@ -54,6 +54,7 @@ class RecipeSearch {
   RecipeSearch(const SearchCommandOptions& options, const OpenedModel& floating,
                const RecipeMixer& mixer, const SearchData& data, std::filesystem::path folder);
 
+  /// Throws UsageError if the task hasn't the metric of a goal.
   SearchOutcome run();
 
  private:
@@ -61,6 +62,7 @@ class RecipeSearch {
   bool is_float(const FormatChoices& choices) const;
   bool is_out_of_time();
 
+  void require_goal_metrics() const;
   void measure_formats();
   void value_choices();
   void look_for_mix();

@@ -97,22 +97,35 @@ void SearchTrials::discard(const Candidate& candidate) const {
 Trial SearchTrials::measure(const Candidate& candidate, const ImageSource& source) const {
   const std::filesystem::path record = file(candidate, ".json");
   if (std::filesystem::exists(record)) {
-    std::vector<Result> results = read_results(record);
-    return {candidate.name, std::move(results.at(0)), std::move(results.at(1))};
+    std::vector<Result> kept = read_results(record);
+    return {candidate.name, std::move(kept.at(0)), std::move(kept.at(1))};
   }
-  const bool times = options_.minimize == SearchCost::kLatency;
-  Trial trial = std::move(evaluated_trials({candidate}, source, times).front());
-  write_file(record, json_text(results_document({trial.floating, trial.quantized})));
-  return trial;
+  std::vector<Result> measured =
+      results({candidate}, source, options_.minimize == SearchCost::kLatency);
+  write_file(record, json_text(results_document(measured)));
+  return {candidate.name, std::move(measured[0]), std::move(measured[1])};
 }
 
 std::vector<Trial> SearchTrials::measure_held_out(const std::vector<Candidate>& candidates,
                                                   const ImageSource& source) const {
-  return evaluated_trials(candidates, source, options_.minimize == SearchCost::kLatency);
+  std::vector<Result> measured =
+      results(candidates, source, options_.minimize == SearchCost::kLatency);
+  std::vector<Trial> trials;
+  for (std::size_t i = 0; i < candidates.size(); ++i) {
+    trials.push_back({candidates[i].name, measured.front(), std::move(measured[i + 1])});
+  }
+  return trials;
 }
 
-std::vector<Trial> SearchTrials::evaluated_trials(const std::vector<Candidate>& candidates,
-                                                  const ImageSource& source, bool times) const {
+std::vector<std::string> SearchTrials::metrics(const ImageSource& source) const {
+  std::vector<std::string> names;
+  const Result floating = std::move(results({}, source, false).front());
+  for (const auto& [name, value] : floating.metrics) names.push_back(name);
+  return names;
+}
+
+std::vector<Result> SearchTrials::results(const std::vector<Candidate>& candidates,
+                                          const ImageSource& source, bool times) const {
   std::vector<std::unique_ptr<const OpenedModel>> opened;
   std::vector<const OpenedModel*> models = {&floating_};
   std::vector<EvaluatedModel> evaluated_models = {evaluated(floating_)};
@@ -134,10 +147,10 @@ std::vector<Trial> SearchTrials::evaluated_trials(const std::vector<Candidate>& 
   TaskReport report = task.encode({encoder, source, options_.task_options})();
   std::vector<Latencies> latencies(models.size());
   if (times) latencies = latencies_of(models, task, options_.latency_batch);
-  std::vector<Result> results;
+  std::vector<Result> measured;
   for (std::size_t i = 0; i < models.size(); ++i) {
     const std::optional<Quantization>& quantization = models[i]->quantization;
-    Result& result = results.emplace_back(
+    Result& result = measured.emplace_back(
         evaluation_result(task.name, models[i]->info,
                           quantization ? quantization->calibration : std::nullopt, report, source));
     result.metrics = std::move(report.models[i].metrics);
@@ -145,11 +158,7 @@ std::vector<Trial> SearchTrials::evaluated_trials(const std::vector<Candidate>& 
     result.latency = std::move(latencies[i]);
     if (needs_whole_batch(models[i]->model)) result.settings["batch_size"] = options_.batch_size;
   }
-  std::vector<Trial> trials;
-  for (std::size_t i = 0; i < candidates.size(); ++i) {
-    trials.push_back({candidates[i].name, results.front(), std::move(results[i + 1])});
-  }
-  return trials;
+  return measured;
 }
 
 }  // namespace clipq

@@ -34,6 +34,9 @@ class SearchTrials {
   SearchTrials(const SearchCommandOptions& options, const OpenedModel& floating,
                std::filesystem::path folder);
 
+  /// The metrics that the task measures of the checkpoint.
+  std::vector<std::string> metrics(const ImageSource& source) const;
+
   /// Measured on the search data.
   Trial measure(const Candidate& candidate, const ImageSource& source) const;
 
@@ -54,8 +57,9 @@ class SearchTrials {
   std::filesystem::path file(const Candidate& candidate, const std::string& extension) const;
 
  private:
-  std::vector<Trial> evaluated_trials(const std::vector<Candidate>& candidates,
-                                      const ImageSource& source, bool times) const;
+  /// Of the checkpoint, then of each candidate.
+  std::vector<Result> results(const std::vector<Candidate>& candidates, const ImageSource& source,
+                              bool times) const;
 
   const SearchCommandOptions& options_;
   const OpenedModel& floating_;

@@ -106,6 +106,27 @@ def sensitive():
     return {**classified(0), "task": "sensitivity", "details": {"sensitivity": details}}
 
 
+def tried(i, **members):
+    metrics = {"acc1": {"float": 0.6, "quantized": 0.6 - i / 100, "difference": -i / 100, "low": -i / 100 - 0.01, "high": 0.01}}
+    return {"name": f"{AWKWARD} {i}", "found": i == 1, "cost": 1e6 / (i + 1), "size_bytes": 1_000_000 // (i + 1), **members, "held_out": metrics}
+
+
+def found():
+    """A Result of a search."""
+    metrics = tried(1)["held_out"]
+    groups = [{"name": f"{AWKWARD} {i}", "tower": "image", "chosen": AWKWARD,
+               "formats": {AWKWARD: {"cost": 10.0, "cosine": 0.99, "agreement": 0.9, "expected_changes": 0.1}, "float": {"cost": 40.0}}}
+              for i in range(BLOCKS)]
+    details = {"task": "zeroshot_classification", "goals": [{"metric": "acc1", "most_drop_points": 1.5}], "require_certain": False,
+               "minimize": "size", "cost_unit": "bytes", "formats": [AWKWARD, "float"], "seed": 0,
+               "data": {"dataset": "cifar100", "items": 100, "sha256": SHA256}, "sensitivity_items": 50, "ran_out_of_time": False,
+               "seconds": {"sensitivity": 1.0, "trials": 2.0, "held_out": 3.0}, "groups": groups,
+               "tried": [*(tried(i, formats={AWKWARD: BLOCKS}, expected_changes=0.1, meets_goals=i < 2, search=metrics) for i in range(3)),
+                         tried(3)],
+               "verdicts": [{"status": "uncertain", "text": AWKWARD}]}
+    return {**classified(0), "task": "search", "details": {"search": details}}
+
+
 def everything():
     results = [make(index) for make in (classified, benched, drifted, searched) for index in range(len(MODELS))]
-    return [*results, sensitive(), *(layered(index) for index in range(len(MODELS)))]
+    return [*results, sensitive(), found(), *(layered(index) for index in range(len(MODELS)))]

@@ -16,7 +16,7 @@ SHOTS = pathlib.Path(os.environ["CLIPQ_BUILD"]) / "screenshots"
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
              "--disable-component-update", "--disable-sync"]
 # The marks that each chart must have: ECharts draws bars, points and cells as paths.
-MARKS = {"sensitivity-image": 2 * BLOCKS, "sensitivity-text": 2 * BLOCKS, "accuracy-size": 3, "accuracy-latency": 3, "sizes": 12, "depth-image": 2 * BLOCKS, "depth-text": 2 * BLOCKS,
+MARKS = {"search-search": 3, "search-held_out": 4, "sensitivity-image": 2 * BLOCKS, "sensitivity-text": 2 * BLOCKS, "accuracy-size": 3, "accuracy-latency": 3, "sizes": 12, "depth-image": 2 * BLOCKS, "depth-text": 2 * BLOCKS,
          "similarity-before": PAIRS**2, "similarity-after": PAIRS**2, "similarity-change": PAIRS**2, "weights": 2, "gelu": 96}
 
 
@@ -121,7 +121,7 @@ class ReportPage(ReportTest):
         self.assertEqual(page.locator("h1").text_content(), AWKWARD)
         self.assertEqual(page.locator("blockquote").first.text_content(), AWKWARD)
         self.assertIn(AWKWARD, page.locator("#measured pre").text_content())
-        for chart, series in (("accuracy-size", 2), ("sizes", 0), ("similarity-change", 0), ("depth-text", 0), ("sensitivity-text", 0)):
+        for chart, series in (("accuracy-size", 2), ("sizes", 0), ("similarity-change", 0), ("depth-text", 0), ("sensitivity-text", 0), ("search-held_out", 2)):
             page.evaluate("""([chart, seriesIndex]) => echarts.getInstanceByDom(document.querySelector(`[data-chart=${chart}]`))
                 .dispatchAction({type: "showTip", seriesIndex, dataIndex: 1})""", [chart, series])
             self.assertIn("<img src=x", page.locator(f"[data-chart={chart}] .tip").text_content(), chart)
@@ -147,6 +147,9 @@ class ReportPage(ReportTest):
         page.locator("#sensitivity select").select_option(index=1)
         self.assertIn("1 − cosine", page.locator("[data-chart=sensitivity-text]").text_content())
         self.assertIn("all quantized", page.locator("[data-chart=sensitivity-text]").text_content())
+        self.assertIn("(found)", page.locator("[data-chart=search-held_out]").text_content())
+        self.assertIn("goal", page.locator("[data-chart=search-search]").text_content())
+        self.assertEqual(page.locator("#search table").first.locator("tbody tr").count(), 4)
         page.locator("#retrieval select").select_option(index=1)
         self.assertIn("correct image at rank 3", page.locator("#retrieval").text_content())
         page.locator("#index select").last.select_option(index=1)
@@ -166,7 +169,7 @@ class ReportPage(ReportTest):
         for section, command in (("headline", "clipq bench"), ("depth", "--task layers"), ("weights", "--task layers"),
                                  ("gelu", "--task layers"), ("quantizers", "--task layers"), ("similarity", "--task drift"),
                                  ("retrieval", "--task drift"), ("index", "--task index_compatibility"),
-                                 ("sensitivity", "clipq sensitivity base.pt ")):
+                                 ("sensitivity", "clipq sensitivity base.pt "), ("search", "clipq search base.pt ")):
             self.assertIn(command, page.locator(f"#{section} .absent").first.text_content(), section)
         self.assertEqual(set(self.marks(page)), {"accuracy-size", "sizes"})
         self.assert_quiet()

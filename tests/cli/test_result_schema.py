@@ -84,6 +84,9 @@ class Fixture:
             "sensitivity of retrieval": self.json("sensitivity", checkpoint, "--task", "zeroshot_retrieval", "--recall-k", "2", *captioned),
             "sensitivity of several labels": self.json("sensitivity", checkpoint, "--recipe", "dq-clip", "--set", "text_projection.*.enable=false", "--data", f"coco:{coco}",
                                                        "--captions", instances, "--templates", "imagenet7"),
+            "search": self.search(checkpoint, folder, *labelled, "--goal", "acc1 drop <= 100", "--beside", "fp16"),
+            "search of retrieval": self.search(checkpoint, folder, "--task", "zeroshot_retrieval", "--goal", "image_retrieval_recall@1 drop <= 100",
+                                               "--minimize", "latency", *captioned),
             "bench": self.json("bench", *self.models, "--seconds", "0.05", "--batch-size", "1,3", "--profile"),
             "end to end": self.json("bench", *self.models, "--seconds", "0.05", "--end-to-end", "--images", coco, "--limit", "2"),
             "bench of a tower": self.json("bench", checkpoint, "--seconds", "0.05", "--tower", "text"),
@@ -97,6 +100,9 @@ class Fixture:
               "--set", f"data.pairs.captions={coco / 'captions.json'}", "--no-cache")
         self.documents["run"] = json.loads((folder / "run" / "results.json").read_text())
 
+    def search(self, checkpoint, folder, *arguments):
+        return self.json("search", checkpoint, "--formats", "int8,fp16,float", *arguments, "-o", folder / "found.json")
+
     def eval(self, *arguments):
         return self.json("eval", *self.models, *arguments)
 
@@ -106,6 +112,7 @@ class Fixture:
 
 
 SENSITIVITY = ("details", "sensitivity")
+SEARCH = ("details", "search")
 
 # (document, path in the Result of int8-dynamic, value): each makes a valid Result invalid.
 BROKEN = [
@@ -154,6 +161,11 @@ BROKEN = [
     ("sensitivity", (*SENSITIVITY, "task"), "drift"), ("sensitivity", (*SENSITIVITY, "groups"), []),
     ("sensitivity", (*SENSITIVITY, "quantized", "cosines", "both"), 1), ("sensitivity", (*SENSITIVITY, "groups", 0, "stage"), -1),
     ("sensitivity", (*SENSITIVITY, "groups", 0, "one_only", "cosine"), ABSENT),
+    ("search", ("model", "mode"), "simulate"), ("search", ("details",), ABSENT), ("search", (*SEARCH, "goals"), []),
+    ("search", (*SEARCH, "goals", 0, "most_drop_points"), -1), ("search", (*SEARCH, "minimize"), "bits"),
+    ("search", (*SEARCH, "groups", 0, "formats", "int8", "cost"), ABSENT), ("search", (*SEARCH, "groups", 0, "formats", "int8", "agreement"), 2),
+    ("search", (*SEARCH, "tried", 0, "search"), ABSENT), ("search", (*SEARCH, "tried", 0, "held_out", "acc1", "low"), ABSENT),
+    ("search", (*SEARCH, "verdicts", 0, "status"), "good"), ("search", (*SEARCH, "seconds", "trials"), "1"),
     ("sensitivity", (*SENSITIVITY, "groups", 0, "one_only", "agreement"), 1.5),
     ("sensitivity", (*SENSITIVITY, "groups", 0, "leave_one_out", "differences", "acc1", "low"), ABSENT),
     ("bench", ("latency",), ABSENT), ("bench", ("latency", "visual"), {}), ("bench", ("latency", "image", "0"), {}),

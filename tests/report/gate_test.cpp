@@ -76,6 +76,21 @@ TEST(GateArguments, AreParsed) {
   EXPECT_EQ(parse_speed_gate("image.32=1.5").batch_size, 32);
 }
 
+TEST(GateArguments, GoalsAreParsed) {
+  for (const std::string text : {"acc1 drop <= 0.3", " acc1 drop<=0.3", "acc1  drop <=0.3 "}) {
+    const DropGate goal = parse_goal(text);
+    EXPECT_EQ(goal.metric, "acc1");
+    EXPECT_EQ(goal.points, 0.3);
+    EXPECT_EQ(goal_text(goal), "acc1 drop <= 0.3");
+  }
+  for (const std::string text :
+       {"", "acc1", "acc1 drop", "acc1 drop < 1", "acc1 drop <= -1", "acc1 drop <= x",
+        "acc1 falls <= 1", "acc1 drop <= 1 2", "acc1 drop 3 <= 1", "<= 1"}) {
+    EXPECT_THAT(refusal([&] { parse_goal(text); }), HasSubstr("expected METRIC drop <= POINTS"))
+        << text;
+  }
+}
+
 TEST(GateArguments, MalformedOnesAreRefused) {
   for (const char* text : {"", "acc1", "=1", "acc1=", "acc1=abc", "acc1=1x", "acc1=-1", "acc1=nan",
                            "acc1=inf", "acc1= 1"}) {

@@ -58,9 +58,8 @@ TEST(ChoiceFront, IsThatOfAllCombinations) {
     const std::vector<ChoicePoint> all = all_points(groups);
     std::set<std::pair<double, double>> expected;
     for (const ChoicePoint& point : all) {
-      const bool beaten = std::any_of(all.begin(), all.end(), [&](const ChoicePoint& other) {
-        return beats(other, point);
-      });
+      const bool beaten = std::any_of(
+          all.begin(), all.end(), [&](const ChoicePoint& other) { return beats(other, point); });
       if (!beaten) expected.emplace(point.cost, point.effect);
     }
     std::set<std::pair<double, double>> found;
@@ -127,8 +126,8 @@ TEST(CheapestPassing, FindsTheThreshold) {
 
 TEST(CheapestPassing, StopsAtTheResolution) {
   const auto points = points_of(hundred_costs());
-  const auto found = cheapest_passing(
-      points, 0.2, [](std::size_t i) -> std::optional<bool> { return i >= 50; });
+  const auto found =
+      cheapest_passing(points, 0.2, [](std::size_t i) -> std::optional<bool> { return i >= 50; });
   ASSERT_TRUE(found);
   EXPECT_GE(*found, 50U);
   EXPECT_LE(points[*found].cost, points[50].cost * 1.2);
@@ -157,9 +156,9 @@ TEST(CheapestPassing, KeepsWhatPassedWhenTimeIsUp) {
 }
 
 TEST(CheapestPassing, TakesTheOnlyPoint) {
-  EXPECT_EQ(cheapest_passing(points_of({1}), 0.01,
-                             [](std::size_t) { return std::optional<bool>(true); }),
-            0U);
+  EXPECT_EQ(
+      cheapest_passing(points_of({1}), 0.01, [](std::size_t) { return std::optional<bool>(true); }),
+      0U);
 }
 
 }  // namespace

@@ -32,9 +32,6 @@ class RecipeMixer {
   /// Takes only those groups; all others stay float.
   void keep(std::vector<LayerGroup> groups) { groups_ = std::move(groups); }
 
-  /// The quantizers of the model where all groups have that format: all off for float.
-  const Placement& placement(std::size_t format) const { return placements_[format]; }
-
   /// What each quantizer is by these choices. The specs of those that are off mean nothing.
   Placement placement(const FormatChoices& choices) const;
 
