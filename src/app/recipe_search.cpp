@@ -190,6 +190,7 @@ void RecipeSearch::look_for_mix() {
         std::find_if(outcome_.tried.begin(), outcome_.tried.end(),
                      [&](const TriedRecipe& tried) { return tried.choices == choices; });
     if (known != outcome_.tried.end()) return known->meets_goals;
+    if (const std::optional<bool> outcome = implied(points[i].effect)) return outcome;
     if (is_out_of_time()) return std::nullopt;
     const Candidate mix = candidate(cat("mix ", ++mixes), choices);
     try_recipe(mix, choices);
@@ -197,6 +198,18 @@ void RecipeSearch::look_for_mix() {
     return outcome_.tried.back().meets_goals;
   });
   if (outcome_.ran_out_of_time) log::warn("the time budget is spent: no more recipes are tried");
+}
+
+std::optional<bool> RecipeSearch::implied(double squared_changes) const {
+  const double changes = std::sqrt(squared_changes);
+  bool by_worse = false;
+  bool by_better = false;
+  for (const TriedRecipe& tried : outcome_.tried) {
+    by_worse |= tried.meets_goals && tried.expected_changes >= changes;
+    by_better |= !tried.meets_goals && tried.expected_changes <= changes;
+  }
+  if (by_worse == by_better) return std::nullopt;
+  return by_worse;
 }
 
 void RecipeSearch::choose_found() {

@@ -19,9 +19,10 @@ struct TriedRecipe {
   Candidate candidate;
   std::optional<FormatChoices> choices = {};  ///< nothing: a recipe that was only measured beside
   std::optional<Trial> searched = {};         ///< likewise
-  double expected_changes = 0;                ///< share of decisions, by the additive model
-  double cost = 0;                            ///< measured; see cost_of()
-  bool meets_goals = false;                   ///< on the search data
+  /// Share of decisions, by the additive model, which may exceed 1.
+  double expected_changes = 0;
+  double cost = 0;           ///< measured; see cost_of()
+  bool meets_goals = false;  ///< on the search data
   std::optional<Trial> held_out = {};
 };
 
@@ -70,6 +71,11 @@ class RecipeSearch {
   void measure_held_out();
 
   double changes_of(const FormatChoices& choices) const;
+
+  /// Whether a mix that is expected to change so many decisions meets the goals, as far as others
+  /// tell that change more and meet them or change less and don't; nothing: they don't tell, or
+  /// contradict each other.
+  std::optional<bool> implied(double squared_changes) const;
   void try_recipe(const Candidate& candidate, const FormatChoices& choices);
   std::vector<std::vector<ChoiceValue>> choice_values() const;
 

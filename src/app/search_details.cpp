@@ -55,7 +55,7 @@ Json tried_json(const TriedRecipe& tried, const RecipeMixer& mixer, bool is_foun
                {"size_bytes", trial.quantized.model.size_bytes}};
   if (tried.choices) {
     json["formats"] = counts_json(*tried.choices, mixer);
-    json["expected_changes"] = tried.expected_changes;
+    json["expected_changes"] = std::min(1.0, tried.expected_changes);
     json["meets_goals"] = tried.meets_goals;
     json["search"] = metrics_json(*tried.searched);
   }

@@ -66,8 +66,11 @@ class Search(CliTest):
 
     def test_mixes_are_the_best_of_all(self):
         """Every mix that was tried is undominated among all mixes of the image tower, by what was measured of groups."""
-        result, _ = self.search(*self.data, "--goal", "acc5 drop <= 6", *self.formats, "--component", "image", "--require-certain")
-        details = result["details"]["search"]
+        write_cifar(self.cifar, labels=[i % 9 for i in range(90)], seed=5, name="train.bin")
+        process = clipq("search", self.path, "--task", "linear_probe", *self.data[:2], "--goal", "lp_acc1 drop <= 1", *self.formats,
+                        "-o", self.found, "--json")
+        self.assertIn(process.returncode, (0, 4), process.stderr)  # the held-out data may tell another story
+        details = json.loads(process.stdout)["results"][0]["details"]["search"]
         groups = details["groups"]
         self.assertEqual(len(groups), 6)
         formats = details["formats"]
@@ -82,6 +85,7 @@ class Search(CliTest):
         self.assertTrue(mixes)
         for mix in mixes:
             effect = mix["expected_changes"] ** 2
+            self.assertLess(effect, 1)
             cost = mix["size_bytes"] - rest
             cheaper = [own for own in sums if own[0] < cost - 4096]  # the recipes in the archives differ in length
             self.assertTrue(all(own[1] >= effect * (1 - 1e-9) for own in cheaper))
@@ -90,7 +94,7 @@ class Search(CliTest):
         found, = (each for each in details["tried"] if each["found"])
         self.assertEqual(found["size_bytes"], min(each["size_bytes"] for each in passing))
         for each in details["tried"]:
-            self.assertEqual(each["meets_goals"], 100 * -each["search"]["acc5"]["low"] <= 6 + 1e-9)
+            self.assertEqual(each["meets_goals"], 100 * -each["search"]["lp_acc1"]["difference"] <= 1 + 1e-9)
 
     def test_the_data_are_divided_by_content(self):
         first, recipe = self.search(*self.data, *self.goal, *self.formats)
