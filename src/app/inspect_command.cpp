@@ -188,6 +188,14 @@ std::string range_text(const QuantizerRecord& record) {
              range.count > 1 ? cat(" of ", range.count, " scales") : "");
 }
 
+/// "12.5 (1.6 %)": the ratio, and the share of outliers where there are any.
+std::string outliers_text(const std::optional<OutlierSummary>& outliers) {
+  if (!outliers) return "";
+  const std::string share =
+      outliers->share > 0 ? cat(" (", fixed(100 * outliers->share, 1), " %)") : "";
+  return cat(fixed(outliers->ratio, 1), share);
+}
+
 /// Every enabled quantizer with its range and how well it fits, and the number of disabled ones.
 std::string quantizer_table(const Quantization& quantization) {
   Table table({{"quantizer"},
@@ -195,7 +203,9 @@ std::string quantizer_table(const Quantization& quantization) {
                {"range"},
                {"clipped %", Align::kRight},
                {"SQNR dB", Align::kRight},
-               {"output cosine", Align::kRight}});
+               {"output cosine", Align::kRight},
+               {"outlier tokens", Align::kRight},
+               {"outlier channels", Align::kRight}});
   std::int64_t off = 0;
   for (const QuantizerRecord& record : quantization.quantizers) {
     if (!record.placed.enabled) {
@@ -207,15 +217,20 @@ std::string quantizer_table(const Quantization& quantization) {
     table.add_row({record.placed.name(), record.placed.spec.describe(), range_text(record),
                    diagnosis ? fixed(100 * diagnosis->clipped, 3) : "",
                    diagnosis ? fixed(diagnosis->sqnr_db, 1) : "",
-                   has_cosine ? fixed(*diagnosis->output_cosine, 6) : ""});
+                   has_cosine ? fixed(*diagnosis->output_cosine, 6) : "",
+                   diagnosis ? outliers_text(diagnosis->tokens) : "",
+                   diagnosis ? outliers_text(diagnosis->channels) : ""});
   }
-  return cat(
-      table.text(), off, " more quantizers are off\n",
-      "clipped: share of values outside the range; SQNR: signal to quantization noise;\n"
-      "output cosine: of the layer's output to the float layer's. Activations and outputs:\n",
-      quantization.calibration
-          ? "on sampled tokens of the calibration data\n"
-          : "not measured; pass --calib-data to clipq quantize to measure them\n");
+  return cat(table.text(), off, " more quantizers are off\n",
+             "clipped: share of values outside the range; SQNR: signal to quantization noise;\n"
+             "output cosine: of the layer's output to the float layer's;\n"
+             "outlier tokens, channels: the largest magnitude of one over the median of all, and "
+             "the share\n"
+             "of those beyond ",
+             short_number(kOutlierRatio), " times the median. Activations and outputs:\n",
+             quantization.calibration
+                 ? "on sampled tokens of the calibration data\n"
+                 : "not measured; pass --calib-data to clipq quantize to measure them\n");
 }
 
 void describe_artifact(OpenedModel& opened, Inspection& out) {

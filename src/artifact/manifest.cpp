@@ -13,6 +13,13 @@ namespace {
 constexpr const char* kSchema = "clipq.artifact/1";
 constexpr const char* kSeal = "manifest_sha256";
 
+std::optional<OutlierSummary> outliers_from_json(const Json& json, const char* key,
+                                                 const std::string& where) {
+  if (!json.contains(key)) return std::nullopt;
+  return OutlierSummary{json_value(json[key], "ratio", 0.0, where),
+                        json_value(json[key], "share", 0.0, where)};
+}
+
 Json to_json(const QuantizerRecord& record) {
   Json json = {{"name", record.placed.name()}, {"enabled", record.placed.enabled}};
   if (!record.placed.enabled) return json;
@@ -28,6 +35,8 @@ Json to_json(const QuantizerRecord& record) {
     json["clipped"] = record.diagnosis->clipped;
     json["sqnr_db"] = record.diagnosis->sqnr_db;
     if (record.diagnosis->output_cosine) json["output_cosine"] = *record.diagnosis->output_cosine;
+    if (record.diagnosis->tokens) json["tokens"] = clipq::to_json(*record.diagnosis->tokens);
+    if (record.diagnosis->channels) json["channels"] = clipq::to_json(*record.diagnosis->channels);
   }
   return json;
 }
@@ -54,7 +63,10 @@ QuantizerRecord record_from_json(const Json& json, const std::string& where) {
   }
   if (json.contains("sqnr_db")) {
     record.diagnosis = {json_value(json, "clipped", 0.0, where),
-                        json_value(json, "sqnr_db", 0.0, where), std::nullopt};
+                        json_value(json, "sqnr_db", 0.0, where),
+                        {},
+                        outliers_from_json(json, "tokens", where),
+                        outliers_from_json(json, "channels", where)};
     if (json.contains("output_cosine")) {
       record.diagnosis->output_cosine = json_value(json, "output_cosine", 0.0, where);
     }

@@ -44,6 +44,8 @@ Json row_json(const QuantizerRecord& record) {
   row["clipped"] = record.diagnosis->clipped;
   row["sqnr_db"] = record.diagnosis->sqnr_db;
   if (record.diagnosis->output_cosine) row["output_cosine"] = *record.diagnosis->output_cosine;
+  if (record.diagnosis->tokens) row["tokens"] = to_json(*record.diagnosis->tokens);
+  if (record.diagnosis->channels) row["channels"] = to_json(*record.diagnosis->channels);
   return row;
 }
 

@@ -14,8 +14,8 @@ namespace clipq {
 /// out.
 Json weight_histograms(ClipModel base, ClipModel model);
 
-/// [{"name", "what", "range", "clipped", "sqnr_db", "output_cosine"}, …] of the quantizers that are
-/// on; what isn't known is absent, so is a range that is taken at run time.
+/// [{"name", "what", "range", "clipped", "sqnr_db", "output_cosine", "tokens", "channels"}, …] of
+/// the quantizers that are on; what isn't known is absent, so is a range that is taken at run time.
 Json quantizer_rows(const Quantization& quantization);
 
 /// The range that each block's GELU output is quantized with: [low, high], or null where it isn't

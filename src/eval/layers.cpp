@@ -7,33 +7,61 @@
 #include "clipq/core/progress.h"
 #include "clipq/core/strings.h"
 #include "clipq/model/finite.h"
-#include "counted_linear.h"
 #include "labelled_prompts.h"
 #include "layer_details.h"
+#include "outlier_count.h"
 #include "texts_of_items.h"
 #include "value_histogram.h"
+#include "watched_linear.h"
 
 namespace clipq {
 namespace {
 
-using Histograms = std::vector<std::shared_ptr<Histogram>>;
+/// What is looked at on the way of a tower's items through its layers.
+struct Watched {
+  std::vector<std::shared_ptr<Histogram>> activations;  ///< what each MLP's activation returns
+  std::vector<std::pair<std::string, std::shared_ptr<OutlierCount>>> inputs;  ///< by linear layer
+  std::vector<OutlierCount> blocks;                                           ///< their outputs
+};
 
-/// Puts a counter before each layer of a tower that is given what an activation returns.
-Histograms count_activations(ClipModel& model, Tower tower) {
-  Histograms histograms;
+/// Puts a watcher before each of a tower's linear layers.
+Watched watch(ClipModel& model, Tower tower) {
+  Watched watched;
+  watched.blocks.resize(static_cast<std::size_t>(model.tower(tower).config().layers));
   const ModelParts parts = parts_of(model);
   for (const LinearPart& part : parts.linears) {
-    if (part.tower != tower || !part.follows_activation) continue;
-    histograms.push_back(std::make_shared<Histogram>());
-    *part.layer = std::make_shared<CountedLinear>(*part.layer, histograms.back());
+    if (part.tower != tower) continue;
+    const auto outliers = std::make_shared<OutlierCount>();
+    watched.inputs.emplace_back(part.name, outliers);
+    std::shared_ptr<Histogram> histogram;
+    if (part.follows_activation) {
+      histogram = watched.activations.emplace_back(std::make_shared<Histogram>());
+    }
+    *part.layer =
+        std::make_shared<WatchedLinear>(*part.layer, [outliers, histogram](const at::Tensor& x) {
+          outliers->add(x);
+          if (histogram) histogram->add(x);
+        });
   }
-  return histograms;
+  return watched;
 }
 
-Json gelu_json(const Histograms& histograms) {
+Json gelu_json(const Watched& watched) {
   Json json = Json::array();
-  for (const auto& histogram : histograms) json.push_back(histogram_json(*histogram));
+  for (const auto& histogram : watched.activations) json.push_back(histogram_json(*histogram));
   return json;
+}
+
+Json outliers_json(const Watched& watched) {
+  Json blocks = Json::array();
+  for (const OutlierCount& block : watched.blocks) blocks.push_back(block.json());
+  Json inputs = Json::array();
+  for (const auto& [name, outliers] : watched.inputs) {
+    if (outliers->items() == 0) continue;  // it comes after the blocks
+    Json& json = inputs.emplace_back(outliers->json());
+    json["name"] = name;
+  }
+  return {{"blocks", std::move(blocks)}, {"inputs", std::move(inputs)}};
 }
 
 /// Runs all models block by block on one image or text after the other, so that no model's numbers
@@ -50,7 +78,7 @@ class LayerPass {
       }
     }
     for (const Tower tower : kTowers) {
-      if (includes(towers, tower)) gelu_[tower] = count_activations(models_.front(), tower);
+      if (includes(towers, tower)) watched_[tower] = watch(models_.front(), tower);
     }
   }
 
@@ -70,7 +98,7 @@ class LayerPass {
         require_finite(
             outputs.back(), model, Tower::kImage, pixels, places_[i],
             [&](std::int64_t /*row*/) { return input.source.dataset.item_name(items[done]); });
-        if (i == 0) base = outputs;
+        if (i == 0) base = first_outputs(Tower::kImage, outputs);
         drift_[Tower::kImage][i].add(base, outputs);
       }
     }
@@ -87,7 +115,7 @@ class LayerPass {
         BlockOutputs outputs = model.text->block_outputs(cut);
         require_finite(outputs.back(), model, Tower::kText, cut, places_[i],
                        [&](std::int64_t /*row*/) { return cat("the text \"", text, "\""); });
-        if (i == 0) base = outputs;
+        if (i == 0) base = first_outputs(Tower::kText, outputs);
         drift_[Tower::kText][i].add(base, outputs);
       }
       progress.advance();
@@ -98,13 +126,20 @@ class LayerPass {
   const std::vector<BlockDrift>& drift(Tower tower) const { return drift_.at(tower); }
 
   /// Of the first model.
-  const Histograms& gelu(Tower tower) const { return gelu_.at(tower); }
+  const Watched& watched(Tower tower) const { return watched_.at(tower); }
 
  private:
+  /// Counts the outliers of the first model's outputs, which it returns.
+  const BlockOutputs& first_outputs(Tower tower, const BlockOutputs& outputs) {
+    std::vector<OutlierCount>& blocks = watched_.at(tower).blocks;
+    for (std::size_t i = 0; i < blocks.size(); ++i) blocks[i].add(outputs[i]);
+    return outputs;
+  }
+
   std::vector<ClipModel> models_;
   std::vector<std::string> places_;  ///< what messages call them
   std::map<Tower, std::vector<BlockDrift>> drift_;
-  std::map<Tower, Histograms> gelu_;
+  std::map<Tower, Watched> watched_;
 };
 
 void add_depth(Measurement& measurement, Tower tower, const BlockDrift& drift) {
@@ -162,9 +197,14 @@ TaskReport measure(const TaskInput& input) {
     measurement.details["quantizers"] = quantizer_rows(*quantization);
     measurement.details["gelu_ranges"] = gelu_ranges(*quantization, *models[i].model);
   }
-  Json& gelu = report.models.front().details["gelu"];
-  gelu["image"] = has_images ? gelu_json(pass.gelu(Tower::kImage)) : Json::array();
-  gelu["text"] = texts.empty() ? Json::array() : gelu_json(pass.gelu(Tower::kText));
+  Json& details = report.models.front().details;
+  const auto add_watched = [&](Tower tower, bool has_items) {
+    const char* name = name_of(tower);
+    details["gelu"][name] = has_items ? gelu_json(pass.watched(tower)) : Json::array();
+    if (has_items) details["outliers"][name] = outliers_json(pass.watched(tower));
+  };
+  add_watched(Tower::kImage, has_images);
+  add_watched(Tower::kText, !texts.empty());
   return report;
 }
 

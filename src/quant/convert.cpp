@@ -155,7 +155,10 @@ class Converter {
     const auto weight = diagnoses_.find({name, Role::kWeight});
     if (weight != diagnoses_.end()) weight->second.output_cosine = cosine;
     if (quantized.input()) {
-      note({name, Role::kInput}, diagnose(rows, *quantized.input()), cosine);
+      Diagnosis diagnosis = diagnose(rows, *quantized.input());
+      diagnosis.tokens = outlier_tokens(rows).summary();
+      diagnosis.channels = outlier_channels(rows).summary();
+      note({name, Role::kInput}, diagnosis, cosine);
     }
   }
 

@@ -22,9 +22,9 @@ struct Fit {
 
   Diagnosis diagnosis() const {
     const double share = values == 0 ? 0 : clipped / static_cast<double>(values);
-    if (noise == 0) return {share, kLargestSqnr, std::nullopt};
+    if (noise == 0) return {share, kLargestSqnr, {}, {}, {}};
     const double sqnr = signal == 0 ? 0 : 10 * std::log10(signal / noise);
-    return {share, std::min(kLargestSqnr, sqnr), std::nullopt};
+    return {share, std::min(kLargestSqnr, sqnr), {}, {}, {}};
   }
 };
 

@@ -84,11 +84,17 @@ def layered(index):
     details = {"depth": {"image": depth, "text": depth}, "weights": [histogram(-1, 1, name=name) for name in LAYERS]}
     if index == 0:
         details["gelu"] = {"image": [histogram(-0.2, 8)] * BLOCKS, "text": [histogram(-0.2, 9)] * BLOCKS}
+        places = {"ratio": 20.5, "share": 1.0, "places": [{"index": 5, "share": 1.0}, {"index": 9, "share": 0.25}]}
+        none = {"ratio": 2.5, "share": 0.0, "places": []}
+        rows = [{"tokens": none, "channels": none}, *[{"tokens": places, "channels": none}] * (BLOCKS - 1)]
+        inputs = [{"name": name, "tokens": none, "channels": none if i else places} for i, name in enumerate(LAYERS)]
+        details["outliers"] = {"image": {"blocks": rows, "inputs": inputs}, "text": {"blocks": rows[:1] * BLOCKS, "inputs": inputs[1:]}}
     else:
         details["gelu_ranges"] = {"image": [[-0.2, 6.0], None, [-0.2, 7.0]], "text": [None] * BLOCKS}
         details["quantizers"] = [{"name": f"{name}.weight_quantizer", "what": f"8 bit {AWKWARD}", "range": [-1.0, 1.0], "scales": 4,
                                   "clipped": 0.001, "sqnr_db": 40.0 - i, "output_cosine": 0.9999} for i, name in enumerate(LAYERS)]
-        details["quantizers"].append({"name": f"{LAYERS[0]}.input_quantizer", "what": "8 bit per-token"})
+        details["quantizers"].append({"name": f"{LAYERS[0]}.input_quantizer", "what": "8 bit per-token", "clipped": 0.0, "sqnr_db": 41.0,
+                                       "tokens": {"ratio": 12.25, "share": 0.02}, "channels": {"ratio": 3.5, "share": 0.0}})
     return result(index, "layers", data=data("mscoco_captions", 8), metrics={"image_block_cosine_min": 0.99}, details=details)
 
 

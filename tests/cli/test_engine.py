@@ -1,6 +1,7 @@
 """The quantization engine: all recipes in stock PyTorch, hard twins, diagnosis, dry runs, calibrations cut and continued."""
 import json
 import pathlib
+import re
 import signal
 import subprocess
 import sys
@@ -9,7 +10,7 @@ import unittest
 
 import torch
 
-from support import CLIPQ, CliTest, clipq, pixels, tokens, worst_cosine
+from support import CLIPQ, CliTest, clipq, pixels, tokens, worst_cosine, write_coco
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 DATA_FREE = ("int8-dynamic", "int8-weight-only", "fp8-weight-only", "fp16", "dq-clip")
@@ -55,6 +56,31 @@ class Engine(CliTest):
             self.assertLess(1 - worst[recipe, twin], 1.5 * (1 - worst[recipe, path]), worst)
         for recipe in ("dq-clip", "int8-static"):
             self.assertGreater(1 - worst[recipe, twin], 5 * (1 - worst[recipe, path]), worst)
+
+    def test_hard_twin_with_outlier_tokens(self):
+        path, float_model = self.checkpoint()
+        images, twin = write_coco(self.folder / "learned", count=60), self.folder / "twin.pt"
+        command = [sys.executable, ROOT / "scripts/make_hard_twin.py", path, "-o", twin, "--outlier-tokens", "2", "--images", images]
+        made = subprocess.run([*command, "--share", "0"], capture_output=True, text=True, check=False)
+        self.assertEqual(made.returncode, 0, made.stdout + made.stderr)
+        positions = [int(each) for each in re.search(r"positions (\d+), (\d+) ", made.stdout).groups()]
+        original, hard = (torch.jit.load(str(each)).state_dict() for each in (path, twin))
+        changed = {name for name in hard if not torch.equal(original[name], hard[name])}
+        self.assertEqual(changed, {f"visual.transformer.resblocks.1.mlp.{name}" for name in ("c_fc.weight", "c_fc.bias", "c_proj.weight")})
+
+        artifact = self.quantize(twin, "int8-static")
+        text = self.ok("inspect", artifact)
+        self.assertRegex(text, r"visual\S*resblocks.1.mlp.c_proj.input_quantizer .*\d\d\.\d \(\d+\.\d %\)")
+        coco = write_coco(self.folder / "shown", count=8, seed=9)
+        result = json.loads(self.ok("eval", twin, "--task", "layers", "--data", f"images:{coco}", "--json"))["results"][0]
+        blocks = result["details"]["outliers"]["image"]["blocks"]
+        self.assertEqual(blocks[0]["tokens"]["places"], [])
+        self.assertEqual(sorted(place["index"] for place in blocks[1]["tokens"]["places"] if place["share"] > 0.9), positions)
+
+        many = subprocess.run([*command, "--outlier-tokens", "17"], capture_output=True, text=True, check=False)
+        self.assertRegex(many.stderr, "make_hard_twin: .*: an image has 16 patches, too few for 17 outlier tokens")
+        missing = subprocess.run(command[:-2], capture_output=True, text=True, check=False)
+        self.assertRegex(missing.stderr, "--outlier-tokens needs --images FOLDER")
 
     def test_dry_run_knows_the_size(self):
         path, _ = self.checkpoint()

@@ -9,7 +9,7 @@ import unittest
 import numpy as np
 import torch
 from PIL import Image
-from support import CliTest, write_cifar, write_coco
+from support import CliTest, export, write_cifar, write_coco
 
 MEAN = np.array([0.48145466, 0.4578275, 0.40821073], np.float32)
 STD = np.array([0.26862954, 0.26130258, 0.27577711], np.float32)
@@ -46,6 +46,17 @@ def traced(model, pixels):
     with torch.no_grad():
         model.encode_image(pixels)
     return outputs, gelu
+
+
+def outliers(values, axis):
+    """What layers says of the tokens (axis 2 is reduced) or the channels (axis 1) of values [items, tokens, channels]."""
+    peaks = values.abs().amax(axis)
+    ratios = torch.stack([row / row[row > 0].median() for row in peaks])
+    beyond = ratios > 8
+    counts = beyond.sum(0)
+    places = sorted((-count, index) for index, count in enumerate(counts.tolist()) if count)[:8]
+    return {"ratio": ratios.amax(1).mean().item(), "share": beyond.any(1).double().mean().item(),
+            "places": [{"index": index, "share": -count / len(values)} for count, index in places]}
 
 
 class Layers(CliTest):
@@ -99,6 +110,32 @@ class Layers(CliTest):
             counts, _ = np.histogram(np.asarray(expected.detach() if torch.is_tensor(expected) else expected), 97, (-amax, amax))
             self.assertLess(np.abs(counts - found["counts"]).sum(), 20)  # values on an edge
         self.assertEqual(len(weights[0]["counts"]), 97)
+
+    def test_outlier_tokens_and_channels_are_those_of_pytorch(self):
+        block = self.model.visual.transformer.resblocks[0]
+        with torch.no_grad():  # one token of every image, and a channel
+            self.model.visual.positional_embedding[5, 70] += 50
+            self.model.visual.ln_pre.weight[70], block.mlp.c_proj.weight[:, 9], block.mlp.c_fc.bias[9] = 20, 0, 40
+            block.mlp.c_proj.weight[70, 9] = 0.1
+        path = self.folder / "outliers.pt"
+        export(self.model, path)
+        base, other = self.layers(path, self.quantized())
+        outputs, gelu = traced(copy.deepcopy(self.model), pixels_of(self.cifar))
+        tower = base["details"]["outliers"]["image"]
+        found = [each["tokens"] for each in tower["blocks"]] + [each["channels"] for each in tower["blocks"]]
+        expected = [outliers(each, 2) for each in outputs] + [outliers(each, 1) for each in outputs]
+        names = [each["name"] for each in tower["inputs"]]
+        self.assertEqual(names[:3], ["visual.conv1", *(f"visual.transformer.resblocks.0.attn.{name}" for name in ("in_proj", "out_proj"))])
+        for i, values in enumerate(gelu):
+            row = tower["inputs"][names.index(f"visual.transformer.resblocks.{i}.mlp.c_proj")]
+            found += [row["tokens"], row["channels"]]
+            expected += [outliers(values, 2), outliers(values, 1)]
+        for ours, theirs in zip(found, expected, strict=True):
+            self.assertAlmostEqual(ours["ratio"], theirs["ratio"], delta=1e-4 * theirs["ratio"])
+            self.assertEqual((ours["share"], ours["places"]), (theirs["share"], theirs["places"]))
+        self.assertEqual(found[0]["places"], [{"index": 5, "share": 1.0}])
+        self.assertEqual(base["details"]["outliers"]["text"]["blocks"][0]["tokens"]["places"], [])
+        self.assertNotIn("outliers", other["details"])
 
     def test_quantizers_and_ranges_are_the_manifests(self):
         coco = write_coco(self.folder / "coco", count=8)

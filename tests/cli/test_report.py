@@ -140,6 +140,13 @@ class ReportPage(ReportTest):
         self.assertIn("resblocks.2", rows.first.text_content())
         page.get_by_role("button", name="SQNR dB").click()
         self.assertIn("at run time", rows.first.text_content())
+        page.get_by_role("button", name="Largest token").click()
+        page.get_by_role("button", name="Largest token").click()
+        self.assertIn("12.3×2.0 % outliers", rows.first.text_content())
+        outliers = page.locator("#outliers tbody tr")
+        self.assertEqual(outliers.count(), BLOCKS)
+        self.assertEqual(outliers.first.text_content(), "after block 220.5×, at 5 in 100 %, 9 in 25 %2.5×")
+        self.assertIn("Text tower: no outliers.", page.locator("#outliers").text_content())
         page.locator("#gelu select").select_option(index=1)
         self.assertIn("No static range here", page.locator("#gelu .about").last.text_content())
         page.locator("#depth select").select_option(index=1)
@@ -167,7 +174,7 @@ class ReportPage(ReportTest):
     def test_what_is_missing_says_how_to_get_it(self):
         page = self.open(self.report(classified(0), classified(1)))
         for section, command in (("headline", "clipq bench"), ("depth", "--task layers"), ("weights", "--task layers"),
-                                 ("gelu", "--task layers"), ("quantizers", "--task layers"), ("similarity", "--task drift"),
+                                 ("gelu", "--task layers"), ("quantizers", "--task layers"), ("outliers", "--task layers"), ("similarity", "--task drift"),
                                  ("retrieval", "--task drift"), ("index", "--task index_compatibility"),
                                  ("sensitivity", "clipq sensitivity base.pt "), ("search", "clipq search base.pt ")):
             self.assertIn(command, page.locator(f"#{section} .absent").first.text_content(), section)

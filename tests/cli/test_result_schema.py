@@ -156,6 +156,8 @@ BROKEN = [
     ("layers", ("details", "depth", "image", "sqnr_db", 0), 201), ("layers", ("details", "depth", "image", "cosine"), [None]),
     ("layers", ("details", "weights", 0, "counts"), [1]), ("layers", ("details", "weights", 0, "name"), ABSENT),
     ("layers", ("details", "gelu_ranges"), ABSENT), ("layers", ("details", "gelu_ranges", "image", 0), [1]),
+    ("layers", ("details", "outliers"), {"image": {"blocks": []}}), ("layers", ("details", "outliers"), {"visual": {}}),
+    ("layers", ("details", "quantizers", 0, "tokens"), {"ratio": 9.5, "share": 0.1}),
     ("layers", ("details", "quantizers", 0, "what"), 8), ("layers", ("details", "quantizers", 0, "scales"), ABSENT),
     ("sensitivity", ("model", "mode"), "simulate"), ("sensitivity", ("metrics", "acc2"), 0.5), ("sensitivity", ("details",), ABSENT),
     ("sensitivity", (*SENSITIVITY, "task"), "drift"), ("sensitivity", (*SENSITIVITY, "groups"), []),
@@ -241,7 +243,7 @@ class ResultSchema(CliTest):
     def test_has_the_tasks_of_the_program(self):
         listed = [each["name"] for each in json.loads(self.ok("list", "tasks", "--json"))["tasks"]]
         tasks = SCHEMA["$defs"]["result"]["properties"]["task"]["enum"]
-        self.assertCountEqual([*listed, "bench", "sensitivity"], tasks)
+        self.assertCountEqual([*listed, "bench", "sensitivity", "search"], tasks)
         self.assertEqual({result["task"] for result in self.results()}, set(tasks))
         for task in tasks:
             self.assertIn(task, SCHEMA["$defs"])

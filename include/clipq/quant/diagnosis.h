@@ -5,15 +5,18 @@
 #include <optional>
 
 #include "clipq/numerics/activation_quantizer.h"
+#include "clipq/numerics/outliers.h"
 
 namespace clipq {
 
 /// How well one quantizer fits the values that it met.
 struct Diagnosis {
-  double clipped = 0;                   ///< share of values beyond the range, in [0, 1]
-  double sqnr_db = 0;                   ///< 10 log10(sum x^2 / sum (x - Q(x))^2), at most 200
-  std::optional<double> output_cosine;  ///< of its layer's output to the float layer's, the mean
-                                        ///< over sampled rows
+  double clipped = 0;                      ///< share of values beyond the range, in [0, 1]
+  double sqnr_db = 0;                      ///< 10 log10(sum x^2 / sum (x - Q(x))^2), at most 200
+  std::optional<double> output_cosine;     ///< of its layer's output to the float layer's, the mean
+                                           ///< over sampled rows
+  std::optional<OutlierSummary> tokens;    ///< of a linear layer's input, on sampled rows
+  std::optional<OutlierSummary> channels;  ///< the same of its channels
 };
 
 /// The least and greatest value that codes can stand for, for every scale.

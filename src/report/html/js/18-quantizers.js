@@ -1,3 +1,11 @@
+const outlierColumn = (title, side) => ({
+  title,
+  value: (row) => (row[side] ? row[side].ratio : -Infinity),
+  number: true,
+  cell: (row) => (row[side] ? fixed(row[side].ratio, 1) + "×" : "–"),
+  sub: (row) => (row[side] && row[side].share > 0 ? `${percent(row[side].share, 1)} outliers` : null),
+});
+
 const quantizerColumns = [
   {title: "Quantizer", value: (row) => row.name, cell: (row) => el("span", {class: "mono"}, data(row.name))},
   {title: "Description", value: (row) => row.what, cell: (row) => data(row.what)},
@@ -26,6 +34,8 @@ const quantizerColumns = [
     number: true,
     cell: (row) => fixed(row.output_cosine, 6),
   },
+  outlierColumn("Largest token", "tokens"),
+  outlierColumn("Largest channel", "channels"),
 ];
 
 function sortedRows(rows, column, descending) {

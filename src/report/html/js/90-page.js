@@ -37,6 +37,7 @@ const sections = {
   index: showIndex,
   weights: showWeights,
   gelu: showGelu,
+  outliers: showOutliers,
   quantizers: showQuantizers,
   figures: showFigures,
   measured: showMeasured,
