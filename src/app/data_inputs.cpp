@@ -4,6 +4,31 @@
 #include "clipq/core/strings.h"
 
 namespace clipq {
+namespace {
+
+/// The value of an option; null for those that files or data tell better, and for choices.
+struct OptionValue {
+  const TaskOptions& options;
+
+  Json operator()(const FlagOption& kind) const { return options.*kind.member; }
+  Json operator()(const CountOption& kind) const { return options.*kind.member; }
+  Json operator()(const CountsOption& kind) const { return options.*kind.member; }
+  Json operator()(const NumberOption& kind) const { return options.*kind.member; }
+  Json operator()(const NamesOption& kind) const { return options.*kind.member; }
+  Json operator()(const TextOption& /*kind*/) const { return nullptr; }
+  Json operator()(const FileOption& /*kind*/) const { return nullptr; }
+  Json operator()(const ChoiceOption& /*kind*/) const { return nullptr; }
+};
+
+}  // namespace
+
+Json option_values(const Task& task, const TaskOptions& options) {
+  Json values = Json::object();
+  for (const TaskOption& option : task.options) {
+    values[option.name] = std::visit(OptionValue{options}, option.kind);
+  }
+  return values;
+}
 
 Json described(const Dataset& dataset, std::int64_t count) {
   return described(dataset, count, content_hash(dataset, count));

@@ -5,7 +5,7 @@
 
 #include "clipq/core/json.h"
 #include "clipq/data/content_hash.h"
-#include "clipq/eval/task_option.h"
+#include "clipq/eval/task.h"
 
 namespace clipq {
 
@@ -20,6 +20,9 @@ Json described(const Dataset& dataset, std::int64_t count, const ContentHash& co
 
 /// The digest of a file's bytes; empty without one.
 std::string digest_of_file(const std::filesystem::path& file);
+
+/// What a task's options of flags, numbers and names are, by their names.
+Json option_values(const Task& task, const TaskOptions& options);
 
 /// Adds the files that a task's texts are made from.
 void add_text_files(Json& json, const TaskOptions& options);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <utility>
 
 #include "clipq/core/error.h"
@@ -41,6 +42,16 @@ double seconds_of(const std::function<void()>& work) {
 
 }  // namespace
 
+Candidate mixed_candidate(const RecipeMixer& mixer, const std::string& name,
+                          const FormatChoices& choices) {
+  return {name, parse_recipe(mixer.recipe(name, choices), cat("recipe ", name))};
+}
+
+Candidate uniform_candidate(const RecipeMixer& mixer, std::size_t format) {
+  return mixed_candidate(mixer, cat("all ", mixer.formats()[format].name),
+                         FormatChoices(mixer.groups().size(), format));
+}
+
 RecipeSearch::RecipeSearch(const SearchCommandOptions& options, const OpenedModel& floating,
                            const RecipeMixer& mixer, const SearchData& data,
                            std::filesystem::path folder)
@@ -63,10 +74,6 @@ SearchOutcome RecipeSearch::run() {
   return std::move(outcome_);
 }
 
-Candidate RecipeSearch::candidate(const std::string& name, const FormatChoices& choices) const {
-  return {name, parse_recipe(mixer_.recipe(name, choices), cat("recipe ", name))};
-}
-
 bool RecipeSearch::is_float(const FormatChoices& choices) const {
   return std::all_of(choices.begin(), choices.end(),
                      [this](std::size_t format) { return !mixer_.formats()[format].recipe; });
@@ -80,17 +87,30 @@ bool RecipeSearch::is_out_of_time() {
 }
 
 void RecipeSearch::require_goal_metrics() const {
-  const std::vector<std::string> metrics = trials_.metrics(data_.search());
+  const Result floating = trials_.measure_float(data_.search());
+  std::vector<std::string> metrics;
+  for (const auto& [name, value] : floating.metrics) metrics.push_back(name);
   for (const DropGate& goal : options_.goals) {
-    if (std::find(metrics.begin(), metrics.end(), goal.metric) != metrics.end()) continue;
-    throw UsageError(cat("--goal ", goal_text(goal), ": ", options_.task, " has no metric ",
-                         goal.metric, suggestion(goal.metric, metrics),
-                         " Known: ", join(metrics, ", ")));
+    const std::string where = cat("--goal ", goal_text(goal), ": ");
+    const auto found = std::find(metrics.begin(), metrics.end(), goal.metric);
+    if (found == metrics.end()) {
+      throw UsageError(cat(where, options_.task, " has no metric ", goal.metric,
+                           suggestion(goal.metric, metrics), " Known: ", join(metrics, ", ")));
+    }
+    if (!std::isfinite(
+            floating.metrics[static_cast<std::size_t>(found - metrics.begin())].second)) {
+      throw UsageError(
+          cat(where, "the float model's ", goal.metric, " isn't defined on these data"));
+    }
+    if (options_.require_certain && floating.outcomes.count(goal.metric) == 0) {
+      throw UsageError(cat(where, goal.metric,
+                           " has no confidence interval, so that it can't be certain; drop "
+                           "--require-certain"));
+    }
   }
 }
 
 void RecipeSearch::measure_formats() {
-  const ImageSource source = data_.first_of_search(options_.sensitivity_items);
   for (std::size_t format = 0; format < mixer_.formats().size(); ++format) {
     const std::string& name = mixer_.formats()[format].name;
     if (mixer_.formats()[format].recipe) {
@@ -99,9 +119,9 @@ void RecipeSearch::measure_formats() {
         continue;
       }
       const FormatChoices everywhere(mixer_.groups().size(), format);
-      const Candidate all = candidate(cat("all ", name), everywhere);
-      seen_[format] =
-          format_sensitivity(trials_, all, mixer_.groups(), floating_, source, options_);
+      const Candidate all = uniform_candidate(mixer_, format);
+      seen_[format] = format_sensitivity(trials_, all, mixer_.groups(), floating_,
+                                         data_.sensitivity(), options_);
       try_recipe(all, everywhere);
     }
     outcome_.formats.push_back(format);
@@ -128,8 +148,7 @@ void RecipeSearch::value_choices() {
     const std::size_t known = was_measured || !mixer_.formats()[format].recipe
                                   ? format
                                   : outcome_.tried.front().choices->front();
-    everywhere.push_back(candidate(cat("all ", mixer_.formats()[known].name),
-                                   FormatChoices(mixer_.groups().size(), known)));
+    everywhere.push_back(uniform_candidate(mixer_, known));
   }
   const GroupCosts costs = group_costs(trials_, everywhere, mixer_, floating_, options_);
   rest_cost_ = costs.rest;
@@ -183,21 +202,36 @@ void RecipeSearch::look_for_mix() {
   }
   log::info(cat(points.size(), " mixes of formats are on the front of what they cost and change"));
   std::size_t mixes = 0;
-  cheapest_passing(points, kResolution, [&](std::size_t i) -> std::optional<bool> {
-    const FormatChoices& choices = points[i].choices;
-    if (is_float(choices)) return true;
-    const auto known =
-        std::find_if(outcome_.tried.begin(), outcome_.tried.end(),
-                     [&](const TriedRecipe& tried) { return tried.choices == choices; });
-    if (known != outcome_.tried.end()) return known->meets_goals;
-    if (const std::optional<bool> outcome = implied(points[i].effect)) return outcome;
-    if (is_out_of_time()) return std::nullopt;
-    const Candidate mix = candidate(cat("mix ", ++mixes), choices);
-    try_recipe(mix, choices);
+  const auto try_point = [&](const ChoicePoint& point) {
+    const Candidate mix = mixed_candidate(mixer_, cat("mix ", ++mixes), point.choices);
+    try_recipe(mix, point.choices);
+    outcome_.tried.back().is_mix = true;
     trials_.discard(mix);
     return outcome_.tried.back().meets_goals;
-  });
+  };
+  const auto passes = [&](std::size_t i) -> std::optional<bool> {
+    const ChoicePoint& point = points[i];
+    if (is_float(point.choices)) return true;
+    if (const TriedRecipe* known = tried_with(point.choices)) return known->meets_goals;
+    if (const std::optional<bool> outcome = implied(point.effect)) return outcome;
+    if (is_out_of_time()) return std::nullopt;
+    return try_point(point);
+  };
+  // What others imply isn't known until it has been tried.
+  for (;;) {
+    const std::optional<std::size_t> cheapest = cheapest_passing(points, kResolution, passes);
+    if (!cheapest || is_float(points[*cheapest].choices)) break;
+    if (tried_with(points[*cheapest].choices) != nullptr || is_out_of_time()) break;
+    try_point(points[*cheapest]);
+  }
   if (outcome_.ran_out_of_time) log::warn("the time budget is spent: no more recipes are tried");
+}
+
+const TriedRecipe* RecipeSearch::tried_with(const FormatChoices& choices) const {
+  const auto known =
+      std::find_if(outcome_.tried.begin(), outcome_.tried.end(),
+                   [&](const TriedRecipe& tried) { return tried.choices == choices; });
+  return known == outcome_.tried.end() ? nullptr : &*known;
 }
 
 std::optional<bool> RecipeSearch::implied(double squared_changes) const {
@@ -220,18 +254,33 @@ void RecipeSearch::choose_found() {
   }
 }
 
+Recipe RecipeSearch::found_recipe(const TriedRecipe& found) const {
+  const std::string name = options_.output.stem().string();
+  std::vector<std::string> goals;
+  for (const DropGate& goal : options_.goals) goals.push_back(goal_text(goal));
+  Json json = {{"name", name},
+               {"comment", cat("Found by clipq search for ", floating_.source.file, ": ",
+                               join(goals, ", "), " with the least ", name_of(options_.minimize))}};
+  for (const auto& [key, value] : found.candidate.recipe.json.items()) {
+    if (key != "name") json[key] = value;
+  }
+  return parse_recipe(json, cat("recipe ", name));
+}
+
 void RecipeSearch::measure_held_out() {
   std::vector<std::size_t> measured;
   for (std::size_t i = 0; i < outcome_.tried.size(); ++i) {
-    const bool is_mix = outcome_.tried[i].candidate.name.starts_with("mix ");
-    if (!is_mix || i == outcome_.found) measured.push_back(i);
+    if (!outcome_.tried[i].is_mix || i == outcome_.found) measured.push_back(i);
   }
   for (const std::string& recipe : options_.beside) {
     measured.push_back(outcome_.tried.size());
     outcome_.tried.push_back({.candidate = {recipe, load_recipe(recipe, {})}});
   }
   std::vector<Candidate> candidates;
-  for (const std::size_t i : measured) candidates.push_back(outcome_.tried[i].candidate);
+  for (const std::size_t i : measured) {
+    candidates.push_back(outcome_.tried[i].candidate);
+    if (i == outcome_.found) candidates.back().recipe = found_recipe(outcome_.tried[i]);
+  }
   log::info(cat("measuring ", candidates.size(), " recipes on the held-out data"));
   std::vector<Trial> trials = trials_.measure_held_out(candidates, data_.held_out());
   for (std::size_t i = 0; i < measured.size(); ++i) {
@@ -241,6 +290,7 @@ void RecipeSearch::measure_held_out() {
       tried.cost = cost_of(*tried.held_out, tried.candidate, floating_, options_);
   }
   if (outcome_.found) {
+    outcome_.recipe = found_recipe(outcome_.tried[*outcome_.found]).json;
     outcome_.verdicts = check_goals(*outcome_.tried[*outcome_.found].held_out, options_);
   }
 }

@@ -1,5 +1,6 @@
 #include "clipq/app/search_command.h"
 
+#include <algorithm>
 #include <array>
 #include <utility>
 
@@ -28,9 +29,11 @@ void check_search_options(const SearchCommandOptions& options) {
   require_no_onnx_folder(options.checkpoint);
   require_calibration_data(options, "search");
   if (options.goals.empty()) throw UsageError("search: --goal is missing");
-  require_writable_target(options.output);
+  require_artifact_target(options.output, options.checkpoint);
   if (!options.result.empty()) require_writable_target(options.result);
-  for (const std::string& recipe : options.beside) load_recipe(recipe, {});
+  if (options.result == options.output) {
+    throw UsageError("search: the recipe and the Result need different files");
+  }
   if (!options.held_out_data.empty()) return;
   if (options.held_out_captions.empty() && options.held_out_limit == 0) return;
   throw UsageError("search: --held-out-captions and --held-out-limit need --held-out-data");
@@ -47,41 +50,66 @@ std::vector<LayerFormat> load_formats(const SearchCommandOptions& options) {
   return formats;
 }
 
+/// What the formats and the recipes beside are calibrated on. Throws what quantizing by one of them
+/// would throw before it begins.
+Json planned_calibrations(const SearchCommandOptions& options, const OpenedModel& floating,
+                          const RecipeMixer& mixer) {
+  std::vector<Candidate> candidates;
+  for (std::size_t format = 0; format < mixer.formats().size(); ++format) {
+    if (mixer.formats()[format].recipe) candidates.push_back(uniform_candidate(mixer, format));
+  }
+  for (const std::string& recipe : options.beside) {
+    candidates.push_back({recipe, load_recipe(recipe, {})});
+  }
+  Json calibrations = Json::array();
+  for (const Candidate& candidate : candidates) {
+    const SearchPlan plan = search_plan(floating, candidate, options);
+    const Json fingerprint =
+        parse_json(calibration_fingerprint(plan.opened, plan.plan, plan.calibration), "");
+    calibrations.push_back({fingerprint.at("data"), fingerprint.at("batches")});
+  }
+  return calibrations;
+}
+
 /// All that the measurements of a search depend on.
 Json search_inputs(const SearchCommandOptions& options, const OpenedModel& floating,
                    const RecipeMixer& mixer, const SearchData& data) {
   const Environment environment = current_environment();
+  const Task& task = find_task(options.task, "--task");
+  const ModelOptions& model = options.model;
   Json texts;
   add_text_files(texts, options.task_options);
   Json formats = Json::array();
   for (const LayerFormat& format : mixer.formats()) {
     formats.push_back({format.name, format.recipe ? format.recipe->json : Json()});
   }
+  const auto of = [](const ImageSource& source) {
+    return described(source.dataset, source.count, source.content);
+  };
   Json inputs = {{"build of clipq", program_digest()},
                  {"LibTorch", environment.libtorch},
                  {"instruction set", environment.isa},
                  {"number of threads", environment.threads},
                  {"checkpoint", floating.source.sha256},
                  {"architecture", to_json(floating.model.config())},
-                 {"checkpoint settings", options.model.checkpoint.document},
-                 {"tokenizer", digest_of_file(options.model.bpe)},
-                 {"mode", options.model.simulate ? "simulate" : "native"},
+                 {"checkpoint settings", model.checkpoint.document},
+                 {"tokenizer", digest_of_file(model.bpe)},
+                 {"mode", model.simulate ? "simulate" : "native"},
+                 {"kernels", model.kernels == nullptr ? "auto" : model.kernels->name},
+                 {"attention", model.attention == nullptr ? "auto" : model.attention->name},
                  {"formats", formats},
                  {"component", options.component},
-                 {"calibration samples", options.calibration_samples},
-                 {"data", data.search().content.sha256},
-                 {"held-out data", data.held_out().content.sha256},
-                 {"sensitivity items", options.sensitivity_items},
+                 {"calibration data", planned_calibrations(options, floating, mixer)},
+                 {"data", of(data.search())},
+                 {"held-out data", of(data.held_out())},
+                 {"sensitivity items", of(data.sensitivity())},
                  {"batch size", options.batch_size},
-                 {"task", options.task},
+                 {"task", task.name},
+                 {"options of the task", option_values(task, options.task_options)},
                  {"class names or templates", texts},
                  {"classes", static_cast<int>(options.task_options.classes)},
                  {"probe features", static_cast<int>(options.task_options.probe_feature)},
                  {"minimized cost", {name_of(options.minimize), options.latency_batch}}};
-  if (!options.calibration_data.empty()) {
-    const auto calibration = open_dataset(options.calibration_data, options.calibration_captions);
-    inputs["calibration data"] = described(*calibration, calibration->size());
-  }
   if (options.task == "linear_probe") {
     const auto train =
         open_training_part({data.search().dataset, data.search().count, options.task_options});
@@ -113,11 +141,13 @@ RecipeMixer mixer_for(OpenedModel& floating, const SearchCommandOptions& options
 /// The Result of the checkpoint on the held-out data.
 Result search_result(const SearchOutcome& outcome, const RecipeMixer& mixer, const SearchData& data,
                      const OpenedModel& floating, const SearchCommandOptions& options) {
-  const TriedRecipe* measured = nullptr;
-  for (const TriedRecipe& tried : outcome.tried) {
-    if (tried.held_out) measured = &tried;
-  }
+  const auto measured =
+      std::find_if(outcome.tried.begin(), outcome.tried.end(),
+                   [](const TriedRecipe& tried) { return tried.held_out.has_value(); });
   Result result = measured->held_out->floating;
+  if (outcome.found) {  // that it was calibrated on held-out images, for one
+    result.warnings = outcome.tried[*outcome.found].held_out->quantized.warnings;
+  }
   result.task = "search";
   result.model = floating.info;
   result.latency.clear();
@@ -129,7 +159,8 @@ void require_success(const SearchOutcome& outcome, const SearchCommandOptions& o
   if (!outcome.found) {
     throw GateError(cat("no recipe meets the goals on the search data",
                         outcome.ran_out_of_time ? " within the time budget" : "",
-                        "; allow a larger drop, or more precise formats (--formats)"));
+                        "; allow a larger drop, or more precise formats (--formats). ",
+                        options.output.string(), " was not written"));
   }
   for (const GateOutcome& verdict : outcome.verdicts) {
     if (verdict.status != GateStatus::kBroken) continue;
@@ -181,8 +212,8 @@ void search(const SearchCommandOptions& options,
     RecipeSearch search(options, floating, mixer, data, state.folder());
     const SearchOutcome outcome = search.run();
     if (outcome.found) {
-      const std::string name = options.output.stem().string();
-      write_file(options.output, json_text(found_recipe(name, outcome, data, floating, options)));
+      write_file(options.output,
+                 json_text(recipe_with_evidence(outcome, mixer, data, floating, options)));
     }
     const Result result = search_result(outcome, mixer, data, floating, options);
     write(result);
@@ -191,6 +222,9 @@ void search(const SearchCommandOptions& options,
   } catch (const Interrupted&) {
     log::info(
         cat("the same command with --resume continues from what is in ", state.folder().string()));
+    throw;
+  } catch (const UsageError&) {
+    if (!options.resume) state.remove();
     throw;
   }
 }

@@ -99,13 +99,10 @@ std::vector<std::vector<double>> times_by_format(const SearchTrials& trials,
   const Task& task = find_task(options.task, "--task");
   std::vector<std::vector<double>> costs;
   for (std::size_t i = 0; i < candidates.size(); ++i) {
-    if (is_float(mixer, i)) {
-      costs.push_back(in_order(timed_groups(floating, mixer, task, options.latency_batch), mixer));
-      continue;
-    }
     const std::filesystem::path record = trials.file(candidates[i], ".times.json");
     if (!std::filesystem::exists(record)) {
-      const OpenedModel opened = open_model(trials.artifact(candidates[i]), options.model);
+      const OpenedModel opened =
+          is_float(mixer, i) ? floating : open_model(trials.artifact(candidates[i]), options.model);
       const Json times = in_order(timed_groups(opened, mixer, task, options.latency_batch), mixer);
       write_file(record, json_text({{"milliseconds", times}}));
     }
@@ -153,15 +150,6 @@ GroupCosts operation_costs(const RecipeMixer& mixer, const ModelParts& parts) {
   return by_group(costs, rest);
 }
 
-double sum_of_medians(const Result& result) {
-  double sum = 0;
-  for (const auto& [what, batches] : result.latency) {
-    if (what == "text") continue;
-    for (const auto& [batch, stats] : batches) sum += stats.median_ms;
-  }
-  return sum;
-}
-
 }  // namespace
 
 GroupCosts group_costs(const SearchTrials& trials, const std::vector<Candidate>& candidates,
@@ -180,13 +168,25 @@ GroupCosts group_costs(const SearchTrials& trials, const std::vector<Candidate>&
   throw InternalError("unknown cost of a search");
 }
 
+double share_of_floats_time(const Trial& trial) {
+  const auto sum_of_medians = [](const Result& result) {
+    double sum = 0;
+    for (const auto& [what, batches] : result.latency) {
+      if (what == "text") continue;  // with prompts they are timed once
+      for (const auto& [batch, stats] : batches) sum += stats.median_ms;
+    }
+    return sum;
+  };
+  return sum_of_medians(trial.quantized) / sum_of_medians(trial.floating);
+}
+
 double cost_of(const Trial& trial, const Candidate& candidate, const OpenedModel& floating,
                const SearchCommandOptions& options) {
   switch (options.minimize) {
     case SearchCost::kSize:
       return static_cast<double>(trial.quantized.model.size_bytes);
     case SearchCost::kLatency:
-      return sum_of_medians(trial.quantized) / sum_of_medians(trial.floating);
+      return share_of_floats_time(trial);
     case SearchCost::kOperations: {
       ClipModel model = floating.model;
       const Placement placement =

@@ -1,6 +1,5 @@
 #include "search_data.h"
 
-#include <algorithm>
 #include <set>
 #include <utility>
 
@@ -24,10 +23,10 @@ void require_disjoint(const ImageSource& search, const ImageSource& held_out) {
     if (shared++ == 0) first = held_out.dataset.item_name(static_cast<std::int64_t>(i));
   }
   if (shared == 0) return;
-  throw InputError(cat(shared, " of the ", held_out.count, " held-out images are also among the ",
-                       search.count, " that are searched with, ", first,
-                       " for one; pass data without them, or none, so that ", search.dataset.spec(),
-                       " is divided"));
+  throw InputError(cat("held-out images that are also among those that are searched with: ", shared,
+                       " of ", held_out.count, ", ", first,
+                       " for one; pass other held-out data, or none, so that ",
+                       search.dataset.spec(), " is divided"));
 }
 
 }  // namespace
@@ -37,19 +36,23 @@ SearchData::SearchData(const SearchCommandOptions& options)
   const std::int64_t count = items_within(options.limit, *whole_);
   if (options.held_out_data.empty()) {
     divide(content_hash(*whole_, count).images, options.seed);
-    return;
+  } else {
+    search_ = source_of(*whole_, count);
+    open_held_out(options);
+    require_disjoint(*search_, *held_out_);
   }
-  search_ = source_of(*whole_, count);
-  open_held_out(options);
-  require_disjoint(*search_, *held_out_);
+  sensitivity_part_ = std::make_unique<DatasetPart>(
+      search_->dataset,
+      sample_by_content(search_->content.images, options.sensitivity_items, options.seed));
+  sensitivity_ = source_of(*sensitivity_part_, sensitivity_part_->size());
 }
 
 void SearchData::divide(const std::vector<std::string>& images, std::uint64_t seed) {
   auto [search, held_out] = halves_by_content(images, seed);
   if (held_out.empty()) {
-    throw UsageError(cat(whole_->spec(),
-                         " has only one picture that differs from others, so no "
-                         "data can be held out; pass more, or other held-out data"));
+    throw UsageError(cat("all pictures of ", whole_->spec(),
+                         " are the same, so that none can be held out; pass more data, or other "
+                         "held-out data"));
   }
   search_part_ = std::make_unique<DatasetPart>(*whole_, std::move(search));
   held_out_part_ = std::make_unique<DatasetPart>(*whole_, std::move(held_out));
@@ -60,11 +63,6 @@ void SearchData::divide(const std::vector<std::string>& images, std::uint64_t se
 void SearchData::open_held_out(const SearchCommandOptions& options) {
   held_out_whole_ = open_dataset(options.held_out_data, options.held_out_captions);
   held_out_ = source_of(*held_out_whole_, items_within(options.held_out_limit, *held_out_whole_));
-}
-
-ImageSource SearchData::first_of_search(std::int64_t items) const {
-  const std::int64_t count = std::min(items, search_->count);
-  return {search_->dataset, count, content_hash(search_->dataset, count)};
 }
 
 }  // namespace clipq

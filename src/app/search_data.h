@@ -18,11 +18,8 @@ class SearchData {
   const ImageSource& search() const { return *search_; }
   const ImageSource& held_out() const { return *held_out_; }
 
-  /// The first items of the search data.
-  ImageSource first_of_search(std::int64_t items) const;
-
-  /// Whether the held-out data are of the same data set.
-  bool is_divided() const { return held_out_whole_ == nullptr; }
+  /// A sample of the search data, on which groups are measured alone.
+  const ImageSource& sensitivity() const { return *sensitivity_; }
 
  private:
   void divide(const std::vector<std::string>& images, std::uint64_t seed);
@@ -32,8 +29,10 @@ class SearchData {
   std::unique_ptr<Dataset> held_out_whole_;
   std::unique_ptr<DatasetPart> search_part_;
   std::unique_ptr<DatasetPart> held_out_part_;
+  std::unique_ptr<DatasetPart> sensitivity_part_;
   std::unique_ptr<ImageSource> search_;
   std::unique_ptr<ImageSource> held_out_;
+  std::unique_ptr<ImageSource> sensitivity_;
 };
 
 }  // namespace clipq

@@ -59,7 +59,10 @@ Json tried_json(const TriedRecipe& tried, const RecipeMixer& mixer, bool is_foun
     json["meets_goals"] = tried.meets_goals;
     json["search"] = metrics_json(*tried.searched);
   }
-  if (tried.held_out) json["held_out"] = metrics_json(*tried.held_out);
+  if (tried.held_out) {
+    json["held_out"] = metrics_json(*tried.held_out);
+    json["share_of_floats_time"] = share_of_floats_time(*tried.held_out);
+  }
   return json;
 }
 
@@ -107,57 +110,58 @@ void add_search(Result& result, const SearchOutcome& outcome, const RecipeMixer&
   for (std::size_t i = 0; i < outcome.tried.size(); ++i) {
     tried.push_back(tried_json(outcome.tried[i], mixer, i == outcome.found));
   }
-  result.details["search"] = {
-      {"task", options.task},
-      {"goals", goals_json(options)},
-      {"require_certain", options.require_certain},
-      {"minimize", name_of(options.minimize)},
-      {"cost_unit", unit_of(options.minimize)},
-      {"formats", format_names(outcome, mixer)},
-      {"seed", options.seed},
-      {"data", source_json(data.search())},
-      {"sensitivity_items", std::min(options.sensitivity_items, data.search().count)},
-      {"ran_out_of_time", outcome.ran_out_of_time},
-      {"seconds",
-       {{"sensitivity", outcome.sensitivity_seconds},
-        {"trials", outcome.trial_seconds},
-        {"held_out", outcome.held_out_seconds}}},
-      {"groups", std::move(groups)},
-      {"tried", std::move(tried)},
-      {"verdicts", verdicts_json(outcome)}};
-  if (options.minimize == SearchCost::kLatency) {
-    result.details["search"]["latency_batch"] = options.latency_batch;
-  }
+  result.details["search"] = {{"task", options.task},
+                              {"goals", goals_json(options)},
+                              {"require_certain", options.require_certain},
+                              {"minimize", name_of(options.minimize)},
+                              {"cost_unit", unit_of(options.minimize)},
+                              {"formats", format_names(outcome, mixer)},
+                              {"seed", options.seed},
+                              {"data", source_json(data.search())},
+                              {"sensitivity_items", data.sensitivity().count},
+                              {"ran_out_of_time", outcome.ran_out_of_time},
+                              {"seconds",
+                               {{"sensitivity", outcome.sensitivity_seconds},
+                                {"trials", outcome.trial_seconds},
+                                {"held_out", outcome.held_out_seconds}}},
+                              {"groups", std::move(groups)},
+                              {"tried", std::move(tried)},
+                              {"verdicts", verdicts_json(outcome)}};
+  result.details["search"]["latency_batch"] = options.latency_batch;
 }
 
-Json found_recipe(const std::string& name, const SearchOutcome& outcome, const SearchData& data,
-                  const OpenedModel& floating, const SearchCommandOptions& options) {
+Json recipe_with_evidence(const SearchOutcome& outcome, const RecipeMixer& mixer,
+                          const SearchData& data, const OpenedModel& floating,
+                          const SearchCommandOptions& options) {
   const TriedRecipe& found = outcome.tried[*outcome.found];
+  const Result& quantized = found.held_out->quantized;
   std::vector<std::string> goals;
   for (const DropGate& goal : options.goals) goals.push_back(goal_text(goal));
-  Json json = {{"name", name},
-               {"comment", cat("Found by clipq search for ", floating.source.file, ": ",
-                               join(goals, ", "), " with the least ", name_of(options.minimize))}};
-  for (const auto& [key, value] : found.candidate.recipe.json.items()) {
-    if (key != "name") json[key] = value;
-  }
+  Json json = outcome.recipe;
   json["evidence"] = {
       {"clipq", kVersion},
       {"checkpoint", {{"file", floating.source.file}, {"sha256", floating.source.sha256}}},
+      {"component", options.component},
       {"task", options.task},
       {"goals", goals},
+      {"require_certain", options.require_certain},
       {"minimize", name_of(options.minimize)},
-      {"formats", options.formats},
+      {"formats", format_names(outcome, mixer)},
       {"seed", options.seed},
-      {"size_bytes", found.searched->quantized.model.size_bytes},
+      {"size_bytes", quantized.model.size_bytes},
       {"search",
        {{"data", source_json(data.search())}, {"metrics", metrics_json(*found.searched)}}},
       {"held_out",
        {{"data", source_json(data.held_out())},
         {"metrics", metrics_json(*found.held_out)},
         {"verdicts", verdicts_json(outcome)}}}};
+  Json& evidence = json["evidence"];
   if (options.minimize != SearchCost::kSize) {
-    json["evidence"]["cost"] = {{"value", found.cost}, {"unit", unit_of(options.minimize)}};
+    evidence["cost"] = {{"value", found.cost}, {"unit", unit_of(options.minimize)}};
+  }
+  if (quantized.calibration) {
+    evidence["calibration"] = {{"samples", quantized.calibration->samples},
+                               {"held_out_images", quantized.calibration->overlap}};
   }
   return json;
 }

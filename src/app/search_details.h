@@ -10,10 +10,10 @@ namespace clipq {
 void add_search(Result& result, const SearchOutcome& outcome, const RecipeMixer& mixer,
                 const SearchData& data, const SearchCommandOptions& options);
 
-/// The recipe file of what was found: with its name, and as evidence what it was found for and
-/// with, and what was measured of it. Holds no times, so the same search gives the same file.
-/// @param name of the recipe
-Json found_recipe(const std::string& name, const SearchOutcome& outcome, const SearchData& data,
-                  const OpenedModel& floating, const SearchCommandOptions& options);
+/// The recipe file of what was found: with what it was found for and with, and what was measured of
+/// it. Holds no times unless they were minimized, so the same search gives the same file.
+Json recipe_with_evidence(const SearchOutcome& outcome, const RecipeMixer& mixer,
+                          const SearchData& data, const OpenedModel& floating,
+                          const SearchCommandOptions& options);
 
 }  // namespace clipq

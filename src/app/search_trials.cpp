@@ -1,5 +1,6 @@
 #include "search_trials.h"
 
+#include <algorithm>
 #include <memory>
 #include <utility>
 
@@ -108,8 +109,7 @@ Trial SearchTrials::measure(const Candidate& candidate, const ImageSource& sourc
 
 std::vector<Trial> SearchTrials::measure_held_out(const std::vector<Candidate>& candidates,
                                                   const ImageSource& source) const {
-  std::vector<Result> measured =
-      results(candidates, source, options_.minimize == SearchCost::kLatency);
+  std::vector<Result> measured = results(candidates, source, /*times=*/true);
   std::vector<Trial> trials;
   for (std::size_t i = 0; i < candidates.size(); ++i) {
     trials.push_back({candidates[i].name, measured.front(), std::move(measured[i + 1])});
@@ -117,11 +117,8 @@ std::vector<Trial> SearchTrials::measure_held_out(const std::vector<Candidate>& 
   return trials;
 }
 
-std::vector<std::string> SearchTrials::metrics(const ImageSource& source) const {
-  std::vector<std::string> names;
-  const Result floating = std::move(results({}, source, false).front());
-  for (const auto& [name, value] : floating.metrics) names.push_back(name);
-  return names;
+Result SearchTrials::measure_float(const ImageSource& source) const {
+  return std::move(results({}, source, /*times=*/false).front());
 }
 
 std::vector<Result> SearchTrials::results(const std::vector<Candidate>& candidates,

@@ -13,7 +13,7 @@ namespace clipq {
 
 /// A recipe that a search tries.
 struct Candidate {
-  std::string name;  ///< "int8 everywhere"
+  std::string name;  ///< "all int8"
   Recipe recipe;
 };
 
@@ -34,13 +34,13 @@ class SearchTrials {
   SearchTrials(const SearchCommandOptions& options, const OpenedModel& floating,
                std::filesystem::path folder);
 
-  /// The metrics that the task measures of the checkpoint.
-  std::vector<std::string> metrics(const ImageSource& source) const;
+  /// The checkpoint's Result.
+  Result measure_float(const ImageSource& source) const;
 
   /// Measured on the search data.
   Trial measure(const Candidate& candidate, const ImageSource& source) const;
 
-  /// All of them measured at once on the held-out data: not kept.
+  /// All of them measured at once on the held-out data, and timed: not kept.
   std::vector<Trial> measure_held_out(const std::vector<Candidate>& candidates,
                                       const ImageSource& source) const;
 

@@ -1,5 +1,6 @@
 #include "clipq/data/dataset_part.h"
 
+#include <algorithm>
 #include <map>
 #include <utility>
 
@@ -7,10 +8,25 @@
 #include "clipq/core/strings.h"
 
 namespace clipq {
+namespace {
+
+/// Items by pictures, in an order that depends on nothing but these and the seed.
+using ShuffledItems = std::map<std::string, std::vector<std::int64_t>>;
+
+ShuffledItems shuffled_by_content(const std::vector<std::string>& images, std::uint64_t seed) {
+  ShuffledItems shuffled;
+  for (std::size_t i = 0; i < images.size(); ++i) {
+    shuffled[sha256_of(cat(seed, ":", images[i]))].push_back(static_cast<std::int64_t>(i));
+  }
+  return shuffled;
+}
+
+}  // namespace
 
 DatasetPart::DatasetPart(const Dataset& whole, std::vector<std::int64_t> items)
     : Dataset(whole.spec()), whole_(whole), items_(std::move(items)) {
   set_name(whole.name());
+  keep_warnings(whole);
 }
 
 Image DatasetPart::image_part(std::int64_t i, const NeededPixels& needed) const {
@@ -23,10 +39,7 @@ const std::vector<std::string>& DatasetPart::captions(std::int64_t i) const {
 
 std::array<std::vector<std::int64_t>, 2> halves_by_content(const std::vector<std::string>& images,
                                                            std::uint64_t seed) {
-  std::map<std::string, std::vector<std::int64_t>> shuffled;
-  for (std::size_t i = 0; i < images.size(); ++i) {
-    shuffled[sha256_of(cat(seed, ":", images[i]))].push_back(static_cast<std::int64_t>(i));
-  }
+  const ShuffledItems shuffled = shuffled_by_content(images, seed);
   std::vector<std::size_t> half_of(images.size());
   std::size_t dealt = 0;
   for (const auto& [key, items] : shuffled) {
@@ -38,6 +51,18 @@ std::array<std::vector<std::int64_t>, 2> halves_by_content(const std::vector<std
     halves[half_of[i]].push_back(static_cast<std::int64_t>(i));
   }
   return halves;
+}
+
+std::vector<std::int64_t> sample_by_content(const std::vector<std::string>& images,
+                                            std::int64_t count, std::uint64_t seed) {
+  std::vector<std::int64_t> sample;
+  for (const auto& [key, items] : shuffled_by_content(images, seed)) {
+    for (const std::int64_t item : items) {
+      if (static_cast<std::int64_t>(sample.size()) < count) sample.push_back(item);
+    }
+  }
+  std::sort(sample.begin(), sample.end());
+  return sample;
 }
 
 }  // namespace clipq

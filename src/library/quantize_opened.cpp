@@ -126,6 +126,7 @@ Artifact artifact_of(QuantizedModel quantized, const OpenedModel& opened,
                      const QuantizationPlan& plan) {
   Quantization& quantization = quantized.quantization;
   quantization.recipe = plan.recipe.json;
+  quantization.recipe.erase("evidence");  // of another artifact
   quantization.recipe_name = plan.recipe.name;
   quantization.component = name_of(plan.component);
   for (const std::string& warning : quantization.warnings) log::warn(warning);

@@ -114,7 +114,7 @@ def sensitive():
 
 def tried(i, **members):
     metrics = {"acc1": {"float": 0.6, "quantized": 0.6 - i / 100, "difference": -i / 100, "low": -i / 100 - 0.01, "high": 0.01}}
-    return {"name": f"{AWKWARD} {i}", "found": i == 1, "cost": 1e6 / (i + 1), "size_bytes": 1_000_000 // (i + 1), **members, "held_out": metrics}
+    return {"name": f"{AWKWARD} {i}", "found": i == 1, "cost": 1e6 / (i + 1), "size_bytes": 1_000_000 // (i + 1), **members, "held_out": metrics, "share_of_floats_time": 0.5 + i / 10}
 
 
 def found():
@@ -124,7 +124,7 @@ def found():
                "formats": {AWKWARD: {"cost": 10.0, "cosine": 0.99, "agreement": 0.9, "expected_changes": 0.1}, "float": {"cost": 40.0}}}
               for i in range(BLOCKS)]
     details = {"task": "zeroshot_classification", "goals": [{"metric": "acc1", "most_drop_points": 1.5}], "require_certain": False,
-               "minimize": "size", "cost_unit": "bytes", "formats": [AWKWARD, "float"], "seed": 0,
+               "minimize": "size", "cost_unit": "bytes", "latency_batch": 1, "formats": [AWKWARD, "float"], "seed": 0,
                "data": {"dataset": "cifar100", "items": 100, "sha256": SHA256}, "sensitivity_items": 50, "ran_out_of_time": False,
                "seconds": {"sensitivity": 1.0, "trials": 2.0, "held_out": 3.0}, "groups": groups,
                "tried": [*(tried(i, formats={AWKWARD: BLOCKS}, expected_changes=0.1, meets_goals=i < 2, search=metrics) for i in range(3)),

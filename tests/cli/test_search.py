@@ -19,6 +19,8 @@ def without_times(document):
     """What has to be the same in every run."""
     result, = json.loads(document)["results"]
     del result["environment"]["time"], result["environment"]["command"], result["details"]["search"]["seconds"]
+    for each in result["details"]["search"]["tried"]:
+        each.pop("share_of_floats_time", None)
     return result
 
 
@@ -49,6 +51,7 @@ class Search(CliTest):
         found, = (each for each in details["tried"] if each["found"])
         artifact = self.folder / "q.pt"
         self.ok("quantize", self.path, "--recipe", self.found, "-o", artifact)
+        self.assertEqual(recipe["evidence"]["size_bytes"], artifact.stat().st_size)
         for data, on in ((self.held_out, "held_out"), (self.cifar, "search")):
             base, quantized = json.loads(self.ok("eval", self.path, artifact, "--data", f"cifar100:{data}", *self.templates, "--json"))["results"]
             for metric, measured in found[on].items():
@@ -107,9 +110,13 @@ class Search(CliTest):
         # The same pictures in another order are divided in the same way.
         raw = (self.cifar / "test.bin").read_bytes()
         records = [raw[at:at + 3074] for at in range(0, len(raw), 3074)]
-        (self.cifar / "test.bin").write_bytes(b"".join(records[60:] + records[:60] + records[:30]))
+        (self.cifar / "test.bin").write_bytes(b"".join(records[60:] + records[:60]))
         shuffled, _ = self.search(*self.data, *self.goal, *self.formats)
-        self.assertEqual(shuffled["details"]["search"]["data"]["items"] + shuffled["data"]["items"], 150)
+        self.assertEqual(shuffled["metrics"], first["metrics"])  # of the held-out half
+        self.assertEqual(shuffled["data"]["items"], first["data"]["items"])
+        (self.cifar / "test.bin").write_bytes(b"".join(records + records[:30]))
+        doubled, _ = self.search(*self.data, *self.goal, *self.formats)
+        self.assertEqual(doubled["details"]["search"]["data"]["items"] + doubled["data"]["items"], 150)
 
     def killed(self, arguments, pattern, sent):
         state = pathlib.Path(f"{self.found}.state")
@@ -133,7 +140,7 @@ class Search(CliTest):
                 message = self.killed(arguments, pattern, sent)
                 if sent == signal.SIGINT:
                     self.assertIn("--resume", message)
-                self.fails(3, "with another data, held-out data;", "search", self.path, *arguments, "--seed", "1", "--resume", "-o", self.found)
+                self.fails(3, "with another data, held-out data, sensitivity items;", "search", self.path, *arguments, "--seed", "1", "--resume", "-o", self.found)
                 again = self.ok("search", self.path, *arguments, "--resume", "-o", self.found, "--json")
                 self.assertEqual(self.found.read_bytes(), recipe)
                 self.assertEqual(without_times(again), without_times(output))
@@ -163,7 +170,11 @@ class Search(CliTest):
         self.assertEqual(len(result["details"]["search"]["verdicts"]), 2)
         self.assertEqual(result["data"]["items"] + result["details"]["search"]["data"]["items"], 24)
         write_cifar(self.cifar, labels=[i % 9 for i in range(90)], seed=5, name="train.bin")
-        result, _ = self.search("--task", "linear_probe", *self.data[:2], "--goal", "lp_acc5 drop <= 20", *self.formats)
+        probe = ("--task", "linear_probe", *self.data[:2], "--goal", "lp_acc5 drop <= 20", *self.formats)
+        self.found.unlink()
+        self.killed(probe, "trial-????????????????.json", signal.SIGKILL)
+        self.fails(3, "with another options of the task;", "search", self.path, *probe, "--probe-c", "2", "--resume", "-o", self.found)
+        result, _ = self.search(*probe, "--resume")
         self.assertEqual({group["tower"] for group in result["details"]["search"]["groups"]}, {"image"})
 
     def test_a_goal_that_nothing_meets(self):
@@ -196,21 +207,28 @@ class Search(CliTest):
     def test_refuses_what_it_cannot_do(self):
         start = ("search", self.path, "-o", self.found)
         goal = (*start, *self.data, *self.goal)
-        self.fails(3, r"120 of the 120 held-out images are also among the 120 that are searched with, test.bin:0 for one", *goal,
+        self.fails(3, r"held-out images that are also among those that are searched with: 120 of 120, test.bin:0 for one", *goal,
                    "--held-out-data", f"cifar100:{self.cifar}")
         self.fails(2, "--held-out-captions and --held-out-limit need --held-out-data", *goal, "--held-out-limit", "3")
         for text in ("acc1", "acc1 drop < 1", "acc1 drop <= -1", "acc1 drop <= x", "acc1 falls <= 1", "acc1 drop <= 1 2"):
             self.fails(2, "expected METRIC drop <= POINTS", *start, *self.data, "--goal", text)
-        self.fails(2, "zeroshot_classification has no metric acc9; did you mean", *start, *self.data, "--goal", "acc9 drop <= 1")
+        self.fails(2, "zeroshot_classification has no metric acc9; did you mean", *start, *self.data, *self.formats, "--goal", "acc9 drop <= 1")
         self.fails(2, "unknown format \"int5\"; did you mean \"int4\"", *goal, "--formats", "int5")
         self.fails(2, "int8 is there twice", *goal, "--formats", "int8,int8")
         self.fails(2, "no format quantizes anything", *goal, "--formats", "float")
         self.fails(2, "--minimize speed: expected one of size, latency, operations", *goal, "--minimize", "speed")
         self.fails(2, "--time-budget 5: expected a time such as", *goal, "--time-budget", "5")
         self.fails(2, "compares models with each other", *goal, "--task", "drift")
-        self.fails(2, "needs calibration data", *goal, "--formats", "int4,float")
+        process = clipq(*goal, "--formats", "int8,int4,float")
+        self.assertEqual(process.returncode, 2)
+        self.assertIn("needs calibration data", process.stderr)
+        self.assertNotIn("measuring all int8", process.stderr)  # before anything is measured
+        self.fails(2, "recipe int4-weight-only needs calibration data", *goal, *self.formats, "--beside", "int4-weight-only")
+        self.fails(2, "is the checkpoint itself", "search", self.path, "-o", self.path, *self.data, *self.goal)
+        self.fails(2, "need different files", *goal, "--result", self.found)
+        self.assertFalse(pathlib.Path(f"{self.found}.state").exists())
         self.fails(2, "did you mean \"int8-dynamic\"", *goal, "--beside", "int8-dynamc")
-        self.fails(2, "only one picture that differs", *goal, "--limit", "1")
+        self.fails(2, "are the same, so that none can be held out", *goal, "--limit", "1")
         self.assertFalse(self.found.exists())
 
 

@@ -85,6 +85,18 @@ TEST(HalvesByContent, DependOnTheSeedAndNotOnTheOrder) {
   EXPECT_NE(one, pictures(images, halves_by_content(images, 6)[0]));
 }
 
+TEST(SampleByContent, IsOneOfTheSeed) {
+  std::vector<std::string> images;
+  for (int i = 0; i < 50; ++i) images.push_back(cat(i % 40));
+  const auto sample = sample_by_content(images, 12, 3);
+  EXPECT_EQ(sample.size(), 12U);
+  EXPECT_TRUE(std::is_sorted(sample.begin(), sample.end()));
+  EXPECT_GT(sample.back(), 20);  // not the first ones
+  EXPECT_EQ(sample, sample_by_content(images, 12, 3));
+  EXPECT_NE(sample, sample_by_content(images, 12, 4));
+  EXPECT_EQ(sample_by_content(images, 80, 3).size(), 50U);
+}
+
 TEST(HalvesByContent, OfOnePictureLeaveNothingOver) {
   EXPECT_THAT(halves_by_content({"a", "a"}, 0)[1], IsEmpty());
 }

@@ -153,7 +153,8 @@ void add_model_arguments(CLI::App& command, ModelArguments& arguments) {
       ->capture_default_str();
 }
 
-void add_calibration_options(CLI::App& command, CalibrationChoice& choice) {
+void add_calibration_options(CLI::App& command, CalibrationChoice& choice,
+                             const std::string& samples) {
   command.add_option("--component", choice.component, "tower to quantize: image, text or both")
       ->type_name("{image,text,both}")
       ->capture_default_str();
@@ -165,7 +166,7 @@ void add_calibration_options(CLI::App& command, CalibrationChoice& choice) {
       ->type_name(kFileType);
   command
       .add_option("--calib-samples", choice.calibration_samples,
-                  "image-caption pairs to calibrate on (default: the recipe's)")
+                  cat("image-caption pairs to calibrate on (default: ", samples, ")"))
       ->check(whole_number(1, kMostItems));
 }
 
@@ -174,7 +175,7 @@ void add_recipe_options(CLI::App& command, RecipeChoice& choice) {
       ->type_name("RECIPE")
       ->capture_default_str();
   add_recipe_habits(command);
-  add_calibration_options(command, choice);
+  add_calibration_options(command, choice, "the recipe's");
   command
       .add_option("--set", choice.overrides,
                   "override the recipe: calibration.KEY=VALUE, algorithms.NAME.OPTION=VALUE, or "

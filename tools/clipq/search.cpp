@@ -79,8 +79,9 @@ void add_search_options(CLI::App& command, SearchArguments& arguments) {
       ->allow_extra_args(false)
       ->capture_default_str();
   command
-      .add_option("--beside", options.beside,
-                  "recipes to measure beside on the held-out data, separated by commas")
+      .add_option(
+          "--beside", options.beside,
+          "other recipes to measure on the held-out data, for comparison, separated by commas")
       ->delimiter(',')
       ->type_name("RECIPE")
       ->allow_extra_args(false);
@@ -95,7 +96,7 @@ void add_search_options(CLI::App& command, SearchArguments& arguments) {
       .add_option("--time-budget", arguments.budget,
                   "try nothing more after this time, such as 90s, 30m or 2h")
       ->type_name("TIME");
-  command.add_option("--seed", options.seed, "by which the data are divided")
+  command.add_option("--seed", options.seed, "seed of the random division of --data")
       ->capture_default_str();
 }
 
@@ -147,7 +148,7 @@ void add_search(CLI::App& app, const CommonOptions& common) {
       ->capture_default_str();
   add_search_data(*command, options);
   add_feeding_options(*command, options.batch_size, options.skip_bad);
-  add_calibration_options(*command, options);
+  add_calibration_options(*command, options, "the most that a format asks for");
   add_task_options(*command, options.task_options, tasks_for_sensitivity());
   command->add_option("-o,--output", options.output, "recipe JSON to write")
       ->type_name(kFileType)

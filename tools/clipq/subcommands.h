@@ -89,7 +89,9 @@ inline constexpr const char* kCheckpointHelp =
     "CLIP checkpoint: a TorchScript archive, safetensors, torch.save, or a folder";
 
 /// Adds --component and the options of calibration data.
-void add_calibration_options(CLI::App& command, CalibrationChoice& choice);
+/// @param samples how many there are by default
+void add_calibration_options(CLI::App& command, CalibrationChoice& choice,
+                             const std::string& samples);
 
 /// Adds those, --recipe and --set: for commands that quantize.
 void add_recipe_options(CLI::App& command, RecipeChoice& choice);

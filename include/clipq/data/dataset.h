@@ -81,6 +81,10 @@ class Dataset {
   void warn(const std::string& warning);
   const std::vector<std::string>& warnings() const { return warnings_; }
 
+ protected:
+  /// Those of another one, which have been logged.
+  void keep_warnings(const Dataset& other) { warnings_ = other.warnings_; }
+
  private:
   std::string spec_;
   std::string name_;  ///< empty: none was given

@@ -45,4 +45,8 @@ class DatasetPart : public Dataset {
 std::array<std::vector<std::int64_t>, 2> halves_by_content(const std::vector<std::string>& images,
                                                            std::uint64_t seed);
 
+/// A random sample of items, likewise by content: ascending indices, all if there are no more.
+std::vector<std::int64_t> sample_by_content(const std::vector<std::string>& images,
+                                            std::int64_t count, std::uint64_t seed);
+
 }  // namespace clipq

@@ -25,20 +25,24 @@ const searchPoints = ({tried}, on, metric, cost) =>
     });
 
 /** What the recipes are compared by: their size, and what the search minimized. */
-const searchCosts = ({minimize}) => [
-  ...(minimize === "latency" ? [{title: "share of float's time", value: ({cost}) => cost, digits: 3}] : []),
-  ...(minimize === "operations"
-    ? [{title: "bit operations, 10⁹", value: ({cost}) => cost / 1e9, digits: 1}]
-    : []),
-  {title: "size, MiB", value: ({size_bytes: bytes}) => bytes / 1048576, digits: 2},
-];
+const searchCosts = ({minimize}) => {
+  const size = {title: "size, MiB", value: ({size_bytes: bytes}) => bytes / 1048576, digits: 2};
+  const time = {
+    title: "share of float's time",
+    value: ({cost, share_of_floats_time: share}) => (minimize === "latency" && !known(share) ? cost : share),
+    digits: 3,
+  };
+  if (minimize === "latency") return [time, size];
+  if (minimize === "size") return [size, time];
+  return [{title: "bit operations, 10⁹", value: ({cost}) => cost / 1e9, digits: 1}, size, time];
+};
 
 function searchOption(colors, search, on, metric, cost) {
   const points = searchPoints(search, on, metric, cost);
   const front = searchFront(points);
   const ends = points.flatMap(({y, interval}) => [y, ...(interval || [])]).concat([0]);
   const margin = Math.max(0.1, 0.08 * (Math.max(...ends) - Math.min(...ends)));
-  const most = Math.max(...points.map(({x}) => x));
+  const most = Math.max(0, ...points.map(({x}) => x));
   const goal = search.goals.find((each) => each.metric === metric);
   return {
     grid: {left: 58, right: 24, top: 16, bottom: 46},
@@ -140,7 +144,8 @@ const searchDifference = (each, on, metric) => {
   };
 };
 
-function triedTable(search, metric, costs) {
+function triedTable(search, metrics, costs) {
+  const columns = Object.keys(searchedOn).flatMap((on) => metrics.map((metric) => ({on, metric})));
   return table(
     ["Recipes that were tried"],
     [
@@ -148,7 +153,7 @@ function triedTable(search, metric, costs) {
       "groups of layers",
       ...costs.map(({title}) => ({text: title, number: true})),
       "goals",
-      ...Object.values(searchedOn).map((title) => ({text: `${metric}, points, ${title}`, number: true})),
+      ...columns.map(({on, metric}) => ({text: `${metric}, points, ${searchedOn[on]}`, number: true})),
     ],
     search.tried.map((each) => [
       el("span", {}, data(each.name), each.found ? " (found)" : ""),
@@ -161,7 +166,7 @@ function triedTable(search, metric, costs) {
         : "–",
       ...costs.map((cost) => ({text: fixed(cost.value(each), cost.digits), number: true})),
       each.formats ? (each.meets_goals ? "met" : "missed") : "–",
-      ...Object.keys(searchedOn).map((on) => searchDifference(each, on, metric)),
+      ...columns.map(({on, metric}) => searchDifference(each, on, metric)),
     ]),
   );
 }
@@ -220,7 +225,7 @@ function searchFigures(search) {
       search.verdicts.flatMap(({text, status}, i) => [i ? "; " : "", data(`${text}: ${status}`)]),
     ),
     el("div", {class: "pair"}, figures),
-    triedTable(search, metrics[0], costs),
+    triedTable(search, metrics, costs),
     el("details", {}, el("summary", {}, "Groups of layers"), chosenTable(search)),
   ];
 }
