@@ -7,6 +7,12 @@ function searchFront(points) {
     .sort((left, right) => left.x - right.x);
 }
 
+/** Such as "16 int4, 6 int8": how many groups of layers have each format; empty if that isn't known. */
+const formatsText = ({formats}) =>
+  Object.entries(formats || {})
+    .map(([format, count]) => `${count} ${format}`)
+    .join(", ");
+
 const searchedOn = {search: "on the search data", held_out: "on the held-out data"};
 
 /** What is drawn of the recipes on one of the data sets, in percentage points. */
@@ -53,11 +59,7 @@ function searchOption(colors, search, on, metric, cost) {
         item && item.each
           ? tip(
               item.each.name,
-              item.each.formats
-                ? Object.entries(item.each.formats)
-                    .map(([format, count]) => `${count} ${format}`)
-                    .join(", ")
-                : "",
+              formatsText(item.each),
               `${cost.title}: ${fixed(item.x, cost.digits)}`,
               `${metric} ${signed(item.y, 2)} points ${item.interval ? intervalText(item.interval.map((end) => end / 100)) : ""}`,
               front.includes(item.point) ? "on the Pareto front" : "",
@@ -157,13 +159,7 @@ function triedTable(search, metrics, costs) {
     ],
     search.tried.map((each) => [
       el("span", {}, data(each.name), each.found ? " (found)" : ""),
-      each.formats
-        ? data(
-            Object.entries(each.formats)
-              .map(([format, count]) => `${count} ${format}`)
-              .join(", "),
-          )
-        : "–",
+      data(formatsText(each) || "–"),
       ...costs.map((cost) => ({text: fixed(cost.value(each), cost.digits), number: true})),
       each.formats ? (each.meets_goals ? "met" : "missed") : "–",
       ...columns.map(({on, metric}) => searchDifference(each, on, metric)),
